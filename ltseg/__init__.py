@@ -1,0 +1,19 @@
+"""Long-tailed (class-imbalanced) semantic segmentation on MMSegmentation, and the classification benchmarks beside it.
+
+The map of the package, from the lowest floor up; a file imports from lower floors only:
+
+    core/       pure torch: the adjusted cross entropy, its reduction, confusion matrices, checks
+    registry    registries with scope ``ltseg``; compat: cures for known host faults
+    rules/      one long-tail method = one rule: class counts -> adjustment of the softmax
+    counts/     class counts: of the batch, of a data set, moving, from a table; head / medium / tail groups
+    losses/     ``LongTailLoss`` applies rules; its presets carry the names of the papers
+    heads/      ``LongTailSegHead``: any decode head of the host, with another classifier
+    metrics/    ``LongTailIoU``: exact per-class rates as real metrics
+    datasets/   generated street scenes, CamVid, checked loading, sampling that resumes exactly
+    hooks/      counting before training, exact resume
+    reports/    tables of one run and of many
+
+Any config can say ``type='ltseg.ARBLoss'``: mmengine imports ``ltseg.registry`` by itself on meeting the scope.
+"""
+
+__version__ = '0.1.0'

@@ -1,0 +1,42 @@
+"""Cures for known faults of host installations, applied on import and only where the fault is there.
+
+Tools and tests import this module before any host package.
+"""
+
+import torch
+
+__all__ = ['TORCHVISION_SCHEMAS', 'cure_torchvision']
+
+# Operators that torchvision's Python code refers to at import but whose compiled library may not load beside torch.
+TORCHVISION_SCHEMAS = (
+    'nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor',
+    'qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor',
+)
+
+
+def cure_torchvision() -> torch.library.Library | None:
+    """Declares the operators without which ``import torchvision`` fails beside another build of torch.
+
+    A CPU build of torch beside a CUDA build of torchvision fails with "operator torchvision::nms does not exist".
+    mmpretrain and mmengine's environment report import torchvision but call none of these operators, so that a
+    declaration without an implementation is enough.
+
+    Returns:
+        The library that holds the declarations, which live as long as it does; None where nothing had to be cured.
+    """
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError as error:
+        if 'torchvision::' not in str(error):
+            raise
+    except ImportError:
+        return None
+    else:
+        return None
+    library = torch.library.Library('torchvision', 'DEF')
+    for schema in TORCHVISION_SCHEMAS:
+        library.define(schema)
+    return library
+
+
+_declarations = cure_torchvision()

@@ -1,0 +1,81 @@
+"""Class counts as a value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ltseg.core.checks import check_choice, fault
+
+__all__ = ['ClassCounts', 'Unit']
+
+Unit = Literal['samples', 'images']
+
+
+@dataclass(frozen=True, eq=False)
+class ClassCounts:
+    """How often each of K classes occurs.
+
+    A sample is a valid (not ignored) pixel in segmentation and an image in classification.
+
+    Args:
+        samples: Samples of each class, (K,) int64 or float64. float32 would stop counting at 2^24 pixels.
+        images: Images that contain each class, (K,).
+        samples_of_images: All valid samples of the images that contain each class, (K,); median frequency needs it.
+
+    Raises:
+        ValueError: If a count is of another type or length, negative or not finite (checked on the CPU only, so that
+            no accelerator has to wait).
+    """
+
+    samples: Tensor
+    images: Tensor | None = None
+    samples_of_images: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        for name in ('samples', 'images', 'samples_of_images'):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if value.ndim != 1 or value.shape != self.samples.shape or value.dtype not in (torch.int64, torch.float64):
+                got = f'{tuple(value.shape)} {value.dtype}'
+                raise ValueError(fault(f'ClassCounts.{name}', f'({self.samples.numel()},) int64 or float64', got))
+            if value.device.type == 'cpu' and not bool(((value >= 0) & (value < float('inf'))).all()):
+                raise ValueError(fault(f'ClassCounts.{name}', 'finite counts of at least 0', value.tolist()))
+
+    @classmethod
+    def from_list(cls, samples: Sequence[float]) -> 'ClassCounts':
+        """Counts from plain numbers, in the order of the classes."""
+        if isinstance(samples, str) or not all(isinstance(n, int | float) for n in samples):
+            raise ValueError(fault('ClassCounts', 'a list of numbers, one for each class', samples))
+        return cls(torch.tensor(list(samples), dtype=torch.float64))
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return self.samples.numel()
+
+    @property
+    def prior(self) -> Tensor:
+        """Share of the samples that each class has, (K,) float64, summing to 1."""
+        samples = self.samples.double()
+        return samples / samples.sum()
+
+    def of(self, unit: Unit) -> Tensor:
+        """The counts in ``unit``, (K,).
+
+        Raises:
+            ValueError: If these counts do not hold that unit.
+        """
+        check_choice('ClassCounts.of', unit, ('samples', 'images'))
+        if unit == 'images' and self.images is None:
+            cure = "Use unit='samples', or a table made by tools/count_classes.py, which counts images too."
+            raise ValueError(fault('ClassCounts.of', 'counts that hold images', 'counts of samples only', cure))
+        return self.samples if unit == 'samples' else self.images
+
+    def to(self, device: torch.device | str) -> 'ClassCounts':
+        """The same counts on ``device``."""
+        parts = (self.samples, self.images, self.samples_of_images)
+        return ClassCounts(*(None if part is None else part.to(device) for part in parts))

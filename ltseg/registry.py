@@ -1,0 +1,18 @@
+"""Registries with scope ``ltseg``.
+
+mmengine imports ``ltseg.registry`` when a config names a type ``ltseg.X``, and reads an ImportError here as "not
+registered". So this file imports mmengine and nothing else; the modules that need torch, mmseg or mmpretrain are named
+as ``locations`` and imported when the first type is looked up, where a broken dependency surfaces under its own name.
+"""
+
+from mmengine import registry as host
+from mmengine.registry import Registry
+
+__all__ = ['DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'MODELS', 'TRANSFORMS']
+
+MODELS = Registry('model', parent=host.MODELS, scope='ltseg', locations=['ltseg.rules', 'ltseg.losses', 'ltseg.heads'])
+DATASETS = Registry('dataset', parent=host.DATASETS, scope='ltseg', locations=['ltseg.datasets'])
+TRANSFORMS = Registry('transform', parent=host.TRANSFORMS, scope='ltseg', locations=['ltseg.datasets'])
+DATA_SAMPLERS = Registry('data sampler', parent=host.DATA_SAMPLERS, scope='ltseg', locations=['ltseg.datasets'])
+HOOKS = Registry('hook', parent=host.HOOKS, scope='ltseg', locations=['ltseg.hooks'])
+METRICS = Registry('metric', parent=host.METRICS, scope='ltseg', locations=['ltseg.metrics'])
