@@ -1,0 +1,24 @@
+"""Set-up shared by all tests."""
+
+import ltseg.compat  # noqa: F401  isort: skip (cures a host fault and therefore comes first)
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Turns warnings that our code gives, or gives in its caller's name, into errors."""
+    config.addinivalue_line('filterwarnings', 'error:::ltseg')
+    config.addinivalue_line('filterwarnings', 'error::UserWarning:tests')
+    for host in ('torch.jit', 'mmcv.cnn'):  # what the hosts say of themselves on import
+        config.addinivalue_line('filterwarnings', f'ignore:::{host}')
+    config.addinivalue_line('markers', 'slow: takes seconds; `make check` leaves it out')
+
+
+@pytest.fixture(scope='session')
+def registered_hosts() -> None:
+    """MMSegmentation with everything registered and ``mmseg`` as the default scope, as its train script has it."""
+    from mmseg.utils import register_all_modules
+
+    register_all_modules(init_default_scope=True)
