@@ -1,0 +1,107 @@
+"""The adjusted cross entropy of each sample, for class indices and for soft labels."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ltseg.core.adjustment import Adjustment
+from ltseg.core.checks import fault
+
+__all__ = ['adjusted_cross_entropy', 'adjusted_logits', 'per_class']
+
+
+def per_class(term: Tensor, logits: Tensor) -> Tensor:
+    """``term`` (K,) shaped to broadcast over ``logits`` (N, K, *)."""
+    return term.view(1, -1, *[1] * (logits.ndim - 2))
+
+
+def adjusted_logits(logits: Tensor, labels: Tensor, adjustment: Adjustment) -> Tensor:
+    """z' of :class:`Adjustment`, (N, K, *), for class indices in [0, K) of shape (N, *)."""
+    if adjustment.scale is not None:
+        logits = logits * per_class(adjustment.scale, logits)
+    if adjustment.bias is not None:
+        logits = logits + per_class(adjustment.bias, logits)
+    if adjustment.margin is not None:
+        logits = logits.scatter_add(1, labels.unsqueeze(1), -adjustment.margin[labels].unsqueeze(1))
+    return logits
+
+
+def adjusted_cross_entropy(
+    logits: Tensor, labels: Tensor, adjustment: Adjustment, focusing: float = 0.0, ignore_index: int = -100
+) -> tuple[Tensor, Tensor | None]:
+    """The loss of each sample under an adjustment::
+
+        loss = sum_j  q_j * weight_j * (1 - p_j)^focusing * (-log p_j),    p = softmax(z')
+
+    with z' and q of :class:`Adjustment`. Terms whose q_j is 0 count as 0, also where p_j is 0.
+
+    Args:
+        logits: z, (N, K, *), in the precision in which to compute.
+        labels: Class indices (N, *) int64, or probabilities of the shape of ``logits``.
+        adjustment: Terms on the device and in the precision of ``logits``.
+        focusing: Exponent of the focal factor (Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, eq. 4),
+            in its softmax form; p is that of z', before class weights.
+        ignore_index: Label of the samples to leave out; their loss is 0 and sends no gradient.
+
+    Returns:
+        The loss of each sample (N, *), and the class weight of each sample (N, *), which is None without class
+        weights and 0 for ignored samples.
+
+    Raises:
+        ValueError: If soft labels meet a margin or a smoothing, for which no formula exists.
+    """
+    if labels.is_floating_point():
+        return _soft_cross_entropy(logits, labels, adjustment, focusing)
+    valid = labels != ignore_index
+    indices = labels.where(valid, 0) if adjustment.margin is not None or adjustment.weight is not None else labels
+    logits = adjusted_logits(logits, indices, adjustment)
+    weight = None if adjustment.weight is None else adjustment.weight[indices] * valid
+    losses = F.cross_entropy(logits, labels, reduction='none', ignore_index=ignore_index)
+    if focusing:
+        losses = losses * _focal_factor(-losses, focusing)
+    if adjustment.smoothing is not None:
+        return _smoothed(losses, logits, labels.where(valid, 0), valid, adjustment, focusing), weight
+    return losses if weight is None else losses * weight, weight
+
+
+def _focal_factor(log_probability: Tensor, focusing: float) -> Tensor:
+    # At p = 1 the derivative of (1 - p)^focusing is infinite below 1: the clamp cuts it off before it meets a 0.
+    return (-torch.expm1(log_probability)).clamp(min=torch.finfo(log_probability.dtype).tiny) ** focusing
+
+
+def _smoothed(
+    losses: Tensor, logits: Tensor, indices: Tensor, valid: Tensor, adjustment: Adjustment, focusing: float
+) -> Tensor:
+    """(1 - e) * weight_y * loss_y + e / K * sum_j weight_j * loss_j with e the smoothing of the label's class."""
+    log_probability = F.log_softmax(logits, dim=1)
+    of_all = -log_probability if not focusing else -log_probability * _focal_factor(log_probability, focusing)
+    if adjustment.weight is not None:
+        of_all = of_all * per_class(adjustment.weight, logits)
+        losses = losses * adjustment.weight[indices]
+    if adjustment.bias is not None:
+        of_all = of_all.masked_fill(per_class(adjustment.bias == -torch.inf, logits), 0)
+    smoothing = adjustment.smoothing[indices] * valid
+    return (1 - smoothing) * losses + smoothing * of_all.mean(1)
+
+
+def _soft_cross_entropy(
+    logits: Tensor, labels: Tensor, adjustment: Adjustment, focusing: float
+) -> tuple[Tensor, Tensor | None]:
+    if adjustment.margin is not None or adjustment.smoothing is not None:
+        what = 'a margin' if adjustment.margin is not None else 'label smoothing'
+        cure = 'Train without mixed labels, or with a loss that has a formula for them.'
+        raise ValueError(fault('adjusted_cross_entropy', f'class indices for {what}', 'soft labels', cure))
+    labels = labels.to(logits)
+    logits = adjusted_logits(logits, labels, adjustment)
+    if adjustment.bias is not None:
+        # A class outside the softmax cannot be a target: its share goes to the classes that are there.
+        labels = labels * per_class(adjustment.bias > -torch.inf, logits)
+        labels = labels / labels.sum(1, keepdim=True).clamp(min=torch.finfo(labels.dtype).tiny)
+    log_probability = F.log_softmax(logits, dim=1)
+    terms = -log_probability if not focusing else -log_probability * _focal_factor(log_probability, focusing)
+    weight = None
+    if adjustment.weight is not None:
+        weighted = labels * per_class(adjustment.weight, logits)
+        weight, labels = weighted.sum(1), weighted
+    # masked_fill, not a product: 0 * inf is nan, in the value and in the gradient.
+    return (terms.masked_fill(labels == 0, 0) * labels).sum(1), weight

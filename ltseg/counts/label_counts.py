@@ -1,0 +1,60 @@
+"""Exact counts of the labels of one batch."""
+
+import torch
+from torch import Tensor
+
+from ltseg.core.checks import fault
+
+__all__ = ['count_labels']
+
+
+def count_labels(labels: Tensor, num_classes: int, ignore_index: int = -100) -> Tensor:
+    """Counts the labels of a batch.
+
+    Args:
+        labels: Class indices (N, *) of any integer type, or probabilities (N, K, *).
+        num_classes: K.
+        ignore_index: Label that is not counted.
+
+    Returns:
+        (3, K): samples of each class, images that contain it, and valid samples of those images; int64, or float64
+        for probabilities (an image contains a class that has any probability in it).
+
+    Raises:
+        ValueError: If a label is neither a class nor ``ignore_index`` (seen on the CPU only: looking at values would
+            make an accelerator wait).
+    """
+    if labels.is_floating_point():
+        of_images = labels.flatten(2).sum(2, dtype=torch.float64) if labels.ndim > 2 else labels.double()  # (N, K)
+    elif labels.ndim == 1 or labels.numel() == 0:  # every sample is an image
+        return _histogram(labels, num_classes, ignore_index).expand(3, -1)
+    else:
+        of_images = torch.stack([_histogram(image, num_classes, ignore_index) for image in labels])
+    contains = of_images > 0
+    total = of_images.sum(1, keepdim=True)
+    return torch.stack([of_images.sum(0), contains.sum(0).to(total.dtype), (contains * total).sum(0)])
+
+
+def _histogram(labels: Tensor, num_classes: int, ignore_index: int) -> Tensor:
+    if labels.device.type != 'cpu':
+        # bincount reads its range back to the host; a fixed buffer does not. Its last slot takes what is ignored.
+        slots = labels.flatten().long().where(labels.flatten() != ignore_index, num_classes).clamp(0, num_classes)
+        buffer = torch.zeros(num_classes + 1, dtype=torch.int64, device=labels.device)
+        return buffer.scatter_add_(0, slots, torch.ones_like(slots))[:num_classes]
+    if not 0 <= ignore_index < 2**16:
+        labels = labels.where(labels != ignore_index, num_classes)
+        ignore_index = num_classes
+    lowest = int(labels.min()) if labels.numel() else 0
+    if lowest < 0:
+        raise ValueError(_outside(lowest, num_classes, ignore_index))
+    histogram = torch.bincount(labels.flatten(), minlength=max(num_classes, ignore_index + 1))
+    histogram[ignore_index] = 0
+    outside = histogram[num_classes:].nonzero()
+    if len(outside):
+        raise ValueError(_outside(num_classes + int(outside[0]), num_classes, ignore_index))
+    return histogram[:num_classes]
+
+
+def _outside(value: int, num_classes: int, ignore_index: int) -> str:
+    cure = 'Check num_classes of the head, and reduce_zero_label of the data set.'
+    return fault('labels', f'classes 0..{num_classes - 1} or the ignored label {ignore_index}', value, cure)

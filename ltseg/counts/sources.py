@@ -1,0 +1,167 @@
+"""Where a loss takes its class counts from; spelled ``counts=...`` in every loss."""
+
+import warnings
+from collections.abc import Sequence
+from os import PathLike
+
+import torch
+from torch import Tensor, nn
+
+from ltseg.core.checks import check_choice, check_range, fault
+from ltseg.core.reduction import all_reduced_sum, world_size
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.label_counts import count_labels
+
+__all__ = ['MODES', 'ClassCountsSource', 'CountsOption', 'RunningCounts', 'build_counts']
+
+CountsOption = str | PathLike | Sequence[float]
+MODES = ('batch', 'dataset', 'ema', 'accumulated')
+
+
+class ClassCountsSource(nn.Module):
+    """Class counts of the batch (``mode='batch'``), or the same ones for every batch ('dataset', 'fixed').
+
+    Args:
+        mode: 'batch' counts each batch's labels; 'dataset' waits until ``ltseg.CountClasses`` fills it before
+            training; 'fixed' was filled from a list or a table.
+        sync: Whether batch counts cover all processes.
+    """
+
+    def __init__(self, mode: str, sync: bool = True) -> None:
+        super().__init__()
+        self.mode, self.sync = mode, sync
+        self._filled: ClassCounts | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether these are the counts of a data set that nobody has counted yet."""
+        return self.mode == 'dataset' and self._filled is None
+
+    @property
+    def constant(self) -> bool:
+        """Whether every batch gets the same counts."""
+        return self.mode in ('dataset', 'fixed')
+
+    def fill(self, table) -> None:
+        """Takes over the counts of a ``CountsTable`` or a ``ClassCounts``."""
+        self._filled = getattr(table, 'counts', table)
+
+    def forward(self, labels: Tensor, num_classes: int, ignore_index: int = -100) -> ClassCounts:
+        """The counts to use for a batch.
+
+        Args:
+            labels: Class indices (N, *) int64, or probabilities (N, K, *).
+            num_classes: K of the logits.
+            ignore_index: Label that is not counted.
+
+        Raises:
+            RuntimeError: If the data set has not been counted.
+            ValueError: If the counts are of another number of classes, or a label lies outside the classes.
+        """
+        if not self.constant:
+            return self._of_batch(labels, num_classes, ignore_index)
+        if self._filled is None:
+            cure = (
+                "Add custom_hooks=[dict(type='ltseg.CountClasses')] to the config, or write a table with "
+                'tools/count_classes.py and give counts=PATH.'
+            )
+            raise RuntimeError(fault("counts='dataset'", 'class counts before the first batch', None, cure))
+        if self._filled.num_classes != num_classes:
+            cure = 'Count the data set that this head is for, with its reduce_zero_label.'
+            raise ValueError(fault('counts', f'{num_classes} classes, as the logits', self._filled.num_classes, cure))
+        if self._filled.samples.device != labels.device:
+            self._filled = self._filled.to(labels.device)
+        return self._filled
+
+    def _of_batch(self, labels: Tensor, num_classes: int, ignore_index: int) -> ClassCounts:
+        counted = count_labels(labels, num_classes, ignore_index)
+        return ClassCounts(*(all_reduced_sum(counted) if self.sync and world_size() > 1 else counted))
+
+    def extra_repr(self) -> str:
+        return f'mode={self.mode!r}, sync={self.sync}'
+
+
+class RunningCounts(ClassCountsSource):
+    """Counts over the batches seen so far.
+
+    'accumulated' adds up all labels, the current batch included (Seesaw's N). 'ema' is the moving average
+    ``n <- momentum * n + (1 - momentum) * n_batch`` that starts at the first batch. Both advance only while the module
+    trains and gradients are enabled, because a pixel sampler calls a loss a second time without them.
+
+    The state is a statistic of the data and not of the weights: copies made by ``copy.deepcopy``, such as the averaged
+    model of mmengine's EMAHook, share it. It is saved with the module's state dict.
+    """
+
+    def __init__(self, mode: str, sync: bool = True, momentum: float = 0.99) -> None:
+        super().__init__(mode, sync)
+        check_range('counts momentum', momentum, 0, 1)
+        self.momentum = momentum
+        self._state = torch.zeros(3, 0, dtype=torch.float64)  # (3, K), K = 0 before the first batch
+
+    def _of_batch(self, labels: Tensor, num_classes: int, ignore_index: int) -> ClassCounts:
+        batch = torch.stack([c.double() for c in _fields(super()._of_batch(labels, num_classes, ignore_index))])
+        state = self._state.to(labels.device)
+        if state.shape[1] not in (0, num_classes):
+            warnings.warn(
+                f'counts={self.mode!r}: the saved counts are of {state.shape[1]} classes, the logits have {num_classes}; '
+                'counting starts anew.',
+                stacklevel=2,
+            )
+            state = state[:, :0]
+        if self.mode == 'accumulated':
+            state = batch if state.shape[1] == 0 else state + batch
+        elif state.shape[1] == 0:
+            state = batch
+        elif self._advances:
+            state = torch.lerp(batch, state, self.momentum)
+        if self._advances:
+            self._state.data = state  # in place: state dicts and copies hold this very tensor
+        return ClassCounts(*state)
+
+    @property
+    def _advances(self) -> bool:
+        return self.training and torch.is_grad_enabled()
+
+    def __deepcopy__(self, memo: dict) -> 'RunningCounts':
+        copied = type(self)(self.mode, self.sync, self.momentum)
+        copied._state = self._state
+        return copied.train(self.training)
+
+    def get_extra_state(self) -> Tensor:
+        # A tensor, because mmengine moves every value of a state dict to the CPU before it saves.
+        return self._state
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self._state.data = state.detach().to(torch.float64).clone()
+
+
+def _fields(counts: ClassCounts) -> tuple[Tensor, Tensor, Tensor]:
+    return counts.samples, counts.images, counts.samples_of_images
+
+
+def build_counts(counts: CountsOption, sync: bool = True, momentum: float = 0.99) -> ClassCountsSource:
+    """A source from the option ``counts`` of a loss.
+
+    Args:
+        counts: 'batch', 'dataset', 'ema', 'accumulated', the path of a table made by tools/count_classes.py (it ends
+            in ``.json``), or the counts of the classes themselves.
+        sync: Whether counts of batches cover all processes.
+        momentum: Of 'ema'.
+
+    Raises:
+        ValueError: If the option is none of these.
+        FileNotFoundError: If the table does not exist.
+    """
+    if isinstance(counts, PathLike) or (isinstance(counts, str) and counts.endswith('.json')):
+        from ltseg.counts.table import CountsTable
+
+        source = ClassCountsSource('fixed', sync)
+        source.fill(CountsTable.load(counts))
+        return source
+    if isinstance(counts, str):
+        check_choice('counts', counts, (*MODES, 'PATH.json'))
+        running = counts in ('ema', 'accumulated')
+        return RunningCounts(counts, sync, momentum) if running else ClassCountsSource(counts, sync)
+    source = ClassCountsSource('fixed', sync)
+    source.fill(ClassCounts.from_list(counts))
+    return source

@@ -1,0 +1,39 @@
+"""Losses on logits: one loss that applies rules, presets under the names of the papers, and those outside the family."""
+
+from ltseg.losses.dot_regression import DotRegressionLoss
+from ltseg.losses.equalization import EqualizationLoss
+from ltseg.losses.long_tail_loss import LongTailLoss
+from ltseg.losses.logits_loss import LogitsLoss
+from ltseg.losses.presets import (
+    ARBLoss,
+    BalancedSoftmaxLoss,
+    CDTLoss,
+    ClassBalancedLoss,
+    CrossEntropyLoss,
+    FocalLoss,
+    LabelAwareSmoothingLoss,
+    LDAMLoss,
+    LogitAdjustedLoss,
+    ReweightedLoss,
+    VSLoss,
+)
+from ltseg.losses.seesaw import SeesawLoss
+
+__all__ = [
+    'ARBLoss',
+    'BalancedSoftmaxLoss',
+    'CDTLoss',
+    'ClassBalancedLoss',
+    'CrossEntropyLoss',
+    'DotRegressionLoss',
+    'EqualizationLoss',
+    'FocalLoss',
+    'LDAMLoss',
+    'LabelAwareSmoothingLoss',
+    'LogitAdjustedLoss',
+    'LogitsLoss',
+    'LongTailLoss',
+    'ReweightedLoss',
+    'SeesawLoss',
+    'VSLoss',
+]

@@ -1,0 +1,68 @@
+"""Dot-regression loss on a fixed simplex classifier."""
+
+import torch
+from torch import Tensor
+
+from ltseg.core.checks import fault
+from ltseg.losses.logits_loss import LogitsLoss
+from ltseg.registry import MODELS
+
+__all__ = ['DotRegressionLoss']
+
+
+@MODELS.register_module()
+class DotRegressionLoss(LogitsLoss):
+    """Pulls each feature towards its class vector of a fixed simplex, with no push::
+
+        loss = 1/2 s_y^2 (z_y - |h|)^2 / |h|,    z_y = m_y . h,    s_k = sqrt(g / n_k), g = mean of the present n
+
+    with m the unit vectors of an equiangular tight frame and |h| without gradient. It is 0 exactly where every feature
+    points along its class vector, and its gradient ``-s_y^2 (1 - cos) m_y`` does not depend on the length of h.
+
+    It needs the norm of the features, and so a head that hands it over:
+    ``LongTailSegHead(classifier=dict(type='ltseg.ETFClassifier'))``.
+
+    Deviations: the paper fixes the norms E_H; |h| of each sample is what its released code uses, and so is the scale s
+    of the class vectors by the counts of the batch (``balanced=True``; 1 for absent classes).
+
+    Args:
+        balanced: Whether class vectors are scaled by the counts.
+
+    Source:
+        Yang et al., Inducing Neural Collapse in Imbalanced Learning: Do We Really Need a Learnable Classifier at the
+        End of Deep Neural Network?, NeurIPS 2022, eq. 8.
+    """
+
+    needs_feature_norm = True
+
+    def __init__(self, balanced: bool = True, **options) -> None:
+        super().__init__(**{'counts': 'batch', 'loss_name': 'loss_dot_regression', **options})
+        self.balanced = balanced
+        self._feature_norm: Tensor | None = None
+
+    def forward(self, logits: Tensor, labels: Tensor, *args, feature_norm: Tensor | None = None, **kwargs) -> Tensor:
+        """As :meth:`LogitsLoss.forward`, with ``feature_norm`` (N, *), the norms |h| of the features."""
+        if feature_norm is None:
+            cure = "Use LongTailSegHead with classifier=dict(type='ltseg.ETFClassifier')."
+            raise ValueError(fault('DotRegressionLoss', 'the norms of the features', None, cure))
+        self._feature_norm = feature_norm.detach()
+        try:
+            return super().forward(logits, labels, *args, **kwargs)
+        finally:
+            self._feature_norm = None
+
+    def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+        if labels.is_floating_point():
+            cure = 'With mixed labels, mix the losses of the two hard labels.'
+            raise ValueError(fault('DotRegressionLoss', 'class indices', 'soft labels', cure))
+        valid = labels != ignore_index
+        indices = labels.where(valid, 0)
+        norm = self._feature_norm.to(logits.dtype).clamp(min=1e-8)
+        error = logits.gather(1, indices.unsqueeze(1)).squeeze(1) - norm
+        losses = 0.5 * error**2 / norm * valid
+        if self.balanced:
+            counts = self.count(logits, labels, ignore_index).samples.double()
+            present = counts > 0
+            scale = (counts.sum() / present.sum().clamp(min=1) / counts).where(present, 1.0)
+            losses = losses * scale.to(logits.dtype)[indices]
+        return losses, None

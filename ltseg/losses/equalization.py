@@ -1,0 +1,53 @@
+"""Softmax equalization loss."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ltseg.core.checks import check_range, fault
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.losses.logits_loss import LogitsLoss
+from ltseg.registry import MODELS
+
+__all__ = ['EqualizationLoss']
+
+
+@MODELS.register_module()
+class EqualizationLoss(LogitsLoss):
+    """Cross entropy in which rare classes are mostly not repelled::
+
+        loss = -log( e^(z_y) / sum_k w_k e^(z_k) ),    w_k = 1 - b_k [f_k < frequency_threshold] [k != y]
+
+    with b ~ Bernoulli(gamma), drawn for each sample and class from torch's generator, and f_k the share of class k:
+    of the images that contain it where the counts hold images, else of the samples. Out of training, w = 1.
+
+    The published code has the sigmoid form for detection only; thresholds of the softmax form are not settled.
+
+    Args:
+        frequency_threshold: Classes with a smaller share are protected.
+        gamma: Probability of the protection; 0 is cross entropy.
+
+    Source:
+        Tan et al., Equalization Loss for Long-Tailed Object Recognition, CVPR 2020, section 4.2 (softmax form).
+    """
+
+    def __init__(self, frequency_threshold: float = 3e-3, gamma: float = 0.95, **options) -> None:
+        super().__init__(**{'loss_name': 'loss_equalization', **options})
+        check_range('EqualizationLoss.frequency_threshold', frequency_threshold, 0, 1)
+        check_range('EqualizationLoss.gamma', gamma, 0, 1)
+        self.frequency_threshold, self.gamma = frequency_threshold, gamma
+
+    def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+        if labels.is_floating_point():
+            raise ValueError(fault('EqualizationLoss', 'class indices', 'soft labels', 'Train without mixed labels.'))
+        if self.training and self.gamma > 0:
+            rare = self._rare(self.count(logits, labels, ignore_index))
+            protected = torch.rand_like(logits) < self.gamma
+            protected &= rare.view(1, -1, *[1] * (logits.ndim - 2))
+            indices = labels.where(labels != ignore_index, 0)
+            logits = logits.masked_fill(protected.scatter(1, indices.unsqueeze(1), False), -torch.inf)
+        return F.cross_entropy(logits, labels, reduction='none', ignore_index=ignore_index), None
+
+    def _rare(self, counts: ClassCounts) -> Tensor:
+        of_class = (counts.samples if counts.images is None else counts.images).double()
+        return of_class < self.frequency_threshold * of_class.sum()

@@ -1,0 +1,127 @@
+"""What every loss on logits shares: its signature, its checks, its counts and its reduction."""
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from ltseg.core.checks import check_choice, check_range, fault
+from ltseg.core.reduction import Average, Reduction, reduce_losses
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.sources import CountsOption, build_counts
+
+__all__ = ['LogitsLoss', 'check_labels']
+
+CHECK_INTERVAL = 50  # forward calls between two looks at values on an accelerator, which make it wait
+
+
+class LogitsLoss(nn.Module):
+    """A loss of logits and labels that serves the decode heads and pixel samplers of mmseg and the heads of mmpretrain.
+
+    Args:
+        counts: Where class counts come from: 'batch', 'dataset', 'ema', 'accumulated', the path of a table (.json), or
+            a list with one number for each class.
+        sync: Whether batch counts and the normaliser cover all processes. Without it each process averages over its
+            own samples, as most released code does.
+        average: 'weight' divides by the summed class weights of the samples, 'count' by their number. The two agree
+            where there are no class weights.
+        reduction: 'mean', 'sum' or 'none'.
+        loss_weight: Factor of the result.
+        loss_name: Name in the log; mmengine optimises what has "loss" in its name.
+        momentum: Of ``counts='ema'``.
+    """
+
+    def __init__(
+        self,
+        *,
+        counts: CountsOption = 'dataset',
+        sync: bool = True,
+        average: Average = 'count',
+        reduction: Reduction = 'mean',
+        loss_weight: float = 1.0,
+        loss_name: str = 'loss',
+        momentum: float = 0.99,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        check_choice(f'{name}.average', average, ('weight', 'count'))
+        check_choice(f'{name}.reduction', reduction, ('mean', 'sum', 'none'))
+        check_range(f'{name}.loss_weight', loss_weight, 0)
+        self.counts = build_counts(counts, sync, momentum)
+        self.sync, self.average, self.reduction = sync, average, reduction
+        self.loss_weight, self.loss_name = loss_weight, loss_name
+        self._calls = 0
+
+    @abstractmethod
+    def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+        """The loss of each sample (N, *), and its class weight (N, *) or None for 1.
+
+        Args:
+            logits: (N, K, *), float32 or float64.
+            labels: (N, *) int64, or probabilities (N, K, *).
+            ignore_index: Label of samples whose loss and class weight are 0.
+        """
+
+    def forward(
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        weight: Tensor | None = None,
+        avg_factor: float | Tensor | None = None,
+        ignore_index: int | None = -100,
+        reduction_override: Reduction | None = None,
+    ) -> Tensor:
+        """The loss of a batch, computed in float32 or better also under autocast.
+
+        Args:
+            logits: (N, K, *).
+            labels: Class indices (N, *), or probabilities of the shape of ``logits``.
+            weight: Factor of each sample's loss, broadcast to (N, *); it is not part of the normaliser.
+            avg_factor: Replaces the number of valid samples under ``average='count'``.
+            ignore_index: Label that is left out of the loss, its normaliser and the counts.
+            reduction_override: Replaces ``reduction`` for this call.
+
+        Returns:
+            A scalar, or (N, *) for 'none'.
+
+        Raises:
+            ValueError: If the shapes or types do not fit, or a label lies outside the classes.
+        """
+        check_labels(type(self).__name__, logits, labels)
+        reduction = self.reduction if reduction_override is None else reduction_override
+        check_choice('reduction_override', reduction, ('mean', 'sum', 'none'))
+        ignore_index = -100 if ignore_index is None else ignore_index
+        soft = labels.is_floating_point()
+        logits = logits if logits.dtype == torch.float64 else logits.float()
+        labels = labels if soft else labels.long()
+        with torch.autocast(logits.device.type, enabled=False):
+            losses, class_weights = self.sample_losses(logits, labels, ignore_index)
+            valid = torch.tensor(losses.numel()) if soft else (labels != ignore_index).sum()
+            reduced = reduce_losses(
+                losses, valid, class_weights, weight, self.average, avg_factor, reduction, self.sync
+            )
+        return reduced * self.loss_weight
+
+    def count(self, logits: Tensor, labels: Tensor, ignore_index: int) -> ClassCounts:
+        """The class counts for this batch."""
+        return self.counts(labels, logits.shape[1], ignore_index)
+
+    def looks_at_values(self, logits: Tensor) -> bool:
+        """Whether this call may look at values: always on the CPU, now and then where looking makes a device wait."""
+        self._calls += 1
+        return logits.device.type == 'cpu' or self._calls % CHECK_INTERVAL == 1
+
+    def extra_repr(self) -> str:
+        return f'average={self.average!r}, reduction={self.reduction!r}, loss_weight={self.loss_weight}'
+
+
+def check_labels(where: str, logits: Tensor, labels: Tensor) -> None:
+    """Raises ValueError unless ``labels`` are class indices or probabilities for ``logits`` (N, K, *)."""
+    if logits.ndim < 2 or logits.shape[1] < 2:
+        cure = 'For two classes, set out_channels=2 in the head.'
+        raise ValueError(fault(where, 'logits (N, K, *) of at least 2 classes', tuple(logits.shape), cure))
+    expected = logits.shape if labels.is_floating_point() else (logits.shape[0], *logits.shape[2:])
+    if labels.shape != expected:
+        kind = 'probabilities' if labels.is_floating_point() else 'class indices'
+        cure = 'Upsample the logits to the labels, or resize the labels.' if logits.ndim > 2 else ''
+        raise ValueError(fault(where, f'{kind} of shape {tuple(expected)}', tuple(labels.shape), cure))

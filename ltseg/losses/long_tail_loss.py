@@ -1,0 +1,84 @@
+"""The loss that applies any list of rules."""
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import and_
+
+import torch
+from torch import Tensor
+
+from ltseg.core.adjustment import Adjustment
+from ltseg.core.checks import check_range
+from ltseg.core.cross_entropy import adjusted_cross_entropy
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.losses.logits_loss import LogitsLoss
+from ltseg.registry import MODELS
+from ltseg.rules.rule import Rule
+
+__all__ = ['LongTailLoss']
+
+
+@MODELS.register_module()
+class LongTailLoss(LogitsLoss):
+    """Adjusted cross entropy under a list of rules::
+
+        z'_j = scale_j * z_j + bias_j - margin_j * [j = y]
+        loss = weight_y * (1 - p_y)^focusing * (-log p_y),    p = softmax(z')
+
+    with the terms that the rules make of the class counts (:class:`ltseg.core.adjustment.Adjustment`). Prediction uses
+    the plain logits z.
+
+    Args:
+        rules: Rules, or their configs: ``dict(type='ltseg.PriorBias', tau=1.0)``. None gives cross entropy.
+        focusing: Exponent of the focal factor; 0 leaves it out.
+        **options: As for :class:`ltseg.losses.logits_loss.LogitsLoss`. ``average`` is 'weight' by default.
+
+    Raises:
+        ValueError: If a rule is undefined at zero counts, which these ``counts`` may hold.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import LongTailLoss
+        >>> loss = LongTailLoss(rules=[dict(type='ltseg.PriorBias')], counts=[90, 10])
+        >>> round(loss(torch.zeros(1, 2), torch.tensor([1])).item(), 4)  # -log(10 / 100)
+        2.3026
+    """
+
+    def __init__(self, rules: Sequence[Rule | dict] = (), focusing: float = 0.0, **options) -> None:
+        rules = [MODELS.build(rule) if isinstance(rule, dict) else rule for rule in rules]
+        uses_counts = any(rule.uses_counts for rule in rules)
+        counts = {} if uses_counts else {'counts': 'batch'}  # nothing to wait for
+        super().__init__(**{'average': 'weight', 'loss_name': 'loss_long_tail', **counts, **options})
+        self.rules: list[Rule] = rules
+        self.focusing, self._uses_counts = focusing, uses_counts
+        check_range(f'{type(self).__name__}.focusing', focusing, 0)
+        self._constant: Adjustment | None = None
+        if self._uses_counts and not self.counts.constant:
+            for rule in self.rules:
+                rule.check_varying(self.counts.mode)
+
+    def adjustment(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Adjustment:
+        """What the rules make of this batch's class counts, on the device and in the precision of ``logits``."""
+        if not self.rules:
+            return Adjustment()
+        if self._constant is None or (self._uses_counts and not self.counts.constant):
+            self._constant = self._new_adjustment(logits, labels, ignore_index)
+        return self._constant.to(logits.device, logits.dtype)
+
+    def _new_adjustment(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Adjustment:
+        if not self._uses_counts:
+            counts = ClassCounts(torch.zeros(logits.shape[1], dtype=torch.int64, device=logits.device))
+        else:
+            counts = self.count(logits, labels, ignore_index)
+            if self.counts.constant:
+                for rule in self.rules:
+                    rule.check_constant(counts)
+            self.inspect_counts(logits, counts)
+        return reduce(and_, [rule(counts) for rule in self.rules])
+
+    def inspect_counts(self, logits: Tensor, counts: ClassCounts) -> None:
+        """For subclasses that warn of counts under which they do nothing."""
+
+    def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+        adjustment = self.adjustment(logits, labels, ignore_index)
+        return adjusted_cross_entropy(logits, labels, adjustment, self.focusing, ignore_index)

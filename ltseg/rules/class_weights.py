@@ -1,0 +1,39 @@
+"""Class weights given by hand."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ltseg.core.adjustment import Adjustment
+from ltseg.core.checks import fault
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.registry import MODELS
+from ltseg.rules.rule import Rule
+
+__all__ = ['ClassWeights']
+
+
+@MODELS.register_module()
+@dataclass(frozen=True, kw_only=True)
+class ClassWeights(Rule):
+    """The weights as they are given, whatever the counts.
+
+    Args:
+        weights: One weight of at least 0 for each class.
+    """
+
+    weights: tuple[float, ...] = ()
+
+    defined_at_zero = True
+    uses_counts = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.weights or not all(w >= 0 for w in self.weights):
+            raise ValueError(fault('class_weight', 'a number of at least 0 for each class', self.weights))
+
+    def adjustment(self, counts: Tensor, given: ClassCounts) -> Adjustment:
+        if counts.numel() != len(self.weights):
+            raise ValueError(fault('class_weight', f'{counts.numel()} weights, as the logits', len(self.weights)))
+        return Adjustment(weight=torch.tensor(self.weights, dtype=torch.float64, device=counts.device))
