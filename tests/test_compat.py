@@ -1,0 +1,45 @@
+import builtins
+
+import pytest
+import torch
+
+from ltseg.compat import TORCHVISION_SCHEMAS, cure_torchvision
+
+
+def torchvision_that_raises(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = builtins.__import__
+
+    def imported(name: str, *args: object) -> object:
+        if name == 'torchvision':
+            raise error
+        return original(name, *args)
+
+    monkeypatch.setattr(builtins, '__import__', imported)
+
+
+def test_nothing_is_done_where_torchvision_loads_or_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cure_torchvision() is None  # tests/conftest.py has imported ltseg.compat: it loads, cured or not
+    torchvision_that_raises(ImportError('No module named torchvision'), monkeypatch)
+    assert cure_torchvision() is None
+
+
+def test_other_faults_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    torchvision_that_raises(RuntimeError('something else'), monkeypatch)
+    with pytest.raises(RuntimeError, match='something else'):
+        cure_torchvision()
+
+
+def test_missing_operators_are_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Declares under another namespace, because this process may hold the real declarations."""
+    original, made = torch.library.Library, []
+
+    def library(namespace: str, kind: str) -> torch.library.Library:
+        made.append(namespace)
+        return original('ltseg_test_torchvision', kind)
+
+    monkeypatch.setattr(torch.library, 'Library', library)
+    torchvision_that_raises(RuntimeError('operator torchvision::nms does not exist'), monkeypatch)
+    declared = cure_torchvision()
+    assert declared is not None and made == ['torchvision']
+    for schema in TORCHVISION_SCHEMAS:
+        assert hasattr(torch.ops.ltseg_test_torchvision, schema.split('(')[0])
