@@ -1,0 +1,203 @@
+"""The label files of a segmentation data set, and counting them in parallel."""
+
+import hashlib
+import math
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+
+from ltseg.core.checks import fault
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.label_histogram import label_histogram
+
+__all__ = ['LabelFile', 'count_label_files', 'fingerprint', 'label_files']
+
+FILES_PER_WORKER = 16  # below that, starting one more process takes longer than it saves
+HOST_IGNORED = 255  # what MMSegmentation's reduce_zero_label and label_map write for "ignored"
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """A label file and how the data set reads it.
+
+    Args:
+        path: The file.
+        reduce_zero_label: Whether 0 is ignored and every other value goes down by one.
+        label_map: Pairs of an old and a new label, applied after that.
+        repeats: How often the data set holds the file, relative to the others.
+    """
+
+    path: str
+    reduce_zero_label: bool = False
+    label_map: tuple[tuple[int, int], ...] = ()
+    repeats: int = 1
+
+    def classes_of_values(self, num_values: int, num_classes: int, ignore_index: int) -> np.ndarray:
+        """The class of each value a file can hold, (num_values,): K means ignored, K + 1 means invalid.
+
+        The same steps as MMSegmentation's ``LoadAnnotations``, done on the values instead of the maps.
+        """
+        values = np.arange(num_values)
+        ignored = [ignore_index]
+        if num_values > 256:
+            values[-1] = ignore_index  # the host reads 16-bit labels as 8-bit ones: 65535, a usual void, becomes 255
+        if self.reduce_zero_label:
+            values = np.where((values == 0) | (values == HOST_IGNORED), HOST_IGNORED, values - 1)
+        labels = values.copy()
+        for old, new in self.label_map:
+            labels[values == old] = new
+        if self.reduce_zero_label or self.label_map:
+            ignored.append(HOST_IGNORED)
+        classes = np.where((labels >= 0) & (labels < num_classes), labels, num_classes + 1)
+        classes[np.isin(labels, ignored)] = num_classes
+        return classes
+
+
+def label_files(dataset: Any) -> list[LabelFile]:
+    """The label files that a data set would load, from its data infos; no image is read.
+
+    Wrappers count as they train: a file that ``ConcatDataset`` or ``ClassBalancedDataset`` holds several times has that
+    many repeats. Common factors are divided out, so that ``RepeatDataset`` changes nothing.
+
+    Args:
+        dataset: Any data set with ``get_data_info``.
+
+    Raises:
+        ValueError: If the data set is empty or holds no label files.
+        FileNotFoundError: If label files are missing.
+    """
+    where = type(dataset).__name__
+    found: Counter[LabelFile] = Counter()
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        if not info.get('seg_map_path'):
+            raise ValueError(fault(where, "'seg_map_path' in each data info", sorted(info), 'Set data_prefix.'))
+        label_map = tuple(sorted((info.get('label_map') or {}).items()))
+        found[LabelFile(info['seg_map_path'], bool(info.get('reduce_zero_label')), label_map)] += 1
+    if not found:
+        cure = 'Check data_root, data_prefix, img_suffix and ann_file.'
+        raise ValueError(fault(where, 'at least one image', 'an empty data set', cure))
+    common = math.gcd(*found.values())
+    return [replace(file, repeats=repeats // common) for file, repeats in found.items()]
+
+
+def fingerprint(files: Sequence[LabelFile], settings: str, local: bool = True) -> str:
+    """Tells whether files or settings have changed, without reading the files.
+
+    A hash of the settings and of every file's name below their common folder, size, time of last change, and the way
+    it is read; a moved data set keeps it, an edited or copied one gets a new one.
+
+    Raises:
+        FileNotFoundError: If files are missing; names the first and says how many.
+    """
+    digest = hashlib.sha256(settings.encode())
+    root = os.path.dirname(os.path.commonprefix([file.path for file in files]))
+    missing = []
+    for file in sorted(files, key=lambda file: file.path):
+        try:
+            status = os.stat(file.path) if local else None
+        except OSError:
+            missing.append(file.path)
+            continue
+        line = replace(file, path=os.path.relpath(file.path, root or '.'))
+        digest.update(f'{line} {status and (status.st_size, status.st_mtime_ns)}\n'.encode())
+    if missing:
+        cure = 'Check data_root, data_prefix and seg_map_suffix.'
+        got = f'{len(missing)} missing ones, the first: {missing[0]}'
+        raise FileNotFoundError(fault('label files', f'{len(files)} files', got, cure))
+    return digest.hexdigest()
+
+
+def count_label_files(
+    files: Sequence[LabelFile],
+    num_classes: int,
+    ignore_index: int = 255,
+    workers: int | None = None,
+    show_progress: bool = False,
+    backend_args: dict[str, Any] | None = None,
+) -> tuple[ClassCounts, int]:
+    """Decodes every file once and counts its labels.
+
+    Args:
+        files: What to count.
+        num_classes: K.
+        ignore_index: Label that is not counted.
+        workers: Processes that decode; None chooses, 1 decodes in this one.
+        show_progress: Whether to show a progress bar where the error stream is a terminal.
+        backend_args: mmengine's file backend; None reads from the file system.
+
+    Returns:
+        The counts, (K,) int64 each, and the pixels of all files, ignored ones included, each file as often as it
+        repeats.
+
+    Raises:
+        ValueError: If a file cannot be read as labels or holds a value outside the classes; names file and value.
+    """
+    counts, pixels = np.zeros((3, num_classes), dtype=np.int64), 0
+    classes_of_values: dict[tuple, np.ndarray] = {}
+    with _histograms(files, workers, backend_args) as histograms:
+        console = Console(stderr=True)
+        hidden = not (show_progress and console.is_terminal)
+        progress = track(histograms, 'Counting labels', total=len(files), console=console, disable=hidden)
+        for file, histogram in zip(files, progress, strict=True):
+            num_values = 256 if len(histogram) == 256 else 65536
+            key = (file.reduce_zero_label, file.label_map, num_values)
+            if key not in classes_of_values:
+                classes_of_values[key] = file.classes_of_values(num_values, num_classes, ignore_index)
+            of_image = _of_classes(file.path, histogram, classes_of_values[key], num_classes)
+            contains = of_image > 0
+            counts += file.repeats * np.stack([of_image, contains, contains * of_image.sum()])
+            pixels += file.repeats * int(histogram.sum())
+    return ClassCounts(*torch.from_numpy(counts)), pixels
+
+
+def _of_classes(path: str, histogram: np.ndarray, classes_of_values: np.ndarray, num_classes: int) -> np.ndarray:
+    """Pixels of each class, (K,) int64."""
+    values = histogram.nonzero()[0]
+    classes = classes_of_values[values]
+    outside = values[classes > num_classes]
+    if len(outside):
+        cure = 'Check classes, reduce_zero_label, label_map and ignore_index of the data set.'
+        pixels = dict(zip(outside.tolist()[:8], histogram[outside].tolist(), strict=False))
+        got = f'values (with their pixels) {pixels}'
+        raise ValueError(fault(f'label file {path}', f'labels of {num_classes} classes', got, cure))
+    of_classes = np.zeros(num_classes + 1, dtype=np.int64)
+    np.add.at(of_classes, classes, histogram[values])
+    return of_classes[:num_classes]
+
+
+@contextmanager
+def _histograms(
+    files: Sequence[LabelFile], workers: int | None, backend_args: dict[str, Any] | None
+) -> Iterator[Iterator[np.ndarray]]:
+    """The histogram of each file, in order, from this process or from workers."""
+    paths = [file.path for file in files]
+    count = partial(label_histogram, backend_args=backend_args)
+    if workers is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+        workers = min(cores, len(paths) // FILES_PER_WORKER)
+    if workers <= 1:
+        yield map(count, paths)
+        return
+    # Workers ignore Ctrl-C: it reaches this process, which cancels what is left and ends them.
+    with ProcessPoolExecutor(workers, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
+        try:
+            yield pool.map(count, paths, chunksize=max(1, min(8, len(paths) // (4 * workers))))
+        except BrokenProcessPool as error:
+            cure = 'It may have run out of memory; use fewer workers.'
+            raise RuntimeError(fault('counting', 'workers that live', 'one that died', cure)) from error
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise

@@ -1,0 +1,138 @@
+"""Class counts of a data set as a file: what was counted, how often each class occurs, and where it came from."""
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ltseg.core.checks import fault
+from ltseg.counts.class_counts import ClassCounts
+
+__all__ = ['CountsTable', 'check_table']
+
+FORMAT = 'ltseg class counts 1'
+REMEDY = 'Write it again with tools/count_classes.py.'
+
+
+@dataclass(frozen=True, eq=False)
+class CountsTable:
+    """Class counts of a data set with the names of the classes and the provenance.
+
+    Args:
+        counts: The counts, (K,) each.
+        class_names: The K names in the order of the labels.
+        provenance: What was counted, as plain JSON values; ``count_dataset`` writes 'dataset', 'parts', 'files',
+            'total_pixels', 'valid_pixels', 'ignore_index', 'fingerprint', 'ltseg_version' and 'date'.
+
+    Raises:
+        ValueError: If the lengths differ, a class occurs in more files than there are, or the counts add up to more
+            pixels than the files have.
+    """
+
+    counts: ClassCounts
+    class_names: tuple[str, ...]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.class_names) != self.counts.num_classes:
+            raise ValueError(fault('CountsTable.class_names', f'{self.counts.num_classes} names', self.class_names))
+        total, pixels = self.counts.samples.sum().item(), self.provenance.get('total_pixels')
+        if pixels is not None and total > pixels:
+            raise ValueError(fault('CountsTable', f'at most {pixels} samples, files x height x width', total, REMEDY))
+        images, files = self.counts.images, self.provenance.get('files')
+        if files is not None and images is not None and images.max().item() > files:
+            raise ValueError(fault('CountsTable', f'at most {files} images of a class', images.max().item(), REMEDY))
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes the table as JSON with one class per line; a reader never sees half a file."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        header = {'format': FORMAT, 'provenance': self.provenance}
+        text = json.dumps(header, indent=2)[:-2] + ',\n  "classes": [\n    '
+        text += ',\n    '.join(json.dumps(row) for row in self._rows()) + '\n  ]\n}\n'
+        descriptor, temporary = tempfile.mkstemp(prefix=path.name, suffix='.part', dir=path.parent)
+        try:
+            with open(descriptor, 'w', encoding='utf-8') as stream:
+                stream.write(text)
+            os.chmod(temporary, 0o644)  # mkstemp lets nobody else read it, and tables are shared
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    def _rows(self) -> list[dict[str, Any]]:
+        counts = self.counts
+        columns = {'name': list(self.class_names), 'samples': counts.samples.tolist()}
+        if counts.images is not None:
+            columns['images'] = counts.images.tolist()
+        if counts.samples_of_images is not None:
+            columns['samples_of_images'] = counts.samples_of_images.tolist()
+        if counts.samples.any():
+            columns['share'] = [float(f'{share:.4g}') for share in counts.prior.tolist()]
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> 'CountsTable':
+        """Reads a table that ``save`` wrote.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file is not such a table, or its numbers cannot be right.
+        """
+        where = f'counts table {str(path)!r}'
+        try:
+            content = json.loads(Path(path).read_text(encoding='utf-8'))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(fault(where, 'a file', 'none', REMEDY)) from error
+        except (OSError, ValueError) as error:
+            raise ValueError(fault(where, 'a JSON file', str(error), REMEDY)) from error
+        if not isinstance(content, dict) or content.get('format') != FORMAT:
+            got = content.get('format') if isinstance(content, dict) else type(content).__name__
+            raise ValueError(fault(where, f'the format {FORMAT!r}', got, REMEDY))
+        try:
+            rows = content['classes']
+            names = tuple(str(row['name']) for row in rows)
+            columns = (_column(rows, key) for key in ('samples', 'images', 'samples_of_images'))
+            return cls(ClassCounts(*columns), names, dict(content['provenance']))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            reason = f'no {error}' if isinstance(error, KeyError) else str(error)
+            raise ValueError(f'{where}: {reason}') from error
+
+
+def _column(rows: list[dict[str, Any]], key: str) -> torch.Tensor | None:
+    if key != 'samples' and not any(key in row for row in rows):
+        return None
+    values = [row[key] for row in rows]
+    if not values or not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        raise ValueError(fault(f'{key} of the classes', 'one number for each class', values, REMEDY))
+    exact = all(isinstance(value, int) for value in values)
+    return torch.tensor(values, dtype=torch.int64 if exact else torch.float64)
+
+
+def check_table(
+    table: CountsTable, num_classes: int, class_names: Sequence[str] | None = None, name: str = '', owner: str = 'head'
+) -> None:
+    """Raises ValueError unless ``table`` fits the model and the data set.
+
+    Args:
+        table: The table.
+        num_classes: Classes of the head.
+        class_names: Classes of the data set, where they are known.
+        name: How messages call the table, e.g. its path.
+        owner: How messages call what has ``num_classes``.
+    """
+    label = f'DatasetCounts: table {name!r}' if name else 'DatasetCounts: the table'
+    found = len(table.class_names)
+    if found != num_classes:
+        flag = ' with --reduce-zero-label' if abs(found - num_classes) == 1 else ' on the data set of this model'
+        message = f'{label} lists {found} classes but the {owner} has {num_classes}.'
+        raise ValueError(f'{message} Re-run tools/count_classes.py{flag}.')
+    for index, (ours, theirs) in enumerate(zip(table.class_names, class_names or (), strict=False)):
+        if ours != theirs:
+            message = f'{label} calls class {index} {ours!r} but the data set calls it {theirs!r}.'
+            raise ValueError(f'{message} It was made from another data set; re-run tools/count_classes.py.')

@@ -1,0 +1,132 @@
+"""Counts the training labels before training, for losses and metrics that ask for them."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import BaseLoop, Runner
+from torch import nn
+
+from ltseg.core.checks import fault
+from ltseg.counts.data_set_counts import count_dataset, without_pipeline
+from ltseg.counts.sources import ClassCountsSource
+from ltseg.counts.table import CountsTable, check_table
+from ltseg.registry import DATASETS, HOOKS
+
+__all__ = ['CountClasses']
+
+
+@HOOKS.register_module()
+class CountClasses(Hook):
+    """Fills every loss with ``counts='dataset'`` and every metric that has ``fill_counts``.
+
+    The table is kept in ``class_counts/`` beside the work directories and used again while the label files and the
+    settings of the data set stay the same. With several processes the first counts and the others wait. Evaluation
+    needs the counts only for groups of classes: there a missing training set is logged and not an error.
+
+    Args:
+        table: A table made by tools/count_classes.py to use instead of counting.
+        workers: Processes that decode labels; None chooses.
+    """
+
+    priority = 'ABOVE_NORMAL'  # EMAHook (NORMAL) copies the model in before_run
+
+    def __init__(self, table: str | os.PathLike | None = None, workers: int | None = None) -> None:
+        self.table, self.workers = table, workers
+        self._counted: CountsTable | None = None
+
+    def before_run(self, runner: Runner) -> None:
+        """Counts, or reads the table, and hands it over.
+
+        Raises:
+            ValueError: If the table does not fit the heads or the data set; names all that do not.
+            FileNotFoundError: If the training data, or the given table, is missing.
+        """
+        training = isinstance(runner._train_loop, BaseLoop)
+        waiting = {
+            name: module
+            for name, module in runner.model.named_modules()
+            if training and isinstance(module, ClassCountsSource) and module.waiting
+        }
+        metrics = list(_metrics_with_counts(runner))
+        if not waiting and not metrics:
+            return
+        try:
+            table = self._counted = self._counted or _on_main_process(lambda: self._table(runner))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if waiting or self.table is not None:
+                raise
+            runner.logger.warning(f'CountClasses: the training labels are not counted: {error}')
+            return
+        _check_heads(table, waiting, runner.model)
+        for module in waiting.values():
+            module.fill(table)
+        for metric in metrics:
+            metric.fill_counts(table)
+
+    def _table(self, runner: Runner) -> CountsTable:
+        if self.table is not None:
+            table = CountsTable.load(self.table)
+            dataset = getattr(getattr(runner._train_loop, 'dataloader', None), 'dataset', None)
+            names = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+            check_table(table, len(names or table.class_names), names, str(self.table), 'data set')
+            return table
+        cache = Path(runner.work_dir).resolve().parent / 'class_counts'
+        table, path = count_dataset(_train_dataset(runner), cache, self.workers, show_progress=True)
+        share = table.counts.prior
+        runner.logger.info(
+            f'CountClasses: {len(share)} classes in {table.provenance["files"]} training images, shares '
+            f'{share.max().item():.2%} to {share.min().item():.3%}' + (f'; {path}' if path else '')
+        )
+        return table
+
+
+def _metrics_with_counts(runner: Runner) -> Iterator[Any]:
+    for loop in (runner._val_loop, runner._test_loop):
+        for metric in getattr(getattr(loop, 'evaluator', None), 'metrics', ()):
+            if hasattr(metric, 'fill_counts'):
+                yield metric
+
+
+def _train_dataset(runner: Runner) -> Any:
+    """The data set that training uses, built without its pipeline where it is not built yet."""
+    if isinstance(runner._train_loop, BaseLoop):
+        return runner._train_loop.dataloader.dataset
+    dataloader = runner._train_dataloader
+    config = dataloader.get('dataset') if isinstance(dataloader, dict) else None
+    if config is None:
+        raise ValueError(fault('CountClasses', 'train_dataloader in the config', dataloader))
+    return DATASETS.build(without_pipeline(config))
+
+
+def _on_main_process(count: Any) -> CountsTable:
+    """Runs ``count`` on the first process; every process gets its result or raises its error."""
+    result: list[Any] = [None]
+    if is_main_process():
+        try:
+            result = [count()]
+        except Exception as error:  # the other processes wait for the broadcast and must hear of it
+            result = [error]
+    broadcast_object_list(result)
+    if isinstance(result[0], Exception):
+        raise result[0]
+    return result[0]
+
+
+def _check_heads(table: CountsTable, waiting: dict[str, ClassCountsSource], model: nn.Module) -> None:
+    modules, faults = dict(model.named_modules()), []
+    for name in waiting:
+        owners = [name.rsplit('.', depth)[0] for depth in range(1, name.count('.') + 1)]
+        head = next((owner for owner in owners if hasattr(modules[owner], 'num_classes')), None)
+        if head is not None and modules[head].num_classes != len(table.class_names):
+            loss = name.rsplit('.', 1)[0]
+            owner = f'{type(modules[head]).__name__} {head!r} with the loss {loss!r}'
+            try:
+                check_table(table, modules[head].num_classes, name=table.provenance.get('dataset', ''), owner=owner)
+            except ValueError as error:
+                faults.append(str(error))
+    if faults:
+        raise ValueError('\n'.join(faults))

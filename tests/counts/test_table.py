@@ -1,0 +1,114 @@
+"""The table file holds what was counted, and nothing impossible."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.table import CountsTable, check_table
+
+NAMES = ('road', 'pole', 'bicycle "old"')
+
+
+def example(**provenance: object) -> CountsTable:
+    counts = ClassCounts(torch.tensor([2**33 + 1, 70, 0]), torch.tensor([9, 3, 0]), torch.tensor([2**34, 400, 0]))
+    return CountsTable(counts, NAMES, provenance)
+
+
+def test_loads_what_was_saved(tmp_path: Path) -> None:
+    table = example(total_pixels=2**35, files=9, label_map={'11': 255})
+    table.save(tmp_path / 'new' / 'counts.json')
+    loaded = CountsTable.load(tmp_path / 'new' / 'counts.json')
+    for name in ('samples', 'images', 'samples_of_images'):
+        assert torch.equal(getattr(loaded.counts, name), getattr(table.counts, name))
+        assert getattr(loaded.counts, name).dtype == torch.int64
+    assert (loaded.class_names, loaded.provenance) == (table.class_names, table.provenance)
+
+
+def test_samples_alone_and_fractions_load_too(tmp_path: Path) -> None:
+    CountsTable(ClassCounts.from_list([0.5, 2.0]), ('a', 'b')).save(tmp_path / 'counts.json')
+    loaded = CountsTable.load(tmp_path / 'counts.json')
+    assert loaded.counts.samples.tolist() == [0.5, 2.0]
+    assert loaded.counts.images is None
+
+
+def test_file_has_one_class_per_line_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    example().save(tmp_path / 'counts.json')
+    lines = (tmp_path / 'counts.json').read_text().splitlines()
+    assert [json.loads(line.strip().rstrip(','))['name'] for line in lines if '"samples"' in line] == list(NAMES)
+    assert [path.name for path in tmp_path.iterdir()] == ['counts.json']
+
+
+def test_failed_save_keeps_the_old_table(tmp_path: Path) -> None:
+    example().save(tmp_path / 'counts.json')
+    before = (tmp_path / 'counts.json').read_bytes()
+    (tmp_path / 'folder').mkdir()
+    with pytest.raises(OSError):
+        example().save(tmp_path / 'folder')
+    with pytest.raises(TypeError):
+        example(unknown=object()).save(tmp_path / 'counts.json')
+    assert (tmp_path / 'counts.json').read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {'counts.json', 'folder'}
+
+
+@pytest.mark.parametrize(
+    ('provenance', 'message'),
+    [({'total_pixels': 2**33}, 'files x height x width'), ({'files': 8}, 'at most 8 images')],
+)
+def test_refuses_more_than_the_files_hold(provenance: dict, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        example(**provenance)
+    example().save(tmp_path / 'counts.json')
+    content = json.loads((tmp_path / 'counts.json').read_text())
+    (tmp_path / 'counts.json').write_text(json.dumps(content | {'provenance': provenance}))
+    with pytest.raises(ValueError, match=f'counts.json.*{message}'):
+        CountsTable.load(tmp_path / 'counts.json')
+
+
+def test_refuses_another_number_of_names() -> None:
+    with pytest.raises(ValueError, match='expected 3 names'):
+        CountsTable(example().counts, ('a', 'b'))
+
+
+def with_classes(*rows: dict) -> str:
+    return json.dumps({'format': 'ltseg class counts 1', 'provenance': {}, 'classes': list(rows)})
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('{"a": ', 'JSON'),
+        ('[1, 2]', 'format'),
+        ('{"format": "other"}', "got 'other'"),
+        ('{"format": "ltseg class counts 1"}', "no 'classes'"),
+        (with_classes(), 'one number for each class'),
+        (with_classes({'name': 'a'}), "no 'samples'"),
+        (with_classes({'name': 'a', 'samples': -1}), 'at least 0'),
+        (with_classes({'name': 'a', 'samples': 'many'}), 'one number for each class'),
+        (with_classes({'name': 'a', 'samples': 1, 'images': 1}, {'name': 'b', 'samples': 1}), "no 'images'"),
+    ],
+)
+def test_load_names_file_and_fault(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / 'counts.json').write_text(text)
+    with pytest.raises(ValueError, match=r'counts\.json') as caught:
+        CountsTable.load(tmp_path / 'counts.json')
+    assert message in str(caught.value)
+
+
+def test_load_names_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r'none\.json.*tools/count_classes\.py'):
+        CountsTable.load(tmp_path / 'none.json')
+
+
+def test_check_table_names_table_and_head() -> None:
+    check_table(example(), 3, NAMES)
+    with pytest.raises(ValueError) as caught:
+        check_table(example(), 4, name='ade20k.json')
+    assert str(caught.value) == (
+        "DatasetCounts: table 'ade20k.json' lists 3 classes but the head has 4. "
+        'Re-run tools/count_classes.py with --reduce-zero-label.'
+    )
+    with pytest.raises(ValueError, match="class 1 'pole' but the data set calls it 'wall'"):
+        check_table(example(), 3, ('road', 'wall', 'car'))
