@@ -1,0 +1,166 @@
+"""Head, medium and tail: the classes of a data set in three groups by how often they occur."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ltseg.core.checks import check_range, fault
+
+__all__ = ['GROUP_NAMES', 'ClassGroups', 'GroupsOption', 'build_groups', 'check_groups_option']
+
+GROUP_NAMES = ('head', 'medium', 'tail')
+
+
+@dataclass(frozen=True)
+class ClassGroups:
+    """Three groups of class indices that hold each class exactly once.
+
+    Args:
+        head: The frequent classes.
+        medium: Those between.
+        tail: The rare ones.
+        rule: A sentence that says how the groups were made.
+
+    Raises:
+        ValueError: If a class is missing or named twice.
+    """
+
+    head: tuple[int, ...]
+    medium: tuple[int, ...]
+    tail: tuple[int, ...]
+    rule: str
+
+    def __post_init__(self) -> None:
+        classes = sorted((*self.head, *self.medium, *self.tail))
+        twice = sorted({index for index in classes if classes.count(index) > 1})
+        if twice:
+            raise ValueError(fault('ClassGroups', 'each class in one group', f'class {twice[0]} in two places'))
+        missing = sorted(set(range(len(classes))) - set(classes))
+        if missing:
+            got = f'no class {missing[0]} among {classes}'
+            raise ValueError(fault('ClassGroups', f'each of the classes 0..{len(classes) - 1} once', got))
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return len(self.head) + len(self.medium) + len(self.tail)
+
+    def items(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Name and classes of each group, from head to tail."""
+        return ((name, getattr(self, name)) for name in GROUP_NAMES)
+
+    def group_of(self, index: int) -> str:
+        """Name of the group that holds the class ``index``."""
+        return next(name for name, classes in self.items() if index in classes)
+
+    def describe(self, class_names: Sequence[str]) -> str:
+        """The rule and the classes of each group, for printing; one line each."""
+        lines = [f'{name} ({len(c)}): ' + ', '.join(class_names[i] for i in c) for name, c in self.items()]
+        return '\n'.join((f'Groups: {self.rule}.', *lines))
+
+    @classmethod
+    def tertiles(cls, samples: Tensor) -> 'ClassGroups':
+        """A third of the classes each, by their share of the samples.
+
+        Head and tail have K / 3 classes, rounded to the nearest number, and medium has the rest: 6, 7, 6 of 19
+        classes; 4, 3, 4 of 11. Classes with the same count stay in the order of the data set, and classes that never
+        occur are the rarest.
+
+        Args:
+            samples: Count of each class, (K,).
+        """
+        size = round(samples.numel() / 3)
+        order = _by_frequency(samples)
+        middle = len(order) - size
+        rule = f'tertiles by share of pixels: of {len(order)} classes the first {size} are head, the last {size} tail'
+        return cls(tuple(order[:size]), tuple(order[size:middle]), tuple(order[middle:]), rule)
+
+    @classmethod
+    def by_share(cls, samples: Tensor, head: float, tail: float) -> 'ClassGroups':
+        """Head has a share of at least ``head`` of the samples, tail one below ``tail``; in [0, 1], tail <= head.
+
+        Raises:
+            ValueError: If the thresholds are out of range, or all counts are zero.
+        """
+        check_range('ClassGroups.head', head, 0, 1)
+        check_range('ClassGroups.tail', tail, 0, head)
+        if not samples.sum() > 0:
+            raise ValueError(fault('ClassGroups', 'a count above 0, to compute shares of', samples.tolist()))
+        share = (samples.double() / samples.sum()).tolist()
+        order = _by_frequency(samples)
+        return cls(
+            tuple(i for i in order if share[i] >= head),
+            tuple(i for i in order if tail <= share[i] < head),
+            tuple(i for i in order if share[i] < tail),
+            f'by share of pixels: at least {head:.4g} is head, below {tail:.4g} is tail',
+        )
+
+    @classmethod
+    def from_lists(
+        cls,
+        head: Sequence[str | int],
+        medium: Sequence[str | int],
+        tail: Sequence[str | int],
+        class_names: Sequence[str],
+    ) -> 'ClassGroups':
+        """Groups from names or indices of classes, which must hold each class exactly once."""
+        groups = [[_index_of(entry, class_names) for entry in group] for group in (head, medium, tail)]
+        listed = {index for group in groups for index in group}
+        missing = [name for index, name in enumerate(class_names) if index not in listed]
+        if missing:
+            raise ValueError(fault('groups', 'lists that hold every class', f'no {missing[0]!r}'))
+        return cls(*map(tuple, groups), 'as listed by the user')
+
+
+GroupsOption = ClassGroups | Mapping | None
+
+
+def build_groups(option: GroupsOption, samples: Tensor, class_names: Sequence[str]) -> ClassGroups:
+    """Groups from the option ``groups`` of a metric.
+
+    Args:
+        option: None for tertiles; ``dict(head=0.04, tail=0.005)`` for thresholds on the share of the samples;
+            ``dict(head=['road', ...], medium=[...], tail=[...])`` for lists of names or indices; or groups.
+        samples: Count of each class, (K,).
+        class_names: Names of the K classes.
+
+    Raises:
+        ValueError: If the option is none of these, or does not fit the classes.
+    """
+    if isinstance(option, ClassGroups):
+        if option.num_classes != len(class_names):
+            raise ValueError(fault('groups', f'groups of {len(class_names)} classes', option.num_classes))
+        return option
+    if option is None:
+        return ClassGroups.tertiles(samples)
+    check_groups_option(option)
+    if isinstance(option['head'], int | float):
+        return ClassGroups.by_share(samples, **option)
+    return ClassGroups.from_lists(option['head'], option['medium'], option['tail'], class_names)
+
+
+def check_groups_option(option: GroupsOption) -> None:
+    """Raises ValueError unless ``option`` has one of the forms that ``build_groups`` takes."""
+    if option is None or isinstance(option, ClassGroups):
+        return
+    if isinstance(option, Mapping):
+        values = list(option.values())
+        thresholds = set(option) == {'head', 'tail'} and all(isinstance(v, int | float) for v in values)
+        lists = set(option) == set(GROUP_NAMES) and all(isinstance(v, list | tuple) for v in values)
+        if thresholds or lists:
+            return
+    expected = 'dict(head=SHARE, tail=SHARE), dict(head=[...], medium=[...], tail=[...]) or None (tertiles)'
+    raise ValueError(fault('groups', expected, option))
+
+
+def _by_frequency(samples: Tensor) -> list[int]:
+    return samples.argsort(descending=True, stable=True).tolist()
+
+
+def _index_of(entry: str | int, class_names: Sequence[str]) -> int:
+    if entry in class_names:
+        return list(class_names).index(entry)
+    if isinstance(entry, int) and not isinstance(entry, bool) and 0 <= entry < len(class_names):
+        return entry
+    raise ValueError(fault('groups', f'names of classes ({", ".join(class_names)}) or their indices', entry))

@@ -1,0 +1,191 @@
+"""IoU, accuracy and precision of every class and of head, medium and tail."""
+
+import math
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import all_reduce, get_rank, get_world_size
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from PIL import Image
+from torch import Tensor
+
+from ltseg.core.checks import fault
+from ltseg.core.confusion import confusion_matrix
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.groups import GroupsOption, build_groups, check_groups_option
+from ltseg.counts.table import CountsTable
+from ltseg.metrics.evaluation import Evaluation
+from ltseg.registry import METRICS
+
+__all__ = ['LongTailIoU']
+
+
+@METRICS.register_module()
+class LongTailIoU(BaseMetric):
+    """Exact rates per class, their means, and the means of head, medium and tail; all as metrics, in percent.
+
+    Returns ``mIoU mAcc aAcc mPrecision mIoU_head mIoU_medium mIoU_tail mAcc_head mAcc_medium mAcc_tail`` and, for each
+    class, ``IoU/<class> Acc/<class> Precision/<class>``, so that any of them can be ``save_best``. Classes absent from
+    the ground truth are nan and left out of the means.
+
+    Args:
+        ignore_index: Label that is not evaluated.
+        groups: Head, medium and tail: None for tertiles of the classes by their share of pixels,
+            ``dict(head=0.04, tail=0.005)`` for thresholds on the share, or
+            ``dict(head=['road', ...], medium=[...], tail=[...])``.
+        counts: Pixels of each class that shares and groups are made from: the path of a table made by
+            tools/count_classes.py or a list. By default the training counts that ``ltseg.CountClasses`` hands over,
+            and without those the evaluated ground truth.
+        iou_metrics: For configs that were written for the host's ``IoUMetric``; only ``['mIoU']``.
+        output_dir: Folder to which predictions are written as PNG.
+        format_only: Whether to write predictions only, for a test set without ground truth.
+        collect_device: Of ``BaseMetric``; the matrices of all processes are added up on their backend's device.
+        prefix: Put before each key.
+
+    Attributes:
+        evaluation: The last evaluation, with its confusion matrix; None before the first one.
+
+    Raises:
+        ValueError: If an option is none of the above.
+        FileNotFoundError: If the table of ``counts`` does not exist.
+    """
+
+    def __init__(
+        self,
+        ignore_index: int = 255,
+        groups: GroupsOption = None,
+        counts: str | PathLike | Sequence[float] | None = None,
+        iou_metrics: Sequence[str] | str = ('mIoU',),
+        output_dir: str | None = None,
+        format_only: bool = False,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if iou_metrics != 'mIoU' and list(iou_metrics) != ['mIoU']:
+            cure = "For Dice or F-score list mmseg's IoUMetric as a second metric."
+            raise ValueError(fault('LongTailIoU.iou_metrics', "['mIoU']", iou_metrics, cure))
+        if format_only and output_dir is None:
+            raise ValueError(fault('LongTailIoU.output_dir', 'a folder, because of format_only', None))
+        check_groups_option(groups)
+        self.ignore_index, self.groups, self.format_only = ignore_index, groups, format_only
+        self.output_dir = None if output_dir is None else Path(output_dir)
+        self._counts, self._counts_from = _read_counts(counts)
+        self.evaluation: Evaluation | None = None
+        self._start()
+
+    def _start(self) -> None:
+        self._matrix: Tensor | None = None  # (K, K), of all images so far
+        self._last: Tensor | None = None  # (K, K), of the last one
+        self._seen = 0
+
+    def fill_counts(self, table: CountsTable) -> None:
+        """Takes over the counts of the training labels, unless counts were given by the config."""
+        if self._counts is None or self._counts_from == 'the training labels':
+            self._counts, self._counts_from = table.counts.samples, 'the training labels'
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Adds the images of a batch to the confusion matrix, and writes their predictions where asked to."""
+        for sample in data_samples:
+            prediction = sample['pred_sem_seg']['data'].squeeze(0)  # (H, W)
+            if not self.format_only:
+                self._add(prediction, sample)
+            if self.output_dir is not None:
+                self._write(prediction, sample)
+
+    def _add(self, prediction: Tensor, sample: dict) -> None:
+        where = f'image {sample.get("img_path", self._seen)!r}'
+        if 'gt_sem_seg' not in sample:
+            cure = 'Use format_only=True with output_dir for a test set without labels.'
+            raise ValueError(fault(f'LongTailIoU, {where}', 'a ground truth', None, cure))
+        label = sample['gt_sem_seg']['data'].squeeze(0)
+        try:
+            matrix = confusion_matrix(prediction, label, self._num_classes, self.ignore_index)
+        except ValueError as error:
+            raise ValueError(f'LongTailIoU, {where}: {error}') from error
+        self._matrix = matrix.clone() if self._matrix is None else self._matrix.add_(matrix.to(self._matrix.device))
+        self._last = matrix
+        self._seen += 1
+
+    @property
+    def _num_classes(self) -> int:
+        names = (self.dataset_meta or {}).get('classes')
+        if not names:
+            raise ValueError(fault('LongTailIoU.dataset_meta', "the names of the classes as 'classes'", names))
+        if self._counts is not None and self._counts.numel() != len(names):
+            cure = 'Count the data set that is evaluated, or give LongTailIoU(counts=...) its table.'
+            raise ValueError(fault('LongTailIoU.counts', f'{len(names)} classes', self._counts.numel(), cure))
+        return len(names)
+
+    def _write(self, prediction: Tensor, sample: dict) -> None:
+        shift = 1 if sample.get('reduce_zero_label', False) else 0  # label 0 of such a data set is no class
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        name = Path(sample['img_path']).stem + '.png'
+        Image.fromarray((prediction.cpu().numpy() + shift).astype(np.uint8)).save(self.output_dir / name)
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Metrics of the whole data set, from the images that all processes have seen.
+
+        Args:
+            size: Images in the data set. A distributed sampler pads: image ``j`` of a process is number
+                ``j * world size + rank``, and from number ``size`` on the images are repeats, which are left out.
+
+        Returns:
+            Metrics by their key; none under ``format_only``.
+
+        Raises:
+            ValueError: If there are more repeats than a sampler's padding.
+        """
+        if self.format_only:
+            print_log(f'Predictions are in {self.output_dir}.', logger='current')
+            return {}
+        try:
+            matrix, seen = self._total(size)
+        finally:
+            self._start()
+        if seen != size:
+            print_log(f'LongTailIoU: {seen} images were evaluated; the data set has {size}.', logger='current')
+        return self.compute_metrics([matrix])
+
+    def _total(self, size: int) -> tuple[Tensor, int]:
+        """Matrix and number of the images of all processes, each image once."""
+        num_classes = self._num_classes
+        total = torch.zeros(num_classes**2 + 2, dtype=torch.int64)
+        mine = math.ceil((size - get_rank()) / get_world_size())
+        repeats = max(self._seen - max(mine, 0), 0)
+        if self._matrix is not None:
+            matrix = self._matrix - self._last if repeats else self._matrix
+            total[:-2] = matrix.flatten().cpu()
+        total[-2:] = torch.tensor([self._seen - repeats, int(repeats > 1)])
+        all_reduce(total)  # before any process can fail, or the others would wait for it
+        if total[-1]:
+            cure = 'Evaluate every image once; only one padded repeat for each process can be left out.'
+            got = f'{self._seen} in process {get_rank()} of {get_world_size()}'
+            raise ValueError(fault('LongTailIoU.evaluate', f'{size} images', got, cure))
+        return total[:-2].view(num_classes, num_classes), int(total[-2])
+
+    def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
+        """Metrics of the sum of confusion matrices (K, K); prints them, and keeps them as ``evaluation``."""
+        matrix = torch.stack(results).sum(0)
+        names = tuple(self.dataset_meta['classes'])
+        counts, origin = matrix.sum(1), 'the evaluated ground truth'
+        if self._counts is not None:
+            counts, origin = self._counts, self._counts_from
+        groups = build_groups(self.groups, counts, names)
+        self.evaluation = Evaluation(matrix, names, groups, counts, origin)
+        print_log(f'per class results:\n{self.evaluation.describe()}', logger='current')
+        values = self.evaluation.metrics()
+        return {f'{self.prefix}/{key}': value for key, value in values.items()} if self.prefix else values
+
+
+def _read_counts(counts: str | PathLike | Sequence[float] | None) -> tuple[Tensor | None, str]:
+    if counts is None:
+        return None, ''
+    if isinstance(counts, str | PathLike):
+        return CountsTable.load(counts).counts.samples, f'the table {str(counts)!r}'
+    return ClassCounts.from_list(counts).samples, 'a list in the config'

@@ -1,0 +1,207 @@
+"""The record of one evaluated run: a small JSON file from which every table is made."""
+
+import importlib
+import json
+import math
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ltseg.core.checks import fault
+from ltseg.counts.groups import ClassGroups
+from ltseg.metrics.evaluation import Evaluation
+
+__all__ = ['RunRecord', 'commit_of', 'find_records', 'host_versions']
+
+KIND = 'ltseg run record'
+PACKAGES = ('torch', 'mmengine', 'mmcv', 'mmseg', 'ltseg')
+Point = Mapping[str, float]
+
+
+def host_versions() -> dict[str, str]:
+    """Versions of Python and of the installed packages that decide a result."""
+    versions = {'python': platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.import_module(package).__version__
+        except ImportError:
+            continue
+    return versions
+
+
+def commit_of(folder: str | os.PathLike = '.') -> str | None:
+    """The git commit that ``folder`` is at, with '-modified' where files differ from it; None outside of git."""
+    command = ('git', '-C', str(folder), 'describe', '--always', '--abbrev=40', '--exclude=*', '--dirty=-modified')
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return answer.stdout.strip() or None if answer.returncode == 0 else None
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec='seconds')
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RunRecord:
+    """One evaluated run. No metric is stored: all are computed from the confusion matrix.
+
+    Args:
+        name: Of this run, e.g. 'camvid-deeplabv3plus-arb-seed1'.
+        method: As tables show it, e.g. 'ARB (batch)'.
+        model: E.g. 'DeepLabv3+ R18'.
+        dataset: E.g. 'CamVid'.
+        split: 'train', 'val' or 'test'.
+        evaluation: The confusion matrix with classes, groups and counts.
+        seed: Of the run.
+        config: Path of the config file.
+        settings: What differs from the config file, and what a reader needs to know, as plain JSON values.
+        iterations: Training iterations.
+        curves: Metrics over training by the name of the split: points with 'iteration' and metrics in percent.
+        tau_curve: Metrics over the strength of post-hoc logit adjustment: points with 'tau' and metrics in percent.
+        versions: Of Python and the packages; by default those that are installed.
+        commit: Git commit of the code.
+        date: By default now, in UTC.
+
+    Raises:
+        ValueError: If a point of a curve has no 'iteration' or 'tau'.
+    """
+
+    name: str
+    method: str
+    model: str
+    dataset: str
+    split: str
+    evaluation: Evaluation
+    seed: int | None = None
+    config: str = ''
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    iterations: int | None = None
+    curves: Mapping[str, Sequence[Point]] = field(default_factory=dict)
+    tau_curve: Sequence[Point] = ()
+    versions: Mapping[str, str] = field(default_factory=host_versions)
+    commit: str | None = None
+    date: str = field(default_factory=_now)
+
+    def __post_init__(self) -> None:
+        for name in ('name', 'method', 'model', 'dataset', 'split'):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                raise ValueError(fault(f'RunRecord.{name}', 'a text that is not empty', getattr(self, name)))
+        points = [('iteration', point) for curve in self.curves.values() for point in curve]
+        for key, point in (*points, *(('tau', point) for point in self.tau_curve)):
+            if key not in point or not all(isinstance(value, int | float) for value in point.values()):
+                raise ValueError(fault('RunRecord', f'curve points of numbers with {key!r}', dict(point)))
+
+    def metrics(self) -> dict[str, float]:
+        """Every metric by its key, see ``Evaluation.metrics``."""
+        return self.evaluation.metrics()
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Writes the record; a reader never sees half a file."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f'{path.name}.{os.getpid()}.part')
+        try:
+            partial.write_text(_layout(_finite(self._content())) + '\n', encoding='utf-8')
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        return path
+
+    def _content(self) -> dict[str, Any]:
+        evaluation = self.evaluation
+        content = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != 'evaluation'}
+        return {
+            'kind': KIND,
+            **content,
+            'class_names': list(evaluation.class_names),
+            'class_counts': evaluation.counts.tolist(),
+            'class_counts_from': evaluation.counts_from,
+            'groups': asdict(evaluation.groups),
+            'matrix': evaluation.matrix.tolist(),
+        }
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> 'RunRecord':
+        """Reads a record.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file is not a record, or lacks a field, or its parts do not fit each other.
+        """
+        where = f'run record {str(path)!r}'
+        try:
+            content = json.loads(Path(path).read_text(encoding='utf-8'))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(fault(where, 'a file', 'none')) from error
+        except (OSError, ValueError) as error:
+            raise ValueError(fault(where, 'a JSON file', str(error))) from error
+        if not isinstance(content, dict) or content.pop('kind', None) != KIND:
+            raise ValueError(fault(where, 'a record that tools/test.py wrote', 'a JSON file of another kind'))
+        try:
+            return cls(evaluation=_evaluation(content), **content)
+        except KeyError as error:
+            raise ValueError(fault(where, f'the field {error}', 'a record without it')) from error
+        except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise ValueError(f'{where}: {error}') from error
+
+
+def _evaluation(content: dict[str, Any]) -> Evaluation:
+    """Takes the parts of the evaluation out of ``content``."""
+    groups = content.pop('groups')
+    rule = groups.pop('rule')
+    return Evaluation(
+        torch.tensor(content.pop('matrix')),
+        tuple(content.pop('class_names')),
+        ClassGroups(**{name: tuple(classes) for name, classes in groups.items()}, rule=rule),
+        torch.tensor(content.pop('class_counts')),
+        content.pop('class_counts_from'),
+    )
+
+
+def _finite(value: Any) -> Any:
+    """The same with nan left out of points: JSON has none, and a reader takes what is missing for it."""
+    if isinstance(value, Mapping):
+        entries = ((key, _finite(entry)) for key, entry in value.items())
+        return {key: entry for key, entry in entries if not (isinstance(entry, float) and math.isnan(entry))}
+    return [_finite(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def _layout(value: Any, indent: str = '') -> str:
+    """JSON with one line for each key and for each row of a matrix or point of a curve."""
+    deeper = indent + '  '
+    if isinstance(value, Mapping) and (not indent or any(isinstance(v, list | Mapping) for v in value.values())):
+        lines = [f'{deeper}{json.dumps(key)}: {_layout(entry, deeper)}' for key, entry in value.items()]
+        return '{\n' + ',\n'.join(lines) + f'\n{indent}}}'
+    if isinstance(value, list) and any(isinstance(entry, list | Mapping) for entry in value):
+        return '[\n' + ',\n'.join(deeper + json.dumps(entry) for entry in value) + f'\n{indent}]'
+    return json.dumps(value, allow_nan=False)
+
+
+def find_records(paths: Sequence[str | os.PathLike]) -> list[RunRecord]:
+    """The records of files, and of folders with all records in and below them, sorted by path.
+
+    Raises:
+        FileNotFoundError: If a path does not exist, or a folder holds no record.
+        ValueError: If a file is not a record.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        inside = sorted(p for p in path.rglob('*.json') if _is_record(p)) if path.is_dir() else [path]
+        if not inside:
+            raise FileNotFoundError(fault(f'folder {str(path)!r}', 'records (*.json) that tools/test.py wrote', 'none'))
+        found += [p for p in inside if p not in found]
+    return [RunRecord.load(path) for path in found]
+
+
+def _is_record(path: Path) -> bool:
+    with path.open(encoding='utf-8', errors='replace') as stream:
+        return f'"kind": "{KIND}"' in stream.read(200)
