@@ -1,0 +1,10 @@
+# DeepLabv3+ with LDAM on a cosine classifier on CamVid.
+#     python tools/train.py configs/deeplabv3plus_ldam_camvid.py
+# Measured: docs/results.md.
+_base_ = './deeplabv3plus_ce_camvid.py'
+model = dict(
+    decode_head=dict(
+        type='ltseg.LongTailSegHead',
+        head_type='DepthwiseSeparableASPPHead',
+        classifier=dict(type='ltseg.CosineClassifier'),
+        loss_decode=dict(_delete_=True, type='ltseg.LDAMLoss')))

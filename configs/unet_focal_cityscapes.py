@@ -1,0 +1,5 @@
+# U-Net with focal loss on Cityscapes.
+#     python tools/train.py configs/unet_focal_cityscapes.py
+# Not run by us.
+_base_ = './unet_ce_cityscapes.py'
+model = dict(decode_head=dict(loss_decode=dict(_delete_=True, type='ltseg.FocalLoss', gamma=2.0)))

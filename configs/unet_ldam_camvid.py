@@ -1,0 +1,10 @@
+# U-Net with LDAM on a cosine classifier on CamVid.
+#     python tools/train.py configs/unet_ldam_camvid.py
+# Measured: docs/results.md.
+_base_ = './unet_ce_camvid.py'
+model = dict(
+    decode_head=dict(
+        type='ltseg.LongTailSegHead',
+        head_type='FCNHead',
+        classifier=dict(type='ltseg.CosineClassifier'),
+        loss_decode=dict(_delete_=True, type='ltseg.LDAMLoss')))
