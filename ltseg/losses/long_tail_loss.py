@@ -52,7 +52,7 @@ class LongTailLoss(LogitsLoss):
         self.rules: list[Rule] = rules
         self.focusing, self._uses_counts = focusing, uses_counts
         check_range(f'{type(self).__name__}.focusing', focusing, 0)
-        self._constant: Adjustment | None = None
+        self._checked: ClassCounts | None = None
         if self._uses_counts and not self.counts.constant:
             for rule in self.rules:
                 rule.check_varying(self.counts.mode)
@@ -61,20 +61,16 @@ class LongTailLoss(LogitsLoss):
         """What the rules make of this batch's class counts, on the device and in the precision of ``logits``."""
         if not self.rules:
             return Adjustment()
-        if self._constant is None or (self._uses_counts and not self.counts.constant):
-            self._constant = self._new_adjustment(logits, labels, ignore_index)
-        return self._constant.to(logits.device, logits.dtype)
-
-    def _new_adjustment(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Adjustment:
         if not self._uses_counts:
             counts = ClassCounts(torch.zeros(logits.shape[1], dtype=torch.int64, device=logits.device))
         else:
             counts = self.count(logits, labels, ignore_index)
-            if self.counts.constant:
+            self.inspect_counts(logits, counts)
+            if self.counts.constant and counts is not self._checked:
                 for rule in self.rules:
                     rule.check_constant(counts)
-            self.inspect_counts(logits, counts)
-        return reduce(and_, [rule(counts) for rule in self.rules])
+                self._checked = counts
+        return reduce(and_, [rule(counts) for rule in self.rules]).to(logits.device, logits.dtype)
 
     def inspect_counts(self, logits: Tensor, counts: ClassCounts) -> None:
         """For subclasses that warn of counts under which they do nothing."""

@@ -1,0 +1,117 @@
+"""Class counts of batches, moving and accumulated counts, and their state."""
+
+import copy
+
+import pytest
+import torch
+
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.label_counts import count_labels
+from ltseg.counts.sources import build_counts
+
+
+def naive(labels, num_classes, ignore_index):
+    images = [image[image != ignore_index] for image in labels]
+    of_images = torch.stack([torch.tensor([(image == k).sum() for k in range(num_classes)]) for image in images])
+    contains = of_images > 0
+    return torch.stack([of_images.sum(0), contains.sum(0), (contains * of_images.sum(1, keepdim=True)).sum(0)])
+
+
+@pytest.mark.parametrize('ignore_index', [255, -100, 0, 3])
+@pytest.mark.parametrize('dtype', [torch.int64, torch.int32, torch.uint8])
+def test_counts_equal_a_naive_count(ignore_index, dtype):
+    torch.manual_seed(0)
+    labels = torch.randint(0, 6, (3, 8, 9))
+    labels[1] = 2
+    if ignore_index == 255 or (ignore_index == -100 and dtype != torch.uint8):
+        labels[:, :2] = ignore_index
+    counted = count_labels(labels.to(dtype), 6, ignore_index)
+    assert counted.dtype == torch.int64
+    assert torch.equal(counted, naive(labels, 6, ignore_index))
+
+
+def test_counts_of_images_and_of_probabilities():
+    labels = torch.tensor([0, 2, 2, -100])
+    assert count_labels(labels, 3).tolist() == [[1, 0, 2]] * 3
+    soft = torch.tensor([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]])
+    assert count_labels(soft, 3).tolist() == [[0.5, 1.5, 0], [1, 2, 0], [1, 2, 0]]
+
+
+def test_mixed_labels_have_the_counts_of_the_hard_labels():
+    """One lambda and a permutation: every label gives and takes the same share."""
+    torch.manual_seed(0)
+    hard = torch.randint(0, 7, (64,))
+    one_hot = torch.nn.functional.one_hot(hard, 7).double()
+    mixed = 0.37 * one_hot + 0.63 * one_hot[torch.randperm(64)]
+    torch.testing.assert_close(count_labels(mixed, 7)[0], count_labels(hard, 7)[0].double())
+
+
+@pytest.mark.parametrize('bad', [7, -3])
+def test_label_outside_the_classes(bad):
+    labels = torch.zeros(1, 4, 4, dtype=torch.int64)
+    labels[0, 1, 1] = bad
+    with pytest.raises(ValueError, match=rf'0\.\.5 or the ignored label 255, got {bad}'):
+        count_labels(labels, 6, 255)
+
+
+def test_ema():
+    source = build_counts('ema', momentum=0.9)
+    first, second = torch.tensor([[0, 0, 1]]), torch.tensor([[1, 1, 1]])
+    assert source(first, 3).samples.tolist() == [2, 1, 0]
+    torch.testing.assert_close(source(second, 3).samples, torch.tensor([1.8, 1.2, 0.0], dtype=torch.float64))
+
+
+@pytest.mark.parametrize('mode', ['ema', 'accumulated'])
+def test_advances_only_in_training_with_gradients(mode):
+    source, labels = build_counts(mode), torch.tensor([[0, 1, 1]])
+    source(labels, 2)
+    state = source.get_extra_state().clone()
+    with torch.no_grad():
+        source(labels, 2)
+    source.eval()(labels, 2)
+    assert torch.equal(source.get_extra_state(), state)
+
+
+def test_accumulated_includes_the_batch():
+    source, labels = build_counts('accumulated'), torch.tensor([[0, 1, 1]])
+    assert source(labels, 2).samples.tolist() == [1, 2]
+    assert source(labels, 2).samples.tolist() == [2, 4]
+
+
+@pytest.mark.parametrize('mode', ['ema', 'accumulated'])
+def test_state_is_saved_loaded_and_shared_with_copies(mode, tmp_path):
+    source = build_counts(mode)
+    averaged = copy.deepcopy(source)
+    source(torch.tensor([[0, 1, 1]]), 2)
+    assert torch.equal(averaged.get_extra_state(), source.get_extra_state())
+    torch.save(source.state_dict(), tmp_path / 'state.pth')
+    other = build_counts(mode)
+    other.load_state_dict(torch.load(tmp_path / 'state.pth', weights_only=True))
+    assert torch.equal(other.get_extra_state(), source.get_extra_state())
+    other(torch.tensor([[0, 0, 0]]), 2)
+    assert not torch.equal(other.get_extra_state(), source.get_extra_state())
+
+
+def test_state_of_another_number_of_classes_starts_anew():
+    source = build_counts('accumulated')
+    source(torch.tensor([[0, 1, 1]]), 2)
+    with pytest.warns(UserWarning, match='2 classes, the logits have 4'):
+        assert source(torch.tensor([[3, 3, 0]]), 4).samples.tolist() == [1, 0, 0, 2]
+
+
+def test_constant_counts():
+    source = build_counts('dataset')
+    assert source.waiting
+    with pytest.raises(RuntimeError, match='ltseg.CountClasses'):
+        source(torch.zeros(1, dtype=torch.int64), 3)
+    source.fill(ClassCounts.from_list([3, 2, 1]))
+    assert not source.waiting and source(torch.zeros(1, dtype=torch.int64), 3).samples.tolist() == [3, 2, 1]
+    with pytest.raises(ValueError, match='expected 4 classes'):
+        source(torch.zeros(1, dtype=torch.int64), 4)
+    assert build_counts([5, 1])(torch.zeros(1, dtype=torch.int64), 2).samples.tolist() == [5, 1]
+
+
+@pytest.mark.parametrize('counts', ['bach', ['a', 'b'], [-1, 2]])
+def test_bad_options(counts):
+    with pytest.raises(ValueError, match='expected'):
+        build_counts(counts)
