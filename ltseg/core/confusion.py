@@ -34,19 +34,20 @@ def confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int, ignore
         shapes = f'{tuple(prediction.shape)} and {tuple(label.shape)}'
         raise ValueError(fault('confusion_matrix', 'a prediction and a label of the same shape', shapes))
     prediction, label = prediction.flatten(), label.to(prediction.device).flatten()
-    ignored_row = ignore_index
-    if not 0 <= ignore_index < max(num_classes, 256):
+    ignored_row: int | None = ignore_index
+    if not 0 <= ignore_index < max(num_classes, 256):  # too far off for a row of its own
         valid = label != ignore_index
-        prediction, label, ignored_row = prediction[valid], label[valid], num_classes
-    rows = max(num_classes, ignored_row + 1)
+        prediction, label, ignored_row = prediction[valid], label[valid], None
+    rows = num_classes if ignored_row is None else max(num_classes, ignored_row + 1)
     histogram = torch.zeros(rows * num_classes, dtype=torch.int64, device=prediction.device)
     band = BAND if prediction.device.type == 'cpu' else max(prediction.numel(), 1)
     for predicted, true in zip(prediction.split(band), label.split(band), strict=True):
         _check_range('prediction', predicted, num_classes, num_classes)
         _check_range('label', true, rows, num_classes)
-        _add_cells(histogram, predicted.to(torch.int32).add_(true.to(torch.int32), alpha=num_classes))
+        _add_cells(histogram, torch.add(predicted.int(), true.int(), alpha=num_classes))
     table = histogram.view(rows, num_classes)
-    table[ignored_row] = 0  # what is ignored was counted in a row of its own, and is dropped here
+    if ignored_row is not None:
+        table[ignored_row] = 0
     outside = table[num_classes:].sum(1).nonzero()
     if len(outside):
         raise ValueError(_not_a_class('label', num_classes + int(outside[0]), num_classes))

@@ -105,12 +105,12 @@ class ClassGroups:
         class_names: Sequence[str],
     ) -> 'ClassGroups':
         """Groups from names or indices of classes, which must hold each class exactly once."""
-        groups = [[_index_of(entry, class_names) for entry in group] for group in (head, medium, tail)]
+        groups = [tuple(_index_of(entry, class_names) for entry in group) for group in (head, medium, tail)]
         listed = {index for group in groups for index in group}
         missing = [name for index, name in enumerate(class_names) if index not in listed]
         if missing:
             raise ValueError(fault('groups', 'lists that hold every class', f'no {missing[0]!r}'))
-        return cls(*map(tuple, groups), 'as listed by the user')
+        return cls(groups[0], groups[1], groups[2], 'as listed by the user')
 
 
 GroupsOption = ClassGroups | Mapping | None
@@ -159,7 +159,7 @@ def _by_frequency(samples: Tensor) -> list[int]:
 
 
 def _index_of(entry: str | int, class_names: Sequence[str]) -> int:
-    if entry in class_names:
+    if isinstance(entry, str) and entry in class_names:
         return list(class_names).index(entry)
     if isinstance(entry, int) and not isinstance(entry, bool) and 0 <= entry < len(class_names):
         return entry

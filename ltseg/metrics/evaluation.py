@@ -1,7 +1,7 @@
 """What an evaluation found: the confusion matrix, and every metric that follows from it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from prettytable import PrettyTable
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ltseg.core.checks import fault
 from ltseg.core.confusion import ClassRates, mean_of
-from ltseg.counts.groups import ClassGroups
+from ltseg.counts.groups import GROUP_NAMES, ClassGroups
 
 __all__ = ['ABSENT', 'Evaluation']
 
@@ -46,10 +46,16 @@ class Evaluation:
             got = f'{self.counts.numel()} counts and groups of {self.groups.num_classes}'
             raise ValueError(fault('Evaluation', f'counts and groups of {size} classes', got))
 
+    @cached_property
+    def rates(self) -> dict[str, Tensor]:
+        """'IoU', 'Acc' and 'Precision' of each class in percent, (K,) float64 each; nan where a class is absent."""
+        rates = ClassRates.of(self.matrix)
+        return {'IoU': rates.iou, 'Acc': rates.acc, 'Precision': rates.precision}
+
     @property
-    def rates(self) -> ClassRates:
-        """IoU, Acc and Precision of each class in percent."""
-        return ClassRates.of(self.matrix)
+    def absent(self) -> tuple[bool, ...]:
+        """Whether each class is absent from the ground truth."""
+        return tuple((self.matrix.sum(1) == 0).tolist())
 
     @property
     def share(self) -> Tensor:
@@ -57,39 +63,34 @@ class Evaluation:
         counts = self.counts.double()
         return 100 * counts / counts.sum()
 
+    def mean(self, rate: str, group: str | None = None) -> float:
+        """Mean of 'IoU', 'Acc' or 'Precision' over the classes of a group, or over all, without the absent ones."""
+        return mean_of(self.rates[rate], getattr(self.groups, group) if group else None)
+
     def metrics(self) -> dict[str, float]:
         """Every metric by its key, in percent and not rounded; nan where no class of the ground truth is left.
 
         ``mIoU mAcc aAcc mPrecision``, ``mIoU_head ... mAcc_tail``, and ``IoU/<class> Acc/<class> Precision/<class>``.
         """
-        rates = self.rates
-        values = {'mIoU': mean_of(rates.iou), 'mAcc': mean_of(rates.acc), 'aAcc': rates.overall}
-        values['mPrecision'] = mean_of(rates.precision)
-        for metric, of_class in (('mIoU', rates.iou), ('mAcc', rates.acc)):
-            values |= {f'{metric}_{group}': mean_of(of_class, classes) for group, classes in self.groups.items()}
-        for metric, of_class in (('IoU', rates.iou), ('Acc', rates.acc), ('Precision', rates.precision)):
+        values = {'mIoU': self.mean('IoU'), 'mAcc': self.mean('Acc'), 'aAcc': ClassRates.of(self.matrix).overall}
+        values['mPrecision'] = self.mean('Precision')
+        values |= {f'm{rate}_{group}': self.mean(rate, group) for rate in ('IoU', 'Acc') for group in GROUP_NAMES}
+        for rate, of_class in self.rates.items():
             named = zip(self.class_names, of_class.tolist(), strict=True)
-            values |= {f'{metric}/{name}': value for name, value in named}
+            values |= {f'{rate}/{name}': value for name, value in named}
         return values
 
     def describe(self) -> str:
         """The per-class table, the means and the groups, for the log."""
-        rates = self.rates
-        table = PrettyTable(['class', 'group', 'share', 'IoU', 'Acc', 'Precision'], align='r')
+        table = PrettyTable(['class', 'group', 'share', *self.rates], align='r')
         table.align['class'] = table.align['group'] = 'l'
-        columns = (self.share, rates.iou, rates.acc, rates.precision)
-        rows = zip(self.class_names, self.matrix.sum(1), *(column.tolist() for column in columns), strict=True)
-        for index, (name, pixels, share, *values) in enumerate(rows):
-            shown = [f'{value:.2f}' for value in values] if pixels else [ABSENT] * 3
+        columns = (self.class_names, self.absent, self.share.tolist(), *(r.tolist() for r in self.rates.values()))
+        for index, (name, absent, share, *values) in enumerate(zip(*columns, strict=True)):
+            shown = [ABSENT if absent else f'{value:.2f}' for value in values]
             table.add_row([name, self.groups.group_of(index), f'{share:.3g} %', *shown])
-        values = self.metrics()
-        for group in self.groups.items():
-            table.add_row([f'mean {group[0]}', '', '', *_means(values, f'_{group[0]}')])
-        table.add_row(['mean', '', '', *_means(values)])
+        for group in (*GROUP_NAMES, None):
+            means = (f'{self.mean(rate, group):.2f}' for rate in self.rates)
+            table.add_row([f'mean {group}' if group else 'mean', '', '', *means])
+        overall = f'aAcc: {self.metrics()["aAcc"]:.2f}'
         origin = f'Shares and groups are from {self.counts_from}.'
-        return f'{table}\naAcc: {values["aAcc"]:.2f}\n{self.groups.describe(self.class_names)}\n{origin}'
-
-
-def _means(values: Mapping[str, float], suffix: str = '') -> list[str]:
-    keys = (f'{metric}{suffix}' for metric in ('mIoU', 'mAcc', 'mPrecision'))
-    return [f'{values[key]:.2f}' if key in values else '' for key in keys]
+        return '\n'.join((str(table), overall, self.groups.describe(self.class_names), origin))

@@ -96,7 +96,7 @@ class LongTailIoU(BaseMetric):
             if not self.format_only:
                 self._add(prediction, sample)
             if self.output_dir is not None:
-                self._write(prediction, sample)
+                _write(prediction, sample, self.output_dir)
 
     def _add(self, prediction: Tensor, sample: dict) -> None:
         where = f'image {sample.get("img_path", self._seen)!r}'
@@ -121,12 +121,6 @@ class LongTailIoU(BaseMetric):
             cure = 'Count the data set that is evaluated, or give LongTailIoU(counts=...) its table.'
             raise ValueError(fault('LongTailIoU.counts', f'{len(names)} classes', self._counts.numel(), cure))
         return len(names)
-
-    def _write(self, prediction: Tensor, sample: dict) -> None:
-        shift = 1 if sample.get('reduce_zero_label', False) else 0  # label 0 of such a data set is no class
-        self.output_dir.mkdir(parents=True, exist_ok=True)
-        name = Path(sample['img_path']).stem + '.png'
-        Image.fromarray((prediction.cpu().numpy() + shift).astype(np.uint8)).save(self.output_dir / name)
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Metrics of the whole data set, from the images that all processes have seen.
@@ -158,7 +152,7 @@ class LongTailIoU(BaseMetric):
         total = torch.zeros(num_classes**2 + 2, dtype=torch.int64)
         mine = math.ceil((size - get_rank()) / get_world_size())
         repeats = max(self._seen - max(mine, 0), 0)
-        if self._matrix is not None:
+        if self._matrix is not None and self._last is not None:
             matrix = self._matrix - self._last if repeats else self._matrix
             total[:-2] = matrix.flatten().cpu()
         total[-2:] = torch.tensor([self._seen - repeats, int(repeats > 1)])
@@ -181,6 +175,13 @@ class LongTailIoU(BaseMetric):
         print_log(f'per class results:\n{self.evaluation.describe()}', logger='current')
         values = self.evaluation.metrics()
         return {f'{self.prefix}/{key}': value for key, value in values.items()} if self.prefix else values
+
+
+def _write(prediction: Tensor, sample: dict, folder: Path) -> None:
+    shift = 1 if sample.get('reduce_zero_label', False) else 0  # label 0 of such a data set is no class
+    folder.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray((prediction.cpu().numpy() + shift).astype(np.uint8))
+    image.save(folder / f'{Path(sample["img_path"]).stem}.png')
 
 
 def _read_counts(counts: str | PathLike | Sequence[float] | None) -> tuple[Tensor | None, str]:
