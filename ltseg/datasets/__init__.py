@@ -1,0 +1,8 @@
+"""Data sets, checked loading, and sampling."""
+
+from ltseg.datasets.camvid import CamVidDataset
+from ltseg.datasets.checked_loading import LoadCheckedAnnotations, LoadCheckedImage
+from ltseg.datasets.cityscapes import CityscapesDataset
+from ltseg.datasets.mini_city import MiniCityDataset
+
+__all__ = ['CamVidDataset', 'CityscapesDataset', 'LoadCheckedAnnotations', 'LoadCheckedImage', 'MiniCityDataset']

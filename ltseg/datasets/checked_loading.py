@@ -1,0 +1,152 @@
+"""Loading of images and labels that names the file when one is broken."""
+
+from typing import Any
+
+import cv2
+import mmcv
+import numpy as np
+from mmcv.transforms import LoadImageFromFile
+from mmengine import fileio
+from mmseg.datasets.transforms import LoadAnnotations
+
+from ltseg.core.checks import fault
+from ltseg.registry import TRANSFORMS
+
+__all__ = ['LoadCheckedAnnotations', 'LoadCheckedImage', 'read_labels']
+
+# opencv gives a partly grey picture for a truncated file (JPEG always, PNG in some versions): look for its last marker.
+MARKERS = ((b'\x89PNG', b'IEND'), (b'\xff\xd8', b'\xff\xd9'))
+TRAILER = 1024  # bytes that some programs append behind the last marker
+HOST_IGNORED = 255  # what MMSegmentation's reduce_zero_label and label_map write for "ignored"
+
+
+@TRANSFORMS.register_module()
+class LoadCheckedImage(LoadImageFromFile):
+    """mmcv's ``LoadImageFromFile``; a missing, truncated or undecodable file is an error that names it.
+
+    Args:
+        kwargs: mmcv's arguments but ``ignore_empty``, which would hide the fault.
+    """
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Adds img (H, W, 3), img_shape and ori_shape.
+
+        Raises:
+            FileNotFoundError: If the file is missing.
+            ValueError: If it cannot be decoded.
+        """
+        content = _read('image file', results['img_path'], self.backend_args)
+        image = _decode('image file', results['img_path'], content, self.color_type, self.imdecode_backend)
+        results['img'] = image.astype(np.float32) if self.to_float32 else image
+        results['img_shape'] = results['ori_shape'] = image.shape[:2]
+        return results
+
+
+@TRANSFORMS.register_module()
+class LoadCheckedAnnotations(LoadAnnotations):
+    """MMSegmentation's ``LoadAnnotations`` for label images, checked; palette images give their indices.
+
+    Args:
+        num_classes: Classes in the label files, after ``reduce_zero_label`` and before the data set's label map. None
+            takes what the data set says (those of ltseg do); where nobody says it, values are not checked.
+        ignore_index: Ignored label. None takes the data set's, or 255.
+        backend_args: mmengine's file backend; None reads from the file system.
+    """
+
+    def __init__(
+        self,
+        num_classes: int | None = None,
+        ignore_index: int | None = None,
+        backend_args: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(backend_args=backend_args, imdecode_backend='cv2')
+        self.num_classes, self.ignore_index = num_classes, ignore_index
+
+    def _load_seg_map(self, results: dict[str, Any]) -> None:
+        """Adds gt_seg_map, (H, W) uint8.
+
+        Raises:
+            FileNotFoundError: If the file is missing.
+            ValueError: If it cannot be decoded, has several channels, another size than the image, or a value that is
+                no class.
+        """
+        path = results['seg_map_path']
+        labels = read_labels(path, self.backend_args)
+        if labels.shape != tuple(results.get('ori_shape', labels.shape)):
+            size = ' x '.join(map(str, results['ori_shape']))
+            got = ' x '.join(map(str, labels.shape))
+            expected = f'the height and width of its image {results.get("img_path")}, {size}'
+            raise ValueError(fault(f'label file {path}', expected, got))
+        results['gt_seg_map'] = self._classes_of(labels, results)
+        results['seg_fields'].append('gt_seg_map')
+
+    def _classes_of(self, labels: np.ndarray, results: dict[str, Any]) -> np.ndarray:
+        values, label_map = np.arange(256), results.get('label_map') or {}
+        if results.get('reduce_zero_label'):
+            values = np.where((values == 0) | (values == HOST_IGNORED), HOST_IGNORED, values - 1)
+        classes = values.copy()
+        for old, new in label_map.items():
+            classes[values == old] = new
+        num_classes = self.num_classes or results.get('num_classes')
+        if num_classes is not None:
+            ignored = self.ignore_index if self.ignore_index is not None else results.get('ignore_index', HOST_IGNORED)
+            legal = (values < num_classes) | np.isin(values, [ignored, HOST_IGNORED, *label_map])
+            _check_values(results['seg_map_path'], labels, legal, ignored)
+        return cv2.LUT(labels, classes.astype(np.uint8))
+
+
+def read_labels(path: str, backend_args: dict[str, Any] | None = None) -> np.ndarray:
+    """The values in a label file, (H, W) uint8; 65535, a usual void of 16-bit files, becomes 255.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ValueError: If it cannot be decoded, has several channels, or values that 8 bits cannot hold.
+    """
+    content = _read('label file', path, backend_args)
+    # opencv is faster, but turns a palette image into colours and spreads small bit depths over 0..255.
+    grey = content[:4] == MARKERS[0][0] and content[24:25] in (b'\x08', b'\x10') and content[25:26] == b'\x00'
+    labels = _decode('label file', path, content, 'unchanged', 'cv2' if grey else 'pillow')
+    if labels.ndim == 3:
+        cure = 'Labels are class indices, grey or with a palette, not colours.'
+        raise ValueError(fault(f'label file {path}', 'one channel', f'{labels.shape[2]} channels', cure))
+    if labels.dtype not in (np.uint8, bool):
+        wide = labels[(labels < 0) | (labels > 255) & (labels != 65535)]
+        if wide.size:
+            raise ValueError(fault(f'label file {path}', 'values 0..255', int(wide[0])))
+    return labels.astype(np.uint8)
+
+
+def _check_values(path: str, labels: np.ndarray, legal: np.ndarray, ignored: int) -> None:
+    wrong = cv2.LUT(labels, (~legal).astype(np.uint8))
+    if cv2.countNonZero(wrong):
+        values, pixels = np.unique(labels[wrong > 0], return_counts=True)
+        got = 'value ' + ', '.join(f'{value} ({n} pixels)' for value, n in zip(values[:8], pixels, strict=False))
+        classes = np.flatnonzero(legal[:HOST_IGNORED])
+        expected = f'values {classes[0]}..{classes[-1]} for classes, or {ignored} for ignored pixels'
+        cure = 'Check classes, reduce_zero_label and ignore_index of the data set, and that this is its label format.'
+        raise ValueError(fault(f'label file {path}', expected, got, cure))
+
+
+def _read(what: str, path: str, backend_args: dict[str, Any] | None) -> bytes:
+    try:
+        content = fileio.get(path, backend_args=backend_args)
+    except FileNotFoundError:
+        cure = 'Check data_root, data_prefix and the suffixes of the data set.'
+        raise FileNotFoundError(fault(f'{what} {path}', 'a file', 'nothing', cure)) from None
+    for first, last in MARKERS:
+        if content.startswith(first) and content.rfind(last, max(0, len(content) - TRAILER)) < 0:
+            cure = 'Copy or make it again.'
+            raise ValueError(fault(f'{what} {path}', 'a whole file', f'one cut off after {len(content)} bytes', cure))
+    return content
+
+
+def _decode(what: str, path: str, content: bytes, flag: str, backend: str) -> np.ndarray:
+    try:
+        pixels = mmcv.imfrombytes(content, flag=flag, backend=backend)
+    except (cv2.error, OSError, SyntaxError, ValueError) as error:
+        reason = str(error).strip().splitlines()[-1]
+    else:
+        if pixels is not None:
+            return pixels
+        reason = f'{len(content)} bytes that are none'
+    raise ValueError(fault(f'{what} {path}', 'a picture that can be decoded', reason, 'Copy or make it again.'))

@@ -1,0 +1,38 @@
+"""Cityscapes, with a word on what to do where it is missing."""
+
+import os
+
+from mmseg.datasets import CityscapesDataset as HostCityscapesDataset
+
+from ltseg.datasets.data_folders import CheckedFolders
+from ltseg.registry import DATASETS
+
+__all__ = ['CityscapesDataset']
+
+
+@DATASETS.register_module()
+class CityscapesDataset(CheckedFolders, HostCityscapesDataset):
+    """MMSegmentation's Cityscapes, 19 classes; missing files end in a message that says how to get them.
+
+    Source: Cordts et al., The Cityscapes Dataset for Semantic Urban Scene Understanding, CVPR 2016.
+    """
+
+    GUIDE = """
+Download leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip from https://www.cityscapes-dataset.com (free, after
+registration), unpack both into {root}, then make the label images:
+    python tools/prepare_cityscapes.py {root}
+Layout:
+    {root}/leftImg8bit/{train,val}/<city>/*_leftImg8bit.png
+    {root}/gtFine/{train,val}/<city>/*_gtFine_labelTrainIds.png
+Elsewhere on your disk? Set data_root in each data set of the config, or make {root} a link to it."""
+
+    def guide(self, missing_label: str | None = None) -> str:
+        """Short where only the conversion of the official labels is missing."""
+        for official in ('polygons.json', 'labelIds.png'):
+            source = (missing_label or '').replace('labelTrainIds.png', official)
+            if missing_label and os.path.isfile(source):
+                return (
+                    f'The official {official} files are there: make the labels from them with\n'
+                    f'    python tools/prepare_cityscapes.py {self.data_root}'
+                )
+        return super().guide(missing_label)

@@ -1,0 +1,32 @@
+"""Writes MiniCity: small generated street scenes in Cityscapes' folders, with its 19 classes and skewed pixel shares.
+
+python tools/make_minicity.py data/minicity
+python tools/make_minicity.py data/minicity_even --skew 0
+"""
+
+import argparse
+import sys
+from dataclasses import fields
+
+import ltseg.compat  # noqa: F401  isort: skip
+from ltseg.datasets.street_scenes import StreetScenes
+
+
+def main() -> None:
+    """Parses the arguments, each a setting of ``StreetScenes``, and writes the scenes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('folder', help='where to write; scenes with the same settings there are kept')
+    for field in fields(StreetScenes):
+        number = type(field.default)
+        parser.add_argument(f'--{field.name}', type=number, default=field.default, help=f'default: {field.default}')
+    arguments = vars(parser.parse_args())
+    folder = arguments.pop('folder')
+    try:
+        written = StreetScenes(**arguments).write(folder)
+    except (ValueError, OSError) as error:
+        sys.exit(f'make_minicity: {error}')
+    print(f'{"Wrote" if written else "Already there:"} {folder}')
+
+
+if __name__ == '__main__':
+    main()
