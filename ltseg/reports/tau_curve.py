@@ -10,19 +10,12 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from ltseg.core.checks import check_choice, fault
-from ltseg.core.confusion import ClassRates, confusion_matrix, mean_of
+from ltseg.core.confusion import confusion_matrix
 from ltseg.core.posthoc import check_logits, predictions_over_tau
-from ltseg.counts.groups import GROUP_NAMES, ClassGroups
+from ltseg.metrics.evaluation import Evaluation
 
-__all__ = ['CRITERIA', 'TauCurve', 'evaluate_over_tau', 'parse_taus']
+__all__ = ['TauCurve', 'evaluate_over_tau', 'parse_taus']
 
-CRITERIA = (
-    'mIoU',
-    'mAcc',
-    'aAcc',
-    'mPrecision',
-    *(f'{mean}_{group}' for mean in ('mIoU', 'mAcc') for group in GROUP_NAMES),
-)
 STEP = 0.25
 
 
@@ -33,44 +26,38 @@ class TauCurve:
     Args:
         split: 'val' or 'test'.
         taus: The T strengths.
-        matrices: Confusion matrices, (T, K, K) int64; rows are the truth.
-        groups: Head, medium and tail.
+        evaluations: The evaluation at each of them.
     """
 
     split: str
     taus: tuple[float, ...]
-    matrices: Tensor
-    groups: ClassGroups
+    evaluations: tuple[Evaluation, ...]
 
-    def rates(self, index: int) -> ClassRates:
-        """Rates of each class at ``taus[index]``, in percent."""
-        return ClassRates.of(self.matrices[index])
+    def at(self, tau: float) -> Evaluation:
+        """The evaluation at one of ``taus``."""
+        return self.evaluations[self.taus.index(tau)]
 
-    def means(self, index: int) -> dict[str, float]:
-        """All of ``CRITERIA`` at ``taus[index]``, in percent, with the names of ``ltseg.LongTailIoU``."""
-        rates = self.rates(index)
-        means = {
-            'mIoU': mean_of(rates.iou),
-            'mAcc': mean_of(rates.acc),
-            'aAcc': rates.overall,
-            'mPrecision': mean_of(rates.precision),
-        }
-        for mean, values in (('mIoU', rates.iou), ('mAcc', rates.acc)):
-            means |= {f'{mean}_{name}': mean_of(values, classes) for name, classes in self.groups.items()}
-        return means
+    def values(self, key: str) -> list[float]:
+        """A metric at each tau, by its key in ``Evaluation.metrics``.
 
-    def best(self, criterion: str) -> int:
-        """Index of the tau with the highest ``criterion``; of equal ones the tau nearest to 0.
+        Raises:
+            ValueError: If there is no such metric; names the nearest.
+        """
+        rows = [evaluation.metrics() for evaluation in self.evaluations]
+        check_choice('criterion', key, tuple(rows[0]))
+        return [row[key] for row in rows]
+
+    def best(self, criterion: str) -> float:
+        """The tau with the highest ``criterion``; of equal ones the one nearest to 0.
 
         Raises:
             ValueError: If the criterion is unknown, or undefined because no such class is in this split.
         """
-        check_choice('criterion', criterion, CRITERIA)
-        values = [self.means(index)[criterion] for index in range(len(self.taus))]
+        values = self.values(criterion)
         if any(math.isnan(value) for value in values):
-            cure = 'No class of that group occurs there: choose another criterion or another split.'
+            cure = 'None of its classes occurs there: choose another criterion or another split.'
             raise ValueError(fault(f'{criterion} of {self.split}', 'a number', math.nan, cure))
-        return max(range(len(values)), key=lambda index: (values[index], -abs(self.taus[index])))
+        return max(zip(values, self.taus, strict=True), key=lambda pair: (pair[0], -abs(pair[1])))[1]
 
 
 def evaluate_over_tau(

@@ -1,0 +1,168 @@
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.registry import MODELS
+from PIL import Image
+
+from ltseg.reports.record import RunRecord
+
+NAMES = ('road', 'car', 'rider')
+TOOL = runpy.run_path(str(Path(__file__).parents[2] / 'tools/adjust_logits.py'))
+
+
+def write_split(folder: Path, split: str, images: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    for index in range(images):
+        labels = random.choice(4, (24, 32), p=(0.7, 0.2, 0.05, 0.05)).astype(np.uint8)
+        labels[labels == 3] = 255
+        pixels = (random.normal(60 * labels[..., None], 60, (24, 32, 3)) % 255).astype(np.uint8)
+        for kind, array, suffix in (('img', pixels, 'png'), ('ann', labels, 'png')):
+            (folder / kind / split).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(array).save(folder / kind / split / f'{index}.{suffix}')
+
+
+def loader(folder: Path, split: str) -> dict[str, Any]:
+    loading = [{'type': 'LoadImageFromFile'}, {'type': 'Resize', 'scale': (16, 12), 'keep_ratio': True}]
+    return {
+        'batch_size': 2,
+        'num_workers': 0,
+        'sampler': {'type': 'DefaultSampler', 'shuffle': False},
+        'dataset': {
+            'type': 'BaseSegDataset',
+            'data_root': str(folder),
+            'img_suffix': '.png',
+            'data_prefix': {'img_path': f'img/{split}', 'seg_map_path': f'ann/{split}'},
+            'metainfo': {'classes': NAMES, 'palette': [[0, 0, 0]] * 3},
+            'pipeline': [*loading, {'type': 'LoadAnnotations'}, {'type': 'PackSegInputs'}],
+        },
+    }
+
+
+def small_model() -> dict[str, Any]:
+    stages = {'strides': (1, 1), 'enc_num_convs': (1, 1), 'dec_num_convs': (1,), 'enc_dilations': (1, 1)}
+    head = {'type': 'FCNHead', 'in_channels': 8, 'in_index': 0, 'channels': 4, 'num_convs': 0, 'concat_input': False}
+    return {
+        'type': 'EncoderDecoder',
+        'data_preprocessor': {'type': 'SegDataPreProcessor', 'mean': [127.0] * 3, 'std': [64.0] * 3},
+        'backbone': {
+            'type': 'UNet',
+            'base_channels': 4,
+            'num_stages': 2,
+            'downsamples': (True,),
+            'dec_dilations': (1,),
+            **stages,
+        },
+        'decode_head': head | {'channels': 8, 'num_classes': 3, 'loss_decode': {'type': 'ltseg.CrossEntropyLoss'}},
+        'test_cfg': {'mode': 'whole'},
+    }
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory: pytest.TempPathFactory, registered_hosts: None) -> tuple[Path, Path]:
+    """Config and checkpoint of a model with random weights."""
+    folder = tmp_path_factory.mktemp('run')
+    for seed, split in enumerate(('train', 'val', 'test')):
+        write_split(folder, split, 3, seed)
+    loaders = {f'{split}_dataloader': loader(folder, split) for split in ('train', 'val', 'test')}
+    evaluator = {'type': 'ltseg.LongTailIoU', 'groups': {'head': ['road'], 'medium': ['car'], 'tail': ['rider']}}
+    evaluators = {f'{split}_evaluator': evaluator for split in ('val', 'test')}
+    config = {'default_scope': 'mmseg', 'model': small_model(), 'work_dir': str(folder / 'work_dirs/unet_ce_random')}
+    Config({**config, **loaders, **evaluators}).dump(folder / 'unet_ce_random.py')
+    torch.manual_seed(3)
+    model = MODELS.build(Config(config).model)
+    torch.save({'meta': {}, 'state_dict': model.state_dict()}, folder / 'last.pth')
+    return folder / 'unet_ce_random.py', folder / 'last.pth'
+
+
+def adjust(run: tuple[Path, Path], *options: str) -> None:
+    TOOL['main']([*map(str, run), *options])
+
+
+def test_curve_choice_record_and_folded_checkpoint_agree(
+    run: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folded checkpoint at tau = 0 evaluates to what the original does at the chosen tau."""
+    folded = tmp_path / 'folded.pth'
+    taus = ('--tau', '-1', '...', '1', '--criterion', 'mAcc')
+    adjust(run, *taus, '--out', str(tmp_path), '--fold-into', str(folded))
+    record = RunRecord.load(tmp_path / 'tau_curve.json')
+    chosen = record.settings['posthoc']['tau']
+    assert chosen != 0, 'the folded checkpoint would equal the original'
+    assert [point['tau'] for point in record.tau_curve] == [k / 4 for k in range(-4, 5)]
+    at_chosen = next(point for point in record.tau_curve if point['tau'] == chosen)
+    assert at_chosen['mIoU'] == pytest.approx(record.metrics()['mIoU'])
+    on_val = {point['tau']: point['mAcc'] for point in record.settings['posthoc']['curve']}
+    assert on_val[chosen] == max(on_val.values())
+    assert (record.method, record.split, record.dataset) == ('ce + post-hoc', 'test', 'random')
+    assert record.evaluation.groups.rule == 'as listed by the user'
+    assert (tmp_path / 'tau_curve.png').exists()
+    shown = capsys.readouterr().out
+    assert f'tau = {chosen:g} has the best mAcc on val' in shown and 'head (1): road' in shown
+
+    second = tmp_path / 'second'
+    adjust((run[0], folded), '--tau', '0', '--out', str(second))
+    after = RunRecord.load(second / 'tau_curve.json')
+    difference = (after.evaluation.matrix - record.evaluation.matrix).abs().sum()
+    assert difference <= 2  # pixels whose two best classes are equal up to rounding
+
+
+def test_one_pass_equals_the_host_at_tau_zero(run: tuple[Path, Path], tmp_path: Path) -> None:
+    """MMSegmentation's own runner and metric on the same checkpoint."""
+    from mmengine.runner import Runner
+
+    config = Config.fromfile(run[0])
+    config.merge_from_dict({'work_dir': str(tmp_path), 'load_from': str(run[1]), 'test_cfg': {}})
+    config.test_evaluator = {'type': 'IoUMetric'}
+    for key in ('train_dataloader', 'val_dataloader', 'val_evaluator'):
+        config.pop(key)
+    host = Runner.from_cfg(config).test()
+    adjust(run, '--tau', '0', '--out', str(tmp_path))
+    ours = RunRecord.load(tmp_path / 'tau_curve.json').metrics()
+    assert ours['mIoU'] == pytest.approx(host['mIoU'], abs=0.01)
+    assert ours['mAcc'] == pytest.approx(host['mAcc'], abs=0.01)
+
+
+def test_given_record_gets_the_curve(run: tuple[Path, Path], tmp_path: Path) -> None:
+    adjust(run, '--tau', '0', '--out', str(tmp_path))
+    path = Path(tmp_path / 'tau_curve.json').rename(tmp_path / 'run.json')
+    content = json.loads(path.read_text()) | {'method': 'CE', 'name': 'run', 'tau_curve': []}
+    path.write_text(json.dumps(content))
+    adjust(run, '--tau', '0', '1', '--out', str(tmp_path), '--record', str(path))
+    assert [point['tau'] for point in RunRecord.load(path).tau_curve] == [0.0, 1.0]
+    assert RunRecord.load(tmp_path / 'tau_curve.json').method == 'CE + post-hoc'
+    with pytest.raises(SystemExit, match='a record of val'):
+        adjust(run, '--record', str(path), '--report-on', 'val')
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (('--tau', 'x'), 'tau: expected'),
+        (('--criterion', 'mIoU_tial'), "Did you mean 'mIoU_tail'"),
+        (('--prior', 'absent.json'), 'counts table'),
+        (('--fold-into', '{checkpoint}'), 'another file than the checkpoint'),
+        (('--cfg-options', 'model.decode_head.num_classes=4'), 'weights of this model'),
+        (('--cfg-options', 'val_dataloader.dataset.data_prefix.img_path=nowhere'), 'nowhere'),
+    ],
+)
+def test_bad_input_ends_in_one_line_before_the_evaluation(
+    run: tuple[Path, Path], tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    filled = [option.format(checkpoint=run[1]) for option in options]
+    with pytest.raises(SystemExit) as stop:
+        adjust(run, *filled, '--out', str(tmp_path / 'out'))
+    assert message in str(stop.value) and '\n' not in str(stop.value)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_choosing_and_reporting_on_the_same_images_is_said(
+    run: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adjust(run, '--tau', '0', '--report-on', 'val', '--out', str(tmp_path))
+    assert 'on the same images' in capsys.readouterr().out
