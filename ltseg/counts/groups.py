@@ -73,7 +73,9 @@ class ClassGroups:
         size = round(samples.numel() / 3)
         order = _by_frequency(samples)
         middle = len(order) - size
-        rule = f'tertiles by share of pixels: of {len(order)} classes the first {size} are head, the last {size} tail'
+        rule = (
+            f'tertiles of {len(order)} classes by share of pixels, the {size} largest head and the {size} smallest tail'
+        )
         return cls(tuple(order[:size]), tuple(order[size:middle]), tuple(order[middle:]), rule)
 
     @classmethod

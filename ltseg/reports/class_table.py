@@ -1,0 +1,114 @@
+"""The per-class report of one run, on the terminal and as CSV, JSON and Markdown."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from ltseg.counts.groups import GROUP_NAMES
+from ltseg.metrics.evaluation import ABSENT, Evaluation
+from ltseg.reports.record import RunRecord
+from ltseg.reports.text_table import Cell, TextTable
+
+__all__ = ['render', 'tall_table', 'wide_table', 'write_report']
+
+MEANS = (None, *GROUP_NAMES)
+
+
+def wide_table(record: RunRecord) -> TextTable:
+    """A column for each class and a row for each metric, as in Table 4 of the ARB-Loss paper.
+
+    Rows: IoU, Acc, Precision, share of pixels, group. Columns: the classes in the order of the data set, the mean, and
+    the means of head, medium and tail.
+    """
+    evaluation = record.evaluation
+    classes = range(len(evaluation.class_names))
+    rows: list[list[Cell]] = []
+    for rate in evaluation.rates:
+        means = [evaluation.mean(rate, group) for group in MEANS]
+        rows.append([rate, *(_rate(evaluation, rate, index) for index in classes), *means])
+    rows.append(['share of pixels %', *_shares(evaluation), *[''] * len(MEANS)])
+    rows.append(['group', *(evaluation.groups.group_of(index) for index in classes), *[''] * len(MEANS)])
+    header = ('', *evaluation.class_names, *(group or 'mean' for group in MEANS))
+    return TextTable(_title(record), header, rows, _notes(record))
+
+
+def tall_table(record: RunRecord) -> TextTable:
+    """A row for each class and a column for each metric, for terminals on which ``wide_table`` has no room."""
+    evaluation = record.evaluation
+    rows: list[list[Cell]] = []
+    for index, (name, share) in enumerate(zip(evaluation.class_names, _shares(evaluation), strict=True)):
+        rates = (_rate(evaluation, rate, index) for rate in evaluation.rates)
+        rows.append([name, evaluation.groups.group_of(index), share, *rates])
+    for group in MEANS:
+        means = (evaluation.mean(rate, group) for rate in evaluation.rates)
+        rows.append([f'mean {group}' if group else 'mean', '', '', *means])
+    header = ('class', 'group', 'share %', *evaluation.rates)
+    return TextTable(_title(record), header, rows, _notes(record), labels=2)
+
+
+def _shares(evaluation: Evaluation) -> list[str]:
+    return [f'{share:.3g}' for share in evaluation.share.tolist()]
+
+
+def _rate(evaluation: Evaluation, rate: str, index: int) -> Cell:
+    return ABSENT if evaluation.absent[index] else evaluation.rates[rate][index].item()
+
+
+def _title(record: RunRecord) -> str:
+    seed = '' if record.seed is None else f', seed {record.seed}'
+    return f'{record.method}, {record.model}, {record.dataset} {record.split}{seed}'
+
+
+def _notes(record: RunRecord) -> list[str]:
+    evaluation = record.evaluation
+    overall = f'aAcc {record.metrics()["aAcc"]:.2f}. All values in percent.'
+    origin = f'Shares and groups are from {evaluation.counts_from}.'
+    return [overall, *evaluation.groups.describe(evaluation.class_names).splitlines(), origin]
+
+
+def render(record: RunRecord, console: Console) -> None:
+    """Prints the report: with a column for each class where the terminal is wide enough, else with a row for each."""
+    wide = wide_table(record).rich()
+    fits = console.measure(wide, options=console.options.update(width=10_000)).maximum <= console.width
+    console.print(wide if fits else tall_table(record).rich())
+
+
+def write_report(record: RunRecord, folder: str | os.PathLike) -> list[Path]:
+    """Writes ``<split>_report.csv``, ``.json`` and ``.md`` into ``folder``, and returns their paths."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    wide = wide_table(record)
+    texts = {
+        'csv': wide.csv(),
+        'json': json.dumps(_content(record), indent=2, allow_nan=False) + '\n',
+        'md': wide.markdown(),
+    }
+    paths = [folder / f'{record.split}_report.{suffix}' for suffix in texts]
+    for path, text in zip(paths, texts.values(), strict=True):
+        path.write_text(text, encoding='utf-8')
+    return paths
+
+
+def _content(record: RunRecord) -> dict:
+    """Everything that the tables show, by name; null for nan."""
+    evaluation = record.evaluation
+    classes = {}
+    for index, name in enumerate(evaluation.class_names):
+        rates = {rate: _or_none(values[index].item()) for rate, values in evaluation.rates.items()}
+        share = {'group': evaluation.groups.group_of(index), 'share': _or_none(evaluation.share[index].item())}
+        classes[name] = {**share, **rates, 'absent': evaluation.absent[index]}
+    names = ('name', 'method', 'model', 'dataset', 'split', 'seed', 'iterations', 'config', 'versions', 'date')
+    return {
+        **{name: getattr(record, name) for name in names},
+        'groups': evaluation.groups.rule,
+        'counts_from': evaluation.counts_from,
+        'metrics': {key: _or_none(value) for key, value in record.metrics().items() if '/' not in key},
+        'classes': classes,
+    }
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
