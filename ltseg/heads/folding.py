@@ -38,26 +38,26 @@ def fold_prior(model: nn.Module, prior: Tensor, tau: float, batch: dict[str, Any
         The adjustment is Menon et al., Long-Tail Learning via Logit Adjustment, ICLR 2021, eq. 9; folding it is ours.
     """
     key, classifier = _classifier(model)
-    prior = prior.to(classifier.bias.device)
     expected = adjusted_logits(_first_logits(model, batch), prior, tau)
-    original = classifier.bias.detach().clone()
+    bias = classifier.get_parameter('bias')
+    original = bias.detach().clone()
     with torch.no_grad():
-        classifier.bias -= (tau * prior).to(original)
+        bias.sub_((tau * prior).to(original))
     folded = _first_logits(model, batch)
     if not torch.allclose(folded, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max())):
         with torch.no_grad():
-            classifier.bias.copy_(original)
+            bias.copy_(original)
         cure = 'Adjust its outputs instead.'
         raise ValueError(fault(key, 'a head whose logits move with this bias', 'other logits', cure))
     return key
 
 
-def _classifier(model: nn.Module) -> tuple[str, nn.Module]:
-    head, key = getattr(model, 'decode_head', None), 'decode_head'
+def _classifier(model: nn.Module) -> tuple[str, nn.Conv2d]:
+    key, head = 'decode_head', getattr(model, 'decode_head', None)
     if isinstance(head, nn.ModuleList):
-        head, key = head[-1], f'decode_head.{len(head) - 1}'
+        key, head = f'decode_head.{len(head) - 1}', head[-1]
     classifier = getattr(head, 'conv_seg', None)
-    if not isinstance(getattr(classifier, 'bias', None), Tensor):
+    if not isinstance(classifier, nn.Conv2d) or classifier.bias is None:
         got = f'{type(head).__name__} with {type(classifier).__name__}'
         cure = 'Adjust its outputs instead: there is nothing to fold the prior into.'
         raise ValueError(fault('fold_prior', 'a decode head whose conv_seg has a bias', got, cure))
@@ -65,7 +65,7 @@ def _classifier(model: nn.Module) -> tuple[str, nn.Module]:
 
 
 @torch.inference_mode()
-def _first_logits(model: nn.Module, batch: dict[str, Any]) -> Tensor:
+def _first_logits(model: Any, batch: dict[str, Any]) -> Tensor:
     model.eval()
     return model.test_step(batch)[0].seg_logits.data.unsqueeze(0).clone()
 

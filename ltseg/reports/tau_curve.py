@@ -3,11 +3,12 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor, nn
+from torch import Tensor
 
 from ltseg.core.checks import check_choice, fault
 from ltseg.core.confusion import confusion_matrix
@@ -61,7 +62,7 @@ class TauCurve:
 
 
 def evaluate_over_tau(
-    model: nn.Module,
+    model: Any,
     batches: Iterable[dict],
     prior: Tensor,
     taus: Sequence[float],
@@ -100,7 +101,7 @@ def evaluate_over_tau(
     return matrices
 
 
-def _logits_and_labels(sample) -> tuple[Tensor, Tensor]:
+def _logits_and_labels(sample: Any) -> tuple[Tensor, Tensor]:
     """Logits (1, K, H, W) and labels (H, W) of a result."""
     where = getattr(sample, 'img_path', 'an image')
     if 'gt_sem_seg' not in sample:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from rich import box
 from rich.table import Table
 
 from ltseg.counts.groups import GROUP_NAMES
@@ -19,11 +20,12 @@ KEYS = ('mIoU', 'mAcc', 'aAcc', *(f'{mean}_{group}' for mean in ('mIoU', 'mAcc')
 
 def curve_table(curve: TauCurve, chosen: float) -> Table:
     """One row for each tau: the means, and those of head, medium and tail. The chosen tau is marked."""
-    table = Table(title=f'Logit adjustment on {curve.split}, in percent', title_justify='left')
-    for title in ('tau', *KEYS):
-        table.add_column(title.replace('_', '\n'), justify='right')
+    title = f'Logit adjustment on {curve.split}, in percent; * is the chosen tau'
+    table = Table(title=title, title_justify='left', box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for name in ('tau', *KEYS):
+        table.add_column(name.replace('_', '\n'), justify='right', no_wrap=True)
     for tau, *values in zip(curve.taus, *(curve.values(key) for key in KEYS), strict=True):
-        name = f'{tau:g}{" *" if tau == chosen else ""}'
+        name = f'{tau:g}{" *" if tau == chosen else "  "}'
         table.add_row(name, *(f'{value:.2f}' for value in values), style='bold' if tau == chosen else None)
     return table
 
@@ -36,7 +38,7 @@ def curve_figure(curves: Sequence[TauCurve], chosen: float, path: Path) -> None:
     for curve in curves:
         accuracies, ious = curve.values('mAcc'), curve.values('mIoU')
         (line,) = axes.plot(accuracies, ious, marker='.', label=curve.split)
-        for tau, *point in zip(curve.taus, accuracies, ious, strict=True):
+        for tau, point in zip(curve.taus, zip(accuracies, ious, strict=True), strict=True):
             axes.annotate(f'{tau:g}', point, textcoords='offset points', xytext=(4, 4), fontsize=7)
             if tau in (0.0, chosen):
                 marker = '*' if tau == chosen else 'o'

@@ -42,7 +42,7 @@ class TrainedSegmentor:
     def __init__(self, config: Config, checkpoint: str | os.PathLike, table: str | os.PathLike | None = None) -> None:
         init_default_scope(config.get('default_scope') or 'mmseg')
         self.config, self.checkpoint = config, str(checkpoint)
-        self.model = _load(MODELS.build(config.model), self.checkpoint)
+        self.model: Any = _load(MODELS.build(config.model), self.checkpoint)
         self.model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
         self.table = self._count() if table is None else CountsTable.load(table)
         self._loaders: dict[str, DataLoader] = {}
@@ -86,11 +86,12 @@ class TrainedSegmentor:
             floor: Training counts below it are raised to it.
         """
         loader = self.loader(split)
-        names = tuple(loader.dataset.metainfo['classes'])
+        dataset: Any = loader.dataset
+        names = tuple(dataset.metainfo['classes'])
         check_table(self.table, self.model.out_channels, names)
         samples, origin = self.table.counts.samples, 'the training labels'
         groups = build_groups(self._groups(split), samples, names)
-        ignore_index = getattr(loader.dataset, 'ignore_index', 255)
+        ignore_index = getattr(dataset, 'ignore_index', 255)
         matrices = evaluate_over_tau(self.model, loader, log_prior(samples, floor), taus, ignore_index, split)
         evaluations = tuple(Evaluation(matrix, names, groups, samples, origin) for matrix in matrices)
         return TauCurve(split, taus, evaluations)

@@ -89,7 +89,7 @@ def test_points_hold_means_only() -> None:
 def test_table_marks_the_chosen_tau_and_the_picture_is_drawn(tmp_path) -> None:
     three = curve('val', [RIDERS_LOST, RIGHT, ROAD_LOST])
     table = curve_table(three, 0.0)
-    assert list(table.columns[0].cells) == ['-1', '0 *', '1']
+    assert list(table.columns[0].cells) == ['-1  ', '0 *', '1  ']
     assert list(table.columns[1].cells) == [f'{value:.2f}' for value in three.values('mIoU')]
     curve_figure([three], 0.0, tmp_path / 'new' / 'curve.png')
     assert (tmp_path / 'new' / 'curve.png').read_bytes().startswith(b'\x89PNG')
