@@ -10,3 +10,4 @@ model = dict(
     data_preprocessor=dict(size=crop_size),
     decode_head=dict(num_classes=11),
     auxiliary_head=dict(num_classes=11))
+default_hooks = dict(checkpoint=dict(interval=400))

@@ -7,3 +7,4 @@ _base_ = [
 ]
 crop_size = (96, 192)
 model = dict(data_preprocessor=dict(size=crop_size))
+default_hooks = dict(checkpoint=dict(interval=400))

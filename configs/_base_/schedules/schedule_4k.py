@@ -5,4 +5,3 @@ param_scheduler = [dict(type='PolyLR', eta_min=0, power=0.9, begin=0, end=4000, 
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=4000, val_interval=400)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
-default_hooks = dict(checkpoint=dict(interval=400))

@@ -1,0 +1,48 @@
+"""Every registered loss, so that a new one cannot escape the property tests."""
+
+import torch
+
+COUNTS = [900, 300, 120, 40, 8]
+K = len(COUNTS)
+
+# One config or more of each registered loss; DotRegressionLoss needs features and has its own file.
+LOSSES = [
+    dict(type='ltseg.LongTailLoss', rules=[dict(type='ltseg.PriorBias'), dict(type='ltseg.Weighting')], counts=COUNTS),
+    dict(type='ltseg.CrossEntropyLoss'),
+    dict(type='ltseg.CrossEntropyLoss', class_weight=[1.0, 2.0, 3.0, 4.0, 5.0]),
+    dict(type='ltseg.CrossEntropyLoss', class_weight='inverse', counts=COUNTS),
+    dict(type='ltseg.CrossEntropyLoss', label_smoothing=0.1),
+    dict(type='ltseg.ARBLoss'),
+    dict(type='ltseg.ARBLoss', counts='ema'),
+    dict(type='ltseg.ARBLoss', counts=COUNTS),
+    dict(type='ltseg.BalancedSoftmaxLoss', counts=COUNTS),
+    dict(type='ltseg.LogitAdjustedLoss', tau=0.5, counts=COUNTS),
+    dict(type='ltseg.LDAMLoss', counts=COUNTS),
+    dict(type='ltseg.CDTLoss', counts=COUNTS),
+    dict(type='ltseg.VSLoss', counts=COUNTS),
+    dict(type='ltseg.FocalLoss'),
+    dict(type='ltseg.FocalLoss', gamma=0.5),
+    dict(type='ltseg.ClassBalancedLoss', counts=COUNTS),
+    dict(type='ltseg.ClassBalancedLoss', counts=COUNTS, beta='1-1/N', focusing=1.0),
+    dict(type='ltseg.ReweightedLoss', counts=COUNTS),
+    dict(type='ltseg.ReweightedLoss', scheme='enet', counts='batch'),
+    dict(type='ltseg.SeesawLoss'),
+    dict(type='ltseg.SeesawLoss', counts=COUNTS),
+    dict(type='ltseg.EqualizationLoss', frequency_threshold=0.05, counts=COUNTS),
+    dict(type='ltseg.LabelAwareSmoothingLoss', counts=COUNTS),
+]
+
+
+def name_of(config: dict) -> str:
+    """A short test id."""
+    return '-'.join(str(v).removeprefix('ltseg.') for k, v in config.items() if k not in ('counts', 'rules'))
+
+
+def batch(*size: int, dtype: torch.dtype = torch.float64, ignored: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (N, K, *) within [-1, 1], as LDAM wants them, and labels (N, *) with 255 where ignored."""
+    torch.manual_seed(0)
+    logits = torch.rand(size[0], K, *size[1:], dtype=dtype) * 2 - 1
+    labels = torch.randint(0, K, size)
+    if ignored:
+        labels.view(-1)[:: max(2, labels.numel() // 5)] = 255
+    return logits, labels

@@ -1,0 +1,174 @@
+"""Properties that every loss on logits has."""
+
+import copy
+
+import pytest
+import torch
+from losses_under_test import LOSSES, K, batch, name_of
+
+from ltseg.losses import DotRegressionLoss, LogitsLoss
+from ltseg.registry import MODELS
+
+every_loss = pytest.mark.parametrize('config', LOSSES, ids=name_of)
+
+
+def build(config, **more):
+    return MODELS.build({**config, **more})
+
+
+def value_and_gradient(loss, logits, labels, **arguments):
+    torch.manual_seed(7)  # EqualizationLoss draws a mask
+    logits = logits.detach().clone().requires_grad_()
+    value = loss(logits, labels, ignore_index=255, **arguments)
+    (gradient,) = torch.autograd.grad(value.sum(), logits)
+    return value.detach(), gradient
+
+
+def test_every_registered_loss_is_listed():
+    MODELS.get('ARBLoss')
+    registered = {c for c in MODELS.module_dict.values() if isinstance(c, type) and issubclass(c, LogitsLoss)}
+    listed = {MODELS.get(config['type'].removeprefix('ltseg.')) for config in LOSSES}
+    assert registered == listed | {DotRegressionLoss}
+
+
+@every_loss
+def test_gradient_is_that_of_the_value(config):
+    logits, labels = batch(2, 3, 2)
+    if config['type'] == 'ltseg.SeesawLoss':
+        config = {**config, 'q': 0.0}  # the compensation has no gradient by definition
+
+    def value(z):
+        torch.manual_seed(7)
+        return build(config)(z, labels, ignore_index=255)
+
+    assert torch.autograd.gradcheck(value, logits.requires_grad_())
+
+
+@every_loss
+def test_ignored_samples_do_not_exist(config):
+    logits, labels = batch(30)
+    kept = labels != 255
+    if config['type'] == 'ltseg.EqualizationLoss':
+        config = {**config, 'gamma': 1.0}  # no random mask
+    value, gradient = value_and_gradient(build(config), logits, labels)
+    expected, expected_gradient = value_and_gradient(build(config), logits[kept], labels[kept])
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(gradient[kept], expected_gradient)
+    assert (gradient[~kept] == 0).all()
+
+
+@every_loss
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.bfloat16])
+def test_all_ignored_is_zero_with_a_finite_gradient(config, dtype):
+    logits, labels = batch(2, 4, 4, dtype=dtype)
+    scale = 1 if config['type'] == 'ltseg.LDAMLoss' else 100  # LDAM warns beyond cosines
+    value, gradient = value_and_gradient(build(config), logits * scale, torch.full_like(labels, 255))
+    assert value == 0 and (gradient == 0).all()
+
+
+@every_loss
+def test_maps_are_rows(config):
+    if config['type'] == 'ltseg.EqualizationLoss':
+        config = {**config, 'gamma': 1.0}
+    logits, labels = batch(3, 4, 5)
+    of_map, _ = value_and_gradient(build(config), logits, labels)
+    of_rows, _ = value_and_gradient(build(config), logits.movedim(1, -1).reshape(-1, K), labels.flatten())
+    torch.testing.assert_close(of_map, of_rows)
+
+
+@every_loss
+def test_float32_is_close_to_float64_and_half_precision_is_computed_in_float32(config):
+    logits, labels = batch(2, 8, 8, dtype=torch.float16)
+    in_half, gradient = value_and_gradient(build(config), logits, labels)
+    in_single, _ = value_and_gradient(build(config), logits.float(), labels)
+    assert in_half == in_single and in_half.dtype == torch.float32 and gradient.dtype == torch.float16
+    if config['type'] != 'ltseg.EqualizationLoss':  # its mask is drawn in the precision of the logits
+        in_double, _ = value_and_gradient(build(config), logits.double(), labels)
+        torch.testing.assert_close(in_single.double(), in_double, rtol=1e-5, atol=1e-6)
+
+
+@every_loss
+def test_autocast_changes_nothing(config):
+    logits, labels = batch(2, 4, 4, dtype=torch.float32)
+    expected, _ = value_and_gradient(build(config), logits, labels)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        value, _ = value_and_gradient(build(config), logits, labels)
+    assert value == expected
+
+
+@every_loss
+def test_reductions_agree(config):
+    logits, labels = batch(2, 4, 4)
+    loss = build(config, average='count', loss_weight=0.5)
+    none, _ = value_and_gradient(copy.deepcopy(loss), logits, labels, reduction_override='none')
+    total, _ = value_and_gradient(copy.deepcopy(loss), logits, labels, reduction_override='sum')
+    mean, _ = value_and_gradient(copy.deepcopy(loss), logits, labels)
+    by_factor, _ = value_and_gradient(copy.deepcopy(loss), logits, labels, avg_factor=10)
+    assert none.shape == labels.shape and (none[labels == 255] == 0).all()
+    if config.get('counts', 'batch') not in ('ema', 'batch') and config['type'] != 'ltseg.SeesawLoss':
+        torch.testing.assert_close(none.sum(), total)
+    torch.testing.assert_close(total / (labels != 255).sum(), mean)
+    torch.testing.assert_close(total / 10, by_factor)
+
+
+@every_loss
+def test_sample_weights_scale_the_losses(config):
+    logits, labels = batch(2, 4, 4)
+    chosen = (torch.rand(2, 4, 4) < 0.5).double()
+    loss = build(config, average='count')
+    none, _ = value_and_gradient(copy.deepcopy(loss), logits, labels, reduction_override='none')
+    value, _ = value_and_gradient(copy.deepcopy(loss), logits, labels, weight=chosen)
+    torch.testing.assert_close(value, (none * chosen).sum() / (labels != 255).sum())
+
+
+@every_loss
+def test_an_absent_class(config):
+    logits, labels = batch(2, 4, 4)
+    value, gradient = value_and_gradient(build(config), logits, labels.where(labels != 3, 1))
+    assert value.isfinite() and gradient.isfinite().all()
+
+
+@pytest.mark.parametrize('config', [c for c in LOSSES if c['type'] != 'ltseg.ARBLoss'], ids=name_of)
+def test_a_class_alone(config):
+    logits, labels = batch(2, 4, 4)
+    value, gradient = value_and_gradient(build(config), logits, labels.where(labels == 255, 2))
+    assert value.isfinite() and value > 0 and gradient.isfinite().all()
+
+
+@every_loss
+def test_survives_deepcopy_and_state_dict(config):
+    logits, labels = batch(2, 4, 4)
+    loss = build(config)
+    value_and_gradient(loss, logits, labels)
+    other = build(config)
+    other.load_state_dict(loss.state_dict())
+    expected, _ = value_and_gradient(copy.deepcopy(loss).eval(), logits, labels)
+    value, _ = value_and_gradient(other.eval(), logits, labels)
+    assert value == expected
+
+
+@pytest.mark.parametrize('config', [c for c in LOSSES if c['type'] != 'ltseg.EqualizationLoss'], ids=name_of)
+def test_equal_logits_and_labels_of_any_integer_type(config):
+    logits, labels = batch(2, 4, 4)
+    expected, _ = value_and_gradient(build(config), logits, labels)
+    value, _ = value_and_gradient(build(config), logits, labels.to(torch.uint8))
+    assert value == expected
+
+
+@every_loss
+def test_bad_shapes_are_named(config):
+    loss = build(config)
+    with pytest.raises(ValueError, match=r'class indices of shape \(2, 4, 4\), got \(2, 4, 5\)'):
+        loss(torch.zeros(2, K, 4, 4), torch.zeros(2, 4, 5, dtype=torch.int64))
+    with pytest.raises(ValueError, match='at least 2 classes'):
+        loss(torch.zeros(2, 1, 4, 4), torch.zeros(2, 4, 4, dtype=torch.int64))
+
+
+@every_loss
+def test_unknown_arguments_and_options_are_errors(config):
+    with pytest.raises(TypeError):
+        build(config, use_sigmoid=True)
+    with pytest.raises(TypeError):
+        build(config)(*batch(2, 4, 4), class_weight=None)
+    with pytest.raises(ValueError, match='expected'):
+        build(config, reduction='average')

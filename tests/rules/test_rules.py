@@ -1,0 +1,177 @@
+"""Every rule against its formula, and the properties that rules share."""
+
+import dataclasses
+import math
+import warnings
+
+import pytest
+import torch
+
+from ltseg.core.adjustment import Adjustment
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.registry import MODELS
+from ltseg.rules import ClassWeights, LabelSmoothing, Margin, PriorBias, Rule, Temperature, Weighting
+from ltseg.rules.weighting import SCHEMES, effective_number
+
+N = [1000, 100, 10, 1]
+COUNTS = ClassCounts(
+    torch.tensor(N), torch.tensor([50, 40, 5, 1]), torch.tensor([1111, 1100, 600, 300])
+)
+EQUAL = ClassCounts(torch.full((4,), 77), torch.full((4,), 5), torch.full((4,), 200))
+RULES = [
+    PriorBias(),
+    PriorBias(tau=0.5),
+    PriorBias(tau=-0.5),
+    Margin(),
+    Margin(scale=30.0),
+    Temperature(),
+    *[Weighting(scheme=scheme) for scheme in SCHEMES],
+    Weighting(scheme='effective_number', beta='1-1/N'),
+    Weighting(scheme='generalized', rho=0.3),
+    ClassWeights(weights=(1, 2, 3, 4)),
+    LabelSmoothing(),
+]
+
+
+def terms(adjustment: Adjustment) -> dict:
+    pairs = ((field.name, getattr(adjustment, field.name)) for field in dataclasses.fields(adjustment))
+    return {name: term for name, term in pairs if term is not None}
+
+
+def test_every_registered_rule_is_listed():
+    registered = {c for c in MODELS.module_dict.values() if isinstance(c, type) and issubclass(c, Rule)}
+    assert registered == {type(rule) for rule in RULES}
+
+
+@pytest.mark.parametrize('rule', RULES, ids=repr)
+def test_terms_are_float64_and_finite(rule):
+    for term in terms(rule(COUNTS)).values():
+        assert term.dtype == torch.float64 and term.shape == (4,) and term.isfinite().all()
+
+
+@pytest.mark.parametrize('rule', [r for r in RULES if 'effective_number' not in repr(r)], ids=repr)
+def test_only_ratios_of_counts_matter(rule):
+    times_7 = ClassCounts(COUNTS.samples * 7, COUNTS.images, COUNTS.samples_of_images * 7)
+    for name, term in terms(rule(COUNTS)).items():
+        torch.testing.assert_close(getattr(rule(times_7), name), term)
+
+
+def test_equal_counts_leave_cross_entropy_alone():
+    assert (PriorBias()(EQUAL).bias == 0).all()
+    assert (Temperature()(EQUAL).scale == 1).all()
+    for scheme in SCHEMES:
+        assert torch.allclose(Weighting(scheme=scheme)(EQUAL).weight, torch.ones(4, dtype=torch.float64))
+    assert (Margin(max_margin=0.4)(EQUAL).margin == 0.4).all()  # not cross entropy: a margin for every class
+
+
+def test_prior_bias():
+    bias = PriorBias(tau=0.7)(COUNTS).bias
+    torch.testing.assert_close(bias - bias[3], 0.7 * torch.tensor(N, dtype=torch.float64).log())
+
+
+@pytest.mark.parametrize('tau', [1.0, 0.0, -1.0])
+def test_prior_bias_of_absent_classes(tau):
+    bias = PriorBias(tau=tau)(ClassCounts(torch.tensor([4, 0, 2]))).bias
+    assert bias[1] == (0 if tau == 0 else -torch.inf) and bias[[0, 2]].isfinite().all()
+    assert (PriorBias(tau=tau)(ClassCounts(torch.zeros(3, dtype=torch.int64))).bias == 0).all()
+    assert PriorBias(tau=tau, smoothing=1)(ClassCounts(torch.tensor([4, 0, 2]))).bias.isfinite().all()
+
+
+def test_margin():
+    margin = Margin(max_margin=0.5, scale=30.0)(COUNTS)
+    torch.testing.assert_close(margin.margin, 15 * torch.tensor(N, dtype=torch.float64) ** -0.25)
+    assert (margin.scale == 30).all()
+
+
+def test_temperature():
+    torch.testing.assert_close(Temperature(gamma=0.3)(COUNTS).scale, (torch.tensor(N) / 1000).double() ** 0.3)
+
+
+@pytest.mark.parametrize(
+    ('scheme', 'weights'),
+    [
+        ('inverse', [1 / n for n in N]),
+        ('sqrt_inverse', [n**-0.5 for n in N]),
+        ('generalized', [n**-1.2 for n in N]),
+        ('median_frequency', [s / n for n, s in zip(N, [1111, 1100, 600, 300], strict=True)]),
+        ('enet', [1 / math.log(1.02 + n / 1111) for n in N]),
+        ('effective_number', [(1 - 0.9999) / (1 - 0.9999**n) for n in N]),
+    ],
+)
+def test_weights(scheme, weights):
+    expected = torch.tensor(weights, dtype=torch.float64)
+    weight = Weighting(scheme=scheme, rho=1.2)(COUNTS).weight
+    torch.testing.assert_close(weight, expected * 4 / expected.sum())
+
+
+def test_effective_number():
+    n = torch.tensor([1.0, 2.0, 1e4, 6e9], dtype=torch.float64)
+    assert torch.equal(effective_number(n, 0.0, 1.0), torch.ones(4, dtype=torch.float64))
+    assert torch.equal(effective_number(n, 1.0, 0.0), n)
+    geometric = torch.stack([sum(0.9 ** torch.arange(int(k), dtype=torch.float64)) for k in (1, 2, 50)])
+    torch.testing.assert_close(effective_number(torch.tensor([1.0, 2, 50], dtype=torch.float64), 0.9, 0.1), geometric)
+    # Where 1 - beta is lost in beta itself: E = n (1 - n (1 - beta) / 2 + ...)
+    torch.testing.assert_close(effective_number(n[:3], 1 - 1e-15, 1e-17), n[:3])
+
+
+def test_absent_classes():
+    absent = ClassCounts(torch.tensor([5, 0]), torch.tensor([1, 0]), torch.tensor([5, 0]))
+    assert (Weighting(scheme='effective_number')(absent).weight > 0).all()  # E of none is that of one
+    for rule in (Margin(), Temperature(), Weighting(scheme='inverse'), PriorBias()):
+        with pytest.raises(ValueError, match='0 for class bus'):
+            rule.check_constant(absent, ('car', 'bus'))
+        dataclasses.replace(rule, floor=1).check_constant(absent)
+    for rule in (Margin(), Temperature(), Weighting(scheme='inverse')):
+        with pytest.raises(ValueError, match=r'floor=1'):
+            rule.check_varying('batch')
+        dataclasses.replace(rule, floor=1).check_varying('batch')
+        assert all(t.isfinite().all() for t in terms(dataclasses.replace(rule, floor=1)(absent)).values())
+
+
+def test_saturated_effective_numbers_warn():
+    pixels = ClassCounts(torch.tensor([10_000_000, 200_000]))
+    with pytest.warns(UserWarning, match="50 : 1.*beta='1-1/N'"):
+        Weighting(scheme='effective_number').check_constant(pixels)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        Weighting(scheme='effective_number', beta='1-1/N').check_constant(pixels)
+
+
+@pytest.mark.parametrize('shape', ['concave', 'linear', 'convex', 'exponential'])
+def test_label_smoothing_runs_from_tail_to_head(shape):
+    smoothing = LabelSmoothing(head=0.4, tail=0.1, shape=shape)(COUNTS).smoothing
+    torch.testing.assert_close(smoothing[[0, 3]], torch.tensor([0.4, 0.1], dtype=torch.float64))
+    assert (smoothing.diff() <= 0).all()
+    assert (LabelSmoothing(head=0.4, tail=0.1, shape=shape)(EQUAL).smoothing == 0.4).all()
+
+
+def test_label_smoothing_values():
+    u = 99 / 999
+    assert LabelSmoothing()(COUNTS).smoothing[1].item() == pytest.approx(0.1 + 0.3 * math.sin(math.pi * u / 2))
+    convex = LabelSmoothing(shape='convex')(COUNTS).smoothing[1].item()
+    assert convex == pytest.approx(0.4 + 0.3 * math.sin(1.5 * math.pi + math.pi * u / 2))
+    assert LabelSmoothing(exclude_true=True)(COUNTS).smoothing[0].item() == pytest.approx(0.4 * 4 / 3)
+
+
+def test_unit_images():
+    torch.testing.assert_close(PriorBias(unit='images')(COUNTS).bias, (COUNTS.images.double() / 50).log())
+    with pytest.raises(ValueError, match='count_classes'):
+        PriorBias(unit='images')(ClassCounts(torch.tensor([1, 2])))
+
+
+@pytest.mark.parametrize(
+    'config',
+    [
+        dict(type='ltseg.PriorBias', tau=float('nan')),
+        dict(type='ltseg.Margin', scale=0),
+        dict(type='ltseg.Temperature', gamma=-1),
+        dict(type='ltseg.Weighting', scheme='inverse_sqrt'),
+        dict(type='ltseg.Weighting', beta=1.5),
+        dict(type='ltseg.LabelSmoothing', head=2),
+        dict(type='ltseg.PriorBias', unit='pixels'),
+    ],
+    ids=str,
+)
+def test_bad_fields(config):
+    with pytest.raises(ValueError, match='expected'):
+        MODELS.build(config)
