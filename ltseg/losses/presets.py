@@ -78,9 +78,10 @@ class ARBLoss(LongTailLoss):
 
     def __init__(self, counts='batch', smoothing: float = 0.0, **options) -> None:
         super().__init__([PriorBias(smoothing=smoothing)], counts=counts, **{'loss_name': 'loss_arb', **options})
+        self._smoothing = smoothing
 
     def inspect_counts(self, logits: Tensor, counts: ClassCounts) -> None:
-        if self.looks_at_values(logits) and int((counts.samples > 0).sum()) == 1:
+        if not self._smoothing and self.looks_at_values(logits) and int((counts.samples > 0).sum()) == 1:
             warnings.warn(
                 'ARBLoss: only one class is present, so that the loss is 0 and nothing is learned from this batch. '
                 "Use larger crops or batches, counts='dataset', or smoothing=1.",
