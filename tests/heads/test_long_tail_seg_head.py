@@ -1,0 +1,137 @@
+"""Any decode head with another classifier; and every loss in the host's own heads, with its pixel sampler."""
+
+import copy
+import io
+
+import pytest
+import torch
+from losses_under_test import LOSSES, name_of
+from mmengine.structures import PixelData
+
+from ltseg.registry import MODELS
+
+pytestmark = pytest.mark.usefixtures('registered_hosts')
+
+HEAD = dict(in_channels=8, channels=8, num_classes=5, num_convs=1, concat_input=False, dropout_ratio=0)
+
+
+def host_head(**more):
+    from mmseg.registry import MODELS as HOST  # noqa: N811
+
+    torch.manual_seed(0)
+    return HOST.build(dict(type='FCNHead', **{**HEAD, **more}))
+
+
+def our_head(**more):
+    torch.manual_seed(0)
+    return MODELS.build(dict(type='ltseg.LongTailSegHead', **{'head_type': 'FCNHead', **HEAD, **more}))
+
+
+def samples(labels):
+    from mmseg.structures import SegDataSample
+
+    made = []
+    for image in labels:
+        sample = SegDataSample()
+        sample.gt_sem_seg = PixelData(data=image.unsqueeze(0))
+        made.append(sample)
+    return made
+
+
+@pytest.fixture
+def batch():
+    torch.manual_seed(1)
+    labels = torch.randint(0, 5, (2, 16, 16))
+    labels[:, :3] = 255
+    return [torch.randn(2, 8, 4, 4)], samples(labels), labels
+
+
+def test_is_the_head_it_extends(batch):
+    features, data_samples, _ = batch
+    head, host = our_head(), host_head()
+    assert isinstance(head, type(host)) and head.state_dict().keys() == host.state_dict().keys()
+    losses, expected = head.loss(features, data_samples, {}), host.loss(features, data_samples, {})
+    assert losses.keys() == expected.keys() and losses['loss_ce'] == expected['loss_ce']
+
+
+def test_can_be_copied_and_pickled(batch):
+    features, _, _ = batch
+    head = our_head(classifier=dict(type='ltseg.CosineClassifier')).eval()
+    stream = io.BytesIO()
+    torch.save(head, stream)
+    stream.seek(0)
+    for other in (copy.deepcopy(head), torch.load(stream, weights_only=False)):
+        assert type(other) is type(head) and torch.equal(other(features), head(features))
+
+
+def test_cosine_classifier_gives_ldam_cosines(batch):
+    features, data_samples, _ = batch
+    loss = dict(type='ltseg.LDAMLoss', counts=[5, 4, 3, 2, 1])
+    head = our_head(classifier=dict(type='ltseg.CosineClassifier'), loss_decode=loss)
+    head.init_weights()
+    head.loss(features, data_samples, {})['loss_ldam'].backward()  # a warning would be an error
+    assert head(features).abs().max() <= 1 and head.conv_seg.weight.grad.abs().sum() > 0
+
+
+def test_dot_regression_with_a_simplex_classifier(batch):
+    features, data_samples, _ = batch
+    loss = dict(type='ltseg.DotRegressionLoss')
+    head = our_head(classifier=dict(type='ltseg.ETFClassifier'), loss_decode=loss)
+    vectors = head.conv_seg.vectors.clone()
+    head.init_weights()
+    assert torch.equal(head.conv_seg.vectors, vectors)
+    optimiser = torch.optim.SGD(head.parameters(), lr=0.5)
+    values = []
+    for _ in range(30):
+        optimiser.zero_grad()
+        losses = head.loss(features, data_samples, {})
+        losses['loss_dot_regression'].backward()
+        optimiser.step()
+        values.append(losses['loss_dot_regression'].item())
+    assert values[-1] < 0.9 * values[0] and 'acc_seg' in losses
+
+
+def test_faults_are_named():
+    with pytest.raises(ValueError, match='a decode head of mmseg'):
+        our_head(head_type='ResNet')
+    with pytest.raises(ValueError, match='an ETF classifier under DotRegressionLoss'):
+        our_head(loss_decode=dict(type='ltseg.DotRegressionLoss'))
+    both = [dict(type='ltseg.DotRegressionLoss'), dict(type='ltseg.ARBLoss')]
+    with pytest.raises(ValueError, match='DotRegressionLoss alone'):
+        our_head(loss_decode=both, classifier=dict(type='ltseg.ETFClassifier'))
+
+
+SAMPLED = [c for c in LOSSES if c['type'] not in ('ltseg.EqualizationLoss', 'ltseg.LDAMLoss')]
+
+
+@pytest.mark.parametrize('config', SAMPLED, ids=name_of)
+@pytest.mark.parametrize('thresh', [0.3, None])
+def test_pixel_sampler_equals_a_selection_by_hand(config, thresh, batch):
+    """OHEM: the hardest pixels by loss, or those below a probability; the mean stays over all valid pixels."""
+    features, data_samples, labels = batch
+    sampler = dict(type='OHEMPixelSampler', thresh=thresh, min_kept=20)
+    head = host_head(loss_decode={**config, 'average': 'count'}, sampler=sampler)
+    with torch.no_grad():
+        low = head.forward(features)
+        logits = torch.nn.functional.interpolate(low, (16, 16), mode='bilinear', align_corners=False)
+        loss = copy.deepcopy(head.loss_decode)
+        losses = loss(logits, labels, ignore_index=255, reduction_override='none')
+        valid = labels != 255
+        if thresh is None:
+            chosen = losses.masked_fill(~valid, -1).flatten().topk(40).indices
+            kept = torch.zeros(losses.numel()).index_fill(0, chosen, 1).view_as(losses)
+        else:
+            probability = logits.softmax(1).gather(1, labels.where(valid, 0).unsqueeze(1)).squeeze(1)
+            limit = max(probability[valid].sort().values[40].item(), thresh)
+            kept = ((probability < limit) & valid).float()
+        expected = (losses * kept).sum() / valid.sum()
+    value = head.loss(features, data_samples, {})[head.loss_decode.loss_name]
+    torch.testing.assert_close(value.detach(), expected)
+
+
+def test_stock_cross_entropy_is_ours_without_ignored_pixels(batch):
+    features, data_samples, _ = batch
+    for sample in data_samples:
+        sample.gt_sem_seg.data = sample.gt_sem_seg.data.where(sample.gt_sem_seg.data != 255, 0)
+    ours = host_head(loss_decode=dict(type='ltseg.CrossEntropyLoss')).loss(features, data_samples, {})
+    torch.testing.assert_close(ours['loss_ce'], host_head().loss(features, data_samples, {})['loss_ce'])

@@ -1,0 +1,58 @@
+"""Dot regression on a simplex."""
+
+import pytest
+import torch
+
+from ltseg.heads import simplex_vectors
+from ltseg.losses import DotRegressionLoss
+
+K, D = 5, 8
+VECTORS = simplex_vectors(K, D, torch.Generator().manual_seed(0))
+
+
+def loss_of(features, labels, **options):
+    loss = DotRegressionLoss(**options)
+    return loss(features @ VECTORS.T, labels, feature_norm=features.norm(dim=1), ignore_index=255)
+
+
+def test_zero_exactly_where_features_point_along_their_class():
+    labels = torch.tensor([0, 1, 1, 4])
+    aligned = VECTORS[labels] * torch.tensor([[0.5], [1.0], [2.0], [7.0]])
+    assert loss_of(aligned, labels).abs() < 1e-14
+    assert loss_of(aligned.roll(1, 0), labels) > 0.1
+
+
+def test_by_the_formula():
+    torch.manual_seed(0)
+    features, labels = torch.randn(12, D, dtype=torch.float64), torch.randint(0, K, (12,))
+    counts = torch.bincount(labels, minlength=K).double()
+    per_class = 12 / (counts > 0).sum() / counts
+    terms = []
+    for h, y in zip(features, labels, strict=True):
+        m = per_class[y].sqrt() * VECTORS[y]
+        terms.append(0.5 * (m @ h - m.norm() * h.norm()) ** 2 / h.norm())
+    torch.testing.assert_close(loss_of(features, labels), torch.stack(terms).mean())
+
+
+def test_gradient_only_pulls():
+    """d loss / d h = -(1 - cos) m_y / N."""
+    torch.manual_seed(0)
+    features = torch.randn(6, D, dtype=torch.float64, requires_grad=True)
+    labels = torch.randint(0, K, (6,))
+    (gradient,) = torch.autograd.grad(loss_of(features, labels, balanced=False), features)
+    cosines = (features * VECTORS[labels]).sum(1) / features.norm(dim=1)
+    torch.testing.assert_close(gradient, -(1 - cosines).unsqueeze(1) * VECTORS[labels] / 6)
+
+
+def test_ignored_and_zero_features():
+    features = torch.zeros(3, D, dtype=torch.float64, requires_grad=True)
+    value = loss_of(features, torch.tensor([255, 255, 1]))
+    value.backward()
+    assert value.isfinite() and features.grad.isfinite().all()
+
+
+def test_says_what_it_needs():
+    with pytest.raises(ValueError, match='ETFClassifier'):
+        DotRegressionLoss()(torch.zeros(2, K), torch.tensor([0, 1]))
+    with pytest.raises(ValueError, match='mix the losses'):
+        loss_of(torch.zeros(2, D, dtype=torch.float64), torch.full((2, K), 0.2, dtype=torch.float64))
