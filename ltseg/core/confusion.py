@@ -83,7 +83,8 @@ class ClassRates:
     leave it out; its false positives count against the classes that are there. The precision of a class that is
     present but never predicted is nan, its IoU and Acc are 0.
 
-    Source: Xie, Yang, Cai, He: Attraction-Repulsion-Balanced Loss, Neurocomputing 2023, eq. 40 and 41.
+    Source: Xie, Yang, Cai, He: Neural Collapse Inspired Attraction-Repulsion-Balanced Loss for Imbalanced Learning,
+    Neurocomputing 2023, eq. 40 and 41.
     """
 
     iou: Tensor

@@ -71,9 +71,8 @@ def _notes(record: RunRecord) -> list[str]:
 
 def render(record: RunRecord, console: Console) -> None:
     """Prints the report: with a column for each class where the terminal is wide enough, else with a row for each."""
-    wide = wide_table(record).rich()
-    fits = console.measure(wide, options=console.options.update(width=10_000)).maximum <= console.width
-    console.print(wide if fits else tall_table(record).rich())
+    wide = wide_table(record)
+    (wide if wide.fits(console) else tall_table(record)).print(console)
 
 
 def write_report(record: RunRecord, folder: str | os.PathLike) -> list[Path]:

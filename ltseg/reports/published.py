@@ -1,9 +1,9 @@
 """Per-class results that papers have printed, to put beside measured ones.
 
-Source: Xie, Yang, Cai, He: Attraction-Repulsion-Balanced Loss for Imbalanced Learning, Neurocomputing 2023, Table 4
-(Cityscapes val, in percent). Two printed means are not the means of their rows; both numbers are shown then. For
-DeepLabv3+ with ARB-Loss the IoU rows average 78.44 where 79.49 is printed; a wall IoU of 58.15 instead of 38.15 would
-close the gap. For U-Net with ARB-Loss the Acc rows average 79.64 where 79.69 is printed.
+Source: Xie, Yang, Cai, He: Neural Collapse Inspired Attraction-Repulsion-Balanced Loss for Imbalanced Learning,
+Neurocomputing 2023, Table 4 (Cityscapes, in percent). Two printed means are not the means of their rows; both numbers
+are shown then. For DeepLabv3+ with ARB-Loss the IoU rows average 78.44 where 79.49 is printed; a wall IoU of 58.15
+instead of 38.15 would close the gap. For U-Net with ARB-Loss the Acc rows average 79.64 where 79.69 is printed.
 """
 
 from dataclasses import dataclass
@@ -45,6 +45,7 @@ class PublishedRun:
         paper: Short name.
         method: As the paper calls it.
         model: As the paper calls it.
+        dataset: What it was evaluated on.
         rates: 'IoU' and 'Acc' of each class.
         means: Their means as printed.
     """
@@ -52,6 +53,7 @@ class PublishedRun:
     paper: str
     method: str
     model: str
+    dataset: str
     rates: dict[str, dict[str, float]]
     means: dict[str, float]
 
@@ -67,7 +69,7 @@ def _read_table(table: str, runs: dict[str, tuple[str, str]]) -> dict[str, Publi
     for position, (name, (method, model)) in enumerate(runs.items()):
         rates = dict(zip(('IoU', 'Acc'), columns[2 * position : 2 * position + 2], strict=True))
         means = {rate: values.pop('mean') for rate, values in rates.items()}
-        found[name] = PublishedRun('ARB paper', method, model, rates, means)
+        found[name] = PublishedRun('ARB paper', method, model, 'Cityscapes', rates, means)
     return found
 
 

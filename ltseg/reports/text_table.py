@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -55,7 +56,7 @@ class TextTable:
         rule = [':--' if column < self.labels else '--:' for column in range(len(self.header))]
         body = ([number_text(cell) for cell in row] for row in self.rows)
         lines = [f'| {" | ".join(map(_escape, row))} |' for row in (self.header, rule, *body)]
-        notes = [f'\n{_escape(note)}' for note in self.notes]
+        notes = ['', *(f'- {_escape(note)}' for note in self.notes)] if self.notes else []
         return '\n'.join((f'**{_escape(self.title)}**', '', *lines, *notes)) + '\n'
 
     def csv(self) -> str:
@@ -64,16 +65,34 @@ class TextTable:
         csv.writer(stream, lineterminator='\n').writerows([self.header, *self.rows])
         return stream.getvalue()
 
-    def rich(self) -> Table:
-        """The table for the terminal."""
+    def rich(self, columns: Sequence[int] | None = None) -> Table:
+        """The table for the terminal; with only some of its columns where ``columns`` says which."""
+        chosen = range(len(self.header)) if columns is None else columns
         # Text, because names of classes and methods may hold what rich takes for markup.
-        caption = Text('\n'.join(self.notes)) if self.notes else None
-        table = Table(title=Text(self.title), caption=caption, caption_justify='left', box=box.SIMPLE_HEAD)
-        for column, name in enumerate(self.header):
-            table.add_column(Text(name), justify='left' if column < self.labels else 'right', no_wrap=not column)
+        table = Table(title=Text(self.title), title_justify='left', box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        for column in chosen:
+            name = Text(self.header[column].replace(' ', '\n'))
+            table.add_column(name, justify='left' if column < self.labels else 'right', no_wrap=True)
         for row in self.rows:
-            table.add_row(*(Text(number_text(cell)) for cell in row))
+            table.add_row(*(Text(number_text(row[column])) for column in chosen))
         return table
+
+    def fits(self, console: Console, columns: Sequence[int] | None = None) -> bool:
+        """Whether the table, or some of its columns, can be printed without breaking a cell."""
+        unlimited = console.options.update(width=10**6)
+        return console.measure(self.rich(columns), options=unlimited).maximum <= console.width
+
+    def print(self, console: Console) -> None:
+        """Prints the table, in parts that repeat the label columns where the terminal is too narrow for all columns."""
+        part = labels = list(range(self.labels))
+        for column in range(self.labels, len(self.header)):
+            if part != labels and not self.fits(console, [*part, column]):
+                console.print(self.rich(part))
+                part = labels
+            part = [*part, column]
+        console.print(self.rich(part))
+        for note in self.notes:
+            console.print(Text(note))
 
 
 def _escape(text: str) -> str:

@@ -1,0 +1,153 @@
+"""Runs side by side, class by class, with the differences against the first method."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ltseg.core.checks import check_choice, fault
+from ltseg.counts.groups import GROUP_NAMES
+from ltseg.metrics.evaluation import Evaluation
+from ltseg.reports.method_column import DEVIATION_FROM, MethodColumn, measured_column, published_column
+from ltseg.reports.published import PublishedRun
+from ltseg.reports.record import RunRecord
+from ltseg.reports.text_table import Cell, TextTable
+
+__all__ = ['TABLES', 'Comparison', 'compare']
+
+MEANS = ('mIoU', 'mAcc', 'aAcc', 'mPrecision')
+SUMMARY = (*MEANS, *(f'{mean}_{group}' for mean in ('mIoU', 'mAcc') for group in GROUP_NAMES))
+TABLES = ('summary', 'IoU', 'Acc', 'Precision')
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """MethodColumns over the same classes.
+
+    Args:
+        columns: In the order of the runs.
+        reference: An evaluation whose classes, groups and shares are those of all columns.
+        notes: What a reader must know.
+    """
+
+    columns: tuple[MethodColumn, ...]
+    reference: Evaluation
+    notes: tuple[str, ...]
+
+    def _baseline(self, column: MethodColumn) -> MethodColumn:
+        return next(other for other in self.columns if other.setting == column.setting)
+
+    def _setting_parts(self, vary: bool) -> list[int]:
+        """Which of model, data set and split differ between the columns, or which do not."""
+        known = [{column.setting[part] for column in self.columns} - {''} for part in range(3)]
+        return [part for part, values in enumerate(known) if (len(values) > 1) == vary]
+
+    def _labels(self) -> list[str]:
+        """Method, and what else differs between the columns."""
+        labels = []
+        for column in self.columns:
+            parts = filter(None, [column.method, *(column.setting[part] for part in self._setting_parts(vary=True))])
+            labels.append(', '.join(parts) + (f' ({len(column.runs)} seeds)' if len(column.runs) > 1 else ''))
+        return labels
+
+    def _title(self, what: str) -> str:
+        common = [self.columns[0].setting[part] for part in self._setting_parts(vary=False)]
+        return ', '.join((f'{what} in percent', *common))
+
+    def tables(self, names: Sequence[str] = TABLES) -> list[TextTable]:
+        """The tables with these names, out of 'summary', 'IoU', 'Acc' and 'Precision'; notes are below the last.
+
+        Raises:
+            ValueError: If there is no such table.
+        """
+        for name in names:
+            check_choice('compare, tables', name, TABLES)
+        tables = [self.summary() if name == 'summary' else self.of_classes(name) for name in names]
+        return [*tables[:-1], *(replace(table, notes=self.notes) for table in tables[-1:])]
+
+    def of_classes(self, rate: str) -> TextTable:
+        """'IoU', 'Acc' or 'Precision' of each class, the most frequent first, and the means."""
+        reference = self.reference
+        rows: list[list[Cell]] = []
+        for index in reference.counts.argsort(descending=True, stable=True).tolist():
+            name, share = reference.class_names[index], f'{reference.share[index].item():.3g}'
+            rows.append([name, reference.groups.group_of(index), share, *self._cells(f'{rate}/{name}')])
+        rows.append(['mean', '', '', *self._cells(f'm{rate}')])
+        if rate != 'Precision':
+            rows += [[f'mean {group}', '', '', *self._cells(f'm{rate}_{group}')] for group in GROUP_NAMES]
+        header = ('class', 'group', 'share %', *self._labels())
+        return TextTable(self._title(rate), header, rows, labels=3)
+
+    def summary(self) -> TextTable:
+        """The means, those of the groups, and whether there is a curve over post-hoc adjustment."""
+        rows = [[key, *self._cells(key)] for key in SUMMARY]
+        curves = [', '.join(f'{points} points' for points in c.tau_points if points) or 'none' for c in self.columns]
+        rows.append(['curve over tau', *curves])
+        return TextTable(self._title('Means'), ('', *self._labels()), rows)
+
+    def _cells(self, key: str) -> list[Cell]:
+        return [column.cell(key, self._baseline(column)) for column in self.columns]
+
+    def long_rows(self) -> TextTable:
+        """A row for each metric and column, for other programs; numbers are not rounded."""
+        header = ('metric', 'method', 'model', 'dataset', 'split', 'seeds', 'values', 'mean', 'std', 'difference')
+        rows: list[list[Cell]] = []
+        for key in self.columns[0].runs[0]:
+            for column in self.columns:
+                if values := column.values(key):
+                    listed = (' '.join(map(str, part)) for part in (column.seeds, values))
+                    difference = column.mean(key) - self._baseline(column).mean(key)
+                    numbers = (column.mean(key), column.deviation(key), difference)
+                    rows.append([key, column.method, *column.setting, *listed, *numbers])
+        return TextTable('All metrics', header, rows)
+
+
+def compare(records: Sequence[RunRecord], published: Sequence[PublishedRun] = ()) -> Comparison:
+    """Puts runs beside each other; records that differ only in their seed become one column.
+
+    Args:
+        records: In the order of the columns. The groups and shares of the first are used for all.
+        published: Runs from papers, added at the right.
+
+    Raises:
+        ValueError: If the classes differ, a seed occurs twice, or there is no record.
+    """
+    if not records:
+        raise ValueError(fault('compare', 'at least one record', 'none'))
+    first = records[0]
+    for record in records:
+        _check_classes(record, first)
+    reference = first.evaluation
+    columns = [measured_column(runs, reference) for runs in _by_method(records)]
+    columns += [published_column(run, reference) for run in published]
+    notes = [*reference.groups.describe(reference.class_names).splitlines()]
+    notes.append(f'Shares and groups are from {reference.counts_from}.')
+    if any(r.evaluation.groups != reference.groups for r in records):
+        notes.append(f'Other records were written with other groups; here all use those of {first.name}.')
+    if len(columns) > 1:
+        notes.append('In parentheses: difference to the first method of the same model, data set and split.')
+    if any(len(column.runs) >= DEVIATION_FROM for column in columns):
+        notes.append('± is the standard deviation (n - 1) over the seeds.')
+    if any(column.printed for column in columns):
+        notes.append('[printed]: the mean as the paper prints it, which is not the mean of the rows it prints.')
+    return Comparison(tuple(columns), reference, tuple(notes))
+
+
+def _check_classes(record: RunRecord, first: RunRecord) -> None:
+    ours, theirs = record.evaluation.class_names, first.evaluation.class_names
+    if ours != theirs:
+        other = [name for name in ours if name not in theirs] + [name for name in theirs if name not in ours]
+        got = f'{record.name} with {len(ours)} classes; they differ in ' + (', '.join(other) or 'their order')
+        cure = 'Compare runs on the same classes.'
+        raise ValueError(fault('compare', f'the {len(theirs)} classes of {first.name}', got, cure))
+
+
+def _by_method(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
+    columns: dict[tuple[str, ...], list[RunRecord]] = {}
+    for record in records:
+        runs = columns.setdefault((record.method, record.model, record.dataset, record.split), [])
+        twin = next((run for run in runs if run.seed == record.seed), None)
+        if twin is not None:
+            cure = 'Give one of them, or another name of the method.'
+            seeds = f'{twin.name} and {record.name}, both seed {record.seed}'
+            raise ValueError(fault('compare', f'one record of {record.method} for each seed', seeds, cure))
+        runs.append(record)
+    return list(columns.values())

@@ -1,0 +1,99 @@
+"""Markdown documents whose tables are made from run records.
+
+A block stands between two comments, and its body is generated:
+
+    <!-- table: compare docs/runs/camvid-*.json --split test --first "cross entropy" -->
+    <!-- end -->
+
+``compare RECORD... [--split --first --paper --tables]`` puts runs side by side, ``report RECORD [--tall]`` is the
+per-class report of one, ``tau RECORD`` its curve over post-hoc adjustment. Paths are patterns from the root of the
+repository.
+"""
+
+import argparse
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from ltseg.core.checks import fault
+from ltseg.reports.class_table import tall_table, wide_table
+from ltseg.reports.record import RunRecord, find_records
+from ltseg.reports.selection import add_compare_options, selected_comparison
+from ltseg.reports.text_table import TextTable
+
+__all__ = ['documents_in', 'fill_tables']
+
+BLOCK = re.compile(r'(?P<start><!-- table: (?P<command>[^\n]+?) -->\n)(?P<body>.*?)(?P<end><!-- end -->)', re.DOTALL)
+START = '<!-- table:'
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises instead of ending the program."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog='table', add_help=False)
+    kinds = parser.add_subparsers(dest='kind', required=True, parser_class=_Parser)
+    for kind in ('compare', 'report', 'tau'):
+        kinds.add_parser(kind, add_help=False).add_argument('records', nargs='+')
+    add_compare_options(kinds.choices['compare'])
+    kinds.choices['report'].add_argument('--tall', action='store_true')
+    return parser
+
+
+def documents_in(root: Path) -> list[Path]:
+    """README.md and the documents in docs/ of the repository ``root``."""
+    return [path for path in (root / 'README.md', *sorted((root / 'docs').rglob('*.md'))) if path.is_file()]
+
+
+def fill_tables(text: str, root: Path) -> str:
+    """The document ``text`` with the body of each table block made anew from the records below ``root``.
+
+    Raises:
+        ValueError: If a block has no end, or its command is wrong; names the block.
+        FileNotFoundError: If a pattern matches no record.
+    """
+    blocks = list(BLOCK.finditer(text))
+    broken = next((block['command'] for block in blocks if START in block['body']), None)
+    if broken is not None or text.count(START) != len(blocks):
+        where = text[text.index(START) :].split('\n', 1)[0] if broken is None else broken
+        raise ValueError(fault('table block', 'a closing <!-- end --> before the next block', where))
+    return BLOCK.sub(lambda block: f'{block["start"]}{_body(block["command"], root)}{block["end"]}', text)
+
+
+def _body(command: str, root: Path) -> str:
+    try:
+        options = _parser().parse_args(shlex.split(command))
+        paths = [path for pattern in options.records for path in _matches(pattern, root)]
+        if options.kind == 'compare':
+            tables = selected_comparison(paths, options).tables(options.tables)
+        elif options.kind == 'report':
+            tables = [(tall_table if options.tall else wide_table)(record) for record in find_records(paths)]
+        else:
+            tables = [tau_table(record) for record in find_records(paths)]
+    except (ValueError, FileNotFoundError) as error:
+        raise type(error)(f'table block {command!r}: {error}') from error
+    return '\n' + '\n'.join(table.markdown() for table in tables) + '\n'
+
+
+def _matches(pattern: str, root: Path) -> Sequence[str]:
+    paths = sorted(map(str, root.glob(pattern)))
+    if not paths:
+        raise FileNotFoundError(fault(pattern, f'files below {root.name}', 'none'))
+    return paths
+
+
+def tau_table(record: RunRecord) -> TextTable:
+    """The curve of a record over the strength of post-hoc adjustment, a row for each tau."""
+    if not record.tau_curve:
+        cure = 'tools/adjust_logits.py writes it.'
+        raise ValueError(fault(f'record {record.name}', 'a curve over tau', 'none', cure))
+    keys = [key for key in record.tau_curve[0] if key != 'tau']
+    rows = [[f'{point["tau"]:g}', *(point.get(key, float('nan')) for key in keys)] for point in record.tau_curve]
+    title = f'{record.method}, {record.model}, {record.dataset} {record.split}: logit adjustment by tau, in percent'
+    return TextTable(title, ('tau', *keys), rows)
