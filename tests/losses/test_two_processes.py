@@ -1,0 +1,68 @@
+"""Two processes against one on the joined batch: loss, gradient and counts, with unequal ignored areas."""
+
+import copy
+
+import pytest
+import torch
+from losses_under_test import LOSSES, K, batch, name_of
+from torch import distributed, multiprocessing
+
+CASES = [c for c in LOSSES if c['type'] != 'ltseg.EqualizationLoss']
+SCENARIOS = ('unequal', 'one rank ignores all')
+
+
+def build(config):
+    from ltseg.registry import MODELS
+
+    return MODELS.build(config)
+
+
+def halves(scenario):
+    logits, labels = batch(4, 6, 5)
+    labels[0, :4] = 255
+    if scenario == SCENARIOS[1]:
+        labels[2:] = 255
+    return (logits[:2], labels[:2]), (logits[2:], labels[2:])
+
+
+def run(rank, folder):
+    """One of two processes: what each loss gives, with the gradient averaged as DistributedDataParallel does."""
+    torch.set_num_threads(1)
+    distributed.init_process_group('gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
+    results = {}
+    for scenario in SCENARIOS:
+        for index, config in enumerate(CASES):
+            loss = build(config)
+            logits, labels = halves(scenario)[rank]
+            for _ in range(2):  # twice, for those that accumulate
+                logits = logits.detach().clone().requires_grad_()
+                value = loss(logits, labels, ignore_index=255)
+                (gradient,) = torch.autograd.grad(value, logits)
+            results[scenario, index] = value.detach(), gradient / 2, loss.counts(labels, K, 255).samples
+    torch.save(results, f'{folder}/{rank}.pth')
+    distributed.destroy_process_group()
+
+
+@pytest.fixture(scope='module')
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('ranks')
+    multiprocessing.start_processes(run, (str(folder),), nprocs=2, start_method='fork')
+    return [torch.load(folder / f'{rank}.pth') for rank in range(2)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('scenario', SCENARIOS)
+@pytest.mark.parametrize('index', range(len(CASES)), ids=[name_of(c) for c in CASES])
+def test_two_processes_are_one(results, scenario, index):
+    joined = [torch.cat(parts) for parts in zip(*halves(scenario), strict=True)]
+    loss = build(copy.deepcopy(CASES[index]))
+    for _ in range(2):
+        logits = joined[0].detach().clone().requires_grad_()
+        value = loss(logits, joined[1], ignore_index=255)
+        (gradient,) = torch.autograd.grad(value, logits)
+    parts = [ranks[scenario, index] for ranks in results]
+    torch.testing.assert_close((parts[0][0] + parts[1][0]) / 2, value.detach())
+    torch.testing.assert_close(torch.cat([part[1] for part in parts]), gradient)
+    counted = loss.counts(joined[1], K, 255).samples
+    for part in parts:
+        torch.testing.assert_close(part[2], counted)
