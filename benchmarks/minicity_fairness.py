@@ -7,11 +7,11 @@ without the skew, and does not with it.
     python benchmarks/minicity_fairness.py --iterations 800
 """
 
+import ltseg.compat  # noqa: F401  isort: skip
 import argparse
 import tempfile
 from pathlib import Path
 
-import ltseg.compat  # noqa: F401  isort: skip
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate

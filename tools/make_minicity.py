@@ -4,25 +4,26 @@ python tools/make_minicity.py data/minicity
 python tools/make_minicity.py data/minicity_even --skew 0
 """
 
+import ltseg.compat  # noqa: F401  isort: skip
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import fields
 
-import ltseg.compat  # noqa: F401  isort: skip
 from ltseg.datasets.street_scenes import StreetScenes
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the arguments, each a setting of ``StreetScenes``, and writes the scenes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('folder', help='where to write; scenes with the same settings there are kept')
     for field in fields(StreetScenes):
         number = type(field.default)
         parser.add_argument(f'--{field.name}', type=number, default=field.default, help=f'default: {field.default}')
-    arguments = vars(parser.parse_args())
-    folder = arguments.pop('folder')
+    settings = vars(parser.parse_args(arguments))
+    folder = settings.pop('folder')
     try:
-        written = StreetScenes(**arguments).write(folder)
+        written = StreetScenes(**settings).write(folder)
     except (ValueError, OSError) as error:
         sys.exit(f'make_minicity: {error}')
     print(f'{"Wrote" if written else "Already there:"} {folder}')

@@ -103,7 +103,11 @@ class StreetScenes:
         settings = folder / SETTINGS_FILE
         if not settings.is_file():
             raise FileExistsError(fault(where, f'generated street scenes ({SETTINGS_FILE})', 'other files', cure))
-        found, wanted = json.loads(settings.read_text()), asdict(self) | {'version': VERSION}
+        try:
+            found = dict(json.loads(settings.read_text()))
+        except (TypeError, ValueError) as error:
+            raise FileExistsError(fault(str(settings), 'the settings of street scenes', str(error), cure)) from error
+        wanted = asdict(self) | {'version': VERSION}
         other = {name: found.get(name) for name in wanted if found.get(name) != wanted[name]}
         if other:
             expected = 'street scenes made with ' + ', '.join(f'{name}={wanted[name]}' for name in other)
