@@ -19,7 +19,7 @@ from mmseg.utils import register_all_modules
 from rich.console import Console
 
 from ltseg.core.checks import fault
-from ltseg.core.posthoc import log_prior
+from ltseg.core.posthoc import log_prior_of
 from ltseg.heads.folding import check_foldable, fold_prior, save_folded
 from ltseg.reports.record import RunRecord, commit_of
 from ltseg.reports.tau_curve import TauCurve, parse_taus
@@ -101,9 +101,9 @@ def check_options(segmentor: TrainedSegmentor, options: argparse.Namespace) -> N
 
 def fold(segmentor: TrainedSegmentor, tau: float, options: argparse.Namespace) -> str:
     """Writes the checkpoint with the folded prior; returns what was changed."""
-    prior = log_prior(segmentor.table.counts.samples, options.floor)
-    key = fold_prior(segmentor.model, prior, tau, next(iter(segmentor.loader(options.select_on))))
-    note = {'tau': tau, 'log_prior': prior.tolist(), 'checkpoint': options.checkpoint}
+    log_prior = log_prior_of(segmentor.table.counts.samples, options.floor)
+    key = fold_prior(segmentor.model, log_prior, tau, next(iter(segmentor.loader(options.select_on))))
+    note = {'tau': tau, 'log_prior': log_prior.tolist(), 'checkpoint': options.checkpoint}
     save_folded(options.checkpoint, options.fold_into, key, segmentor.model.state_dict()[key], note)
     return key
 
@@ -131,7 +131,7 @@ def run(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     try:
         run(parse_arguments(arguments))
-    except (OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError) as error:
         sys.exit(f'{type(error).__name__}: {error}')
 
 

@@ -1,21 +1,22 @@
 """Post-hoc logit adjustment: the prior is taken out of, or put back into, a trained model's logits."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from ltseg.core.checks import fault
 
-__all__ = ['adjusted_logits', 'check_logits', 'log_prior', 'predictions_over_tau']
+__all__ = ['adjusted_logits', 'check_logits', 'log_prior_of', 'predictions_over_tau']
 
 
-def log_prior(counts: Tensor, floor: float = 0.0) -> Tensor:
+def log_prior_of(counts: Tensor, floor: float = 0.0, class_names: Sequence[str] = ()) -> Tensor:
     """Logarithm of the share of samples that each class has.
 
     Args:
         counts: Samples of each class, (K,).
         floor: Counts below it are raised to it.
+        class_names: For the message.
 
     Returns:
         (K,) float64.
@@ -27,8 +28,9 @@ def log_prior(counts: Tensor, floor: float = 0.0) -> Tensor:
     floored = counts.double().clamp(min=floor)
     absent = (floored == 0).nonzero().flatten().tolist()
     if absent:
+        names = ', '.join(class_names[k] if class_names else str(k) for k in absent)
         cure = 'Give a floor (1: as if each such class had one sample).'
-        raise ValueError(fault('log_prior', 'a count above 0 for each class', f'0 for class {absent}', cure))
+        raise ValueError(fault('log_prior_of', 'a count above 0 for each class', f'0 for class {names}', cure))
     return (floored / floored.sum()).log()
 
 
@@ -46,7 +48,7 @@ def check_logits(logits: Tensor) -> None:
         raise ValueError(fault('check_logits', 'logits', 'probabilities', cure))
 
 
-def adjusted_logits(logits: Tensor, prior: Tensor, tau: float) -> Tensor:
+def adjusted_logits(logits: Tensor, log_prior: Tensor, tau: float) -> Tensor:
     """``z_k - tau * log pi_k``.
 
     The sign is opposite to that of the logit-adjusted *loss*, which adds the prior during training. With ``pi`` the
@@ -55,7 +57,7 @@ def adjusted_logits(logits: Tensor, prior: Tensor, tau: float) -> Tensor:
 
     Args:
         logits: (N, K, *).
-        prior: ``log pi``, (K,), of ``log_prior``.
+        log_prior: ``log pi``, (K,), of ``log_prior_of``.
         tau: Strength; 0 changes nothing.
 
     Returns:
@@ -64,31 +66,35 @@ def adjusted_logits(logits: Tensor, prior: Tensor, tau: float) -> Tensor:
     Source:
         Menon et al., Long-Tail Learning via Logit Adjustment, ICLR 2021, eq. 9.
     """
-    logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-    return logits - _offset(logits, prior, tau)
+    logits = _at_least_float32(logits)
+    return logits - _offset(logits, log_prior, tau)
 
 
-def predictions_over_tau(logits: Tensor, prior: Tensor, taus: Iterable[float]) -> Iterator[Tensor]:
+def predictions_over_tau(logits: Tensor, log_prior: Tensor, taus: Iterable[float]) -> Iterator[Tensor]:
     """``argmax_k z_k - tau log pi_k`` for one tau after another, with one buffer for all of them.
 
     Args:
         logits: (N, K, *).
-        prior: ``log pi``, (K,).
+        log_prior: ``log pi``, (K,).
         taus: Strengths.
 
     Yields:
         Class indices (N, *) int64 for each tau.
     """
-    logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+    logits = _at_least_float32(logits)
     buffer = torch.empty_like(logits)
     for tau in taus:
-        torch.sub(logits, _offset(logits, prior, tau), out=buffer)
+        torch.sub(logits, _offset(logits, log_prior, tau), out=buffer)
         yield buffer.max(dim=1).indices  # on a CPU about three times as fast as argmax
 
 
-def _offset(logits: Tensor, prior: Tensor, tau: float) -> Tensor:
-    if prior.shape != logits.shape[1:2]:
+def _at_least_float32(logits: Tensor) -> Tensor:
+    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+
+
+def _offset(logits: Tensor, log_prior: Tensor, tau: float) -> Tensor:
+    if log_prior.shape != logits.shape[1:2]:
         cure = 'Give the prior of the data set that the model was trained on.'
-        raise ValueError(fault('prior', f'{logits.shape[1]} classes, as the logits', tuple(prior.shape), cure))
-    offset = (tau * prior.double()).to(logits)
+        raise ValueError(fault('log_prior', f'{logits.shape[1]} classes, as the logits', tuple(log_prior.shape), cure))
+    offset = (tau * log_prior.double()).to(logits)
     return offset.reshape(-1, *(1,) * (logits.ndim - 2))  # (K, 1, 1)

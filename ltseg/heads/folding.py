@@ -1,7 +1,6 @@
 """Writing post-hoc logit adjustment into a model's weights."""
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from ltseg.core.posthoc import adjusted_logits
 __all__ = ['check_foldable', 'fold_prior', 'save_folded']
 
 
-def fold_prior(model: nn.Module, prior: Tensor, tau: float, batch: dict[str, Any]) -> str:
+def fold_prior(model: nn.Module, log_prior: Tensor, tau: float, batch: dict[str, Any]) -> str:
     """Subtracts ``tau * log pi`` from the bias of a segmentor's classifier, in place.
 
     A constant per class commutes with the upsampling of logits and with the mean over sliding windows, so that the
@@ -23,7 +22,7 @@ def fold_prior(model: nn.Module, prior: Tensor, tau: float, batch: dict[str, Any
 
     Args:
         model: Segmentor of mmseg whose (last) decode head classifies through ``conv_seg``.
-        prior: ``log pi``, (K,).
+        log_prior: ``log pi``, (K,).
         tau: Strength.
         batch: One batch of a test data loader: on it the folded model is compared with the adjusted one.
 
@@ -38,11 +37,11 @@ def fold_prior(model: nn.Module, prior: Tensor, tau: float, batch: dict[str, Any
         The adjustment is Menon et al., Long-Tail Learning via Logit Adjustment, ICLR 2021, eq. 9; folding it is ours.
     """
     key, classifier = _classifier(model)
-    expected = adjusted_logits(_first_logits(model, batch), prior, tau)
+    expected = adjusted_logits(_first_logits(model, batch), log_prior, tau)
     bias = classifier.get_parameter('bias')
     original = bias.detach().clone()
     with torch.no_grad():
-        bias.sub_((tau * prior).to(original))
+        bias.sub_((tau * log_prior).to(original))
     folded = _first_logits(model, batch)
     if not torch.allclose(folded, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max())):
         with torch.no_grad():
@@ -118,12 +117,9 @@ def save_folded(source: str | os.PathLike, target: str | os.PathLike, key: str, 
 def _write(checkpoint: dict, target: Path) -> None:
     """Writes beside the target and renames, so that nobody reads half a file."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=target.name, suffix='.part', dir=target.parent)
+    partial = target.with_name(f'{target.name}.{os.getpid()}.part')
     try:
-        with open(descriptor, 'wb') as stream:
-            torch.save(checkpoint, stream)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        torch.save(checkpoint, partial)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -64,7 +64,7 @@ class TauCurve:
 def evaluate_over_tau(
     model: Any,
     batches: Iterable[dict],
-    prior: Tensor,
+    log_prior: Tensor,
     taus: Sequence[float],
     ignore_index: int = 255,
     title: str = 'Evaluating',
@@ -74,7 +74,7 @@ def evaluate_over_tau(
     Args:
         model: Segmentor of mmseg; its ``test_step`` yields logits at the size of the original image.
         batches: A data loader with labels.
-        prior: ``log pi``, (K,), of ``ltseg.core.posthoc.log_prior``.
+        log_prior: ``log pi``, (K,), of ``ltseg.core.posthoc.log_prior_of``.
         taus: The T strengths.
         ignore_index: Label that is not counted.
         title: Of the progress bar.
@@ -86,7 +86,7 @@ def evaluate_over_tau(
         ValueError: If the model returns probabilities, or images and labels do not fit.
     """
     model.eval()
-    matrices = torch.zeros(len(taus), prior.numel(), prior.numel(), dtype=torch.int64)
+    matrices = torch.zeros(len(taus), log_prior.numel(), log_prior.numel(), dtype=torch.int64)
     console = Console(stderr=True)
     for batch in track(batches, title, console=console, disable=not console.is_terminal):
         with torch.inference_mode():
@@ -94,8 +94,8 @@ def evaluate_over_tau(
                 logits, labels = _logits_and_labels(sample)
                 matrices += torch.stack(
                     [
-                        confusion_matrix(predicted[0], labels, prior.numel(), ignore_index)
-                        for predicted in predictions_over_tau(logits, prior, taus)
+                        confusion_matrix(predicted[0], labels, log_prior.numel(), ignore_index)
+                        for predicted in predictions_over_tau(logits, log_prior, taus)
                     ]
                 ).cpu()
     return matrices

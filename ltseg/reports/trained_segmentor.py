@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from ltseg.core.checks import check_choice, fault
-from ltseg.core.posthoc import log_prior
+from ltseg.core.posthoc import log_prior_of
 from ltseg.counts.data_set_counts import count_dataset, without_pipeline
 from ltseg.counts.groups import ClassGroups, build_groups
 from ltseg.counts.table import CountsTable, check_table
@@ -92,7 +92,8 @@ class TrainedSegmentor:
         samples, origin = self.table.counts.samples, 'the training labels'
         groups = build_groups(self._groups(split), samples, names)
         ignore_index = getattr(dataset, 'ignore_index', 255)
-        matrices = evaluate_over_tau(self.model, loader, log_prior(samples, floor), taus, ignore_index, split)
+        log_prior = log_prior_of(samples, floor, names)
+        matrices = evaluate_over_tau(self.model, loader, log_prior, taus, ignore_index, split)
         evaluations = tuple(Evaluation(matrix, names, groups, samples, origin) for matrix in matrices)
         return TauCurve(split, taus, evaluations)
 

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ltseg.core.posthoc import adjusted_logits, check_logits, log_prior, predictions_over_tau
+from ltseg.core.posthoc import adjusted_logits, check_logits, log_prior_of, predictions_over_tau
 
 TAUS = (-1.0, -0.25, 0.0, 0.5, 1.0, 1.5)
 
@@ -19,7 +19,7 @@ def counts(classes: int = 5) -> torch.Tensor:
 def test_tau_one_returns_the_balanced_posterior() -> None:
     """If p(y|x) is proportional to pi_y f_y, then tau = 1 predicts argmax f_y and keeps nothing of the prior."""
     likelihood = torch.rand(2, 5, 6, 7, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    prior = log_prior(counts())
+    prior = log_prior_of(counts())
     logits = likelihood.log() + prior.view(-1, 1, 1)
     assert torch.equal(next(predictions_over_tau(logits, prior, [1.0])), likelihood.argmax(dim=1))
     assert torch.allclose(adjusted_logits(logits, prior, 1.0).softmax(1), likelihood / likelihood.sum(1, keepdim=True))
@@ -27,7 +27,7 @@ def test_tau_one_returns_the_balanced_posterior() -> None:
 
 def test_negative_tau_undoes_the_prior_of_the_loss() -> None:
     """A model trained with z + log pi in its loss has z = log f; tau = -1 gives the posterior under the prior."""
-    prior = log_prior(counts())
+    prior = log_prior_of(counts())
     likelihood = maps(dtype=torch.float64)
     expected = (likelihood + prior.view(-1, 1, 1)).argmax(dim=1)
     assert torch.equal(next(predictions_over_tau(likelihood, prior, [-1.0])), expected)
@@ -35,7 +35,7 @@ def test_negative_tau_undoes_the_prior_of_the_loss() -> None:
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_all_taus_equal_one_at_a_time(dtype: torch.dtype) -> None:
-    logits, prior = maps(dtype=dtype), log_prior(counts())
+    logits, prior = maps(dtype=dtype), log_prior_of(counts())
     kept = logits.clone()
     for tau, predicted in zip(TAUS, predictions_over_tau(logits, prior, TAUS), strict=True):
         naive = logits.double() - tau * (counts() / counts().sum()).log().view(-1, 1, 1)
@@ -46,27 +46,29 @@ def test_all_taus_equal_one_at_a_time(dtype: torch.dtype) -> None:
 
 def test_works_on_rows_and_leaves_zero_tau_and_equal_counts_alone() -> None:
     rows = maps()[:, :, 0, 0]  # (N, K): classification
-    assert torch.equal(adjusted_logits(rows, log_prior(counts()), 0.0), rows)
-    for predicted in predictions_over_tau(rows, log_prior(torch.full((5,), 7)), TAUS):
+    assert torch.equal(adjusted_logits(rows, log_prior_of(counts()), 0.0), rows)
+    for predicted in predictions_over_tau(rows, log_prior_of(torch.full((5,), 7)), TAUS):
         assert torch.equal(predicted, rows.argmax(dim=1))
 
 
 @given(st.lists(st.integers(1, 10**12), min_size=2, max_size=8), st.integers(2, 1000))
 def test_log_prior_depends_on_shares_only(samples: list[int], factor: int) -> None:
-    prior = log_prior(torch.tensor(samples))
+    prior = log_prior_of(torch.tensor(samples))
     assert torch.allclose(prior.exp().sum(), torch.ones((), dtype=torch.float64))
-    assert torch.allclose(prior, log_prior(torch.tensor(samples) * factor), rtol=1e-12, atol=1e-12)
+    assert torch.allclose(prior, log_prior_of(torch.tensor(samples) * factor), rtol=1e-12, atol=1e-12)
 
 
 def test_the_share_of_the_rare_class_grows_with_tau() -> None:
-    rare = [int((predicted == 0).sum()) for predicted in predictions_over_tau(maps(), log_prior(counts()), TAUS)]
+    rare = [int((predicted == 0).sum()) for predicted in predictions_over_tau(maps(), log_prior_of(counts()), TAUS)]
     assert rare == sorted(rare) and rare[0] < rare[-1]
 
 
 def test_absent_class_needs_a_floor() -> None:
-    with pytest.raises(ValueError, match=r'0 for class \[1\].*floor'):
-        log_prior(torch.tensor([3, 0, 5]))
-    assert torch.equal(log_prior(torch.tensor([3, 0, 5]), floor=1), log_prior(torch.tensor([3, 1, 5])))
+    with pytest.raises(ValueError, match='0 for class 1.*floor'):
+        log_prior_of(torch.tensor([3, 0, 5]))
+    with pytest.raises(ValueError, match='0 for class car, rider'):
+        log_prior_of(torch.tensor([3, 0, 0]), class_names=('road', 'car', 'rider'))
+    assert torch.equal(log_prior_of(torch.tensor([3, 0, 5]), floor=1), log_prior_of(torch.tensor([3, 1, 5])))
 
 
 def test_probabilities_and_sigmoid_outputs_are_refused() -> None:
@@ -80,4 +82,4 @@ def test_probabilities_and_sigmoid_outputs_are_refused() -> None:
 
 def test_prior_of_another_number_of_classes_is_named() -> None:
     with pytest.raises(ValueError, match='expected 5 classes'):
-        adjusted_logits(maps(), log_prior(counts(4)), 1.0)
+        adjusted_logits(maps(), log_prior_of(counts(4)), 1.0)

@@ -8,12 +8,12 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import nn
 
-from ltseg.core.posthoc import adjusted_logits, log_prior
+from ltseg.core.posthoc import adjusted_logits, log_prior_of
 from ltseg.heads.folding import check_foldable, fold_prior, save_folded
 
 WHOLE = {'mode': 'whole'}
 SLIDE = {'mode': 'slide', 'crop_size': (16, 16), 'stride': (10, 10)}
-PRIOR = log_prior(torch.tensor([1000, 100, 10, 1]))
+PRIOR = log_prior_of(torch.tensor([1000, 100, 10, 1]))
 
 
 def segmentor(test_cfg: dict[str, Any] = WHOLE, **head: Any) -> nn.Module:
