@@ -1,21 +1,29 @@
 """Counting a whole data set, with the provenance of the result."""
 
 import datetime
+import hashlib
 import json
+import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 
 import ltseg
 from ltseg.core.checks import fault
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.label_files import count_label_files, fingerprint, label_files
 from ltseg.counts.table import CountsTable
+from ltseg.registry import DATASETS
 
-__all__ = ['count_dataset', 'without_pipeline']
+__all__ = ['build_dataset', 'count_dataset', 'without_pipeline']
+
+EMPTY = 'Check data_root, data_prefix, img_suffix and ann_file.'
+COUNT_PARTS = 'Count the data sets inside it.'
 
 
 def without_pipeline(config: dict[str, Any]) -> dict[str, Any]:
@@ -31,6 +39,22 @@ def without_pipeline(config: dict[str, Any]) -> dict[str, Any]:
         elif key == 'pipeline':
             config[key] = []
     return config
+
+
+def build_dataset(config: dict[str, Any]) -> Any:
+    """Builds a data set, of any registry in scope, without its pipeline.
+
+    Raises:
+        FileNotFoundError: If there are no data; names folder or file.
+        ValueError: If the data set is empty.
+        KeyError: If its type is not registered.
+    """
+    try:
+        return DATASETS.build(without_pipeline(config))
+    except ValueError as error:
+        if 'need at least one array' not in str(error):  # how mmengine says that it found no images
+            raise
+        raise ValueError(fault(str(config.get('type')), 'at least one image', 'an empty data set', EMPTY)) from error
 
 
 def count_dataset(
@@ -54,52 +78,74 @@ def count_dataset(
         ValueError: If the data set has no class names, is empty, or a label cannot be read; names the file.
         FileNotFoundError: If label files are missing.
     """
+    where = type(dataset).__name__
+    if not hasattr(dataset, 'get_data_info'):
+        raise ValueError(fault(where, 'a data set of mmengine with get_data_info', where, COUNT_PARTS))
     getattr(dataset, 'full_init', lambda: None)()
-    names = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+    names = tuple((getattr(dataset, 'metainfo', None) or {}).get('classes') or ())
     if not names:
-        cure = 'Give the data set metainfo=dict(classes=(...)).'
-        raise ValueError(fault(type(dataset).__name__, 'class names', names, cure))
-    if len(dataset) and 'gt_label' in dataset.get_data_info(0):
-        return _count_images(dataset, tuple(names)), None
-    return _count_pixels(dataset, tuple(names), cache, workers, show_progress)
+        raise ValueError(fault(where, 'class names', None, 'Give the data set metainfo=dict(classes=(...)).'))
+    if not len(dataset):
+        raise ValueError(fault(where, 'at least one image', 'an empty data set', EMPTY))
+    if 'gt_label' in dataset.get_data_info(0):
+        table = _count_images(dataset, names)
+        return table, _save(table, cache)
+    return _count_pixels(dataset, names, cache, workers, show_progress)
 
 
 def _count_pixels(
     dataset: Any, names: tuple[str, ...], cache: Path | None, workers: int | None, show_progress: bool
 ) -> tuple[CountsTable, Path | None]:
-    parts = list(_parts(dataset))
-    backend_args = getattr(parts[0], 'backend_args', None)
+    part = next(_parts(dataset))
+    backend_args = getattr(part, 'backend_args', None)
     backend_args = None if (backend_args or {}).get('backend', 'local') == 'local' else backend_args
-    ignore_index = getattr(parts[0], 'ignore_index', 255)
+    ignore_index = getattr(part, 'ignore_index', 255)
     files = label_files(dataset)
     mark = fingerprint(files, json.dumps([names, ignore_index]), local=backend_args is None)
-    path = None if cache is None else cache / f'{type(parts[0]).__name__}-{mark[:12]}.json'
-    if path is not None and path.exists():
-        table = CountsTable.load(path)
-        if table.provenance.get('fingerprint') == mark:
-            return table, path
+    provenance = _provenance(dataset, mark)
+    if cache is not None:
+        with suppress(OSError, ValueError):  # a broken table is counted again
+            path = _cached(cache, provenance)
+            table = CountsTable.load(path)
+            if table.provenance.get('fingerprint') == mark:
+                return table, path
     counts, pixels = count_label_files(files, len(names), ignore_index, workers, show_progress, backend_args)
-    provenance = _provenance(dataset) | {
+    provenance |= {
         'ignore_index': ignore_index,
         'files': sum(file.repeats for file in files),
         'total_pixels': pixels,
         'valid_pixels': int(counts.samples.sum()),
-        'fingerprint': mark,
     }
     table = CountsTable(counts, names, provenance)
-    if path is not None:
-        table.save(path)
-    return table, path
+    return table, _save(table, cache)
 
 
 def _count_images(dataset: Any, names: tuple[str, ...]) -> CountsTable:
     labels = [np.atleast_1d(dataset.get_data_info(index)['gt_label']) for index in range(len(dataset))]
     flat = np.concatenate(labels).astype(np.int64)
-    if flat.min() < 0 or flat.max() >= len(names):
-        got = int(flat.min() if flat.min() < 0 else flat.max())
-        raise ValueError(fault(type(dataset).__name__, f'labels of {len(names)} classes', got))
+    outside = flat[(flat < 0) | (flat >= len(names))]
+    if len(outside):
+        raise ValueError(fault(type(dataset).__name__, f'labels of {len(names)} classes', int(outside[0])))
     images = torch.from_numpy(np.bincount(flat, minlength=len(names)))
-    return CountsTable(ClassCounts(images, images, images), names, _provenance(dataset) | {'files': len(dataset)})
+    mark = hashlib.sha256(json.dumps(names).encode() + flat.tobytes()).hexdigest()
+    provenance = _provenance(dataset, mark) | {'files': len(dataset)}
+    return CountsTable(ClassCounts(images, images, images), names, provenance)
+
+
+def _cached(cache: Path, provenance: dict[str, Any]) -> Path:
+    return cache / f'{provenance["parts"][0]["dataset"]}-{provenance["fingerprint"][:12]}.json'
+
+
+def _save(table: CountsTable, cache: Path | None) -> Path | None:
+    if cache is None:
+        return None
+    path = _cached(cache, table.provenance)
+    try:
+        table.save(path)
+    except OSError as error:  # what was counted is not thrown away for a folder that cannot be written to
+        print_log(f'The class counts are not kept: {error}', logger='current', level=logging.WARNING)
+        return None
+    return path
 
 
 def _parts(dataset: Any) -> Iterator[Any]:
@@ -112,7 +158,7 @@ def _parts(dataset: Any) -> Iterator[Any]:
             yield from _parts(each)
 
 
-def _provenance(dataset: Any) -> dict[str, Any]:
+def _provenance(dataset: Any, mark: str) -> dict[str, Any]:
     keys = ('data_root', 'data_prefix', 'ann_file', 'reduce_zero_label', 'label_map')
     parts = [
         {'dataset': type(part).__name__} | {key: getattr(part, key) for key in keys if hasattr(part, key)}
@@ -121,6 +167,7 @@ def _provenance(dataset: Any) -> dict[str, Any]:
     return {
         'dataset': type(dataset).__name__,
         'parts': json.loads(json.dumps(parts, default=str)),
+        'fingerprint': mark,
         'ltseg_version': ltseg.__version__,
         'date': datetime.datetime.now().isoformat(timespec='seconds'),
     }

@@ -75,8 +75,7 @@ def label_files(dataset: Any) -> list[LabelFile]:
         dataset: Any data set with ``get_data_info``.
 
     Raises:
-        ValueError: If the data set is empty or holds no label files.
-        FileNotFoundError: If label files are missing.
+        ValueError: If the data set holds no label files.
     """
     where = type(dataset).__name__
     found: Counter[LabelFile] = Counter()
@@ -86,9 +85,6 @@ def label_files(dataset: Any) -> list[LabelFile]:
             raise ValueError(fault(where, "'seg_map_path' in each data info", sorted(info), 'Set data_prefix.'))
         label_map = tuple(sorted((info.get('label_map') or {}).items()))
         found[LabelFile(info['seg_map_path'], bool(info.get('reduce_zero_label')), label_map)] += 1
-    if not found:
-        cure = 'Check data_root, data_prefix, img_suffix and ann_file.'
-        raise ValueError(fault(where, 'at least one image', 'an empty data set', cure))
     common = math.gcd(*found.values())
     return [replace(file, repeats=repeats // common) for file, repeats in found.items()]
 

@@ -11,10 +11,10 @@ from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from ltseg.core.checks import fault
-from ltseg.counts.data_set_counts import count_dataset, without_pipeline
+from ltseg.counts.data_set_counts import build_dataset, count_dataset
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import CountsTable, check_table
-from ltseg.registry import DATASETS, HOOKS
+from ltseg.registry import HOOKS
 
 __all__ = ['CountClasses']
 
@@ -99,7 +99,7 @@ def _train_dataset(runner: Runner) -> Any:
     config = dataloader.get('dataset') if isinstance(dataloader, dict) else None
     if config is None:
         raise ValueError(fault('CountClasses', 'train_dataloader in the config', dataloader))
-    return DATASETS.build(without_pipeline(config))
+    return build_dataset(config)
 
 
 def _on_main_process(count: Any) -> CountsTable:

@@ -139,10 +139,9 @@ def test_repeated_files_count_repeatedly(tmp_path: Path) -> None:
     np.testing.assert_array_equal(rows_of([LabelFile(a), LabelFile(b, repeats=2)]), expected)
 
 
-@pytest.mark.parametrize(('infos', 'message'), [([], 'empty'), ([{'img_path': 'a.jpg'}], 'seg_map_path')])
-def test_refuses_data_without_labels(infos: list, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        label_files(Infos(infos))
+def test_refuses_data_without_labels() -> None:
+    with pytest.raises(ValueError, match='seg_map_path'):
+        label_files(Infos([{'img_path': 'a.jpg'}]))
 
 
 def test_fingerprint_sees_every_change_but_a_move(tmp_path: Path) -> None:

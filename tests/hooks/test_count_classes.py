@@ -1,0 +1,156 @@
+"""The hook fills losses and metrics from the training labels, once, before the model is copied."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from PIL import Image
+from torch import nn
+
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.sources import ClassCountsSource
+from ltseg.counts.table import CountsTable
+
+LABELS = ([[0, 0, 1, 2]], [[0, 0, 0, 255]])
+
+
+class Loss(nn.Module):
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self.counts = ClassCountsSource(mode)
+
+
+class Head(nn.Module):
+    def __init__(self, num_classes: int, mode: str) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.loss_decode = nn.ModuleList([Loss(mode), Loss('batch')])
+
+
+class Model(BaseModel):
+    def __init__(self, num_classes: int = 3, mode: str = 'dataset') -> None:
+        super().__init__()
+        self.decode_head = Head(num_classes, mode)
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    @property
+    def source(self) -> ClassCountsSource:
+        return self.decode_head.loss_decode[0].counts
+
+    def forward(self, inputs: object = None, data_samples: object = None, mode: str = 'loss', **_: object) -> object:
+        return {'loss': self.weight.sum()} if mode == 'loss' else [0]
+
+
+class Metric(BaseMetric):
+    table = None
+
+    def fill_counts(self, table: CountsTable) -> None:
+        self.table = table
+
+    def process(self, data_batch: object, data_samples: object) -> None:
+        self.results.append(1)
+
+    def compute_metrics(self, results: list) -> dict:
+        return {'number': len(results)}
+
+
+@pytest.fixture
+def data_root(tmp_path: Path) -> Path:
+    for folder in ('img', 'ann'):
+        (tmp_path / 'data' / folder).mkdir(parents=True)
+    for index, values in enumerate(LABELS):
+        Image.new('RGB', (4, 1)).save(tmp_path / 'data' / 'img' / f'{index}.jpg')
+        Image.fromarray(np.array(values, dtype=np.uint8)).save(tmp_path / 'data' / 'ann' / f'{index}.png')
+    return tmp_path / 'data'
+
+
+def runner(data_root: Path, model: nn.Module, metric: Metric | None = None, hook: dict | None = None) -> Runner:
+    prefix = {'img_path': 'img', 'seg_map_path': 'ann'}
+    dataset = {'type': 'BaseSegDataset', 'data_root': str(data_root), 'data_prefix': prefix}
+    dataset |= {'metainfo': {'classes': ('a', 'b', 'c')}, 'pipeline': [{'type': 'LoadAnnotations'}]}
+    loader = {'batch_size': 1, 'num_workers': 0, 'collate_fn': {'type': 'pseudo_collate'}}
+    train = loader | {'dataset': dataset, 'sampler': {'type': 'InfiniteSampler'}}
+    sample = [{'inputs': torch.zeros(1), 'data_samples': None}]
+    val = loader | {'dataset': sample, 'sampler': {'type': 'DefaultSampler', 'shuffle': False}}
+    return Runner(
+        model,
+        work_dir=str(data_root.parent / 'work_dirs' / 'run'),
+        train_dataloader=train,
+        train_cfg={'type': 'IterBasedTrainLoop', 'max_iters': 1, 'val_interval': 1},
+        optim_wrapper={'optimizer': {'type': 'SGD', 'lr': 0.1}},
+        val_dataloader=val,
+        val_cfg={'type': 'ValLoop'},
+        val_evaluator=Evaluator(metric or Metric()),
+        custom_hooks=[{'type': 'EMAHook'}, {'type': 'ltseg.CountClasses'} | (hook or {})],
+        default_hooks={'logger': None, 'checkpoint': None},
+        default_scope='mmseg',
+        experiment_name=f'{data_root}-{id(model)}',
+        log_level='WARNING',
+    )
+
+
+@pytest.fixture(autouse=True)
+def hosts(registered_hosts: None) -> None:
+    pass
+
+
+def samples(source: ClassCountsSource) -> list[int]:
+    return source(torch.zeros(1, 1, dtype=torch.long), 3).samples.tolist()
+
+
+def test_training_fills_losses_their_copies_and_metrics(data_root: Path) -> None:
+    model, metric = Model(), Metric()
+    training = runner(data_root, model, metric)
+    training.train()
+    assert not model.source.waiting
+    assert samples(model.source) == [5, 1, 1]
+    assert metric.table.counts.samples.tolist() == [5, 1, 1]
+    (copy,) = [hook.ema_model.module for hook in training.hooks if type(hook).__name__ == 'EMAHook']
+    assert samples(copy.source) == [5, 1, 1]
+    (cached,) = (data_root.parent / 'work_dirs' / 'class_counts').iterdir()
+    assert CountsTable.load(cached).provenance == metric.table.provenance
+
+
+def test_counts_nothing_where_nothing_waits(data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Metric, 'fill_counts')
+    runner(data_root, Model(mode='batch')).train()
+    assert not (data_root.parent / 'work_dirs' / 'class_counts').exists()
+
+
+def test_evaluation_counts_for_metrics_only_and_does_without(data_root: Path) -> None:
+    model, metric = Model(), Metric()
+    runner(data_root, model, metric).val()
+    assert metric.table.counts.samples.tolist() == [5, 1, 1]
+    assert model.source.waiting
+    data_root.rename(data_root.parent / 'elsewhere')
+    metric = Metric()
+    runner(data_root, Model(), metric).val()
+    assert metric.table is None
+
+
+def test_missing_labels_stop_training_and_are_named(data_root: Path) -> None:
+    (data_root / 'ann' / '1.png').unlink()
+    with pytest.raises(FileNotFoundError, match=r'1 missing ones.*ann/1\.png'):
+        runner(data_root, Model()).train()
+
+
+def test_another_number_of_classes_names_loss_head_and_data_set(data_root: Path) -> None:
+    with pytest.raises(ValueError) as caught:
+        runner(data_root, Model(num_classes=4)).train()
+    for part in ("'BaseSegDataset' lists 3", "Head 'decode_head'", "'decode_head.loss_decode.0'", 'has 4'):
+        assert part in str(caught.value)
+
+
+def test_given_table_is_used_and_checked_against_the_data_set(data_root: Path) -> None:
+    path = data_root.parent / 'table.json'
+    CountsTable(ClassCounts.from_list([7, 8, 9]), ('a', 'b', 'c')).save(path)
+    model = Model()
+    runner(data_root, model, hook={'table': str(path)}).train()
+    assert samples(model.source) == [7, 8, 9]
+    CountsTable(ClassCounts.from_list([7, 8, 9]), ('a', 'b', 'other')).save(path)
+    with pytest.raises(ValueError, match=r"table\.json.*'other'.*'c'"):
+        runner(data_root, Model(), hook={'table': str(path)}).train()
