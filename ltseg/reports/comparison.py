@@ -40,10 +40,10 @@ class Comparison:
         known = [{column.setting[part] for column in self.columns} - {''} for part in range(3)]
         return [part for part, values in enumerate(known) if (len(values) > 1) == vary]
 
-    def _labels(self) -> list[str]:
+    def _labels(self, columns: Sequence[MethodColumn]) -> list[str]:
         """Method, and what else differs between the columns."""
         labels = []
-        for column in self.columns:
+        for column in columns:
             parts = filter(None, [column.method, *(column.setting[part] for part in self._setting_parts(vary=True))])
             labels.append(', '.join(parts) + (f' ({len(column.runs)} seeds)' if len(column.runs) > 1 else ''))
         return labels
@@ -66,25 +66,26 @@ class Comparison:
     def of_classes(self, rate: str) -> TextTable:
         """'IoU', 'Acc' or 'Precision' of each class, the most frequent first, and the means."""
         reference = self.reference
+        columns = [column for column in self.columns if column.values(f'm{rate}')]
         rows: list[list[Cell]] = []
         for index in reference.counts.argsort(descending=True, stable=True).tolist():
             name, share = reference.class_names[index], f'{reference.share[index].item():.3g}'
-            rows.append([name, reference.groups.group_of(index), share, *self._cells(f'{rate}/{name}')])
-        rows.append(['mean', '', '', *self._cells(f'm{rate}')])
+            rows.append([name, reference.groups.group_of(index), share, *self._cells(f'{rate}/{name}', columns)])
+        rows.append(['mean', '', '', *self._cells(f'm{rate}', columns)])
         if rate != 'Precision':
-            rows += [[f'mean {group}', '', '', *self._cells(f'm{rate}_{group}')] for group in GROUP_NAMES]
-        header = ('class', 'group', 'share %', *self._labels())
+            rows += [[f'mean {group}', '', '', *self._cells(f'm{rate}_{group}', columns)] for group in GROUP_NAMES]
+        header = ('class', 'group', 'share %', *self._labels(columns))
         return TextTable(self._title(rate), header, rows, labels=3)
 
     def summary(self) -> TextTable:
         """The means, those of the groups, and whether there is a curve over post-hoc adjustment."""
-        rows = [[key, *self._cells(key)] for key in SUMMARY]
+        rows = [[key, *self._cells(key, self.columns)] for key in SUMMARY]
         curves = [', '.join(f'{points} points' for points in c.tau_points if points) or 'none' for c in self.columns]
         rows.append(['curve over tau', *curves])
-        return TextTable(self._title('Means'), ('', *self._labels()), rows)
+        return TextTable(self._title('Means'), ('', *self._labels(self.columns)), rows)
 
-    def _cells(self, key: str) -> list[Cell]:
-        return [column.cell(key, self._baseline(column)) for column in self.columns]
+    def _cells(self, key: str, columns: Sequence[MethodColumn]) -> list[Cell]:
+        return [column.cell(key, self._baseline(column)) for column in columns]
 
     def long_rows(self) -> TextTable:
         """A row for each metric and column, for other programs; numbers are not rounded."""

@@ -11,6 +11,7 @@ repository.
 """
 
 import argparse
+import math
 import re
 import shlex
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from ltseg.core.checks import fault
 from ltseg.reports.class_table import tall_table, wide_table
 from ltseg.reports.record import RunRecord, find_records
 from ltseg.reports.selection import add_compare_options, selected_comparison
-from ltseg.reports.text_table import TextTable
+from ltseg.reports.text_table import Cell, TextTable
 
 __all__ = ['documents_in', 'fill_tables']
 
@@ -94,6 +95,8 @@ def tau_table(record: RunRecord) -> TextTable:
         cure = 'tools/adjust_logits.py writes it.'
         raise ValueError(fault(f'record {record.name}', 'a curve over tau', 'none', cure))
     keys = [key for key in record.tau_curve[0] if key != 'tau']
-    rows = [[f'{point["tau"]:g}', *(point.get(key, float('nan')) for key in keys)] for point in record.tau_curve]
+    rows: list[list[Cell]] = []
+    for point in record.tau_curve:
+        rows.append([f'{point["tau"]:g}', *(point.get(key, math.nan) for key in keys)])
     title = f'{record.method}, {record.model}, {record.dataset} {record.split}: logit adjustment by tau, in percent'
     return TextTable(title, ('tau', *keys), rows)

@@ -86,10 +86,10 @@ def measured_column(runs: Sequence[RunRecord], reference: Evaluation) -> MethodC
 
 def published_column(run: PublishedRun, reference: Evaluation) -> MethodColumn:
     """A paper's rows as a column, with the means computed from them."""
-    missing = [name for name in reference.class_names if name not in run.rates['IoU']]
-    if missing:
-        got = f'runs that also have {", ".join(missing)}'
-        raise ValueError(fault('published run', f'runs on the classes of the {run.paper} ({run.dataset})', got))
+    unmatched = sorted(set(reference.class_names) ^ set(run.rates['IoU']))
+    if unmatched:
+        expected = f'the classes of the {run.paper} ({run.dataset})'
+        raise ValueError(fault('published run', expected, f'others: they differ in {", ".join(unmatched)}'))
     metrics: dict[str, float] = {}
     printed: dict[str, float] = {}
     for rate, of_class in run.rates.items():

@@ -1,0 +1,140 @@
+"""Runs side by side: columns, differences, seeds, and what cannot be compared."""
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from statistics import fmean, stdev
+
+import pytest
+import torch
+
+from ltseg.counts.groups import ClassGroups
+from ltseg.metrics.evaluation import Evaluation
+from ltseg.reports.comparison import compare
+from ltseg.reports.published import PUBLISHED, find_published
+from ltseg.reports.record import RunRecord
+from ltseg.reports.text_table import TextTable
+
+Make = Callable[..., RunRecord]
+
+
+def cell(table: TextTable, row: str, column: int) -> object:
+    return next(cells for cells in table.rows if cells[0] == row)[column]
+
+
+def test_classes_are_sorted_by_frequency_with_group_and_share(make_record: Make) -> None:
+    table = compare([make_record()]).of_classes('IoU')
+    assert [row[:3] for row in table.rows[:4]] == [
+        ['road', 'head', '70'],
+        ['sky', 'medium', '25'],
+        ['bus', 'medium', '3'],
+        ['car', 'tail', '2'],
+    ]
+    assert [row[0] for row in table.rows[4:]] == ['mean', 'mean head', 'mean medium', 'mean tail']
+    assert cell(table, 'bus', 3) == 'absent'
+
+
+def test_differences_are_to_the_first_method_of_the_same_setting(make_record: Make) -> None:
+    deep = {'model': 'DeepLabv3+'}
+    records = [make_record(), make_record('ARB', 8), make_record('ARB', 3, **deep), make_record('focal', 9, **deep)]
+    comparison = compare(records)
+    iou = [record.metrics()['IoU/sky'] for record in records]
+    assert cell(comparison.of_classes('IoU'), 'sky', 3) == f'{iou[0]:.2f}'
+    assert cell(comparison.of_classes('IoU'), 'sky', 4) == f'{iou[1]:.2f} ({iou[1] - iou[0]:+.2f})'
+    assert cell(comparison.of_classes('IoU'), 'sky', 5) == f'{iou[2]:.2f}'
+    assert cell(comparison.of_classes('IoU'), 'sky', 6) == f'{iou[3]:.2f} ({iou[3] - iou[2]:+.2f})'
+    assert comparison.summary().header == (
+        '',
+        'cross entropy, U-Net',
+        'ARB, U-Net',
+        'ARB, DeepLabv3+',
+        'focal, DeepLabv3+',
+    )
+    assert comparison.summary().title == 'Means in percent, CamVid, val'
+
+
+def test_two_seeds_are_listed_and_three_give_a_deviation(make_record: Make) -> None:
+    runs = [make_record(seed=seed) for seed in range(3)]
+    mean = [run.metrics()['mIoU'] for run in runs]
+    assert cell(compare(runs[:2]).summary(), 'mIoU', 1) == f'{mean[0]:.2f}, {mean[1]:.2f}'
+    three = compare([*runs, make_record('ARB')])
+    assert cell(three.summary(), 'mIoU', 1) == f'{fmean(mean):.2f} ± {stdev(mean):.2f}'
+    assert cell(three.summary(), 'mIoU', 2) == f'{mean[0]:.2f} ({mean[0] - fmean(mean):+.2f})'
+    assert three.summary().header[1:] == ('cross entropy (3 seeds)', 'ARB')
+
+
+def test_long_rows_are_exact(make_record: Make) -> None:
+    records = [make_record(seed=seed) for seed in range(3)] + [make_record('ARB', 5)]
+    rows = list(csv.DictReader(io.StringIO(compare(records).long_rows().csv())))
+    of_arb = next(row for row in rows if (row['metric'], row['method']) == ('IoU/sky', 'ARB'))
+    assert float(of_arb['mean']) == records[3].metrics()['IoU/sky']
+    assert of_arb['std'] == 'nan'
+    first = next(row for row in rows if row['metric'] == 'IoU/sky')
+    values = [record.metrics()['IoU/sky'] for record in records[:3]]
+    assert float(first['std']) == pytest.approx(stdev(values))
+    assert float(of_arb['difference']) == pytest.approx(float(of_arb['mean']) - fmean(values))
+    assert first['seeds'] == '0 1 2'
+
+
+def test_the_groups_of_the_first_record_are_used_for_all(make_record: Make) -> None:
+    first, second = make_record(), make_record('ARB')
+    other = replace(second, evaluation=replace(second.evaluation, groups=ClassGroups((1,), (0,), (2, 3), 'other')))
+    comparison = compare([first, other])
+    assert cell(comparison.summary(), 'mIoU_tail', 2) == cell(compare([first, second]).summary(), 'mIoU_tail', 2)
+    assert any('other groups' in note for note in comparison.notes)
+    assert not any('other groups' in note for note in compare([first, second]).notes)
+
+
+def test_a_curve_over_tau_is_shown(make_record: Make) -> None:
+    with_curve = make_record('ARB', tau_curve=[{'tau': 0.0, 'mIoU': 1.0}, {'tau': 1.0, 'mIoU': 2.0}])
+    assert compare([make_record(), with_curve]).summary().rows[-1] == ['curve over tau', 'none', '2 points']
+
+
+def test_notes_stand_once_below_the_last_table(make_record: Make) -> None:
+    tables = compare([make_record()]).tables(['summary', 'Acc'])
+    assert [bool(table.notes) for table in tables] == [False, True]
+    with pytest.raises(ValueError, match="got 'Iou'. Did you mean 'IoU'"):
+        compare([make_record()]).tables(['Iou'])
+
+
+def test_what_cannot_be_compared_is_named(make_record: Make) -> None:
+    record = make_record('ARB')
+    names = ('road', 'car', 'sky', 'train')
+    renamed = replace(record, evaluation=replace(record.evaluation, class_names=names))
+    with pytest.raises(ValueError, match='ARB 0 with 4 classes; they differ in train, bus'):
+        compare([make_record(), renamed])
+    with pytest.raises(ValueError, match='both seed 0'):
+        compare([record, record])
+    with pytest.raises(ValueError, match='at least one record'):
+        compare([])
+    with pytest.raises(ValueError, match='Cityscapes.*differ in bicycle, building'):
+        compare([record], find_published('arb'))
+
+
+def cityscapes_record(make_record: Make) -> RunRecord:
+    names = tuple(PUBLISHED['arb/unet/ce'].rates['IoU'])
+    counts = torch.arange(19, 0, -1)
+    evaluation = Evaluation(torch.diag(counts), names, ClassGroups.tertiles(counts), counts, 'the training labels')
+    return make_record(evaluation=evaluation, dataset='Cityscapes')
+
+
+def test_published_rows_are_marked_and_misprinted_means_shown_twice(make_record: Make) -> None:
+    comparison = compare([cityscapes_record(make_record)], find_published('arb/deeplabv3plus'))
+    summary = comparison.summary()
+    assert summary.header[3] == 'ARB-Loss (ARB paper), DeepLabv3+'
+    assert cell(summary, 'mIoU', 2) == '79.33'
+    assert cell(summary, 'mIoU', 3) == '78.44 [printed 79.49] (-0.89)'
+    assert cell(summary, 'mAcc', 3) == '88.95 (+2.68)'
+    assert cell(comparison.of_classes('Acc'), 'rider', 3) == '100.00'
+    assert len(comparison.of_classes('Precision').header) == 4  # the paper has none
+    rows = PUBLISHED['arb/deeplabv3plus/arb'].rates['IoU']
+    head = fmean(list(rows.values())[:6])
+    assert str(cell(summary, 'mIoU_head', 3)).startswith(f'{head:.2f} ')
+    assert any('printed' in note for note in comparison.notes)
+
+
+def test_an_absent_class_stays_absent_over_seeds(make_record: Make) -> None:
+    records = [make_record(seed=seed) for seed in range(3)]
+    table = compare([*records, make_record('ARB')]).of_classes('Precision')
+    assert [cell(table, 'bus', column) for column in (3, 4)] == ['absent', 'absent']

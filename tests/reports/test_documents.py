@@ -1,0 +1,75 @@
+"""Tables in documents follow the records, and nothing else in the document changes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ltseg.reports.documents import documents_in, fill_tables
+from ltseg.reports.record import RunRecord
+
+Make = Callable[..., RunRecord]
+BLOCK = '<!-- table: {} -->\n{}<!-- end -->'
+
+
+@pytest.fixture
+def root(tmp_path: Path, make_record: Make) -> Path:
+    curve = [{'tau': 0.0, 'mIoU': 41.5}, {'tau': 0.25, 'mIoU': 40.0}]
+    make_record(tau_curve=curve).save(tmp_path / 'docs/runs/a.json')
+    make_record('ARB', 4).save(tmp_path / 'docs/runs/b.json')
+    return tmp_path
+
+
+def test_bodies_are_made_anew_and_the_text_around_stays(root: Path, make_record: Make) -> None:
+    text = 'Before.\n\n' + BLOCK.format('compare docs/runs/*.json --tables IoU', 'old\n') + '\n\nAfter | this.\n'
+    filled = fill_tables(text, root)
+    assert filled.startswith('Before.\n\n<!-- table: compare docs/runs/*.json --tables IoU -->\n\n**IoU in percent')
+    assert filled.endswith('<!-- end -->\n\nAfter | this.\n')
+    assert 'old' not in filled
+    assert f'{make_record("ARB", 4).metrics()["IoU/sky"]:.2f}' in filled
+    assert fill_tables(filled, root) == filled
+
+
+def test_a_wrong_number_is_noticed(root: Path) -> None:
+    filled = fill_tables(BLOCK.format('report docs/runs/a.json', ''), root)
+    assert '| 85.31 |' in filled
+    assert fill_tables(filled.replace('85.31', '86.31'), root) != filled.replace('85.31', '86.31')
+
+
+def test_every_kind_of_block(root: Path) -> None:
+    blocks = ('compare docs/runs/*.json --first ARB', 'report docs/runs/a.json --tall', 'tau docs/runs/a.json')
+    filled = fill_tables('\n'.join(BLOCK.format(block, '') for block in blocks), root)
+    assert '| mIoU |' in filled
+    assert '|  | ARB | cross entropy |' in filled
+    assert '| class | group | share % | IoU |' in filled
+    assert '| 0.25 | 40.00 |' in filled
+
+
+def test_a_document_without_blocks_stays(root: Path) -> None:
+    text = 'No table here.\n<!-- other -->\n'
+    assert fill_tables(text, root) == text
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        (BLOCK.format('compare docs/runs/none*.json', ''), r"'compare docs/runs/none\*.json'.*none\*"),
+        (BLOCK.format('draw docs/runs/a.json', ''), "'draw docs/runs/a.json'.*invalid choice"),
+        (BLOCK.format('compare docs/runs/a.json --splot val', ''), 'splot'),
+        (BLOCK.format('compare docs/runs/a.json --split test', ''), "splits of the records .val.*'test'"),
+        (BLOCK.format('tau docs/runs/b.json', ''), 'a curve over tau'),
+        ('<!-- table: report docs/runs/a.json -->\n', 'a closing .* docs/runs/a.json'),
+        ('<!-- table: report x.json -->\n' + BLOCK.format('report docs/runs/a.json', ''), 'a closing .* x.json'),
+    ],
+)
+def test_faults_name_the_block(root: Path, text: str, message: str) -> None:
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        fill_tables(text, root)
+
+
+def test_documents_are_the_readme_and_docs(root: Path) -> None:
+    assert documents_in(root) == []
+    (root / 'README.md').write_text('')
+    (root / 'docs/deep').mkdir()
+    (root / 'docs/deep/a.md').write_text('')
+    assert documents_in(root) == [root / 'README.md', root / 'docs/deep/a.md']

@@ -1,0 +1,106 @@
+"""A record comes back as it was written, and what is no record is refused by name."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from ltseg.reports.record import RunRecord, commit_of, find_records, host_versions
+
+Make = Callable[..., RunRecord]
+
+
+def test_a_record_comes_back(tmp_path: Path, make_record: Make) -> None:
+    record = make_record(
+        seed=3,
+        config='configs/a.py',
+        settings={'optimizer': {'lr': 0.1}, 'crop': [352, 480]},
+        iterations=100,
+        curves={'val': [{'iteration': 50, 'mIoU': 41.25}, {'iteration': 100, 'mIoU': 0.1}]},
+        tau_curve=[{'tau': -0.5, 'mIoU': 40.0}],
+        commit='abc',
+    )
+    loaded = RunRecord.load(record.save(tmp_path / 'made' / 'run.json'))
+    for name in ('name', 'method', 'seed', 'settings', 'iterations', 'curves', 'tau_curve', 'versions', 'date'):
+        assert getattr(loaded, name) == getattr(record, name)
+    assert torch.equal(loaded.evaluation.matrix, record.evaluation.matrix)
+    assert torch.equal(loaded.evaluation.counts, record.evaluation.counts)
+    assert loaded.evaluation.groups == record.evaluation.groups
+    assert {k: v for k, v in loaded.metrics().items() if not math.isnan(v)}.items() <= record.metrics().items()
+
+
+def test_the_file_has_a_row_of_the_matrix_per_line_and_no_metric(tmp_path: Path, make_record: Make) -> None:
+    lines = make_record().save(tmp_path / 'run.json').read_text().splitlines()
+    assert '    [60, 80, 10, 0],' in lines
+    assert not any('mIoU' in line for line in lines)
+    assert list(tmp_path.iterdir()) == [tmp_path / 'run.json']
+
+
+def test_nan_is_left_out_of_points(tmp_path: Path, make_record: Make) -> None:
+    record = make_record(curves={'val': [{'iteration': 1, 'mIoU_tail': math.nan, 'mIoU': 3.0}]})
+    text = record.save(tmp_path / 'run.json').read_text()
+    assert 'NaN' not in text
+    assert RunRecord.load(tmp_path / 'run.json').curves['val'] == [{'iteration': 1, 'mIoU': 3.0}]
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'kind': 'other'}, 'another kind'),
+        ({'matrix': [[1]]}, r'\(4, 4\) int64'),
+        ({'matrix': [[0.5] * 4] * 4}, r'\(4, 4\) int64'),
+        ({'matrix': [[1, 2], [3]]}, 'matrix|length'),
+        ({'class_counts': [1, 2]}, '2 counts'),
+        ({'method': ''}, 'RunRecord.method'),
+        ({'tau_curve': [{'mIoU': 1}]}, "'tau'"),
+        ({'extra': 1}, 'extra'),
+        ({'groups': {'head': [0], 'medium': [1], 'tail': [2]}}, "'rule'"),
+        ({'groups': {'head': [0], 'medium': [1], 'tail': [2], 'rule': ''}}, 'groups of 3'),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path: Path, make_record: Make, change: dict, message: str) -> None:
+    path = make_record().save(tmp_path / 'run.json')
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ValueError, match=f'run.json.*({message})'):
+        RunRecord.load(path)
+
+
+@pytest.mark.parametrize('name', ['matrix', 'class_names', 'method'])
+def test_a_missing_field_is_named(tmp_path: Path, make_record: Make, name: str) -> None:
+    path = make_record().save(tmp_path / 'run.json')
+    content = json.loads(path.read_text())
+    del content[name]
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f"run.json.*'{name}'"):
+        RunRecord.load(path)
+
+
+@pytest.mark.parametrize('text', ['', '{"kind": ', '[1, 2]', '\x00'])
+def test_what_is_no_record_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / 'other.json'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r'other\.json'):
+        RunRecord.load(path)
+    with pytest.raises(FileNotFoundError, match=r'none\.json'):
+        RunRecord.load(tmp_path / 'none.json')
+
+
+def test_folders_are_searched_for_records(tmp_path: Path, make_record: Make) -> None:
+    make_record('b').save(tmp_path / 'runs/deep/b.json')
+    single = make_record('a').save(tmp_path / 'a.json')
+    (tmp_path / 'runs/scalars.json').write_text('{"mIoU": 1}')
+    found = find_records([single, tmp_path / 'runs', single])
+    assert [record.method for record in found] == ['a', 'b']
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(FileNotFoundError, match='empty'):
+        find_records([tmp_path / 'empty'])
+
+
+def test_versions_and_commit(tmp_path: Path) -> None:
+    versions = host_versions()
+    assert {'python', 'torch', 'mmengine', 'ltseg'} <= set(versions)
+    assert versions['torch'] == torch.__version__
+    assert commit_of(tmp_path) is None
