@@ -59,7 +59,7 @@ class LoadCheckedAnnotations(LoadAnnotations):
         ignore_index: int | None = None,
         backend_args: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(backend_args=backend_args, imdecode_backend='cv2')
+        super().__init__(backend_args=backend_args)
         self.num_classes, self.ignore_index = num_classes, ignore_index
 
     def _load_seg_map(self, results: dict[str, Any]) -> None:
@@ -92,7 +92,8 @@ class LoadCheckedAnnotations(LoadAnnotations):
             ignored = self.ignore_index if self.ignore_index is not None else results.get('ignore_index', HOST_IGNORED)
             legal = (values < num_classes) | np.isin(values, [ignored, HOST_IGNORED, *label_map])
             _check_values(results['seg_map_path'], labels, legal, ignored)
-        return cv2.LUT(labels, classes.astype(np.uint8))
+        unchanged = np.array_equal(classes, np.arange(256))
+        return labels if unchanged else cv2.LUT(labels, classes.astype(np.uint8))
 
 
 def read_labels(path: str, backend_args: dict[str, Any] | None = None) -> np.ndarray:
@@ -103,9 +104,8 @@ def read_labels(path: str, backend_args: dict[str, Any] | None = None) -> np.nda
         ValueError: If it cannot be decoded, has several channels, or values that 8 bits cannot hold.
     """
     content = _read('label file', path, backend_args)
-    # opencv is faster, but turns a palette image into colours and spreads small bit depths over 0..255.
-    grey = content[:4] == MARKERS[0][0] and content[24:25] in (b'\x08', b'\x10') and content[25:26] == b'\x00'
-    labels = _decode('label file', path, content, 'unchanged', 'cv2' if grey else 'pillow')
+    # pillow is as fast as opencv here, and opencv turns a palette image into colours.
+    labels = _decode('label file', path, content, 'unchanged', 'pillow')
     if labels.ndim == 3:
         cure = 'Labels are class indices, grey or with a palette, not colours.'
         raise ValueError(fault(f'label file {path}', 'one channel', f'{labels.shape[2]} channels', cure))
@@ -113,7 +113,7 @@ def read_labels(path: str, backend_args: dict[str, Any] | None = None) -> np.nda
         wide = labels[(labels < 0) | (labels > 255) & (labels != 65535)]
         if wide.size:
             raise ValueError(fault(f'label file {path}', 'values 0..255', int(wide[0])))
-    return labels.astype(np.uint8)
+    return labels.astype(np.uint8, copy=False)
 
 
 def _check_values(path: str, labels: np.ndarray, legal: np.ndarray, ignored: int) -> None:
