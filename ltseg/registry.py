@@ -8,7 +8,7 @@ as ``locations`` and imported when the first type is looked up, where a broken d
 from mmengine import registry as host
 from mmengine.registry import Registry
 
-__all__ = ['DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'MODELS', 'TRANSFORMS']
+__all__ = ['DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIM_WRAPPERS', 'TRANSFORMS']
 
 MODELS = Registry('model', parent=host.MODELS, scope='ltseg', locations=['ltseg.rules', 'ltseg.losses', 'ltseg.heads'])
 DATASETS = Registry('dataset', parent=host.DATASETS, scope='ltseg', locations=['ltseg.datasets'])
@@ -16,3 +16,4 @@ TRANSFORMS = Registry('transform', parent=host.TRANSFORMS, scope='ltseg', locati
 DATA_SAMPLERS = Registry('data sampler', parent=host.DATA_SAMPLERS, scope='ltseg', locations=['ltseg.datasets'])
 HOOKS = Registry('hook', parent=host.HOOKS, scope='ltseg', locations=['ltseg.hooks'])
 METRICS = Registry('metric', parent=host.METRICS, scope='ltseg', locations=['ltseg.metrics'])
+OPTIM_WRAPPERS = Registry('optim wrapper', parent=host.OPTIM_WRAPPERS, scope='ltseg', locations=['ltseg.hooks'])

@@ -1,5 +1,7 @@
 """Hooks: counting before training, schedules, monitors."""
 
 from ltseg.hooks.count_classes import CountClasses
+from ltseg.hooks.exact_resume import ExactResume
+from ltseg.hooks.stop_on_nan import SkippingOptimWrapper, StopOnNaN
 
-__all__ = ['CountClasses']
+__all__ = ['CountClasses', 'ExactResume', 'SkippingOptimWrapper', 'StopOnNaN']

@@ -1,0 +1,94 @@
+"""Random augmentation that depends on the position of a sample in the stream of a training, and on nothing else."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, Sampler
+
+from ltseg.registry import DATASETS
+
+__all__ = ['PositionedSampler', 'SeededDataset', 'seed_everything']
+
+
+def seed_everything(*state: int) -> None:
+    """Seeds the generators of Python, numpy and torch from whole numbers of at least 0, e.g. (seed, position)."""
+    words = np.random.SeedSequence(state).generate_state(4)
+    random.seed(int(words[0]))
+    np.random.seed(int(words[1]))
+    torch.manual_seed(int(words[2]) << 32 | int(words[3]))
+
+
+class PositionedSampler(Sampler):
+    """The indices of another sampler, each with its position in the stream of all processes: (index, position).
+
+    Args:
+        sampler: Gives the indices of this process, the same ones each time it is iterated in the same epoch.
+        rank: Number of this process; position = rank + processes * place in this process's stream.
+        world_size: Number of processes.
+        epoch: Pass over the sampler to start in.
+        start: Indices of that pass to leave out, because they were trained on before an interruption.
+        follow_epochs: Whether the training loop says which epoch it is in; otherwise passes are counted here.
+    """
+
+    def __init__(
+        self,
+        sampler: Any,
+        rank: int = 0,
+        world_size: int = 1,
+        epoch: int = 0,
+        start: int = 0,
+        follow_epochs: bool = False,
+    ) -> None:
+        self.sampler, self.rank, self.world_size = sampler, rank, world_size
+        self.epoch, self.start, self.follow_epochs = epoch, start, follow_epochs
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        if hasattr(self.sampler, 'set_epoch'):
+            self.sampler.set_epoch(self.epoch)
+        base = self.epoch * len(self.sampler)
+        for place, index in enumerate(self.sampler):
+            if place >= self.start:
+                yield index, (base + place) * self.world_size + self.rank
+        self.start = 0
+        self.epoch += not self.follow_epochs
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Takes the epoch over where the loop counts epochs."""
+        if self.follow_epochs:
+            self.epoch = epoch
+
+
+@DATASETS.register_module()
+class SeededDataset(Dataset):
+    """A data set whose sample (index, position) is loaded with generators seeded from (seed, position).
+
+    The sample is then the same whichever worker loads it and whatever was loaded before. Everything else, such as
+    ``metainfo``, is that of the data set inside.
+
+    Args:
+        dataset: The data set, or its config.
+        seed: Of the training.
+    """
+
+    def __init__(self, dataset: Any, seed: int = 0) -> None:
+        self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+        self.seed = seed
+
+    def __getitem__(self, place: tuple[int, int]) -> Any:
+        index, position = place
+        seed_everything(self.seed, position)
+        return self.dataset[index]
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == 'dataset':  # not there yet while a copy is being made
+            raise AttributeError(name)
+        return getattr(self.dataset, name)

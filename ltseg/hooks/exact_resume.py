@@ -1,0 +1,107 @@
+"""A resumed training goes on exactly as if it had never stopped."""
+
+from typing import Any
+
+from mmengine.dataset import InfiniteSampler
+from mmengine.dist import get_rank, get_world_size
+from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner.loops import _InfiniteDataloaderIterator
+from torch.utils.data import BatchSampler, DataLoader
+
+from ltseg.datasets.exact_sampling import PositionedSampler, SeededDataset, seed_everything
+from ltseg.registry import HOOKS
+
+__all__ = ['ExactResume']
+
+
+@HOOKS.register_module()
+class ExactResume(Hook):
+    """Makes augmentation and dropout depend on the seed and the iteration only.
+
+    mmengine restores weights, optimizer, schedules and the order of the samples; augmentation and dropout draw from
+    generators whose state is lost. This hook replaces that state by a rule:
+
+    - each sample is loaded with generators seeded from (seed, its position in the training's stream), in the main
+      process or in any number of workers;
+    - each iteration starts with generators seeded from (seed, iteration, rank).
+
+    It does so in ``before_train``, when the iteration to go on from is known: it builds the data loader anew around
+    the same data set and a sampler that jumps to that iteration, so that no skipped image is decoded. Nothing else in
+    a config has to change. Data loaders with a batch sampler of their own keep it, and only the second rule holds.
+
+    On the CPU the weights are then equal bit for bit; on a GPU as far as its kernels are deterministic.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_train(self, runner: Runner) -> None:
+        """Replaces the data loader of the training loop."""
+        loop, old = runner.train_loop, runner.train_loop.dataloader
+        if type(old.batch_sampler) is not BatchSampler:
+            name = type(old.batch_sampler).__name__
+            runner.logger.warning(f'ExactResume: {name} keeps its own order; augmentation is not exact after a resume.')
+            return
+        by_epoch = isinstance(loop, EpochBasedTrainLoop)
+        loop.dataloader = _rebuilt(old, _positioned(old, runner.seed, loop.epoch if by_epoch else loop.iter, by_epoch))
+        loop.dataloader.dataset.seed = runner.seed
+        if not by_epoch:
+            loop.dataloader_iterator = _ResumedIterator(loop.dataloader, loop.iter)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Seeds what the model draws, such as dropout; the batch has been loaded."""
+        # The last number sets this stream apart from those of the samples, which have one number less.
+        seed_everything(runner.seed, runner.iter, get_rank(), 1)
+
+
+def _positioned(loader: DataLoader, seed: int, done: int, by_epoch: bool) -> PositionedSampler:
+    """The sampler of ``loader`` from where ``done`` iterations, or epochs, end."""
+    sampler, place = loader.sampler, dict(rank=get_rank(), world_size=get_world_size())
+    if isinstance(sampler, InfiniteSampler):
+        # A fresh one: the host's may have been read ahead. It never ends, so that there is one pass only.
+        fresh = InfiniteSampler(sampler.dataset, shuffle=sampler.shuffle, seed=seed)
+        return PositionedSampler(fresh, start=done * loader.batch_size, **place)
+    if hasattr(sampler, 'seed'):
+        sampler.seed = seed
+    if by_epoch:
+        return PositionedSampler(sampler, epoch=done, follow_epochs=True, **place)
+    passes, batches = divmod(done, len(loader))
+    return PositionedSampler(sampler, epoch=passes, start=batches * loader.batch_size, **place)
+
+
+def _rebuilt(old: DataLoader, sampler: PositionedSampler) -> DataLoader:
+    """``old`` with another sampler and with its samples seeded."""
+    return DataLoader(
+        SeededDataset(old.dataset),
+        batch_size=old.batch_size,
+        sampler=sampler,
+        num_workers=old.num_workers,
+        collate_fn=old.collate_fn,
+        pin_memory=old.pin_memory,
+        drop_last=old.drop_last,
+        timeout=old.timeout,
+        worker_init_fn=old.worker_init_fn,
+        multiprocessing_context=old.multiprocessing_context,
+        prefetch_factor=old.prefetch_factor,
+        persistent_workers=old.persistent_workers,
+    )
+
+
+class _ResumedIterator(_InfiniteDataloaderIterator):
+    """Starts where the sampler starts: the host's skipping of what has been trained on skips nothing.
+
+    mmengine 0.10.7 calls ``next`` once for each iteration to skip, later versions call ``skip_iter``.
+    """
+
+    def __init__(self, dataloader: DataLoader, done: int) -> None:
+        self._to_skip = 0 if hasattr(_InfiniteDataloaderIterator, 'skip_iter') else done
+        super().__init__(dataloader)
+
+    def skip_iter(self, num_iters: int) -> None:
+        """Nothing to do."""
+
+    def __next__(self) -> Any:
+        if self._to_skip:
+            self._to_skip -= 1
+            return None
+        return super().__next__()
