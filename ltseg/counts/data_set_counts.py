@@ -110,6 +110,9 @@ def _count_pixels(
             if table.provenance.get('fingerprint') == mark:
                 return table, path
     counts, pixels = count_label_files(files, len(names), ignore_index, workers, show_progress, backend_args)
+    if not counts.samples.any():
+        got = f'{pixels} pixels, all with the ignored label'
+        raise ValueError(fault(type(dataset).__name__, 'labels of some class', got, 'Check reduce_zero_label.'))
     provenance |= {
         'ignore_index': ignore_index,
         'files': sum(file.repeats for file in files),

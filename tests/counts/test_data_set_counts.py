@@ -110,6 +110,9 @@ def test_refuses_data_without_class_names_or_images(tmp_path: Path, registered_h
     config = {'type': 'mmseg.BaseSegDataset', 'data_root': str(tmp_path / 'none'), 'data_prefix': {'img_path': 'img'}}
     with pytest.raises(ValueError, match='BaseSegDataset.*empty data set'):
         build_dataset(config)
+    write_data_set(tmp_path / 'void', ([[255, 255]],))
+    with pytest.raises(ValueError, match='2 pixels, all with the ignored label'):
+        count_dataset(data_set(tmp_path / 'void'))
     with pytest.raises(ValueError, match='get_data_info'):
         count_dataset([1, 2])
 

@@ -1,0 +1,94 @@
+"""The tool prints and writes what the data set of a config holds, and names what is wrong in one line."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ltseg.counts.table import CountsTable
+
+TOOL = runpy.run_path(str(Path(__file__).parents[2] / 'tools/count_classes.py'))
+CONFIG = """
+work_dir = {work_dir!r}
+train_dataloader = dict(dataset=dict(type={type!r}, data_root={root!r}, pipeline=[dict(type='Unknown')],
+    data_prefix=dict(img_path='img', seg_map_path='ann')))
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    for folder in ('img', 'ann'):
+        (tmp_path / 'data' / folder).mkdir(parents=True)
+    for index, values in enumerate(([[0, 1, 150, 150]], [[1, 1, 1, 0]])):
+        Image.new('RGB', (4, 1)).save(tmp_path / 'data' / 'img' / f'{index}.jpg')
+        Image.fromarray(np.array(values, dtype=np.uint8)).save(tmp_path / 'data' / 'ann' / f'{index}.png')
+    return write_config(tmp_path, 'mmseg.ADE20KDataset')
+
+
+def write_config(folder: Path, dataset: str) -> str:
+    root, work_dir = str(folder / 'data'), str(folder / 'work_dirs' / 'run')
+    (folder / 'config.py').write_text(CONFIG.format(root=root, work_dir=work_dir, type=dataset))
+    return str(folder / 'config.py')
+
+
+def test_prints_by_frequency_and_keeps_the_table(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('COLUMNS', '160')
+    TOOL['main']([config])
+    printed = capsys.readouterr().out
+    rows = [line.split() for line in printed.splitlines()]
+    first = rows.index(['wall', '4', '66.6667%', '2', '6'])
+    assert rows[first + 1] == ['flag', '2', '33.3333%', '1', '3']
+    assert 'Imbalance ratio: 2.0' in printed
+    assert 'Absent: building, sky,' in printed.replace('\n', ' ')
+    (path,) = (tmp_path / 'work_dirs' / 'class_counts').iterdir()
+    assert str(path) in printed
+    assert CountsTable.load(path).counts.samples[[0, 149]].tolist() == [4, 2]
+
+
+def test_reduce_zero_label_and_out(config: str, tmp_path: Path) -> None:
+    data_set = ['train_dataloader.dataset.type=mmseg.BaseSegDataset', 'train_dataloader.dataset.metainfo.classes=a,b']
+    out = tmp_path / 'tables' / 'counts.json'
+    Image.fromarray(np.array([[2, 0, 0, 0]], dtype=np.uint8)).save(tmp_path / 'data' / 'ann' / '0.png')
+    with pytest.raises(SystemExit, match=r'0\.png: expected labels of 2 classes.*\{2: 1\}'):
+        TOOL['main']([config, '--out', str(out), '--cfg-options', *data_set])
+    assert not out.exists()
+    TOOL['main']([config, '--out', str(out), '--reduce-zero-label', '--cfg-options', *data_set])
+    table = CountsTable.load(out)
+    assert table.counts.samples.tolist() == [3, 1]
+    assert table.provenance['parts'][0]['reduce_zero_label'] is True
+    assert not (tmp_path / 'work_dirs').exists()
+
+
+def test_reduce_zero_label_reaches_inner_data_sets() -> None:
+    leaf = {'type': 'A'}
+    config = {'type': 'Wrap', 'dataset': {'type': 'Concat', 'datasets': [leaf]}}
+    reduced = {'type': 'A', 'reduce_zero_label': True}
+    assert TOOL['with_reduced_zero'](config) == {'type': 'Wrap', 'dataset': {'type': 'Concat', 'datasets': [reduced]}}
+
+
+def stop_message(*arguments: str) -> str:
+    with pytest.raises(SystemExit) as caught:
+        TOOL['main'](arguments)
+    return str(caught.value.code)
+
+
+def test_faults_are_one_line_that_names_them(config: str, tmp_path: Path) -> None:
+    messages = {
+        'none.py': stop_message(str(tmp_path / 'none.py')),
+        'val_dataloader': stop_message(config, '--split', 'val'),
+        'elsewhere/img': stop_message(config, '--cfg-options', 'train_dataloader.dataset.data_root=elsewhere'),
+        'NoSuchDataset': stop_message(write_config(tmp_path, 'NoSuchDataset')),
+    }
+    for part, message in messages.items():
+        assert part in message
+        assert '\n' not in message
+
+
+@pytest.mark.parametrize('arguments', [['--workers', '0'], ['--out', 'table.txt'], ['--split', 'all']])
+def test_wrong_arguments_are_named(arguments: list[str], config: str, capsys: pytest.CaptureFixture) -> None:
+    assert stop_message(config, *arguments) == '2'
+    assert arguments[0] in capsys.readouterr().err
