@@ -49,10 +49,13 @@ class StreetScenes:
     test: int = 40
 
     def __post_init__(self) -> None:
-        for name, low, high in (('seed', 0, 2**32 - 1), ('skew', 0, 1), ('height', 64, 1024), ('width', 64, 2048)):
-            check_range(f'StreetScenes.{name}', getattr(self, name), low, high)
-        for split in SPLITS:
-            check_range(f'StreetScenes.{split}', getattr(self, split), 0, 100_000)
+        check_range('StreetScenes.skew', self.skew, 0, 1)
+        ranges = {'seed': (0, 2**32 - 1), 'height': (64, 1024), 'width': (64, 2048)}
+        ranges |= dict.fromkeys(SPLITS, (0, 100_000))
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or not low <= value <= high:
+                raise ValueError(fault(f'StreetScenes.{name}', f'a whole number in [{low}, {high}]', value))
 
     def scene(self, split: str, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Picture ``index`` of a split.

@@ -137,7 +137,9 @@ def test_a_failure_leaves_no_half_written_folder(tmp_path: Path, monkeypatch: py
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize(('name', 'value'), [('skew', 1.5), ('skew', float('nan')), ('seed', -1), ('height', 8)])
+@pytest.mark.parametrize(
+    ('name', 'value'), [('skew', 1.5), ('skew', float('nan')), ('seed', -1), ('height', 8), ('train', 2.5)]
+)
 def test_settings_out_of_range_are_named(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f'StreetScenes.{name}.*{value}'):
         StreetScenes(**{name: value})
