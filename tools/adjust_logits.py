@@ -9,27 +9,29 @@ way back. Tau is chosen on one split and reported on another.
 
 import ltseg.compat  # noqa: F401  isort: skip
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
-from mmseg.utils import register_all_modules
 from rich.console import Console
 
-from ltseg.core.checks import fault
 from ltseg.core.posthoc import log_prior_of
 from ltseg.heads.folding import check_foldable, fold_prior, save_folded
+from ltseg.launch.checkpoints import check_checkpoint
+from ltseg.launch.checks import check_config
+from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
+from ltseg.launch.errors import one_message_errors
+from ltseg.launch.recording import names_of
+from ltseg.launch.terminal import calm_warnings
 from ltseg.reports.record import RunRecord, commit_of
 from ltseg.reports.tau_curve import TauCurve, parse_taus
-from ltseg.reports.tau_report import adjusted_record, curve_figure, curve_points, curve_table
+from ltseg.reports.tau_report import adjusted_record, curve_figure, curve_points, curve_table, same_result
 from ltseg.reports.trained_segmentor import SPLITS, TrainedSegmentor
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config of the training')
+    add_host_arguments(parser)
     parser.add_argument('checkpoint', help='file with the weights')
     parser.add_argument('--tau', nargs='+', default=['-1', '...', '1.5'], help="numbers; '...' continues the row")
     parser.add_argument('--prior', help='counts table of the training labels (default: they are counted)')
@@ -37,10 +39,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument('--select-on', choices=SPLITS, default='val', help='split that tau is chosen on')
     parser.add_argument('--report-on', choices=SPLITS, default='test', help='split that is reported')
     parser.add_argument('--criterion', default='mIoU', help='metric that chooses tau: mIoU, mIoU_tail, mAcc, IoU/car')
-    parser.add_argument('--record', help='run record of this checkpoint (tools/test.py): it gets the curve too')
-    parser.add_argument('--out', help='folder for tau_curve.json and tau_curve.png (default: that of the checkpoint)')
     parser.add_argument('--fold-into', help='write a checkpoint with the chosen tau in the bias of the classifier')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='settings of the config to change')
     return parser.parse_args(arguments)
 
 
@@ -68,35 +67,16 @@ def print_curves(selection: TauCurve, report: TauCurve, criterion: str, console:
     )
 
 
-def base_record(options: argparse.Namespace, report: TauCurve) -> RunRecord:
-    """The given record with the curve added, or one named after the config, ``<model>_<method>_<dataset>``."""
-    if options.record:
-        record = replace(RunRecord.load(options.record), tau_curve=curve_points(report))
-        record.save(options.record)
+def base_record(options: argparse.Namespace, folder: Path, report: TauCurve) -> RunRecord:
+    """The record that tools/test.py wrote of the same results, with the curve added to the file; else a new one."""
+    path = folder / f'{report.split}.json'
+    if path.is_file() and same_result(RunRecord.load(path).evaluation, report.at(0.0)):
+        record = replace(RunRecord.load(path), tau_curve=curve_points(report))
+        record.save(path)
         return record
-    stem = Path(options.config).stem
-    model, _, rest = stem.partition('_')
-    method, _, dataset = rest.rpartition('_')
-    return RunRecord(
-        name=stem,
-        method=method or stem,
-        model=model,
-        dataset=dataset or stem,
-        split=report.split,
-        evaluation=report.at(0.0),
-        config=options.config,
-        commit=commit_of(Path(__file__).parent),
-    )
-
-
-def check_options(segmentor: TrainedSegmentor, options: argparse.Namespace) -> None:
-    """Finds what would fail after the evaluation before it."""
-    segmentor.check_criterion(options.criterion)
-    if options.fold_into:
-        check_foldable(segmentor.model, options.checkpoint, options.fold_into)
-    if options.record and RunRecord.load(options.record).split != options.report_on:
-        got = RunRecord.load(options.record).split
-        raise ValueError(fault(options.record, f'a record of {options.report_on}', got, 'Set --report-on.'))
+    names = names_of(options.config)
+    commit = commit_of(Path(__file__).parent)
+    return RunRecord(**names, split=report.split, evaluation=report.at(0.0), config=options.config, commit=commit)
 
 
 def fold(segmentor: TrainedSegmentor, tau: float, options: argparse.Namespace) -> str:
@@ -111,28 +91,34 @@ def fold(segmentor: TrainedSegmentor, tau: float, options: argparse.Namespace) -
 def run(options: argparse.Namespace) -> None:
     console = Console()
     taus = parse_taus(options.tau)
-    register_all_modules(init_default_scope=True)
-    config = Config.fromfile(options.config)
-    config.merge_from_dict(options.cfg_options or {})
+    config = load_config(options)
+    register_hosts(config)
+    check_checkpoint(options.checkpoint)
+    check_config(config, training=False)
     segmentor = TrainedSegmentor(config, options.checkpoint, options.prior)
-    check_options(segmentor, options)
+    segmentor.check_criterion(options.criterion)
+    if options.fold_into:
+        check_foldable(segmentor.model, options.checkpoint, options.fold_into)
     selection, report = curves_of(segmentor, taus, options, console)
     chosen = selection.best(options.criterion)
     print_curves(selection, report, options.criterion, console)
-    folder = Path(options.out or Path(options.checkpoint).parent)
-    curve_figure(list(dict.fromkeys((selection, report))), chosen, folder / 'tau_curve.png')
-    record = adjusted_record(base_record(options, report), selection, report, options.criterion)
-    console.print(f'Written: {record.save(folder / "tau_curve.json")}, {folder / "tau_curve.png"}', soft_wrap=True)
+    folder = Path(config.work_dir)
+    picture = folder / 'reports' / f'{report.split}_tau_curve.png'
+    curve_figure(list(dict.fromkeys((selection, report))), chosen, picture)
+    base = base_record(options, folder / 'records', report)
+    record = adjusted_record(base, selection, report, options.criterion)
+    path = record.save(folder / 'records' / f'{report.split}_posthoc.json')
+    console.print(f'Written: {path}, {picture}', soft_wrap=True)
     if options.fold_into:
         key = fold(segmentor, chosen, options)
         console.print(f'Written: {options.fold_into}, {key} -= {chosen:g} * log prior', soft_wrap=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    try:
-        run(parse_arguments(arguments))
-    except (KeyError, OSError, ValueError) as error:
-        sys.exit(f'{type(error).__name__}: {error}')
+    options = parse_arguments(arguments)
+    calm_warnings()
+    with one_message_errors():
+        run(options)
 
 
 if __name__ == '__main__':

@@ -130,12 +130,9 @@ def parse_taus(words: Sequence[str]) -> tuple[float, ...]:
         if word == '...':
             dots = True
             continue
-        try:
-            value = float(word)
-        except ValueError:
-            raise ValueError(fault('tau', "numbers and '...'", word)) from None
+        value = _number(word)
         if not math.isfinite(value):
-            raise ValueError(fault('tau', 'finite numbers', word))
+            raise ValueError(fault('tau', "finite numbers and '...'", word))
         if dots:
             taus += _between(taus, value)
             dots = False
@@ -143,6 +140,13 @@ def parse_taus(words: Sequence[str]) -> tuple[float, ...]:
     if dots or not taus:
         raise ValueError(fault('tau', "a number at the end, as in '-1 ... 1.5'", ' '.join(words)))
     return tuple(sorted({0.0, *taus}))
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan
 
 
 def _between(taus: list[float], last: float) -> list[float]:

@@ -10,10 +10,11 @@ from rich import box
 from rich.table import Table
 
 from ltseg.counts.groups import GROUP_NAMES
+from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.record import RunRecord
 from ltseg.reports.tau_curve import TauCurve
 
-__all__ = ['adjusted_record', 'curve_figure', 'curve_points', 'curve_table']
+__all__ = ['adjusted_record', 'curve_figure', 'curve_points', 'curve_table', 'same_result']
 
 KEYS = ('mIoU', 'mAcc', 'aAcc', *(f'{mean}_{group}' for mean in ('mIoU', 'mAcc') for group in GROUP_NAMES))
 
@@ -57,6 +58,13 @@ def curve_points(curve: TauCurve) -> list[dict[str, float]]:
 
 def _means(metrics: Mapping[str, float]) -> dict[str, float]:
     return {key: value for key, value in metrics.items() if '/' not in key}
+
+
+def same_result(one: Evaluation, other: Evaluation) -> bool:
+    """Whether two evaluations agree but for pixels whose best classes are equal up to rounding."""
+    if one.class_names != other.class_names:
+        return False
+    return int((one.matrix - other.matrix).abs().sum()) <= 1e-4 * int(other.matrix.sum())
 
 
 def adjusted_record(record: RunRecord, selection: TauCurve, report: TauCurve, criterion: str) -> RunRecord:

@@ -90,8 +90,8 @@ def test_curve_choice_record_and_folded_checkpoint_agree(
     """The folded checkpoint at tau = 0 evaluates to what the original does at the chosen tau."""
     folded = tmp_path / 'folded.pth'
     taus = ('--tau', '-1', '...', '1', '--criterion', 'mAcc')
-    adjust(run, *taus, '--out', str(tmp_path), '--fold-into', str(folded))
-    record = RunRecord.load(tmp_path / 'tau_curve.json')
+    adjust(run, *taus, '--work-dir', str(tmp_path), '--fold-into', str(folded))
+    record = RunRecord.load(tmp_path / 'records/test_posthoc.json')
     chosen = record.settings['posthoc']['tau']
     assert chosen != 0, 'the folded checkpoint would equal the original'
     assert [point['tau'] for point in record.tau_curve] == [k / 4 for k in range(-4, 5)]
@@ -101,13 +101,13 @@ def test_curve_choice_record_and_folded_checkpoint_agree(
     assert on_val[chosen] == max(on_val.values())
     assert (record.method, record.split, record.dataset) == ('ce + post-hoc', 'test', 'random')
     assert record.evaluation.groups.rule == 'as listed by the user'
-    assert (tmp_path / 'tau_curve.png').exists()
+    assert (tmp_path / 'reports/test_tau_curve.png').exists()
     shown = capsys.readouterr().out
     assert f'tau = {chosen:g} has the best mAcc on val' in shown and 'head (1): road' in shown
 
     second = tmp_path / 'second'
-    adjust((run[0], folded), '--tau', '0', '--out', str(second))
-    after = RunRecord.load(second / 'tau_curve.json')
+    adjust((run[0], folded), '--tau', '0', '--work-dir', str(second))
+    after = RunRecord.load(second / 'records/test_posthoc.json')
     difference = (after.evaluation.matrix - record.evaluation.matrix).abs().sum()
     assert difference <= 2  # pixels whose two best classes are equal up to rounding
 
@@ -122,22 +122,26 @@ def test_one_pass_equals_the_host_at_tau_zero(run: tuple[Path, Path], tmp_path: 
     for key in ('train_dataloader', 'val_dataloader', 'val_evaluator'):
         config.pop(key)
     host = Runner.from_cfg(config).test()
-    adjust(run, '--tau', '0', '--out', str(tmp_path))
-    ours = RunRecord.load(tmp_path / 'tau_curve.json').metrics()
+    adjust(run, '--tau', '0', '--work-dir', str(tmp_path))
+    ours = RunRecord.load(tmp_path / 'records/test_posthoc.json').metrics()
     assert ours['mIoU'] == pytest.approx(host['mIoU'], abs=0.01)
     assert ours['mAcc'] == pytest.approx(host['mAcc'], abs=0.01)
 
 
-def test_given_record_gets_the_curve(run: tuple[Path, Path], tmp_path: Path) -> None:
-    adjust(run, '--tau', '0', '--out', str(tmp_path))
-    path = Path(tmp_path / 'tau_curve.json').rename(tmp_path / 'run.json')
-    content = json.loads(path.read_text()) | {'method': 'CE', 'name': 'run', 'tau_curve': []}
+def test_record_of_the_same_results_gets_the_curve(run: tuple[Path, Path], tmp_path: Path) -> None:
+    adjust(run, '--tau', '0', '--work-dir', str(tmp_path))
+    path = (tmp_path / 'records/test_posthoc.json').rename(tmp_path / 'records/test.json')
+    content = json.loads(path.read_text()) | {'method': 'CE', 'tau_curve': []}
     path.write_text(json.dumps(content))
-    adjust(run, '--tau', '0', '1', '--out', str(tmp_path), '--record', str(path))
+    adjust(run, '--tau', '0', '1', '--work-dir', str(tmp_path))
     assert [point['tau'] for point in RunRecord.load(path).tau_curve] == [0.0, 1.0]
-    assert RunRecord.load(tmp_path / 'tau_curve.json').method == 'CE + post-hoc'
-    with pytest.raises(SystemExit, match='a record of val'):
-        adjust(run, '--record', str(path), '--report-on', 'val')
+    assert RunRecord.load(tmp_path / 'records/test_posthoc.json').method == 'CE + post-hoc'
+
+    other = [[row[-1], *row[:-1]] for row in content['matrix']]
+    path.write_text(json.dumps(content | {'matrix': other}))
+    adjust(run, '--tau', '0', '1', '--work-dir', str(tmp_path))
+    assert RunRecord.load(path).tau_curve == []
+    assert RunRecord.load(tmp_path / 'records/test_posthoc.json').method == 'ce + post-hoc'
 
 
 @pytest.mark.parametrize(
@@ -147,22 +151,27 @@ def test_given_record_gets_the_curve(run: tuple[Path, Path], tmp_path: Path) -> 
         (('--criterion', 'mIoU_tial'), "Did you mean 'mIoU_tail'"),
         (('--prior', 'absent.json'), 'counts table'),
         (('--fold-into', '{checkpoint}'), 'another file than the checkpoint'),
-        (('--cfg-options', 'model.decode_head.num_classes=4'), 'weights of this model'),
-        (('--cfg-options', 'val_dataloader.dataset.data_prefix.img_path=nowhere'), 'nowhere'),
+        (('--cfg-options', 'model.decode_head.num_classes=4'), 'the classes of test_dataloader'),
+        (('--cfg-options', 'model.decode_head.num_convs=1'), 'weights of this model'),
     ],
 )
 def test_bad_input_ends_in_one_line_before_the_evaluation(
-    run: tuple[Path, Path], tmp_path: Path, options: tuple[str, ...], message: str
+    run: tuple[Path, Path],
+    tmp_path: Path,
+    options: tuple[str, ...],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     filled = [option.format(checkpoint=run[1]) for option in options]
-    with pytest.raises(SystemExit) as stop:
-        adjust(run, *filled, '--out', str(tmp_path / 'out'))
-    assert message in str(stop.value) and '\n' not in str(stop.value)
+    with pytest.raises(SystemExit):
+        adjust(run, *filled, '--work-dir', str(tmp_path / 'out'))
+    shown = capsys.readouterr()
+    assert message in shown.err and shown.err.count('\n') == 1 and not shown.out
     assert not (tmp_path / 'out').exists()
 
 
 def test_choosing_and_reporting_on_the_same_images_is_said(
     run: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    adjust(run, '--tau', '0', '--report-on', 'val', '--out', str(tmp_path))
+    adjust(run, '--tau', '0', '--report-on', 'val', '--work-dir', str(tmp_path))
     assert 'on the same images' in capsys.readouterr().out
