@@ -3,14 +3,9 @@
 import hashlib
 import math
 import os
-import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,11 +15,10 @@ from rich.progress import track
 
 from ltseg.core.checks import fault
 from ltseg.counts.class_counts import ClassCounts
-from ltseg.counts.label_histogram import label_histogram
+from ltseg.counts.label_histogram import label_histograms
 
 __all__ = ['LabelFile', 'count_label_files', 'fingerprint', 'label_files']
 
-FILES_PER_WORKER = 16  # below that, starting one more process takes longer than it saves
 HOST_IGNORED = 255  # what MMSegmentation's reduce_zero_label and label_map write for "ignored"
 
 
@@ -143,7 +137,7 @@ def count_label_files(
     """
     counts, pixels = np.zeros((3, num_classes), dtype=np.int64), 0
     classes_of_values: dict[tuple, np.ndarray] = {}
-    with _histograms(files, workers, backend_args) as histograms:
+    with label_histograms([file.path for file in files], workers, backend_args) as histograms:
         console = Console(stderr=True)
         hidden = not (show_progress and console.is_terminal)
         progress = track(histograms, 'Counting labels', total=len(files), console=console, disable=hidden)
@@ -172,28 +166,3 @@ def _of_classes(path: str, histogram: np.ndarray, classes_of_values: np.ndarray,
     of_classes = np.zeros(num_classes + 1, dtype=np.int64)
     np.add.at(of_classes, classes, histogram[values])
     return of_classes[:num_classes]
-
-
-@contextmanager
-def _histograms(
-    files: Sequence[LabelFile], workers: int | None, backend_args: dict[str, Any] | None
-) -> Iterator[Iterator[np.ndarray]]:
-    """The histogram of each file, in order, from this process or from workers."""
-    paths = [file.path for file in files]
-    count = partial(label_histogram, backend_args=backend_args)
-    if workers is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-        workers = min(cores, len(paths) // FILES_PER_WORKER)
-    if workers <= 1:
-        yield map(count, paths)
-        return
-    # Workers ignore Ctrl-C: it reaches this process, which cancels what is left and ends them.
-    with ProcessPoolExecutor(workers, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
-        try:
-            yield pool.map(count, paths, chunksize=max(1, min(8, len(paths) // (4 * workers))))
-        except BrokenProcessPool as error:
-            cure = 'It may have run out of memory; use fewer workers.'
-            raise RuntimeError(fault('counting', 'workers that live', 'one that died', cure)) from error
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise

@@ -1,9 +1,16 @@
-"""How often each value occurs in one label file.
+"""How often each value occurs in label files.
 
 Worker processes import this module, so it imports nothing heavy.
 """
 
 import io
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +18,9 @@ from PIL import Image
 
 from ltseg.core.checks import fault
 
-__all__ = ['label_histogram']
+__all__ = ['label_histogram', 'label_histograms']
+
+FILES_PER_WORKER = 16  # below that, starting one more process takes longer than it saves
 
 
 def label_histogram(path: str, backend_args: dict[str, Any] | None = None) -> np.ndarray:
@@ -53,3 +62,36 @@ def _stream(path: str, backend_args: dict[str, Any] | None) -> str | io.BytesIO:
     from mmengine import fileio
 
     return io.BytesIO(fileio.get(path, backend_args=backend_args))
+
+
+@contextmanager
+def label_histograms(
+    paths: Sequence[str], workers: int | None = None, backend_args: dict[str, Any] | None = None
+) -> Iterator[Iterator[np.ndarray]]:
+    """The histogram of each file, in order; leaving the context early stops the workers.
+
+    Args:
+        paths: The label files.
+        workers: Processes that decode; None chooses, 1 decodes in this one.
+        backend_args: As in ``label_histogram``.
+
+    Raises:
+        RuntimeError: If a worker dies.
+    """
+    count = partial(label_histogram, backend_args=backend_args)
+    if workers is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+        workers = min(cores, len(paths) // FILES_PER_WORKER)
+    if workers <= 1:
+        yield map(count, paths)
+        return
+    # Workers ignore Ctrl-C: it reaches this process too, which cancels what is left and ends them.
+    with ProcessPoolExecutor(workers, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
+        try:
+            yield pool.map(count, paths, chunksize=max(1, min(8, len(paths) // (4 * workers))))
+        except BrokenProcessPool as error:
+            cure = 'It may have run out of memory; use fewer workers.'
+            raise RuntimeError(fault('counting', 'workers that live', 'one that died', cure)) from error
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise

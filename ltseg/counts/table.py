@@ -97,16 +97,15 @@ class CountsTable:
         try:
             rows = content['classes']
             names = tuple(str(row['name']) for row in rows)
-            columns = (_column(rows, key) for key in ('samples', 'images', 'samples_of_images'))
-            return cls(ClassCounts(*columns), names, dict(content['provenance']))
+            held = [key for key in ('images', 'samples_of_images') if any(key in row for row in rows)]
+            counts = ClassCounts(_column(rows, 'samples'), **{key: _column(rows, key) for key in held})
+            return cls(counts, names, dict(content['provenance']))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = f'no {error}' if isinstance(error, KeyError) else str(error)
             raise ValueError(f'{where}: {reason}') from error
 
 
-def _column(rows: list[dict[str, Any]], key: str) -> torch.Tensor | None:
-    if key != 'samples' and not any(key in row for row in rows):
-        return None
+def _column(rows: list[dict[str, Any]], key: str) -> torch.Tensor:
     values = [row[key] for row in rows]
     if not values or not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         raise ValueError(fault(f'{key} of the classes', 'one number for each class', values, REMEDY))
