@@ -17,7 +17,8 @@ FLOORS = (
     ('rules',),
     ('losses', 'regularizers'),
     ('heads', 'metrics', 'datasets', 'models'),
-    ('hooks', 'reports', 'launch', 'environment'),
+    ('hooks', 'reports', 'environment'),
+    ('launch',),
     ('tools', 'configs', 'tests', 'benchmarks'),
 )
 HEIGHT = {part: height for height, floor in enumerate(FLOORS) for part in floor}

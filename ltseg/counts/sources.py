@@ -103,7 +103,7 @@ class RunningCounts(ClassCountsSource):
         state = self._state.to(labels.device)
         if state.shape[1] not in (0, num_classes):
             warnings.warn(
-                f'counts={self.mode!r}: the saved counts are of {state.shape[1]} classes, the logits have {num_classes}; '
+                f'counts={self.mode!r}: saved counts are of {state.shape[1]} classes, the logits have {num_classes}: '
                 'counting starts anew.',
                 stacklevel=2,
             )

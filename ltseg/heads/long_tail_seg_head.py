@@ -29,7 +29,7 @@ class LongTailSegHeadMixin:
             if not isinstance(getattr(self, 'conv_seg', None), nn.Conv2d):
                 cure = 'Leave classifier out for this head.'
                 raise ValueError(fault(_name(self), 'a head that classifies through conv_seg', None, cure))
-            sizes = dict(in_channels=self.conv_seg.in_channels, num_classes=self.out_channels)
+            sizes = {'in_channels': self.conv_seg.in_channels, 'num_classes': self.out_channels}
             self.conv_seg = MODELS.build({**sizes, **classifier})
             if isinstance(self.init_cfg, dict) and (self.init_cfg.get('override') or {}).get('name') == 'conv_seg':
                 self.init_cfg = None  # the host's initialisation of the convolution is not the classifier's

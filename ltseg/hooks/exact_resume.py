@@ -56,7 +56,7 @@ class ExactResume(Hook):
 
 def _positioned(loader: DataLoader, seed: int, done: int, by_epoch: bool) -> PositionedSampler:
     """The sampler of ``loader`` from where ``done`` iterations, or epochs, end."""
-    sampler, place = loader.sampler, dict(rank=get_rank(), world_size=get_world_size())
+    sampler, place = loader.sampler, {'rank': get_rank(), 'world_size': get_world_size()}
     if isinstance(sampler, InfiniteSampler):
         # A fresh one: the host's may have been read ahead. It never ends, so that there is one pass only.
         fresh = InfiniteSampler(sampler.dataset, shuffle=sampler.shuffle, seed=seed)

@@ -55,8 +55,8 @@ class StopOnNaN(Hook):
         saved = f'The last checkpoint, from before, is {last}.' if last else 'No checkpoint had been written.'
         raise FloatingPointError(
             f'StopOnNaN: {", ".join(parts)} is not finite at iteration {runner.iter + 1}. {saved} Lower the learning '
-            "rate, clip gradients, look for bad labels, or set optim_wrapper.type='ltseg.SkippingOptimWrapper' to leave "
-            'such batches out.'
+            "rate, clip gradients, look for bad labels, or set optim_wrapper.type='ltseg.SkippingOptimWrapper' to "
+            'leave such batches out.'
         )
 
 

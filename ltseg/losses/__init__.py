@@ -1,9 +1,9 @@
-"""Losses on logits: one loss that applies rules, presets under the names of the papers, and those outside the family."""
+"""Losses on logits: one loss that applies rules, its presets under the papers' names, and those outside the family."""
 
 from ltseg.losses.dot_regression import DotRegressionLoss
 from ltseg.losses.equalization import EqualizationLoss
-from ltseg.losses.long_tail_loss import LongTailLoss
 from ltseg.losses.logits_loss import LogitsLoss
+from ltseg.losses.long_tail_loss import LongTailLoss
 from ltseg.losses.presets import (
     ARBLoss,
     BalancedSoftmaxLoss,

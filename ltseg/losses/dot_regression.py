@@ -1,6 +1,5 @@
 """Dot-regression loss on a fixed simplex classifier."""
 
-import torch
 from torch import Tensor
 
 from ltseg.core.checks import fault

@@ -61,8 +61,8 @@ class ARBLoss(LongTailLoss):
         loss = -log( e^(z_y) / sum_k (n_k / n_y) e^(z_k) )  =  cross entropy of z + log n
 
     With counts of the batch, which the paper uses on small data sets and this class by default, classes that are absent
-    from the batch are not repelled, and a batch of one class has loss 0 and no gradient. With ``counts='dataset'`` it is
-    balanced softmax.
+    from the batch are not repelled, and a batch of one class has loss 0 and no gradient. With ``counts='dataset'`` it
+    is balanced softmax.
 
     Deviations: the released code clamps logits to [-30, 30] and thereby stops their gradient; this is the formula. It
     counts each process's batch alone; that is ``sync=False`` here. The paper does not say which counts it uses for
@@ -174,7 +174,8 @@ class VSLoss(LongTailLoss):
         tau: Strength of the prior; 0 is CDT.
 
     Source:
-        Kini et al., Label-Imbalanced and Group-Sensitive Classification under Overparameterization, NeurIPS 2021, eq. 2.
+        Kini et al., Label-Imbalanced and Group-Sensitive Classification under Overparameterization, NeurIPS 2021,
+        eq. 2.
     """
 
     def __init__(self, gamma: float = 0.3, tau: float = 1.0, **options) -> None:

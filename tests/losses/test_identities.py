@@ -30,7 +30,10 @@ CROSS_ENTROPY = lambda: build('CrossEntropyLoss')  # noqa: E731
 
 IDENTITIES = {
     'ARB on data set counts is balanced softmax': (lambda: build('ARBLoss', counts=COUNTS), BALANCED_SOFTMAX),
-    'logit adjustment at tau 1 is balanced softmax': (lambda: build('LogitAdjustedLoss', counts=COUNTS), BALANCED_SOFTMAX),
+    'logit adjustment at tau 1 is balanced softmax': (
+        lambda: build('LogitAdjustedLoss', counts=COUNTS),
+        BALANCED_SOFTMAX,
+    ),
     'VS without temperature is logit adjustment': (
         lambda: build('VSLoss', gamma=0.0, tau=0.7, counts=COUNTS),
         lambda: build('LogitAdjustedLoss', tau=0.7, counts=COUNTS),
@@ -260,7 +263,9 @@ def test_ldam_warns_once_of_logits_that_are_no_cosines():
 def test_averages_of_weighted_losses():
     """sum w l / sum w by default; sum w l / N for the class-balanced loss."""
     logits, labels = batch(40)
-    weight = build('ReweightedLoss', counts=COUNTS).rules[0](build('ReweightedLoss', counts=COUNTS).counts._filled).weight
+    weight = (
+        build('ReweightedLoss', counts=COUNTS).rules[0](build('ReweightedLoss', counts=COUNTS).counts._filled).weight
+    )
     expected = F.cross_entropy(logits, labels, weight=weight, ignore_index=255)
     torch.testing.assert_close(build('ReweightedLoss', counts=COUNTS)(logits, labels, ignore_index=255), expected)
     total = F.cross_entropy(logits, labels, weight=weight, ignore_index=255, reduction='sum')

@@ -14,9 +14,7 @@ from ltseg.rules import ClassWeights, LabelSmoothing, Margin, PriorBias, Rule, T
 from ltseg.rules.weighting import SCHEMES, effective_number
 
 N = [1000, 100, 10, 1]
-COUNTS = ClassCounts(
-    torch.tensor(N), torch.tensor([50, 40, 5, 1]), torch.tensor([1111, 1100, 600, 300])
-)
+COUNTS = ClassCounts(torch.tensor(N), torch.tensor([50, 40, 5, 1]), torch.tensor([1111, 1100, 600, 300]))
 EQUAL = ClassCounts(torch.full((4,), 77), torch.full((4,), 5), torch.full((4,), 200))
 RULES = [
     PriorBias(),

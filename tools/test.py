@@ -1,0 +1,94 @@
+"""Evaluates a checkpoint and reports every class.
+
+    python tools/test.py configs/deeplabv3plus_arb_cityscapes.py work_dirs/deeplabv3plus_arb_cityscapes/iter_80000.pth
+
+Prints the table and writes it as CSV, JSON and Markdown, with the confusion matrix, to WORK_DIR/reports/.
+"""
+
+import ltseg.compat  # noqa: F401  isort: skip
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.config import Config, ConfigDict
+from mmengine.runner import Runner
+from rich.console import Console
+
+from ltseg.launch.checkpoints import check_checkpoint
+from ltseg.launch.checks import check_config
+from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
+from ltseg.launch.errors import UserError, one_message_errors
+from ltseg.launch.recording import evaluation_of, record_of
+from ltseg.launch.terminal import build_runner, calm_warnings
+from ltseg.reports.class_table import render, write_report
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_host_arguments(parser)
+    parser.add_argument('checkpoint', help='file with the weights')
+    parser.add_argument('--split', choices=['val', 'test'], default='test', help='split to evaluate (default: test)')
+    parser.add_argument('--out', help='folder for the predictions as PNG files')
+    parser.add_argument('--show', action='store_true', help='show the predictions')
+    parser.add_argument('--show-dir', help='folder for pictures of the predictions')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds between two shown images')
+    parser.add_argument('--tta', action='store_true', help='test-time augmentation, as the config has it')
+    parser.add_argument('--name', help='name of the run in reports')
+    parser.add_argument('--method', help='name of the method in reports')
+    return parser.parse_args(arguments)
+
+
+def apply_options(config: Config, options: argparse.Namespace) -> None:
+    """Puts the flags into the config."""
+    if options.split == 'val':
+        config.test_dataloader, config.test_evaluator = config.val_dataloader, config.val_evaluator
+    if options.out:
+        metrics = config.test_evaluator if isinstance(config.test_evaluator, list) else [config.test_evaluator]
+        for metric in metrics:
+            metric.output_dir = options.out
+    if options.show or options.show_dir:
+        hook = config.default_hooks.setdefault('visualization', ConfigDict(type='SegVisualizationHook'))
+        hook.update(draw=True, show=options.show, wait_time=options.wait_time)
+        if options.show_dir:
+            config.visualizer.save_dir = options.show_dir
+    if options.tta:
+        if 'tta_pipeline' not in config or 'tta_model' not in config:
+            raise UserError(
+                '--tta: expected tta_pipeline and tta_model in the config, got none. Add them, or leave --tta out.'
+            )
+        config.test_dataloader.dataset.pipeline = config.tta_pipeline
+        config.tta_model.module = config.model
+        config.model = config.tta_model
+    config.load_from = options.checkpoint
+
+
+def report(runner: Runner, options: argparse.Namespace) -> None:
+    """Prints the table and writes the files."""
+    names = {'name': options.name, 'method': options.method}
+    record = record_of(runner, evaluation_of(runner.test_loop.evaluator), options.split, options.config, names)
+    folder = Path(runner.work_dir) / 'reports' / options.split
+    console = Console()
+    render(record, console)
+    paths = [*write_report(record, folder), record.save(folder.parent.parent / 'records' / f'{options.split}.json')]
+    console.print('Written: ' + ', '.join(str(path) for path in paths), soft_wrap=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse_arguments(arguments)
+    os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
+    calm_warnings()
+    with one_message_errors():
+        config = load_config(options)
+        register_hosts(config)
+        check_checkpoint(options.checkpoint)
+        apply_options(config, options)
+        check_config(config, training=False)
+        runner = build_runner(config)
+        runner.test()
+        if runner.rank == 0:
+            report(runner, options)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,65 @@
+"""Trains a model from a config.
+
+python tools/train.py configs/deeplabv3plus_arb_cityscapes.py
+python tools/train.py CONFIG --resume
+python tools/train.py CONFIG --cfg-options train_dataloader.batch_size=4 model.pretrained=None
+"""
+
+import ltseg.compat  # noqa: F401  isort: skip
+import argparse
+import os
+from collections.abc import Sequence
+
+from mmengine.config import Config
+
+from ltseg.launch.checkpoints import check_checkpoint, newest_checkpoint
+from ltseg.launch.checks import check_config
+from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
+from ltseg.launch.errors import one_message_errors
+from ltseg.launch.recording import RunRecorder
+from ltseg.launch.terminal import build_runner, calm_warnings
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_host_arguments(parser)
+    parser.add_argument(
+        '--resume', nargs='?', const='auto', help='go on from the newest checkpoint in the work dir, or from this one'
+    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision, on a GPU')
+    parser.add_argument('--seed', type=int, help='seed of the training (default: that of the config)')
+    parser.add_argument('--name', help='name of the run in reports')
+    parser.add_argument('--method', help='name of the method in reports')
+    return parser.parse_args(arguments)
+
+
+def apply_options(config: Config, options: argparse.Namespace) -> None:
+    """Puts the flags into the config."""
+    if options.amp:
+        config.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
+    if options.seed is not None:
+        config.randomness = {**(config.get('randomness') or {}), 'seed': options.seed}
+    if options.resume:
+        path = newest_checkpoint(config.work_dir) if options.resume == 'auto' else options.resume
+        if path is not None and options.resume != 'auto':
+            check_checkpoint(path)
+        config.resume, config.load_from = path is not None, path
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse_arguments(arguments)
+    os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
+    calm_warnings()
+    with one_message_errors():
+        config = load_config(options)
+        register_hosts(config)
+        apply_options(config, options)
+        check_config(config, training=True)
+        runner = build_runner(config)
+        names = {'name': options.name, 'method': options.method}
+        runner.register_hook(RunRecorder(options.config, names, options.cfg_options or {}))
+        runner.train()
+
+
+if __name__ == '__main__':
+    main()
