@@ -36,7 +36,8 @@ def commands(iterations: int, folder: Path) -> list[list[str]]:
         config, run = f'configs/deeplabv3plus_{method}_minicity.py', folder / method
         steps.append(['tools/train.py', config, '--work-dir', str(run), '--cfg-options', *schedule])
         steps.append(['tools/test.py', config, str(run / f'iter_{iterations}.pth'), '--work-dir', str(run)])
-    steps.append(['tools/compare_runs.py', *(str(folder / method) for method in METHODS)])
+    runs = [str(folder / method) for method in METHODS]
+    steps.append(['tools/compare_runs.py', *runs, '--split', 'test', '--tables', 'IoU', 'Acc'])
     return steps
 
 
