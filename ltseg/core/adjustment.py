@@ -1,5 +1,6 @@
 """What a long-tail rule does to the softmax cross entropy."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -58,7 +59,9 @@ class Adjustment:
         return Adjustment(**{name: None if term is None else term.to(device, dtype) for name, term in terms.items()})
 
 
-def _joined(operation, first: Tensor | None, second: Tensor | None) -> Tensor | None:
+def _joined(
+    operation: Callable[[Tensor, Tensor], Tensor], first: Tensor | None, second: Tensor | None
+) -> Tensor | None:
     if first is None or second is None:
         return second if first is None else first
     return operation(first, second)

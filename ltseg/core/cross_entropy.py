@@ -60,7 +60,8 @@ def adjusted_cross_entropy(
     if focusing:
         losses = losses * _focal_factor(-losses, focusing)
     if adjustment.smoothing is not None:
-        return _smoothed(losses, logits, labels.where(valid, 0), valid, adjustment, focusing), weight
+        spread = adjustment.smoothing[labels.where(valid, 0)] * valid
+        return _smoothed(losses, logits, spread, weight, adjustment, focusing), weight
     return losses if weight is None else losses * weight, weight
 
 
@@ -70,18 +71,17 @@ def _focal_factor(log_probability: Tensor, focusing: float) -> Tensor:
 
 
 def _smoothed(
-    losses: Tensor, logits: Tensor, indices: Tensor, valid: Tensor, adjustment: Adjustment, focusing: float
+    losses: Tensor, logits: Tensor, spread: Tensor, weight: Tensor | None, adjustment: Adjustment, focusing: float
 ) -> Tensor:
-    """(1 - e) * weight_y * loss_y + e / K * sum_j weight_j * loss_j with e the smoothing of the label's class."""
+    """(1 - e) * weight_y * loss_y + e / K * sum_j weight_j * loss_j with e the part of the label that is spread."""
     log_probability = F.log_softmax(logits, dim=1)
     of_all = -log_probability if not focusing else -log_probability * _focal_factor(log_probability, focusing)
     if adjustment.weight is not None:
         of_all = of_all * per_class(adjustment.weight, logits)
-        losses = losses * adjustment.weight[indices]
     if adjustment.bias is not None:
         of_all = of_all.masked_fill(per_class(adjustment.bias == -torch.inf, logits), 0)
-    smoothing = adjustment.smoothing[indices] * valid
-    return (1 - smoothing) * losses + smoothing * of_all.mean(1)
+    losses = losses if weight is None else losses * weight
+    return (1 - spread) * losses + spread * of_all.mean(1)
 
 
 def _soft_cross_entropy(

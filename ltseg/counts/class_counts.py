@@ -70,12 +70,14 @@ class ClassCounts:
             ValueError: If these counts do not hold that unit.
         """
         check_choice('ClassCounts.of', unit, ('samples', 'images'))
-        if unit == 'images' and self.images is None:
+        if unit == 'samples':
+            return self.samples
+        if self.images is None:
             cure = "Use unit='samples', or a table made by tools/count_classes.py, which counts images too."
             raise ValueError(fault('ClassCounts.of', 'counts that hold images', 'counts of samples only', cure))
-        return self.samples if unit == 'samples' else self.images
+        return self.images
 
     def to(self, device: torch.device | str) -> 'ClassCounts':
         """The same counts on ``device``."""
-        parts = (self.samples, self.images, self.samples_of_images)
-        return ClassCounts(*(None if part is None else part.to(device) for part in parts))
+        others = (None if part is None else part.to(device) for part in (self.images, self.samples_of_images))
+        return ClassCounts(self.samples.to(device), *others)

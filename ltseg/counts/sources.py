@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from os import PathLike
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,7 @@ class ClassCountsSource(nn.Module):
         """Whether every batch gets the same counts."""
         return self.mode in ('dataset', 'fixed')
 
-    def fill(self, table) -> None:
+    def fill(self, table: Any) -> None:
         """Takes over the counts of a ``CountsTable`` or a ``ClassCounts``."""
         self._filled = getattr(table, 'counts', table)
 
@@ -74,8 +75,12 @@ class ClassCountsSource(nn.Module):
         return self._filled
 
     def _of_batch(self, labels: Tensor, num_classes: int, ignore_index: int) -> ClassCounts:
+        return ClassCounts(*self._counted(labels, num_classes, ignore_index))
+
+    def _counted(self, labels: Tensor, num_classes: int, ignore_index: int) -> Tensor:
+        """Counts of the batch of all processes, (3, K)."""
         counted = count_labels(labels, num_classes, ignore_index)
-        return ClassCounts(*(all_reduced_sum(counted) if self.sync and world_size() > 1 else counted))
+        return all_reduced_sum(counted) if self.sync and world_size() > 1 else counted
 
     def extra_repr(self) -> str:
         return f'mode={self.mode!r}, sync={self.sync}'
@@ -99,7 +104,7 @@ class RunningCounts(ClassCountsSource):
         self._state = torch.zeros(3, 0, dtype=torch.float64)  # (3, K), K = 0 before the first batch
 
     def _of_batch(self, labels: Tensor, num_classes: int, ignore_index: int) -> ClassCounts:
-        batch = torch.stack([c.double() for c in _fields(super()._of_batch(labels, num_classes, ignore_index))])
+        batch = self._counted(labels, num_classes, ignore_index).double()
         state = self._state.to(labels.device)
         if state.shape[1] not in (0, num_classes):
             warnings.warn(
@@ -133,10 +138,6 @@ class RunningCounts(ClassCountsSource):
 
     def set_extra_state(self, state: Tensor) -> None:
         self._state.data = state.detach().to(torch.float64).clone()
-
-
-def _fields(counts: ClassCounts) -> tuple[Tensor, Tensor, Tensor]:
-    return counts.samples, counts.images, counts.samples_of_images
 
 
 def build_counts(counts: CountsOption, sync: bool = True, momentum: float = 0.99) -> ClassCountsSource:

@@ -87,6 +87,7 @@ class ETFClassifier(nn.Module):
         vectors = simplex_vectors(num_classes, in_channels, torch.Generator().manual_seed(seed))
         # Not called weight: the host's heads initialise what is called so.
         self.register_buffer('vectors', vectors.float()[..., None, None])
+        self.vectors: Tensor
         self.feature_norm: Tensor | None = None
 
     def forward(self, features: Tensor) -> Tensor:

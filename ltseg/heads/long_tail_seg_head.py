@@ -1,6 +1,7 @@
 """Any decode head of mmseg with what long-tail methods need."""
 
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,14 @@ class LongTailSegHeadMixin:
         ValueError: If the head does not classify through ``conv_seg``, or a loss does not fit the classifier.
     """
 
-    def __init__(self, *args, classifier: dict | None = None, **kwargs) -> None:
+    conv_seg: Any
+    loss_decode: Any
+    sampler: Any
+    init_cfg: Any
+    out_channels: int
+    ignore_index: int
+
+    def __init__(self, *args: Any, classifier: dict | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if classifier is not None:
             if not isinstance(getattr(self, 'conv_seg', None), nn.Conv2d):
@@ -48,25 +56,22 @@ class LongTailSegHeadMixin:
         if not hasattr(self.conv_seg, 'feature_norm'):
             cure = "Set classifier=dict(type='ltseg.ETFClassifier')."
             raise ValueError(fault(_name(self), f'an ETF classifier under {name}', type(self.conv_seg).__name__, cure))
-        if len(needing) < len(self.losses) or self.sampler is not None:
+        if len(self.losses) > 1 or self.sampler is not None:
             cure = 'Use it as the only loss, without a sampler.'
             raise ValueError(fault(_name(self), f'{name} alone', 'other losses or a pixel sampler', cure))
 
     def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: list) -> dict:
         """The host's losses; those on feature norms at the resolution of the features, with nearest labels."""
         if not getattr(self.losses[0], 'needs_feature_norm', False):
-            return super().loss_by_feat(seg_logits, batch_data_samples)
-        labels = self._stack_batch_gt(batch_data_samples)
+            return super().loss_by_feat(seg_logits, batch_data_samples)  # type: ignore[misc]
+        labels = self._stack_batch_gt(batch_data_samples)  # type: ignore[attr-defined]
         labels = F.interpolate(labels.float(), seg_logits.shape[2:], mode='nearest').long().squeeze(1)
         norm = self.conv_seg.feature_norm
-        losses: dict[str, Tensor] = {}
-        for loss in self.losses:
-            value = loss(seg_logits, labels, ignore_index=self.ignore_index, feature_norm=norm)
-            losses[loss.loss_name] = losses.get(loss.loss_name, 0) + value
+        loss: Any = self.losses[0]
+        value = loss(seg_logits, labels, ignore_index=self.ignore_index, feature_norm=norm)
         with torch.no_grad():
             correct = (seg_logits.argmax(1) == labels)[labels != self.ignore_index]
-            losses['acc_seg'] = 100 * correct.float().mean().reshape(1)
-        return losses
+        return {loss.loss_name: value, 'acc_seg': 100 * correct.float().mean().reshape(1)}
 
     def __reduce__(self) -> tuple:
         # The class is made on the fly, so that pickle cannot find it by name.
@@ -74,21 +79,21 @@ class LongTailSegHeadMixin:
 
 
 @cache
-def _head_class(head_class: type) -> type:
+def _head_class(head_class: type) -> Any:
     return type(f'LongTail{head_class.__name__}', (LongTailSegHeadMixin, head_class), {})
 
 
-def _empty_head(head_class: type) -> nn.Module:
+def _empty_head(head_class: type) -> Any:
     made = _head_class(head_class)
     return made.__new__(made)
 
 
-def _name(head: nn.Module) -> str:
+def _name(head: LongTailSegHeadMixin) -> str:
     return f'LongTailSegHead(head_type={type(head).__mro__[2].__name__!r})'
 
 
 @MODELS.register_module(name='LongTailSegHead')
-def LongTailSegHead(head_type: str, **head_arguments) -> nn.Module:  # noqa: N802, configs see a type
+def LongTailSegHead(head_type: str, **head_arguments: Any) -> nn.Module:  # noqa: N802, configs see a type
     """Builds any mmseg decode head with :class:`LongTailSegHeadMixin` in front of it.
 
     Args:

@@ -56,17 +56,19 @@ class ExactResume(Hook):
 
 def _positioned(loader: DataLoader, seed: int, done: int, by_epoch: bool) -> PositionedSampler:
     """The sampler of ``loader`` from where ``done`` iterations, or epochs, end."""
-    sampler, place = loader.sampler, {'rank': get_rank(), 'world_size': get_world_size()}
+    batch_size = loader.batch_size or 1
+    sampler: Any = loader.sampler
+    place = {'rank': get_rank(), 'world_size': get_world_size()}
     if isinstance(sampler, InfiniteSampler):
         # A fresh one: the host's may have been read ahead. It never ends, so that there is one pass only.
         fresh = InfiniteSampler(sampler.dataset, shuffle=sampler.shuffle, seed=seed)
-        return PositionedSampler(fresh, start=done * loader.batch_size, **place)
+        return PositionedSampler(fresh, start=done * batch_size, **place)
     if hasattr(sampler, 'seed'):
         sampler.seed = seed
     if by_epoch:
         return PositionedSampler(sampler, epoch=done, follow_epochs=True, **place)
     passes, batches = divmod(done, len(loader))
-    return PositionedSampler(sampler, epoch=passes, start=batches * loader.batch_size, **place)
+    return PositionedSampler(sampler, epoch=passes, start=batches * batch_size, **place)
 
 
 def _rebuilt(old: DataLoader, sampler: PositionedSampler) -> DataLoader:

@@ -1,5 +1,8 @@
 """Dot-regression loss on a fixed simplex classifier."""
 
+from typing import Any
+
+import torch
 from torch import Tensor
 
 from ltseg.core.checks import fault
@@ -34,12 +37,14 @@ class DotRegressionLoss(LogitsLoss):
 
     needs_feature_norm = True
 
-    def __init__(self, balanced: bool = True, **options) -> None:
+    def __init__(self, balanced: bool = True, **options: Any) -> None:
         super().__init__(**{'counts': 'batch', 'loss_name': 'loss_dot_regression', **options})
         self.balanced = balanced
         self._feature_norm: Tensor | None = None
 
-    def forward(self, logits: Tensor, labels: Tensor, *args, feature_norm: Tensor | None = None, **kwargs) -> Tensor:
+    def forward(  # type: ignore[override]
+        self, logits: Tensor, labels: Tensor, *args: Any, feature_norm: Tensor | None = None, **kwargs: Any
+    ) -> Tensor:
         """As :meth:`LogitsLoss.forward`, with ``feature_norm`` (N, *), the norms |h| of the features."""
         if feature_norm is None:
             cure = "Use LongTailSegHead with classifier=dict(type='ltseg.ETFClassifier')."
@@ -56,7 +61,7 @@ class DotRegressionLoss(LogitsLoss):
             raise ValueError(fault('DotRegressionLoss', 'class indices', 'soft labels', cure))
         valid = labels != ignore_index
         indices = labels.where(valid, 0)
-        norm = self._feature_norm.to(logits.dtype).clamp(min=1e-8)
+        norm = torch.as_tensor(self._feature_norm, dtype=logits.dtype).clamp(min=1e-8)
         error = logits.gather(1, indices.unsqueeze(1)).squeeze(1) - norm
         losses = 0.5 * error**2 / norm * valid
         if self.balanced:

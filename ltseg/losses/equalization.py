@@ -1,5 +1,7 @@
 """Softmax equalization loss."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -31,7 +33,7 @@ class EqualizationLoss(LogitsLoss):
         Tan et al., Equalization Loss for Long-Tailed Object Recognition, CVPR 2020, section 4.2 (softmax form).
     """
 
-    def __init__(self, frequency_threshold: float = 3e-3, gamma: float = 0.95, **options) -> None:
+    def __init__(self, frequency_threshold: float = 3e-3, gamma: float = 0.95, **options: Any) -> None:
         super().__init__(**{'loss_name': 'loss_equalization', **options})
         check_range('EqualizationLoss.frequency_threshold', frequency_threshold, 0, 1)
         check_range('EqualizationLoss.gamma', gamma, 0, 1)

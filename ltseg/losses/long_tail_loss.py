@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import reduce
 from operator import and_
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,12 +45,12 @@ class LongTailLoss(LogitsLoss):
         2.3026
     """
 
-    def __init__(self, rules: Sequence[Rule | dict] = (), focusing: float = 0.0, **options) -> None:
-        rules = [MODELS.build(rule) if isinstance(rule, dict) else rule for rule in rules]
-        uses_counts = any(rule.uses_counts for rule in rules)
+    def __init__(self, rules: Sequence[Rule | dict] = (), focusing: float = 0.0, **options: Any) -> None:
+        built: list[Rule] = [MODELS.build(rule) if isinstance(rule, dict) else rule for rule in rules]
+        uses_counts = any(rule.uses_counts for rule in built)
         counts = {} if uses_counts else {'counts': 'batch'}  # nothing to wait for
         super().__init__(**{'average': 'weight', 'loss_name': 'loss_long_tail', **counts, **options})
-        self.rules: list[Rule] = rules
+        self.rules = built
         self.focusing, self._uses_counts = focusing, uses_counts
         check_range(f'{type(self).__name__}.focusing', focusing, 0)
         self._checked: ClassCounts | None = None

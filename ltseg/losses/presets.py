@@ -2,12 +2,13 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
 from ltseg.core.checks import check_range
 from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.sources import CountsOption
 from ltseg.losses.long_tail_loss import LongTailLoss
 from ltseg.registry import MODELS
 from ltseg.rules import ClassWeights, LabelSmoothing, Margin, PriorBias, Temperature, Weighting
@@ -41,7 +42,7 @@ class CrossEntropyLoss(LongTailLoss):
     """
 
     def __init__(
-        self, class_weight: Sequence[float] | str | None = None, label_smoothing: float = 0.0, **options
+        self, class_weight: Sequence[float] | str | None = None, label_smoothing: float = 0.0, **options: Any
     ) -> None:
         rules: list[Rule] = []
         if isinstance(class_weight, str):
@@ -76,7 +77,7 @@ class ARBLoss(LongTailLoss):
         Neurocomputing 2023, eq. 14.
     """
 
-    def __init__(self, counts='batch', smoothing: float = 0.0, **options) -> None:
+    def __init__(self, counts: CountsOption = 'batch', smoothing: float = 0.0, **options: Any) -> None:
         super().__init__([PriorBias(smoothing=smoothing)], counts=counts, **{'loss_name': 'loss_arb', **options})
         self._smoothing = smoothing
 
@@ -97,7 +98,7 @@ class BalancedSoftmaxLoss(LongTailLoss):
         Ren et al., Balanced Meta-Softmax for Long-Tailed Visual Recognition, NeurIPS 2020, eq. 3.
     """
 
-    def __init__(self, **options) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__([PriorBias()], **{'loss_name': 'loss_balanced_softmax', **options})
 
 
@@ -114,7 +115,7 @@ class LogitAdjustedLoss(LongTailLoss):
         Menon et al., Long-Tail Learning via Logit Adjustment, ICLR 2021, eq. 10.
     """
 
-    def __init__(self, tau: float = 1.0, **options) -> None:
+    def __init__(self, tau: float = 1.0, **options: Any) -> None:
         super().__init__([PriorBias(tau=tau)], **{'loss_name': 'loss_logit_adjusted', **options})
 
 
@@ -135,7 +136,7 @@ class LDAMLoss(LongTailLoss):
         Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019, eq. 10-13.
     """
 
-    def __init__(self, max_margin: float = 0.5, scale: float = 30.0, **options) -> None:
+    def __init__(self, max_margin: float = 0.5, scale: float = 30.0, **options: Any) -> None:
         super().__init__([Margin(max_margin=max_margin, scale=scale)], **{'loss_name': 'loss_ldam', **options})
         self._warned = False
 
@@ -161,7 +162,7 @@ class CDTLoss(LongTailLoss):
         Ye et al., Identifying and Compensating for Feature Deviation in Imbalanced Deep Learning, arXiv 2001.01385.
     """
 
-    def __init__(self, gamma: float = 0.3, **options) -> None:
+    def __init__(self, gamma: float = 0.3, **options: Any) -> None:
         super().__init__([Temperature(gamma=gamma)], **{'loss_name': 'loss_cdt', **options})
 
 
@@ -178,7 +179,7 @@ class VSLoss(LongTailLoss):
         eq. 2.
     """
 
-    def __init__(self, gamma: float = 0.3, tau: float = 1.0, **options) -> None:
+    def __init__(self, gamma: float = 0.3, tau: float = 1.0, **options: Any) -> None:
         rules = [Temperature(gamma=gamma), PriorBias(tau=tau)]
         super().__init__(rules, **{'loss_name': 'loss_vs', **options})
 
@@ -194,7 +195,7 @@ class FocalLoss(LongTailLoss):
         Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, eq. 4, without its alpha.
     """
 
-    def __init__(self, gamma: float = 2.0, **options) -> None:
+    def __init__(self, gamma: float = 2.0, **options: Any) -> None:
         super().__init__(focusing=gamma, **{'loss_name': 'loss_focal', **options})
 
 
@@ -213,7 +214,7 @@ class ClassBalancedLoss(LongTailLoss):
         Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019, eq. 2 and section 4.
     """
 
-    def __init__(self, beta: float | Literal['1-1/N'] = 0.9999, focusing: float = 0.0, **options) -> None:
+    def __init__(self, beta: float | Literal['1-1/N'] = 0.9999, focusing: float = 0.0, **options: Any) -> None:
         rules = [Weighting(scheme='effective_number', beta=beta)]
         super().__init__(rules, focusing, **{'average': 'count', 'loss_name': 'loss_class_balanced', **options})
 
@@ -227,7 +228,7 @@ class ReweightedLoss(LongTailLoss):
         rho: Exponent of 'generalized'.
     """
 
-    def __init__(self, scheme: str = 'inverse', rho: float = 1.0, **options) -> None:
+    def __init__(self, scheme: str = 'inverse', rho: float = 1.0, **options: Any) -> None:
         rules = [Weighting(scheme=scheme, rho=rho)]  # type: ignore[arg-type]
         super().__init__(rules, **{'loss_name': 'loss_reweighted', **options})
 
@@ -247,7 +248,7 @@ class LabelAwareSmoothingLoss(LongTailLoss):
     """
 
     def __init__(
-        self, head: float = 0.4, tail: float = 0.1, shape: str = 'concave', exclude_true: bool = False, **options
+        self, head: float = 0.4, tail: float = 0.1, shape: str = 'concave', exclude_true: bool = False, **options: Any
     ) -> None:
         rules = [LabelSmoothing(head=head, tail=tail, shape=shape, exclude_true=exclude_true)]  # type: ignore[arg-type]
         super().__init__(rules, **{'loss_name': 'loss_label_aware_smoothing', **options})

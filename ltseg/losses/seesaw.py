@@ -1,5 +1,7 @@
 """Seesaw loss: pairwise offsets from accumulated counts and from the scores."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -33,7 +35,7 @@ class SeesawLoss(LogitsLoss):
         Wang et al., Seesaw Loss for Long-Tailed Instance Segmentation, CVPR 2021, eq. 3-6.
     """
 
-    def __init__(self, p: float = 0.8, q: float = 2.0, epsilon: float = 0.01, **options) -> None:
+    def __init__(self, p: float = 0.8, q: float = 2.0, epsilon: float = 0.01, **options: Any) -> None:
         super().__init__(**{'counts': 'accumulated', 'loss_name': 'loss_seesaw', **options})
         check_range('SeesawLoss.p', p, 0)
         check_range('SeesawLoss.q', q, 0)

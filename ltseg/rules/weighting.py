@@ -19,16 +19,15 @@ __all__ = ['SCHEMES', 'Weighting', 'effective_number']
 SCHEMES = ('effective_number', 'inverse', 'sqrt_inverse', 'median_frequency', 'enet', 'generalized')
 
 
-def effective_number(counts: Tensor, beta: float, one_minus_beta: Tensor | float) -> Tensor:
-    """``(1 - beta^n) / (1 - beta)``, exact also where ``1 - beta`` is tiny; n itself at beta = 1.
+def effective_number(counts: Tensor, one_minus_beta: Tensor | float) -> Tensor:
+    """``(1 - beta^n) / (1 - beta)``, exact also where ``1 - beta`` is tiny; n itself where it is 0.
 
     Source:
         Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019, eq. 2.
     """
-    if beta == 1:
-        return counts
     one_minus_beta = torch.as_tensor(one_minus_beta, dtype=counts.dtype, device=counts.device)
-    return -torch.expm1(counts * torch.log1p(-one_minus_beta)) / one_minus_beta
+    effective = -torch.expm1(counts * torch.log1p(-one_minus_beta)) / one_minus_beta
+    return effective.where(one_minus_beta > 0, counts)
 
 
 @MODELS.register_module()
@@ -80,8 +79,8 @@ class Weighting(Rule):
 
     def _weights(self, counts: Tensor, given: ClassCounts) -> Tensor:
         if self.scheme == 'effective_number':
-            one_minus_beta = 1 / counts.sum().clamp(min=1) if self.beta == '1-1/N' else 1 - self.beta
-            return 1 / effective_number(counts.clamp(min=1), self.beta, one_minus_beta)
+            one_minus_beta = 1 / counts.sum().clamp(min=1) if isinstance(self.beta, str) else 1 - self.beta
+            return 1 / effective_number(counts.clamp(min=1), one_minus_beta)
         if self.scheme == 'enet':
             return 1 / torch.log(1.02 + counts / counts.sum().clamp(min=math.ulp(0)))
         if self.scheme == 'median_frequency':
@@ -100,7 +99,8 @@ class Weighting(Rule):
             super().check_constant(counts, class_names)
         if self.scheme != 'effective_number':
             return
-        weight, used = self(counts).weight, counts.of(self.unit).double().clamp(min=1)
+        used = counts.of(self.unit).double().clamp(min=1)
+        weight = self.normalised(self._weights(used, counts))
         if used.max() > 10 * used.min() and weight.max() < 1.01 * weight.min():
             warnings.warn(
                 f'Weighting: effective numbers with beta={self.beta} are equal for all classes although the counts '
