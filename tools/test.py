@@ -15,6 +15,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 from rich.console import Console
 
+from ltseg.core.checks import fault
 from ltseg.launch.checkpoints import check_checkpoint
 from ltseg.launch.checks import check_config
 from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
@@ -28,7 +29,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_host_arguments(parser)
     parser.add_argument('checkpoint', help='file with the weights')
-    parser.add_argument('--split', choices=['val', 'test'], default='test', help='split to evaluate (default: test)')
+    parser.add_argument('--split', choices=['train', 'val', 'test'], default='test', help='default: test')
     parser.add_argument('--out', help='folder for the predictions as PNG files')
     parser.add_argument('--show', action='store_true', help='show the predictions')
     parser.add_argument('--show-dir', help='folder for pictures of the predictions')
@@ -41,8 +42,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 def apply_options(config: Config, options: argparse.Namespace) -> None:
     """Puts the flags into the config."""
-    if options.split == 'val':
+    if options.split != 'test':
         config.test_dataloader, config.test_evaluator = config.val_dataloader, config.val_evaluator
+    if options.split == 'train':  # the training images as they are, without augmentation
+        pipeline = config.val_dataloader.dataset.pipeline
+        config.test_dataloader.dataset = {**config.train_dataloader.dataset, 'pipeline': pipeline}
     if options.out:
         metrics = config.test_evaluator if isinstance(config.test_evaluator, list) else [config.test_evaluator]
         for metric in metrics:
@@ -54,9 +58,7 @@ def apply_options(config: Config, options: argparse.Namespace) -> None:
             config.visualizer.save_dir = options.show_dir
     if options.tta:
         if 'tta_pipeline' not in config or 'tta_model' not in config:
-            raise UserError(
-                '--tta: expected tta_pipeline and tta_model in the config, got none. Add them, or leave --tta out.'
-            )
+            raise UserError(fault('--tta', 'tta_pipeline and tta_model in the config', None, 'Leave --tta out.'))
         config.test_dataloader.dataset.pipeline = config.tta_pipeline
         config.tta_model.module = config.model
         config.model = config.tta_model

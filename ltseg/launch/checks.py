@@ -78,7 +78,7 @@ def _arguments(made: Any) -> set[str] | None:
     for base in made.__mro__:
         if '__init__' not in vars(base):
             continue
-        parameters = inspect.signature(base.__init__).parameters.values()
+        parameters = inspect.signature(vars(base)['__init__']).parameters.values()
         known |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)} - {'self'}
         if not any(p.kind == p.VAR_KEYWORD for p in parameters):
             return known

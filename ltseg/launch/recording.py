@@ -72,7 +72,7 @@ def record_of(
     given = {key: value for key, value in names.items() if value}
     curve = runner.message_hub.runtime_info.get(CURVE) or []
     return RunRecord(
-        **{**names_of(config), **given},
+        **{**names_of(config), **given},  # type: ignore[arg-type]
         split=split,
         evaluation=evaluation,
         seed=runner.seed,
