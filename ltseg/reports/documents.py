@@ -6,7 +6,8 @@ A block stands between two comments, and its body is generated:
     <!-- end -->
 
 ``compare RECORD... [--split --first --paper --tables]`` puts runs side by side, ``report RECORD [--tall]`` is the
-per-class report of one, ``tau RECORD`` its curve over post-hoc adjustment. Paths are patterns from the root of the
+per-class report of one, ``tau RECORD`` its curve over post-hoc adjustment, ``frontier RECORD... --accuracy 55 60`` the
+curves of methods against each other. Paths are patterns from the root of the
 repository.
 """
 
@@ -20,6 +21,7 @@ from typing import NoReturn
 
 from ltseg.core.checks import fault
 from ltseg.reports.class_table import tall_table, wide_table
+from ltseg.reports.frontier import frontier_table
 from ltseg.reports.record import RunRecord, find_records
 from ltseg.reports.selection import add_compare_options, selected_comparison
 from ltseg.reports.text_table import Cell, TextTable
@@ -40,10 +42,11 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog='table', add_help=False)
     kinds = parser.add_subparsers(dest='kind', required=True, parser_class=_Parser)
-    for kind in ('compare', 'report', 'tau'):
+    for kind in ('compare', 'report', 'tau', 'frontier'):
         kinds.add_parser(kind, add_help=False).add_argument('records', nargs='+')
     add_compare_options(kinds.choices['compare'])
     kinds.choices['report'].add_argument('--tall', action='store_true')
+    kinds.choices['frontier'].add_argument('--accuracy', nargs='+', type=float, required=True)
     return parser
 
 
@@ -75,6 +78,8 @@ def _body(command: str, root: Path) -> str:
             tables = selected_comparison(paths, options).tables(options.tables)
         elif options.kind == 'report':
             tables = [(tall_table if options.tall else wide_table)(record) for record in find_records(paths)]
+        elif options.kind == 'frontier':
+            tables = [frontier_table(find_records(paths), options.accuracy)]
         else:
             tables = [tau_table(record) for record in find_records(paths)]
     except (ValueError, FileNotFoundError) as error:

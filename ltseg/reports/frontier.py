@@ -1,0 +1,58 @@
+"""Methods compared by their whole curves of post-hoc adjustment."""
+
+import math
+from collections.abc import Sequence
+
+from ltseg.core.checks import fault
+from ltseg.reports.record import RunRecord
+from ltseg.reports.text_table import Cell, TextTable
+
+__all__ = ['best_with_accuracy', 'frontier_table']
+
+
+def best_with_accuracy(record: RunRecord, level: float) -> float:
+    """The highest mIoU on the record's curve over tau whose mAcc is at least ``level``; nan where none is.
+
+    Between two neighbouring taus the curve is taken as straight.
+    """
+    points = sorted((point['tau'], point['mAcc'], point['mIoU']) for point in record.tau_curve)
+    reached = [iou for _, accuracy, iou in points if accuracy >= level]
+    for (_, a, iou_a), (_, b, iou_b) in zip(points, points[1:], strict=False):
+        if (a - level) * (b - level) < 0:
+            reached.append(iou_a + (iou_b - iou_a) * (level - a) / (b - a))
+    return max(reached, default=math.nan)
+
+
+def frontier_table(records: Sequence[RunRecord], levels: Sequence[float]) -> TextTable:
+    """A row for each method: as trained, the highest mIoU over tau, and the highest with at least a given mAcc.
+
+    Reading down a column compares methods at the same mAcc: one that is above another in each column has the better
+    curve, and not only another place on the same one. Several seeds are averaged.
+
+    Raises:
+        ValueError: If a record has no curve, or the records are not of one model, data set and split.
+    """
+    without = [record.name for record in records if not record.tau_curve]
+    if without:
+        cure = 'tools/adjust_logits.py writes it.'
+        raise ValueError(fault('frontier', 'records with a curve over tau', ', '.join(without), cure))
+    of = {(record.model, record.dataset, record.split) for record in records}
+    if len(of) != 1:
+        raise ValueError(fault('frontier', 'one model, data set and split', sorted(of)))
+    rows: list[list[Cell]] = []
+    for method in dict.fromkeys(record.method for record in records):
+        runs = [record for record in records if record.method == method]
+        own = [(run.metrics()['mIoU'], run.metrics()['mAcc']) for run in runs]
+        highest = [max(point['mIoU'] for point in run.tau_curve) for run in runs]
+        reached = [_mean([best_with_accuracy(run, level) for run in runs]) for level in levels]
+        rows.append(
+            [method, str(len(runs)), *(_mean(column) for column in zip(*own, strict=True)), _mean(highest), *reached]
+        )
+    model, dataset, split = of.pop()
+    header = ('method', 'seeds', 'mIoU', 'mAcc', 'highest mIoU', *(f'mAcc {level:g}' for level in levels))
+    title = f'{model}, {dataset} {split}: highest mIoU over tau with at least the mAcc of the column, in percent'
+    return TextTable(title, header, rows)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,47 @@
+"""Methods compared at the same mAcc along their curves over tau."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ltseg.counts.groups import ClassGroups
+from ltseg.metrics.evaluation import Evaluation
+from ltseg.reports.frontier import best_with_accuracy, frontier_table
+from ltseg.reports.record import RunRecord
+
+CURVE = [
+    {'tau': -1.0, 'mIoU': 40.0, 'mAcc': 50.0},
+    {'tau': 0.0, 'mIoU': 46.0, 'mAcc': 60.0},
+    {'tau': 1.0, 'mIoU': 36.0, 'mAcc': 70.0},
+]
+
+
+@pytest.fixture
+def record():
+    counts = torch.tensor([3.0, 2.0, 1.0], dtype=torch.float64)
+    groups = ClassGroups.tertiles(counts)
+    evaluation = Evaluation(torch.diag(torch.tensor([3, 2, 1])), ('a', 'b', 'c'), groups, counts, 'the test')
+    return RunRecord(
+        name='r', method='m', model='n', dataset='d', split='test', evaluation=evaluation, tau_curve=CURVE, versions={}
+    )
+
+
+@pytest.mark.parametrize(('level', 'expected'), [(0, 46), (60, 46), (65, 41), (70, 36), (71, math.nan)])
+def test_highest_with_at_least(record, level, expected):
+    assert best_with_accuracy(record, level) == pytest.approx(expected, nan_ok=True)
+
+
+def test_a_row_for_each_method_with_seeds_averaged(record):
+    better = [{**point, 'mIoU': point['mIoU'] + 2} for point in CURVE]
+    table = frontier_table([record, replace(record, seed=1, tau_curve=better), replace(record, method='o')], [65])
+    assert [row[:2] for row in table.rows] == [['m', '2'], ['o', '1']]
+    assert [row[4:] for row in table.rows] == [[47, 42], [46, 41]]
+
+
+def test_refuses_records_that_do_not_compare(record):
+    with pytest.raises(ValueError, match='adjust_logits'):
+        frontier_table([replace(record, tau_curve=())], [60])
+    with pytest.raises(ValueError, match='one model'):
+        frontier_table([record, replace(record, split='val')], [60])
