@@ -1,0 +1,15 @@
+# U-Net with cross entropy on CamVid, model and pictures at full size, from scratch.
+#     python tools/train.py configs/unet_ce_camvid_full.py
+# Not run by us.
+_base_ = [
+    '_base_/models/unet_s5-d16.py', '_base_/datasets/camvid.py',
+    '_base_/schedules/schedule_20k.py', '_base_/runtime/default.py',
+]
+crop_size = (352, 480)
+norm_cfg = dict(type='BN', requires_grad=True)
+model = dict(
+    data_preprocessor=dict(size=crop_size),
+    backbone=dict(norm_cfg=norm_cfg),
+    decode_head=dict(num_classes=11, norm_cfg=norm_cfg),
+    auxiliary_head=dict(num_classes=11, norm_cfg=norm_cfg))
+default_hooks = dict(checkpoint=dict(interval=2000))

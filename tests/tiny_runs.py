@@ -1,0 +1,114 @@
+"""Tiny data sets in the folders of the real ones, and configs cut down to one iteration on them."""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+from PIL import Image
+
+# What a config is changed in, wherever the setting occurs: sizes, batch, workers, pretrained weights, length.
+CUT = {
+    'crop_size': (32, 64),  # U-Net needs sides divisible by 16
+    'size': (32, 64),
+    'scale': (64, 32),
+    'batch_size': 2,
+    'num_workers': 0,
+    'persistent_workers': False,  # the host refuses it without workers
+    'pretrained': None,
+    'max_iters': 1,
+    'val_interval': 1,
+    'interval': 1,  # of the logger and of checkpoints
+}
+SCENES = {'height': 64, 'width': 64, 'train': 2, 'val': 2, 'test': 1}  # where the data set is generated
+WIDTH = 8  # channels of a backbone's first stage; every width of the model shrinks by the same factor
+WIDTHS = ('in_channels', 'channels', 'c1_in_channels', 'c1_channels', 'ocr_channels')
+
+
+def cut_down(config: Config, data_root: Path, work_dir: Path) -> None:
+    """Makes a config train one iteration, validate and save, on the data in ``data_root``."""
+    for part in parts(config._cfg_dict):
+        part.update({key: value for key, value in CUT.items() if key in part})
+        if 'data_root' in part:
+            part['data_root'] = str(data_root)
+        if 'generate' in part:
+            part['generate'].update(SCENES)
+    config.work_dir = str(work_dir)
+    narrow(config.model)
+
+
+def narrow(model: dict) -> None:
+    """Divides all widths of a segmentor by what makes its backbone's ``WIDTH`` channels wide."""
+    base = model['backbone'].get('base_channels', 64)
+    model['backbone']['base_channels'] = WIDTH
+    if model['backbone']['type'] != 'UNet':
+        model['backbone']['stem_channels'] = WIDTH
+    for head in parts([model['decode_head'], model.get('auxiliary_head')]):
+        for key in set(WIDTHS) & set(head):
+            old = head[key]
+            head[key] = [width * WIDTH // base for width in old] if isinstance(old, list) else old * WIDTH // base
+
+
+def parts(value: Any) -> Iterator[dict]:
+    """Every dict in a part of a config."""
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for entry in value:
+            yield from parts(entry)
+
+
+@contextmanager
+def quick_runners() -> Iterator[None]:
+    """Leaves out what the host does for each runner and takes longer than the run."""
+    from mmengine.utils.dl_utils import collect_env
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Config, 'pretty_text', property(unformatted))
+        patch.setattr('mmengine.runner.runner.collect_env', cache(collect_env))  # asks compilers for their versions
+        gc.freeze()  # each data set collects garbage, among all modules that are loaded
+        yield
+        gc.unfreeze()
+
+
+def unformatted(config: Config, text: Callable[[Config], str] = Config.pretty_text.fget) -> str:
+    """The config as Python text without a formatter's line breaks, which five times over are most of a run's time."""
+    object.__setattr__(config, '_format_python_code', False)
+    return text(config)
+
+
+def write_cityscapes(root: Path) -> Path:
+    """Two images in each of Cityscapes' splits with public labels; every class is in each of them."""
+    for split in ('train', 'val'):
+        for index in range(2):
+            place = f'{split}/ulm/ulm_{index:06d}_000019'
+            image, labels = f'leftImg8bit/{place}_leftImg8bit.png', f'gtFine/{place}_gtFine_labelTrainIds.png'
+            write_sample(root / image, root / labels, num_classes=19, void=255, size=(40, 80), seed=index)
+    return root
+
+
+def write_camvid(root: Path) -> Path:
+    """Two images in each of CamVid's splits; every class is in each of them."""
+    for split in ('train', 'val', 'test'):
+        for index in range(2):
+            image, labels = root / f'images/{split}/{index}.jpg', root / f'labels/{split}/{index}.png'
+            write_sample(image, labels, num_classes=11, void=11, size=(36, 48), seed=index)
+    return root
+
+
+def write_sample(image: Path, labels: Path, num_classes: int, void: int, size: tuple[int, int], seed: int) -> None:
+    """An image of noise, and labels in upright stripes below a void line, the first class the widest."""
+    noise = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+    ends = np.ceil(size[1] * (np.arange(1, num_classes + 1) / num_classes) ** 0.5)
+    stripes = np.searchsorted(ends, np.arange(size[1]), side='right').astype(np.uint8)
+    pixels = np.tile(stripes, (size[0], 1))
+    pixels[0] = void
+    for path, array in ((image, noise), (labels, pixels)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(array).save(path)
