@@ -1,18 +1,18 @@
 """Losses on logits: one loss that applies rules, its presets under the papers' names, and those outside the family."""
 
+from ltseg.losses.arb import ARBLoss
 from ltseg.losses.dot_regression import DotRegressionLoss
 from ltseg.losses.equalization import EqualizationLoss
+from ltseg.losses.ldam import LDAMLoss
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.losses.long_tail_loss import LongTailLoss
 from ltseg.losses.presets import (
-    ARBLoss,
     BalancedSoftmaxLoss,
     CDTLoss,
     ClassBalancedLoss,
     CrossEntropyLoss,
     FocalLoss,
     LabelAwareSmoothingLoss,
-    LDAMLoss,
     LogitAdjustedLoss,
     ReweightedLoss,
     VSLoss,

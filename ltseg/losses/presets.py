@@ -1,27 +1,20 @@
 """Losses by the names of their papers: each is :class:`LongTailLoss` with the paper's rules and defaults."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from torch import Tensor
-
 from ltseg.core.checks import check_range
-from ltseg.counts.class_counts import ClassCounts
-from ltseg.counts.sources import CountsOption
 from ltseg.losses.long_tail_loss import LongTailLoss
 from ltseg.registry import MODELS
-from ltseg.rules import ClassWeights, LabelSmoothing, Margin, PriorBias, Temperature, Weighting
+from ltseg.rules import ClassWeights, LabelSmoothing, PriorBias, Temperature, Weighting
 from ltseg.rules.rule import Rule
 
 __all__ = [
-    'ARBLoss',
     'BalancedSoftmaxLoss',
     'CDTLoss',
     'ClassBalancedLoss',
     'CrossEntropyLoss',
     'FocalLoss',
-    'LDAMLoss',
     'LabelAwareSmoothingLoss',
     'LogitAdjustedLoss',
     'ReweightedLoss',
@@ -56,41 +49,6 @@ class CrossEntropyLoss(LongTailLoss):
 
 
 @MODELS.register_module()
-class ARBLoss(LongTailLoss):
-    """Attraction-Repulsion-Balanced loss::
-
-        loss = -log( e^(z_y) / sum_k (n_k / n_y) e^(z_k) )  =  cross entropy of z + log n
-
-    With counts of the batch, which the paper uses on small data sets and this class by default, classes that are absent
-    from the batch are not repelled, and a batch of one class has loss 0 and no gradient. With ``counts='dataset'`` it
-    is balanced softmax.
-
-    Deviations: the released code clamps logits to [-30, 30] and thereby stops their gradient; this is the formula. It
-    counts each process's batch alone; that is ``sync=False`` here. The paper does not say which counts it uses for
-    segmentation, nor whether auxiliary heads use the loss.
-
-    Args:
-        smoothing: Samples added to the counts of every class (our extension).
-
-    Source:
-        Xie, Yang, Cai, He: Neural Collapse Inspired Attraction-Repulsion-Balanced Loss for Imbalanced Learning,
-        Neurocomputing 2023, eq. 14.
-    """
-
-    def __init__(self, counts: CountsOption = 'batch', smoothing: float = 0.0, **options: Any) -> None:
-        super().__init__([PriorBias(smoothing=smoothing)], counts=counts, **{'loss_name': 'loss_arb', **options})
-        self._smoothing = smoothing
-
-    def inspect_counts(self, logits: Tensor, counts: ClassCounts) -> None:
-        if not self._smoothing and self.looks_at_values(logits) and int((counts.samples > 0).sum()) == 1:
-            warnings.warn(
-                'ARBLoss: only one class is present, so that the loss is 0 and nothing is learned from this batch. '
-                "Use larger crops or batches, counts='dataset', or smoothing=1.",
-                stacklevel=2,
-            )
-
-
-@MODELS.register_module()
 class BalancedSoftmaxLoss(LongTailLoss):
     """Balanced softmax: cross entropy of ``z + log n``, n the counts of the data set.
 
@@ -117,38 +75,6 @@ class LogitAdjustedLoss(LongTailLoss):
 
     def __init__(self, tau: float = 1.0, **options: Any) -> None:
         super().__init__([PriorBias(tau=tau)], **{'loss_name': 'loss_logit_adjusted', **options})
-
-
-@MODELS.register_module()
-class LDAMLoss(LongTailLoss):
-    """Label-distribution-aware margin loss on cosine logits::
-
-        loss = cross entropy of  scale * (z - m_y onehot(y)),    m_k = max_margin (n_min / n_k)^(1/4)
-
-    The logits have to be cosines (``LongTailSegHead(classifier=dict(type='ltseg.CosineClassifier'))``); a warning says
-    so once when they are not.
-
-    Args:
-        max_margin: Margin of the rarest class.
-        scale: Factor of the cosines.
-
-    Source:
-        Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019, eq. 10-13.
-    """
-
-    def __init__(self, max_margin: float = 0.5, scale: float = 30.0, **options: Any) -> None:
-        super().__init__([Margin(max_margin=max_margin, scale=scale)], **{'loss_name': 'loss_ldam', **options})
-        self._warned = False
-
-    def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
-        if not self._warned and self.looks_at_values(logits) and float(logits.detach().abs().amax()) > 1.01:
-            self._warned = True
-            warnings.warn(
-                'LDAMLoss: expected cosines as logits, got values beyond 1. Use a head with a normalised classifier: '
-                "LongTailSegHead(classifier=dict(type='ltseg.CosineClassifier')).",
-                stacklevel=2,
-            )
-        return super().sample_losses(logits, labels, ignore_index)
 
 
 @MODELS.register_module()

@@ -1,0 +1,44 @@
+"""LDAM loss."""
+
+import warnings
+from typing import Any
+
+from torch import Tensor
+
+from ltseg.losses.long_tail_loss import LongTailLoss
+from ltseg.registry import MODELS
+from ltseg.rules import Margin
+
+__all__ = ['LDAMLoss']
+
+
+@MODELS.register_module()
+class LDAMLoss(LongTailLoss):
+    """Label-distribution-aware margin loss on cosine logits::
+
+        loss = cross entropy of  scale * (z - m_y onehot(y)),    m_k = max_margin (n_min / n_k)^(1/4)
+
+    The logits have to be cosines (``LongTailSegHead(classifier=dict(type='ltseg.CosineClassifier'))``); a warning says
+    so once when they are not.
+
+    Args:
+        max_margin: Margin of the rarest class.
+        scale: Factor of the cosines.
+
+    Source:
+        Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019, eq. 10-13.
+    """
+
+    def __init__(self, max_margin: float = 0.5, scale: float = 30.0, **options: Any) -> None:
+        super().__init__([Margin(max_margin=max_margin, scale=scale)], **{'loss_name': 'loss_ldam', **options})
+        self._warned = False
+
+    def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+        if not self._warned and self.looks_at_values(logits) and float(logits.detach().abs().amax()) > 1.01:
+            self._warned = True
+            warnings.warn(
+                'LDAMLoss: expected cosines as logits, got values beyond 1. Use a head with a normalised classifier: '
+                "LongTailSegHead(classifier=dict(type='ltseg.CosineClassifier')).",
+                stacklevel=2,
+            )
+        return super().sample_losses(logits, labels, ignore_index)
