@@ -2,7 +2,8 @@
 
     python tools/test.py configs/deeplabv3plus_arb_cityscapes.py work_dirs/deeplabv3plus_arb_cityscapes/iter_80000.pth
 
-Prints the table and writes it as CSV, JSON and Markdown, with the confusion matrix, to WORK_DIR/reports/.
+Prints the table and writes it as CSV, JSON and Markdown to WORK_DIR/reports/, and the record of the run, with the
+confusion matrix, to WORK_DIR/records/.
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
@@ -10,6 +11,7 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
@@ -20,7 +22,7 @@ from ltseg.launch.checkpoints import check_checkpoint
 from ltseg.launch.checks import check_config
 from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
 from ltseg.launch.errors import UserError, one_message_errors
-from ltseg.launch.recording import evaluation_of, record_of
+from ltseg.launch.recording import evaluation_of, record_of, training_of
 from ltseg.launch.terminal import build_runner, calm_warnings
 from ltseg.reports.class_table import render, write_report
 
@@ -65,14 +67,20 @@ def apply_options(config: Config, options: argparse.Namespace) -> None:
     config.load_from = options.checkpoint
 
 
-def report(runner: Runner, options: argparse.Namespace) -> None:
+def report(runner: Runner, options: argparse.Namespace, meta: dict[str, Any]) -> None:
     """Prints the table and writes the files."""
-    names = {'name': options.name, 'method': options.method}
-    record = record_of(runner, evaluation_of(runner.test_loop.evaluator), options.split, options.config, names)
-    folder = Path(runner.work_dir) / 'reports' / options.split
-    console = Console()
+    console, evaluation = Console(), evaluation_of(runner.test_loop)
+    if evaluation is None:
+        console.print("No report: the evaluator is no dict(type='ltseg.LongTailIoU').")
+        return
+    folder = Path(runner.work_dir)
+    training = training_of(meta, folder / 'records')
+    changes = {**(options.cfg_options or {}), **({'tta': True} if options.tta else {})}
+    settings = {**training.pop('settings', {}), **changes}
+    given = {'name': options.name, 'method': options.method, 'settings': settings}
+    record = record_of(evaluation, options.split, options.config, given, training)
     render(record, console)
-    paths = [*write_report(record, folder), record.save(folder.parent.parent / 'records' / f'{options.split}.json')]
+    paths = [*write_report(record, folder / 'reports'), record.save(folder / 'records' / f'{options.split}.json')]
     console.print('Written: ' + ', '.join(str(path) for path in paths), soft_wrap=True)
 
 
@@ -83,13 +91,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with one_message_errors():
         config = load_config(options)
         register_hosts(config)
-        check_checkpoint(options.checkpoint)
+        meta = check_checkpoint(options.checkpoint)
         apply_options(config, options)
         check_config(config, training=False)
         runner = build_runner(config)
         runner.test()
         if runner.rank == 0:
-            report(runner, options)
+            report(runner, options, meta)
 
 
 if __name__ == '__main__':

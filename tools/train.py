@@ -1,8 +1,10 @@
 """Trains a model from a config.
 
-python tools/train.py configs/deeplabv3plus_arb_cityscapes.py
-python tools/train.py CONFIG --resume
-python tools/train.py CONFIG --cfg-options train_dataloader.batch_size=4 model.pretrained=None
+    python tools/train.py configs/deeplabv3plus_arb_cityscapes.py
+    python tools/train.py CONFIG --resume
+    python tools/train.py CONFIG --cfg-options train_dataloader.batch_size=4 model.pretrained=None
+
+Logs, checkpoints and the record of the run are in WORK_DIR.
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
@@ -12,10 +14,11 @@ from collections.abc import Sequence
 
 from mmengine.config import Config
 
+from ltseg.core.checks import fault
 from ltseg.launch.checkpoints import check_checkpoint, newest_checkpoint
 from ltseg.launch.checks import check_config
 from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
-from ltseg.launch.errors import one_message_errors
+from ltseg.launch.errors import UserError, one_message_errors
 from ltseg.launch.recording import RunRecorder
 from ltseg.launch.terminal import build_runner, calm_warnings
 
@@ -36,13 +39,17 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 def apply_options(config: Config, options: argparse.Namespace) -> None:
     """Puts the flags into the config."""
     if options.amp:
+        wrapper = config.optim_wrapper.get('type', 'OptimWrapper')
+        if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
+            cure = 'Its loss scaler leaves batches without a finite gradient out by itself.'
+            raise UserError(fault('--amp', "optim_wrapper.type='OptimWrapper'", wrapper, cure))
         config.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
     if options.seed is not None:
         config.randomness = {**(config.get('randomness') or {}), 'seed': options.seed}
     if options.resume:
         path = newest_checkpoint(config.work_dir) if options.resume == 'auto' else options.resume
-        if path is not None and options.resume != 'auto':
-            check_checkpoint(path)
+        if options.resume != 'auto':
+            check_checkpoint(options.resume)
         config.resume, config.load_from = path is not None, path
 
 
@@ -56,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         apply_options(config, options)
         check_config(config, training=True)
         runner = build_runner(config)
-        names = {'name': options.name, 'method': options.method}
-        runner.register_hook(RunRecorder(options.config, names, options.cfg_options or {}))
+        given = {'name': options.name, 'method': options.method, 'settings': options.cfg_options}
+        runner.register_hook(RunRecorder(options.config, given))
         runner.train()
 
 

@@ -89,6 +89,7 @@ class SeededDataset(Dataset):
         return len(self.dataset)
 
     def __getattr__(self, name: str) -> Any:
-        if name == 'dataset':  # not there yet while a copy is being made
+        # A copy has no ``dataset`` yet; torch must not fetch past the seeds by the ``__getitems__`` of what is inside.
+        if name == 'dataset' or name.startswith('__'):
             raise AttributeError(name)
         return getattr(self.dataset, name)

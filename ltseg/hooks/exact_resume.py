@@ -3,7 +3,7 @@
 from typing import Any
 
 from mmengine.dataset import InfiniteSampler
-from mmengine.dist import get_rank, get_world_size
+from mmengine.dist import broadcast_object_list, get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.loops import _InfiniteDataloaderIterator
@@ -43,8 +43,10 @@ class ExactResume(Hook):
             runner.logger.warning(f'ExactResume: {name} keeps its own order; augmentation is not exact after a resume.')
             return
         by_epoch = isinstance(loop, EpochBasedTrainLoop)
-        loop.dataloader = _rebuilt(old, _positioned(old, runner.seed, loop.epoch if by_epoch else loop.iter, by_epoch))
-        loop.dataloader.dataset.seed = runner.seed
+        seed = [runner.seed]
+        broadcast_object_list(seed)  # under diff_rank_seed each process has another, but they share the samples
+        sampler = _positioned(old, seed[0], loop.epoch if by_epoch else loop.iter, by_epoch)
+        loop.dataloader = _rebuilt(old, SeededDataset(old.dataset, seed[0]), sampler)
         if not by_epoch:
             loop.dataloader_iterator = _ResumedIterator(loop.dataloader, loop.iter)
 
@@ -71,10 +73,10 @@ def _positioned(loader: DataLoader, seed: int, done: int, by_epoch: bool) -> Pos
     return PositionedSampler(sampler, epoch=passes, start=batches * batch_size, **place)
 
 
-def _rebuilt(old: DataLoader, sampler: PositionedSampler) -> DataLoader:
-    """``old`` with another sampler and with its samples seeded."""
+def _rebuilt(old: DataLoader, dataset: SeededDataset, sampler: PositionedSampler) -> DataLoader:
+    """``old`` with another data set and sampler."""
     return DataLoader(
-        SeededDataset(old.dataset),
+        dataset,
         batch_size=old.batch_size,
         sampler=sampler,
         num_workers=old.num_workers,

@@ -2,46 +2,79 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
+from torch import nn
 
 from ltseg.core.checks import fault
 from ltseg.launch.errors import UserError
 
-__all__ = ['check_checkpoint', 'newest_checkpoint']
+__all__ = ['check_checkpoint', 'check_weights', 'newest_checkpoint']
+
+NOT_NEEDED = ('auxiliary_head', 'loss_decode', 'num_batches_tracked', '_extra_state')  # for predictions
 
 
-def check_checkpoint(path: str) -> None:
-    """Raises UserError unless ``path`` is a checkpoint that can be read."""
+def check_checkpoint(path: str) -> dict[str, Any]:
+    """What the checkpoint ``path`` says about its training, such as 'seed' and 'iter'.
+
+    Raises:
+        UserError: If it is no file, or cannot be read.
+    """
     if '://' in path:
-        return
+        return {}
     if not Path(path).is_file():
         raise UserError(fault('checkpoint', 'a file', path, _others(Path(path))))
-    problem = _problem(path)
+    content, problem = _read(path)
     if problem:
         raise UserError(fault('checkpoint', 'a file that torch can load', path, f'{problem} {_others(Path(path))}'))
+    return content.get('meta') or {}
+
+
+def check_weights(model: nn.Module, path: str) -> None:
+    """Raises UserError unless ``path`` holds the weights of ``model``; mmengine would go on with random ones."""
+    content = {} if '://' in path else _read(path)[0]
+    state = {key.removeprefix('module.'): value for key, value in content.get('state_dict', content).items()}
+    for key, value in model.state_dict().items() if content else ():
+        name = key.removeprefix('module.')
+        if any(part in name for part in NOT_NEEDED):
+            continue
+        if name not in state or state[name].shape != value.shape:
+            got = f'{name} of shape {tuple(state[name].shape)}' if name in state else f'a checkpoint without {name}'
+            cure = 'Give the config that it was trained with.'
+            raise UserError(fault(path, f'the weights of this model, {name} of shape {tuple(value.shape)}', got, cure))
 
 
 def newest_checkpoint(work_dir: str) -> str | None:
-    """The newest checkpoint in a work dir that can be loaded; one that was cut short is named and passed over."""
-    found = sorted(Path(work_dir).glob('*.pth'), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in found:
-        if path.stem.startswith('best_'):
-            continue
-        problem = _problem(str(path))
-        if problem is None:
+    """The newest checkpoint in a work dir to go on from; what cannot be loaded is named and passed over.
+
+    Raises:
+        UserError: If there are checkpoints and none can be loaded.
+    """
+    found = [path for path in Path(work_dir).glob('*.pth') if not path.stem.startswith('best_')]
+    problems = []
+    for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
+        content, problem = _read(str(path))
+        if problem is None and 'message_hub' in content:
             return str(path)
-        print_log(f'{path} cannot be loaded and is passed over: {problem}', logger='current', level=logging.WARNING)
+        if problem is not None:
+            problems.append(f'{path} ({problem})')
+            print_log(f'Passed over, cannot be loaded: {problems[-1]}', logger='current', level=logging.WARNING)
+    if problems:
+        cure = 'Move them away, or train without --resume.'
+        raise UserError(fault('--resume', 'a checkpoint that can be loaded', ', '.join(problems), cure))
+    print_log(f'No checkpoint in {work_dir}: training starts at the beginning.', logger='current')
     return None
 
 
-def _problem(path: str) -> str | None:
+def _read(path: str) -> tuple[dict[str, Any], str | None]:
+    """The content of a checkpoint, and what is wrong with it."""
     try:
-        CheckpointLoader.load_checkpoint(path, map_location='cpu')
+        content = CheckpointLoader.load_checkpoint(path, map_location='cpu', logger='silent')
     except Exception as error:  # torch, zipfile and pickle each have their own
-        return f'{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ""}'
-    return None
+        return {}, f'{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ""}'
+    return (content, None) if isinstance(content, dict) else ({}, f'a {type(content).__name__}, no checkpoint')
 
 
 def _others(path: Path) -> str:

@@ -1,23 +1,27 @@
-"""Faults of a config that can be seen before anything is built, all in one message."""
+"""Faults of a config that can be seen before the model is built, all in one message."""
 
 import inspect
-import os
-import urllib.request
+import warnings
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
-import torch
 from mmengine.config import Config
+from mmengine.device import is_cuda_available, is_musa_available, is_npu_available
+from mmengine.runner import Runner
 
 from ltseg import registry
 from ltseg.core.checks import fault
-from ltseg.counts.data_set_counts import without_pipeline
+from ltseg.counts.data_set_counts import build_dataset
+from ltseg.counts.sources import ClassCountsSource
 from ltseg.launch.errors import UserError, message_of
+from ltseg.launch.pretrained import weight_faults
 
 __all__ = ['check_config']
 
 REGISTRIES = [getattr(registry, name) for name in registry.__all__]
+USED = (*inspect.signature(Runner.__init__).parameters, 'tta_model')  # other keys are a config's own variables
+GIVEN = {'type', '_scope_', 'in_channels', 'num_classes'}  # to classifiers, by the head
 
 
 def check_config(config: Config, training: bool) -> None:
@@ -28,46 +32,43 @@ def check_config(config: Config, training: bool) -> None:
             take, missing data, different numbers of classes, backbone weights that cannot be had, mixed precision
             without a GPU.
     """
-    faults = [*_type_faults(config._cfg_dict)]
+    faults = list(_type_faults(config))
     if not faults:
         classes, data_faults = _classes(config, training)
-        faults += data_faults + list(_class_faults(config.model, classes, 'model'))
+        faults += data_faults + list(_head_faults(config.model, classes))
     if training:
-        faults += _weight_faults(config) + _amp_faults(config)
+        faults += weight_faults(dict(_parts(config.model, 'model'))) + _amp_faults(config)
     if faults:
-        raise UserError('\n'.join(dict.fromkeys(faults)))
+        raise UserError('\n'.join(faults))
 
 
-def _parts(value: Any, path: str = '') -> Iterator[tuple[str, dict]]:
-    """Every dict in a config with its dotted path."""
+def _parts(value: Any, path: str) -> Iterator[tuple[str, dict]]:
+    """Every dict in a part of a config with its dotted path."""
     if isinstance(value, dict):
         yield path, value
         for key in value:
-            yield from _parts(value[key], f'{path}.{key}'.lstrip('.'))
+            yield from _parts(value[key], f'{path}.{key}')
     elif isinstance(value, list | tuple):
         for index, entry in enumerate(value):
             yield from _parts(entry, f'{path}.{index}')
 
 
-def _type_faults(config: dict) -> Iterator[str]:
-    for path, part in _parts(config):
+def _type_faults(config: Config) -> Iterator[str]:
+    for path, part in (found for key in USED if key in config for found in _parts(config[key], key)):
         name = part.get('type')
         if not isinstance(name, str) or not name.startswith('ltseg.'):
             continue
-        found = [made for made in (_registered(entry, name) for entry in REGISTRIES) if made is not None]
-        if not found:
+        found = [entry.get(name.removeprefix('ltseg.')) for entry in REGISTRIES]
+        made = next((each for each in found if each is not None), None)
+        if made is None:
             names = [f'ltseg.{known}' for entry in REGISTRIES for known in entry.module_dict]
             near = get_close_matches(name, names, n=3, cutoff=0.4)
             yield fault(f'{path}.type', 'a type that ltseg has', name, f'Near it: {", ".join(near)}.' if near else '')
-        elif (known := _arguments(found[0])) is not None:
-            for key in sorted(set(part) - known - {'type', '_scope_', 'in_channels', 'num_classes'}):
+        elif (known := _arguments(made)) is not None:
+            for key in sorted(set(part) - known - GIVEN):
                 near = get_close_matches(key, known, n=1)
                 cure = f'Did you mean {near[0]!r}?' if near else f'It takes {", ".join(sorted(known))}.'
                 yield fault(f'{path} ({name})', 'arguments that it takes', key, cure)
-
-
-def _registered(entry: Any, name: str) -> Any:
-    return entry.get(name.removeprefix('ltseg.'))
 
 
 def _arguments(made: Any) -> set[str] | None:
@@ -78,7 +79,7 @@ def _arguments(made: Any) -> set[str] | None:
     for base in made.__mro__:
         if '__init__' not in vars(base):
             continue
-        parameters = inspect.signature(vars(base)['__init__']).parameters.values()
+        parameters = inspect.signature(base.__init__).parameters.values()
         known |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)} - {'self'}
         if not any(p.kind == p.VAR_KEYWORD for p in parameters):
             return known
@@ -87,82 +88,68 @@ def _arguments(made: Any) -> set[str] | None:
 
 def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """Class names of each data set of the config, and what is wrong with the data."""
-    classes, faults = {}, []
+    classes: dict[str, tuple[str, ...]] = {}
+    faults: dict[str, list[str]] = {}  # first lines by what follows them, the guide that splits share
     for split in ('train', 'val') if training else ('test',):
         dataset = (config.get(f'{split}_dataloader') or {}).get('dataset')
         if not isinstance(dataset, dict):
             continue
         try:
-            built = registry.DATASETS.build(without_pipeline(dataset))
+            built = build_dataset(dataset)
         except Exception as error:
             message = message_of(error)
-            if message is None:
+            if message is None and not isinstance(error, OSError):
                 raise
-            faults.append(message)
-            continue
-        classes[f'{split}_dataloader'] = tuple((getattr(built, 'metainfo', None) or {}).get('classes') or ())
-    return classes, faults
+            missing = fault(f'{split}_dataloader.dataset', 'data that can be read', str(error))
+            first, *guide = (message or missing).split('\n', 1)
+            faults.setdefault('\n'.join(guide), []).append(first)
+        else:
+            classes[f'{split}_dataloader'] = tuple((getattr(built, 'metainfo', None) or {}).get('classes') or ())
+    return classes, ['\n'.join([*dict.fromkeys(firsts), *filter(None, [guide])]) for guide, firsts in faults.items()]
 
 
-def _class_faults(model: dict, classes: dict[str, tuple[str, ...]], path: str) -> Iterator[str]:
-    for where, head in _parts(model, path):
+def _head_faults(model: dict, classes: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    for where, head in _parts(model, 'model'):
         number = head.get('num_classes')
         if not isinstance(number, int):
             continue
-        for split, names in classes.items():
-            if names and len(names) != number:
-                cure = f'Set {where}.num_classes={len(names)}, or the classes of the data set.'
-                yield fault(f'{where}.num_classes', f'{len(names)}, the classes of {split}', number, cure)
-        losses = head.get('loss_decode') or head.get('loss') or []
+        for right in dict.fromkeys(len(names) for names in classes.values() if names):
+            if right != number:
+                splits = ' and '.join(split for split, names in classes.items() if len(names) == right)
+                cure = f'Set {where}.num_classes={right}, or the classes of the data set.'
+                yield fault(f'{where}.num_classes', f'{right}, the classes of {splits}', number, cure)
+        key = 'loss_decode' if 'loss_decode' in head else 'loss'
+        losses = head.get(key) or []
         for index, loss in enumerate(losses if isinstance(losses, list | tuple) else [losses]):
-            for key in ('class_weight', 'counts'):
-                if isinstance(loss.get(key), list | tuple) and len(loss[key]) != number:
-                    expected = f'{number} numbers, as num_classes'
-                    cure = 'Count the data set with tools/count_classes.py.'
-                    yield fault(f'{where}.loss {index}.{key}', expected, len(loss[key]), cure)
+            path = f'{where}.{key}' + (f'.{index}' if isinstance(losses, list | tuple) else '')
+            yield from _loss_faults(path, loss, number)
 
 
-def _weight_faults(config: Config) -> list[str]:
-    """Whether the weights that the model starts from can be had."""
-    if config.get('load_from') or config.get('resume'):
-        return []
-    found = []
-    for path, part in _parts(config.model, 'model'):
-        if isinstance(part.get('pretrained'), str):
-            found.append((f'{path}.pretrained', part['pretrained']))
-        if part.get('type') == 'Pretrained' and path.endswith('init_cfg'):
-            found.append((path, part.get('checkpoint', '')))
-    faults = []
-    for setting, source in found:
-        problem = _unavailable(source)
-        if problem:
-            cure = f'To train from scratch: --cfg-options {setting}=None'
-            faults.append(fault(setting, 'weights that can be loaded', f'{source} ({problem})', cure))
-    return faults
-
-
-def _unavailable(source: str) -> str | None:
-    """Why weights cannot be loaded, or None."""
-    from mmengine.runner.checkpoint import get_external_models
-
-    url = source
-    if source.startswith('open-mmlab://'):
-        url = get_external_models().get(source.removeprefix('open-mmlab://'), '')
-    if not url.startswith(('http://', 'https://')):
-        known = '://' in source or os.path.isfile(source)  # other schemes are the host's own
-        return None if known else 'no such file'
-    cached = os.path.join(torch.hub.get_dir(), 'checkpoints', os.path.basename(url))
-    if os.path.isfile(cached):
-        return None
+def _loss_faults(path: str, loss: dict, number: int) -> Iterator[str]:
+    expected = f'{number} numbers, as num_classes'
+    weight = loss.get('class_weight')
+    if isinstance(weight, list | tuple) and len(weight) != number:
+        yield fault(f'{path}.class_weight', expected, len(weight))
+    if not str(loss.get('type')).startswith('ltseg.'):
+        return
     try:
-        urllib.request.urlopen(urllib.request.Request(url, method='HEAD'), timeout=10).close()
-    except OSError as error:
-        return f'not in {os.path.dirname(cached)} and not to be downloaded: {error}'
-    return None
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # given again when the model is built
+            counts = getattr(registry.MODELS.build(loss), 'counts', None)
+    except Exception as error:
+        message = message_of(error)
+        if message is None:
+            raise
+        yield f'{path}: {message}'
+        return
+    filled = counts._filled if isinstance(counts, ClassCountsSource) else None
+    if filled is not None and filled.num_classes != number:
+        cure = 'Count the data set of this head with tools/count_classes.py.'
+        yield fault(f'{path}.counts', expected, filled.num_classes, cure)
 
 
 def _amp_faults(config: Config) -> list[str]:
     amp = (config.get('optim_wrapper') or {}).get('type') == 'AmpOptimWrapper'
-    if not amp or torch.cuda.is_available():
+    if not amp or is_cuda_available() or is_npu_available() or is_musa_available():
         return []
-    return [fault('optim_wrapper', 'a GPU, because of mixed precision', 'none', 'Leave out --amp.')]
+    return [fault('optim_wrapper.type', 'a GPU, because of mixed precision', 'none', 'Leave out --amp.')]

@@ -1,27 +1,23 @@
 """The run record that training and testing leave."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 
-from ltseg.core.checks import fault
-from ltseg.launch.errors import UserError
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.record import RunRecord, commit_of
 
-__all__ = ['RunRecorder', 'evaluation_of', 'names_of', 'record_of']
+__all__ = ['RunRecorder', 'evaluation_of', 'names_of', 'record_of', 'training_of']
 
 CURVE = 'ltseg_curve'
-NAMES = {
-    'unet': 'U-Net',
-    'deeplabv3plus': 'DeepLabv3+',
-    'camvid': 'CamVid',
-    'cityscapes': 'Cityscapes',
-    'minicity': 'MiniCity',
+LOSS_POINTS = 100  # the losses between two points are averaged
+MODELS = {'unet': 'U-Net', 'deeplabv3plus': 'DeepLabv3+'}
+DATA_SETS = {'camvid': 'CamVid', 'cityscapes': 'Cityscapes', 'minicity': 'MiniCity'}
+METHODS = {
     'ce': 'cross entropy',
     'arb': 'ARB (batch)',
     'balanced_softmax': 'balanced softmax',
@@ -34,53 +30,57 @@ NAMES = {
 
 
 def names_of(config: str) -> dict[str, str]:
-    """Model, method and data set of a config file named ``<model>_<method>_<dataset>.py``."""
+    """Name, model, method and data set of a config file named ``<model>_<method>_<dataset>[_<variant>].py``."""
     stem = Path(config).stem
-    model, _, rest = stem.partition('_')
-    method, _, dataset = rest.rpartition('_')
-    names = {'name': stem, 'model': model, 'method': method or stem, 'dataset': dataset or stem}
-    return {key: NAMES.get(value, value) for key, value in names.items()}
+    model, *words = stem.split('_')
+    end = next((index for index, word in enumerate(words) if word in DATA_SETS), len(words) - 1)
+    method, (dataset, *variant) = '_'.join(words[: max(end, 0)]), words[max(end, 0) :] or [stem]
+    return {
+        'name': stem,
+        'model': MODELS.get(model, model),
+        'method': METHODS.get(method, method) or stem,
+        'dataset': ' '.join([DATA_SETS.get(dataset, dataset), *variant]),
+    }
 
 
-def evaluation_of(evaluator: Any) -> Evaluation:
-    """The last evaluation of the evaluator's ``ltseg.LongTailIoU``.
+def evaluation_of(loop: Any) -> Evaluation | None:
+    """The last evaluation by an ``ltseg.LongTailIoU`` of a validation or test loop, or None."""
+    metrics = getattr(getattr(loop, 'evaluator', None), 'metrics', ())
+    return next((metric.evaluation for metric in metrics if getattr(metric, 'evaluation', None) is not None), None)
 
-    Raises:
-        UserError: If the evaluator has none.
+
+def training_of(meta: Mapping[str, Any], records: Path) -> dict[str, Any]:
+    """What is known of the training that made a checkpoint, as fields of :class:`RunRecord`.
+
+    Args:
+        meta: Of the checkpoint.
+        records: Folder in which the training may have left its record, which has the curves.
     """
-    for metric in evaluator.metrics:
-        if getattr(metric, 'evaluation', None) is not None:
-            return metric.evaluation
-    cure = "Set val_evaluator and test_evaluator to dict(type='ltseg.LongTailIoU')."
-    raise UserError(
-        fault('report', 'an evaluation by ltseg.LongTailIoU', [type(m).__name__ for m in evaluator.metrics], cure)
-    )
+    known = {'seed': meta.get('seed'), 'iterations': meta.get('iter') or None}
+    if not (records / 'val.json').is_file():
+        return known
+    trained = RunRecord.load(records / 'val.json')
+    if trained.seed != known['seed'] or (trained.iterations or 0) < (known['iterations'] or math.inf):
+        return known
+    same = ('name', 'method', 'model', 'dataset', 'settings', 'curves')
+    return known | {field: getattr(trained, field) for field in same}
 
 
 def record_of(
-    runner: Runner, evaluation: Evaluation, split: str, config: str, names: Mapping[str, str | None]
+    evaluation: Evaluation, split: str, config: str, given: Mapping[str, Any], training: Mapping[str, Any]
 ) -> RunRecord:
-    """The record of what ``runner`` has evaluated.
+    """The record of an evaluation.
 
     Args:
-        runner: After training or testing.
         evaluation: The result.
         split: 'val' or 'test'.
         config: Path of the config file.
-        names: Replace those of :func:`names_of`, where they are not None.
+        given: Fields from the command line; those that are None are taken from ``training`` or :func:`names_of`.
+        training: See :func:`training_of`.
     """
-    given = {key: value for key, value in names.items() if value}
-    curve = runner.message_hub.runtime_info.get(CURVE) or []
-    return RunRecord(
-        **{**names_of(config), **given},  # type: ignore[arg-type]
-        split=split,
-        evaluation=evaluation,
-        seed=runner.seed,
-        config=config,
-        iterations=runner.iter or None,
-        curves={'val': curve} if curve else {},
-        commit=commit_of(Path(__file__).parent),
-    )
+    known = {**names_of(config), **training, **{key: value for key, value in given.items() if value is not None}}
+    commit = commit_of(Path(__file__).parent)
+    return RunRecord(**known, split=split, evaluation=evaluation, config=config, commit=commit)
 
 
 class RunRecorder(Hook):
@@ -88,28 +88,50 @@ class RunRecorder(Hook):
 
     Args:
         config: Path of the config file.
-        names: As for :func:`record_of`.
-        settings: What the command line changed.
+        given: As for :func:`record_of`.
     """
 
     priority = 'LOW'
 
-    def __init__(self, config: str, names: Mapping[str, str | None], settings: Mapping[str, Any]) -> None:
-        self.config, self.names, self.settings = config, names, settings
+    def __init__(self, config: str, given: Mapping[str, Any]) -> None:
+        self.config, self.given = config, given
+
+    def before_train(self, runner: Runner) -> None:
+        """Makes up for a validation that was lost because the training was killed behind its checkpoint."""
+        loop, done = runner.train_loop, runner.iter
+        if not done or not runner.val_loop or not isinstance(loop, IterBasedTrainLoop):
+            return
+        due = done >= loop.val_begin and (done % loop.val_interval == 0 or done == loop.max_iters)
+        if due and done not in {point['iteration'] for point in _curve(runner)}:
+            runner.val_loop.run()
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Adds a point to the curve."""
-        curve = [
-            point for point in runner.message_hub.runtime_info.get(CURVE) or [] if point['iteration'] < runner.iter
-        ]
+        earlier = [point for point in _curve(runner) if point['iteration'] < runner.iter]
         kept = {key: float(value) for key, value in (metrics or {}).items() if '/' not in key and value == value}
-        runner.message_hub.update_info(CURVE, [*curve, {'iteration': runner.iter, **kept}])
+        runner.message_hub.update_info(CURVE, [*earlier, {'iteration': runner.iter, **kept}])
 
     def after_train(self, runner: Runner) -> None:
         """Writes the record of the last validation."""
-        evaluator = getattr(runner.val_loop, 'evaluator', None) if runner.val_loop else None
-        if runner.rank or evaluator is None or not any(getattr(m, 'evaluation', None) for m in evaluator.metrics):
+        evaluation = evaluation_of(runner.val_loop)
+        if runner.rank or evaluation is None:
             return
-        record = record_of(runner, evaluation_of(evaluator), 'val', self.config, self.names)
-        path = replace(record, settings=self.settings).save(Path(runner.work_dir) / 'records' / 'val.json')
+        curves = {'val': _curve(runner), 'train': _loss_curve(runner)}
+        training = {'seed': runner.seed, 'iterations': runner.iter, 'curves': curves}
+        record = record_of(evaluation, 'val', self.config, self.given, training)
+        path = record.save(Path(runner.work_dir) / 'records' / 'val.json')
         runner.logger.info(f'Record of the last validation: {path}')
+
+
+def _curve(runner: Runner) -> list[dict[str, float]]:
+    return runner.message_hub.runtime_info.get(CURVE) or []
+
+
+def _loss_curve(runner: Runner) -> list[dict[str, float]]:
+    """Points with the iteration and the mean training loss since the point before."""
+    losses = runner.message_hub.log_scalars.get('train/loss')
+    values = [] if losses is None else losses.data[0].tolist()
+    step = math.ceil(len(values) / LOSS_POINTS) or 1
+    before = runner.iter - len(values)  # the host keeps the last million
+    ends = range(step, len(values) + 1, step)
+    return [{'iteration': before + end, 'loss': math.fsum(values[end - step : end]) / step} for end in ends]

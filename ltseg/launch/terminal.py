@@ -5,8 +5,10 @@ import warnings
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
+from torch import nn
 
 __all__ = ['CalmRunner', 'build_runner', 'calm_warnings']
 
@@ -43,6 +45,13 @@ class CalmRunner(Runner):
             if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
                 handler.addFilter(_WithoutDumps())
         return logger
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """As the host's; a single process has nobody to share the statistics of SyncBN with."""
+        if not self.distributed and any(isinstance(module, nn.SyncBatchNorm) for module in model.modules()):
+            self.logger.info('One process only: its SyncBN layers are BN layers.')
+            model = revert_sync_batchnorm(model)
+        return super().wrap_model(model_wrapper_cfg, model)
 
 
 def build_runner(config: Config) -> Runner:

@@ -1,0 +1,59 @@
+"""Whether the weights that a model starts from can be had, before a host tries for minutes to download them."""
+
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlparse
+
+import torch
+from mmengine.runner.checkpoint import get_external_models
+
+from ltseg.core.checks import fault
+
+__all__ = ['weight_faults']
+
+TIMEOUT = 10  # seconds
+
+
+def weight_faults(parts: Mapping[str, dict]) -> list[str]:
+    """What is wrong with the pretrained weights of a model.
+
+    Args:
+        parts: Every dict in the config of the model by its dotted path.
+
+    Returns:
+        A message for each setting that names weights which cannot be loaded, with the override.
+    """
+    sources = {}
+    for path, part in parts.items():
+        if isinstance(part.get('pretrained'), str):
+            sources[f'{path}.pretrained'] = part['pretrained']
+        elif part.get('type') == 'Pretrained' and path.endswith('init_cfg'):
+            sources[path] = str(part.get('checkpoint'))
+    faults = []
+    for setting, source in sources.items():
+        problem = _unavailable(source)
+        if problem:
+            cure = f'To train from scratch: --cfg-options {setting}=None'
+            faults.append(fault(setting, f'weights that can be loaded ({problem})', source, cure))
+    return faults
+
+
+def _unavailable(source: str) -> str | None:
+    """Why weights cannot be loaded, or None."""
+    url = source
+    if source.startswith('open-mmlab://'):
+        url = get_external_models().get(source.removeprefix('open-mmlab://'), '')
+        if not url:
+            return 'mmengine knows none of this name'
+    if not url.startswith(('http://', 'https://')):
+        known = '://' in url or Path(url).is_file()  # other schemes are the host's own
+        return None if known else 'no such file'
+    kept = Path(torch.hub.get_dir(), 'checkpoints', Path(urlparse(url).path).name)
+    if kept.is_file():
+        return None
+    try:
+        urllib.request.urlopen(urllib.request.Request(url, method='HEAD'), timeout=TIMEOUT).close()
+    except OSError as error:
+        return f'{kept.name} is not in {kept.parent} and cannot be downloaded: {getattr(error, "reason", error)}'
+    return None

@@ -1,0 +1,33 @@
+"""The tools on a config of the project that is cut down to a few iterations on a few tiny pictures."""
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from tiny_runs import cut_down, write_camvid, write_sample
+
+ROOT = Path(__file__).parents[1]
+CONFIG = ROOT / 'configs' / 'unet_arb_camvid.py'
+
+
+def tool(name: str) -> Callable[..., None]:
+    """The function ``main`` of tools/``name``.py."""
+    return runpy.run_path(str(ROOT / 'tools' / f'{name}.py'))['main']
+
+
+def write_training(folder: Path, iterations: int = 2, **settings: Any) -> Path:
+    """Writes data and a config for ``iterations`` of training; ``settings`` change it as --cfg-options does."""
+    data = write_camvid(folder / 'camvid')
+    for index in range(2, 5):  # an epoch is not a whole number of batches
+        image, labels = data / f'images/train/{index}.jpg', data / f'labels/train/{index}.png'
+        write_sample(image, labels, num_classes=11, void=11, size=(36, 48), seed=index)
+    config = Config.fromfile(CONFIG)
+    cut_down(config, data, folder / 'work_dirs' / 'training')
+    config.train_cfg.update(max_iters=iterations, val_interval=iterations)
+    config.default_hooks.checkpoint.interval = 2
+    config.merge_from_dict(settings)
+    path = folder / CONFIG.name
+    config.dump(path)
+    return path
