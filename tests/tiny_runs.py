@@ -12,33 +12,35 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 
-# What a config is changed in, wherever the setting occurs: sizes, batch, workers, pretrained weights, length.
+# What a config is changed in, wherever the setting occurs: sizes, batch, workers and length, but in the model ...
 CUT = {
     'crop_size': (32, 64),  # U-Net needs sides divisible by 16
-    'size': (32, 64),
     'scale': (64, 32),
     'batch_size': 2,
     'num_workers': 0,
     'persistent_workers': False,  # the host refuses it without workers
-    'pretrained': None,
     'max_iters': 1,
     'val_interval': 1,
     'interval': 1,  # of the logger and of checkpoints
 }
-SCENES = {'height': 64, 'width': 64, 'train': 2, 'val': 2, 'test': 1}  # where the data set is generated
+# ... the size of batches, pretrained weights, and widths.
+MODEL_CUT = {'size': (32, 64), 'pretrained': None}
 WIDTH = 8  # channels of a backbone's first stage; every width of the model shrinks by the same factor
 WIDTHS = ('in_channels', 'channels', 'c1_in_channels', 'c1_channels', 'ocr_channels')
+SCENES = {'height': 64, 'width': 64, 'train': 2, 'val': 2, 'test': 1}  # where the data set is generated
 
 
 def cut_down(config: Config, data_root: Path, work_dir: Path) -> None:
     """Makes a config train one iteration, validate and save, on the data in ``data_root``."""
-    for part in parts(config._cfg_dict):
-        part.update({key: value for key, value in CUT.items() if key in part})
-        if 'data_root' in part:
-            part['data_root'] = str(data_root)
-        if 'generate' in part:
-            part['generate'].update(SCENES)
-    config.work_dir = str(work_dir)
+    for name, value in config._cfg_dict.items():
+        cut = MODEL_CUT if name == 'model' else CUT
+        for part in parts(value):
+            part.update({key: cut[key] for key in cut if key in part})
+            if 'data_root' in part:
+                part['data_root'] = str(data_root)
+            if 'generate' in part:
+                part['generate'].update(SCENES)
+    config.work_dir = config.experiment_name = str(work_dir)  # the name keeps runs of one second apart
     narrow(config.model)
 
 
