@@ -100,7 +100,8 @@ def _cuda() -> tuple[str | None, int]:
 
 def findings(found: Environment) -> list[Finding]:
     """Everything that is wrong, or worth knowing, about an installation."""
-    named = [*_missing(found), *_mmcv(found), *_torchvision(found), *_setuptools(found), *_cuda_device(found)]
+    looks = (_missing, _mmcv, _torchvision, _setuptools, _checkpoints, _cuda_device)
+    named = [finding for look in looks for finding in look(found)]
     explained = {'torchvision', 'ltseg.compat', *(['mmseg'] if _mmcv(found) else [])}
     missing = tuple(f"No module named '{module}" for module in MODULES if module not in found.versions)
     for module, error in found.load_errors.items():
@@ -165,6 +166,15 @@ def _setuptools(found: Environment) -> list[Finding]:
         f'pkg_resources is gone (setuptools 81 and newer), and {", ".join(original)} may need it, to build or to run.'
     )
     return [Finding(what, "pip install 'setuptools<81' (and build mmcv with pip install --no-build-isolation)")]
+
+
+def _checkpoints(found: Environment) -> list[Finding]:
+    """torch 2.6 loads weights only by default, and mmengine up to 0.10.7 does not ask for more."""
+    if not () < found.release('mmengine') <= (0, 10, 7) or found.release('torch') < (2, 6):
+        return []
+    mmengine, torch = found.versions['mmengine'], found.versions['torch']
+    what = f'mmengine {mmengine} cannot load the checkpoints that it writes with torch {torch}.'
+    return [Finding(what, f"pip install 'torch<2.6', or: pip uninstall -y mmengine && pip install {HOSTS['mmengine']}")]
 
 
 def _cuda_device(found: Environment) -> list[Finding]:

@@ -21,7 +21,14 @@ SOUND = Environment(
     has_pkg_resources=False,
 )
 ORIGINAL = Environment(
-    versions={**SOUND.versions, 'mmengine': '0.10.7', 'mmcv': '2.1.0', 'mmseg': '1.2.2', 'mmpretrain': '1.2.0'},
+    versions={
+        **SOUND.versions,
+        'torch': '2.5.1',
+        'mmengine': '0.10.7',
+        'mmcv': '2.1.0',
+        'mmseg': '1.2.2',
+        'mmpretrain': '1.2.0',
+    },
     distributions={'mmcv': ('mmcv',), 'mmseg': ('mmsegmentation',), 'mmengine': ('mmengine',)},
 )
 
@@ -63,6 +70,7 @@ def test_missing_mmpretrain_is_a_note_only() -> None:
 @pytest.mark.parametrize(
     ('found', 'what', 'cure'),
     [
+        (changed(ORIGINAL, torch='2.6.0'), 'mmengine 0.10.7 cannot load the checkpoints', 'torch<2.6'),
         (changed(ORIGINAL, mmcv='2.2.0'), 'mmcv 2.2.0 is too new for mmseg 1.2.2', 'mmcv==2.1.0'),
         (
             replace(ORIGINAL, distributions={'mmcv': ('mmcv-lite',)}),
