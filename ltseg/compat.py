@@ -3,9 +3,16 @@
 Tools and tests import this module before any host package.
 """
 
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+
 import torch
 
-__all__ = ['TORCHVISION_SCHEMAS', 'cure_torchvision']
+__all__ = ['TORCHVISION_SCHEMAS', 'cure_torchvision', 'quietly']
+
+# How the lines begin that mmengine and the onedl builds print, logging being set up or not.
+NOISE = ('Could not import OneDL', 'Loads checkpoint by ')
 
 # Operators that torchvision's Python code refers to at import but whose compiled library may not load beside torch.
 TORCHVISION_SCHEMAS = (
@@ -37,6 +44,17 @@ def cure_torchvision() -> torch.library.Library | None:
     for schema in TORCHVISION_SCHEMAS:
         library.define(schema)
     return library
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Leaves out the lines that the hosts print on import and on loading a checkpoint; all others appear at the end."""
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            yield
+    finally:
+        print(*(x for x in printed.getvalue().splitlines(True) if not x.startswith(NOISE)), sep='', end='')
 
 
 _declarations = cure_torchvision()

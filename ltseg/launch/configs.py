@@ -1,31 +1,49 @@
 """Configs from the command line."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, DictAction
 
+from ltseg.compat import quietly
 from ltseg.core.checks import fault
 from ltseg.launch.errors import UserError
 
 __all__ = ['add_host_arguments', 'load_config', 'register_hosts']
 
 
+class _Settings(DictAction):
+    """The host's, with a word on what is no key=value."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, values: Any, option_string: Any = None) -> None:
+        for value in values:
+            if '=' not in value:
+                parser.error(f'{option_string}: expected key=value, got {value!r}.')
+        super().__call__(parser, namespace, values, option_string)
+
+
 def add_host_arguments(parser: ArgumentParser) -> None:
     """The flags that every tool shares with MMSegmentation's."""
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='folder for logs, checkpoints and reports (default: work_dirs/CONFIG)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='settings to change, as key=value')
+    parser.add_argument('--data-root', help='folder of the data, instead of that of each data set in the config')
+    parser.add_argument('--cfg-options', nargs='+', action=_Settings, help='settings to change, as key=value')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
 
 
-def load_config(options: Namespace) -> Config:
+def load_config(options: Namespace, needs: Sequence[str] = ('model',)) -> Config:
     """The config that the command line names, with its changes.
 
+    Args:
+        options: Parsed arguments, those of :func:`add_host_arguments` among them.
+        needs: Parts that the config must have.
+
     Raises:
-        UserError: If there is no such file, it is no config, or a change does not fit.
+        UserError: If there is no such file, it is no config, a change does not fit, or parts are missing.
     """
     path = Path(options.config)
     if not path.is_file():
@@ -36,20 +54,37 @@ def load_config(options: Namespace) -> Config:
         config = Config.fromfile(options.config)
         config.merge_from_dict(options.cfg_options or {})
     except Exception as error:
-        kind = type(error).__name__
-        raise UserError(
-            fault(f'config {options.config}', 'a config that mmengine can read', f'{kind}: {error}')
-        ) from error
+        kind = f'{type(error).__name__}: {error}'
+        raise UserError(fault(f'config {options.config}', 'a config that mmengine can read', kind)) from error
+    missing = [part for part in needs if not config.get(part)]
+    if missing:
+        raise UserError(fault(f'config {options.config}', f'the parts {", ".join(needs)}', f'none of {missing}'))
     config.launcher = options.launcher
     config.work_dir = options.work_dir or config.get('work_dir') or str(Path('work_dirs') / path.stem)
+    if options.data_root:
+        for split in ('train', 'val', 'test'):
+            for dataset in _datasets((config.get(f'{split}_dataloader') or {}).get('dataset')):
+                dataset['data_root'] = options.data_root
     return config
+
+
+def _datasets(dataset: Any) -> Iterator[dict]:
+    """The data sets inside wrappers."""
+    if not isinstance(dataset, dict):
+        return
+    inside = [*(dataset.get('datasets') or ()), *filter(None, [dataset.get('dataset')])]
+    for each in inside:
+        yield from _datasets(each)
+    if not inside:
+        yield dataset
 
 
 def register_hosts(config: Config) -> None:
     """Registers the host that the config's default scope names."""
     scope = config.get('default_scope') or 'mmseg'
-    if scope == 'mmpretrain':
-        from mmpretrain.utils import register_all_modules
-    else:
-        from mmseg.utils import register_all_modules
-    register_all_modules(init_default_scope=True)
+    with quietly():
+        if scope == 'mmpretrain':
+            from mmpretrain.utils import register_all_modules
+        else:
+            from mmseg.utils import register_all_modules
+        register_all_modules(init_default_scope=True)
