@@ -1,6 +1,9 @@
 """Set-up shared by all tests."""
 
 import ltseg.compat  # noqa: F401  isort: skip (cures a host fault and therefore comes first)
+import sys
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -22,3 +25,15 @@ def registered_hosts() -> None:
     from mmseg.utils import register_all_modules
 
     register_all_modules(init_default_scope=True)
+
+
+@pytest.fixture(autouse=True)
+def default_scope_stays() -> Iterator[None]:
+    """Puts the default scope back, which a Runner built by a test changes for the whole process."""
+    yield
+    if 'mmseg' in sys.modules:
+        from mmengine.registry import DefaultScope, init_default_scope
+
+        current = DefaultScope.get_current_instance()
+        if current is not None and current.scope_name != 'mmseg':
+            init_default_scope('mmseg')

@@ -99,7 +99,7 @@ def test_curve_choice_record_and_folded_checkpoint_agree(
     assert at_chosen['mIoU'] == pytest.approx(record.metrics()['mIoU'])
     on_val = {point['tau']: point['mAcc'] for point in record.settings['posthoc']['curve']}
     assert on_val[chosen] == max(on_val.values())
-    assert (record.method, record.split, record.dataset) == ('ce + post-hoc', 'test', 'random')
+    assert (record.method, record.split, record.dataset) == ('cross entropy + post-hoc', 'test', 'random')
     assert record.evaluation.groups.rule == 'as listed by the user'
     assert (tmp_path / 'reports/test_tau_curve.png').exists()
     shown = capsys.readouterr().out
@@ -141,7 +141,7 @@ def test_record_of_the_same_results_gets_the_curve(run: tuple[Path, Path], tmp_p
     path.write_text(json.dumps(content | {'matrix': other}))
     adjust(run, '--tau', '0', '1', '--work-dir', str(tmp_path))
     assert RunRecord.load(path).tau_curve == []
-    assert RunRecord.load(tmp_path / 'records/test_posthoc.json').method == 'ce + post-hoc'
+    assert RunRecord.load(tmp_path / 'records/test_posthoc.json').method == 'cross entropy + post-hoc'
 
 
 @pytest.mark.parametrize(
