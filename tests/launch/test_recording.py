@@ -1,0 +1,66 @@
+"""Names of a run, and what a test's record takes over from the training."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from ltseg.counts.groups import ClassGroups
+from ltseg.launch.recording import evaluation_of, names_of, record_of, training_of
+from ltseg.metrics.evaluation import Evaluation
+from ltseg.reports.record import RunRecord
+
+
+def evaluation() -> Evaluation:
+    counts = torch.tensor([5, 3, 2])
+    return Evaluation(torch.diag(counts), ('a', 'b', 'c'), ClassGroups.tertiles(counts), counts, 'a list')
+
+
+@pytest.mark.parametrize(
+    ('config', 'expected'),
+    [
+        ('configs/unet_arb_camvid.py', ('U-Net', 'ARB (batch)', 'CamVid')),
+        ('deeplabv3plus_balanced_softmax_cityscapes.py', ('DeepLabv3+', 'balanced softmax', 'Cityscapes')),
+        ('unet_ce_camvid_full.py', ('U-Net', 'cross entropy', 'CamVid full')),
+        ('segformer_my_loss_ade20k.py', ('segformer', 'my_loss', 'ade20k')),
+        ('mine.py', ('mine', 'mine', 'mine')),
+        ('two_parts.py', ('two', 'two_parts', 'parts')),
+    ],
+)
+def test_names_come_from_the_file(config: str, expected: tuple[str, ...]) -> None:
+    names = names_of(config)
+    assert (names['model'], names['method'], names['dataset']) == expected
+    assert names['name'] == Path(config).stem
+
+
+def test_evaluation_is_the_first_one_that_a_loop_has() -> None:
+    def loop(*metrics: Any) -> Any:
+        return SimpleNamespace(evaluator=SimpleNamespace(metrics=metrics))
+
+    found, host = SimpleNamespace(evaluation=evaluation()), SimpleNamespace()
+    assert evaluation_of(loop(host, SimpleNamespace(evaluation=None), found)) is found.evaluation
+    assert evaluation_of(loop(host)) is None
+    assert evaluation_of(None) is None
+
+
+def test_record_of_a_test_takes_over_from_its_own_training_only(tmp_path: Path) -> None:
+    """Another seed, or a checkpoint from behind the record, is another training."""
+    curves = {'val': [{'iteration': 8, 'mIoU': 1.0}]}
+    training = {'seed': 3, 'iterations': 8, 'curves': curves, 'settings': {'a': 1}, 'method': 'ours'}
+    record_of(evaluation(), 'val', 'unet_arb_camvid.py', {'name': None}, training).save(tmp_path / 'val.json')
+    known = training_of({'seed': 3, 'iter': 8}, tmp_path)
+    assert {key: known[key] for key in training} == training
+    assert training_of({'seed': 4, 'iter': 8}, tmp_path) == {'seed': 4, 'iterations': 8}
+    assert training_of({'seed': 3, 'iter': 9}, tmp_path) == {'seed': 3, 'iterations': 9}
+    assert training_of({}, tmp_path) == {'seed': None, 'iterations': None}
+    assert training_of({'seed': 3, 'iter': 8}, tmp_path / 'none') == {'seed': 3, 'iterations': 8}
+
+
+def test_command_line_comes_before_the_training_and_that_before_the_file(tmp_path: Path) -> None:
+    given = {'name': 'again', 'method': None}
+    record = record_of(evaluation(), 'test', 'unet_arb_camvid.py', given, {'method': 'ours', 'seed': 1})
+    assert (record.name, record.method, record.model, record.seed) == ('again', 'ours', 'U-Net', 1)
+    path = record.save(tmp_path / 'test.json')
+    assert RunRecord.load(path).metrics() == record.metrics()
