@@ -1,11 +1,13 @@
 """The tools on a config of the project that is cut down to a few iterations on a few tiny pictures."""
 
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.utils import ManagerMixin
 from tiny_runs import cut_down, write_camvid, write_sample
 
 ROOT = Path(__file__).parents[1]
@@ -13,8 +15,21 @@ CONFIG = ROOT / 'configs' / 'unet_arb_camvid.py'
 
 
 def tool(name: str) -> Callable[..., None]:
-    """The function ``main`` of tools/``name``.py."""
+    """The function ``main`` of tools/``name``.py, with the host's global state as a new process has it.
+
+    The host keeps loggers, metrics and visualizers by names that two runs in the same second share.
+    """
+    for kind in below(ManagerMixin):
+        if kind is not DefaultScope:
+            kind._instance_dict.clear()
     return runpy.run_path(str(ROOT / 'tools' / f'{name}.py'))['main']
+
+
+def below(kind: type) -> Iterator[Any]:
+    """All classes that are derived from ``kind``."""
+    for derived in kind.__subclasses__():
+        yield derived
+        yield from below(derived)
 
 
 def write_training(folder: Path, iterations: int = 2, **settings: Any) -> Path:

@@ -3,13 +3,14 @@
     python tools/test.py configs/deeplabv3plus_arb_cityscapes.py work_dirs/deeplabv3plus_arb_cityscapes/iter_80000.pth
 
 Prints the table and writes it as CSV, JSON and Markdown to WORK_DIR/reports/, and the record of the run, with the
-confusion matrix, to WORK_DIR/records/.
+confusion matrix, to WORK_DIR/records/; with --tta to the same folders in WORK_DIR/tta/.
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
 import argparse
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ from mmengine.runner import Runner
 from rich.console import Console
 
 from ltseg.core.checks import fault
-from ltseg.launch.checkpoints import check_checkpoint
+from ltseg.launch.checkpoints import check_checkpoint, check_weights
 from ltseg.launch.checks import check_config
 from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
 from ltseg.launch.errors import UserError, one_message_errors
 from ltseg.launch.recording import evaluation_of, record_of, training_of
-from ltseg.launch.terminal import build_runner, calm_warnings
+from ltseg.launch.terminal import TestingRunner, build_runner, calm_warnings
 from ltseg.reports.class_table import render, write_report
 
 
@@ -55,7 +56,7 @@ def apply_options(config: Config, options: argparse.Namespace) -> None:
             metric.output_dir = options.out
     if options.show or options.show_dir:
         hook = config.default_hooks.setdefault('visualization', ConfigDict(type='SegVisualizationHook'))
-        hook.update(draw=True, show=options.show, wait_time=options.wait_time)
+        hook.update(draw=True, interval=1, show=options.show, wait_time=options.wait_time)
         if options.show_dir:
             config.visualizer.save_dir = options.show_dir
     if options.tta:
@@ -79,6 +80,8 @@ def report(runner: Runner, options: argparse.Namespace, meta: dict[str, Any]) ->
     settings = {**training.pop('settings', {}), **changes}
     given = {'name': options.name, 'method': options.method, 'settings': settings}
     record = record_of(evaluation, options.split, options.config, given, training)
+    if options.tta:
+        folder, record = folder / 'tta', replace(record, method=f'{record.method} + TTA')
     render(record, console)
     paths = [*write_report(record, folder / 'reports'), record.save(folder / 'records' / f'{options.split}.json')]
     console.print('Written: ' + ', '.join(str(path) for path in paths), soft_wrap=True)
@@ -94,7 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         meta = check_checkpoint(options.checkpoint)
         apply_options(config, options)
         check_config(config, training=False)
-        runner = build_runner(config)
+        runner = build_runner(config, TestingRunner)
+        check_weights(runner.model, options.checkpoint)
         runner.test()
         if runner.rank == 0:
             report(runner, options, meta)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from mmengine.config import Config
 
 from ltseg.core.checks import fault
-from ltseg.launch.checkpoints import check_checkpoint, newest_checkpoint
+from ltseg.launch.checkpoints import check_checkpoint, check_weights, newest_checkpoint
 from ltseg.launch.checks import check_config
 from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
 from ltseg.launch.errors import UserError, one_message_errors
@@ -65,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runner = build_runner(config)
         given = {'name': options.name, 'method': options.method, 'settings': options.cfg_options}
         runner.register_hook(RunRecorder(options.config, given))
+        if config.get('resume'):
+            check_weights(runner.model, config.load_from)
         runner.train()
 
 

@@ -1,62 +1,69 @@
 """What of the hosts' output reaches the terminal; log files keep all of it."""
 
 import logging
+import re
 import warnings
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import nn
 
-__all__ = ['CalmRunner', 'build_runner', 'calm_warnings']
+__all__ = ['CalmRunner', 'TestingRunner', 'build_runner', 'calm_warnings']
 
-# How the dumps that the hosts write at set-up begin, or what they hold.
+# How the dumps that the hosts write at set-up begin.
 DUMPS = (
-    '\n------',
+    '\n------',  # the environment
     'Config:\n',
     'Hooks will be executed',
-    'The value is the same before and after calling',
-    'initialize ',
-    'Init: mean=',
-    'Init: ',
+    'Name of parameter - Initialization information',
     'Distributed training is not used',
     'The prefix is not set',
     '"FileClient" will be deprecated',
     '"HardDiskBackend" is the alias',
     'Checkpoints will be saved to',
 )
-
-
-class _WithoutDumps(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        return not any(text.startswith(dump) or (dump[0] not in '\n"' and dump in text[:400]) for dump in DUMPS)
+PER_CLASS = re.compile(r'(Iter|Epoch)\((val|test)\).* IoU/')  # one line of what the table above it shows
 
 
 class CalmRunner(Runner):
-    """mmengine's runner with the hosts' set-up dumps in the log file only."""
+    """mmengine's runner with the hosts' set-up dumps in the log file only.
+
+    Attributes:
+        HIDDEN: How the messages begin that do not reach the terminal.
+    """
+
+    HIDDEN = DUMPS
 
     def build_logger(self, *args: Any, **kwargs: Any) -> Any:
         """As the host's, with a filter on what writes to the terminal."""
         logger = super().build_logger(*args, **kwargs)
         for handler in logger.handlers:
             if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
-                handler.addFilter(_WithoutDumps())
+                handler.addFilter(self._is_shown)
         return logger
 
+    def _is_shown(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        return not text.startswith(self.HIDDEN) and not PER_CLASS.match(text)
+
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        """As the host's; a single process has nobody to share the statistics of SyncBN with."""
+        """As the host's, which turns SyncBN into BN in a single process; says so where there is any."""
         if not self.distributed and any(isinstance(module, nn.SyncBatchNorm) for module in model.modules()):
-            self.logger.info('One process only: its SyncBN layers are BN layers.')
-            model = revert_sync_batchnorm(model)
+            self.logger.info('One process only: SyncBN layers become BN layers.')
         return super().wrap_model(model_wrapper_cfg, model)
 
 
-def build_runner(config: Config) -> Runner:
-    """The runner that the config asks for, by default a calm one."""
-    return RUNNERS.build(config) if 'runner_type' in config else CalmRunner.from_cfg(config)
+class TestingRunner(CalmRunner):
+    """Leaves out the metric's table too, because tools/test.py prints the report."""
+
+    HIDDEN = (*DUMPS, 'per class results')
+
+
+def build_runner(config: Config, default: type[Runner] = CalmRunner) -> Runner:
+    """The runner that the config asks for, or ``default``."""
+    return RUNNERS.build(config) if 'runner_type' in config else default.from_cfg(config)
 
 
 def calm_warnings() -> None:

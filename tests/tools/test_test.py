@@ -1,0 +1,123 @@
+"""tools/test.py: the report of every class, and what is known of the training in its record."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_runs import quick_runners
+from tiny_training import tool, write_training
+
+from ltseg.reports.record import RunRecord
+
+pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
+
+
+@pytest.fixture(scope='module')
+def quick() -> Iterator[None]:
+    with quick_runners():
+        yield
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory: pytest.TempPathFactory, registered_hosts: None, quick: None) -> tuple[Path, Path]:
+    """A config and its work dir after training with another seed and name than the config has."""
+    config = write_training(tmp_path_factory.mktemp('test'))
+    work_dir = config.parent / 'work_dirs/training'
+    tool('train')([str(config), '--seed', '4', '--method', 'ours', '--cfg-options', 'optimizer.lr=0.1'])
+    return config, work_dir
+
+
+def test(trained: tuple[Path, Path], *options: str, checkpoint: str = 'iter_2.pth') -> None:
+    tool('test')([str(trained[0]), str(trained[1] / checkpoint), *options])
+
+
+test.__test__ = False  # type: ignore[attr-defined]
+
+
+def test_report_and_record(trained: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    test(trained)
+    shown = capsys.readouterr().out
+    assert 'ours, U-Net, CamVid test, seed 4' in shown and shown.count('Bicyclist') < 4
+    record = RunRecord.load(trained[1] / 'records/test.json')
+    of_training = RunRecord.load(trained[1] / 'records/val.json')
+    assert (record.seed, record.iterations, record.method) == (4, 2, 'ours')
+    assert record.settings == of_training.settings == {'optimizer.lr': 0.1}
+    assert record.curves == of_training.curves
+    labels = record.evaluation.matrix.sum()
+    assert labels == 2 * (36 - 1) * 48  # the first row of each label is void
+
+    reports = trained[1] / 'reports'
+    rows = list(csv.reader((reports / 'test_report.csv').read_text().splitlines()))
+    iou = dict(zip(rows[0], next(row for row in rows if row[0] == 'IoU'), strict=True))
+    assert float(iou['mean']) == pytest.approx(record.metrics()['mIoU'], abs=0.01)
+    content = json.loads((reports / 'test_report.json').read_text())
+    assert content['metrics']['mIoU_tail'] == record.metrics()['mIoU_tail']
+    assert '| IoU |' in (reports / 'test_report.md').read_text()
+
+
+def test_validation_split_gives_what_training_had(trained: tuple[Path, Path]) -> None:
+    path = trained[1] / 'records/val.json'
+    before = RunRecord.load(path)
+    test(trained, '--split', 'val')
+    after = RunRecord.load(path)
+    assert torch.equal(after.evaluation.matrix, before.evaluation.matrix)
+    assert (after.curves, after.seed, after.method) == (before.curves, before.seed, before.method)
+
+
+def test_another_work_dir_knows_seed_and_iterations_only(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    test(trained, '--work-dir', str(tmp_path), '--name', 'again')
+    record = RunRecord.load(tmp_path / 'records/test.json')
+    assert (record.name, record.method, record.seed, record.iterations) == ('again', 'ARB (batch)', 4, 2)
+    assert not record.curves
+
+
+def test_predictions_pictures_and_augmentation(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    folders = ('--out', str(tmp_path / 'out'), '--show-dir', str(tmp_path / 'shown'))
+    test(
+        trained,
+        '--tta',
+        '--work-dir',
+        str(tmp_path),
+        *folders,
+        '--cfg-options',
+        'default_hooks.visualization.interval=9',
+    )
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['0.png', '1.png']
+    assert len(list((tmp_path / 'shown').rglob('*.png'))) == 2
+    record = RunRecord.load(tmp_path / 'tta/records/test.json')
+    assert record.method == 'ARB (batch) + TTA' and record.settings['tta'] is True
+    assert not (tmp_path / 'records').exists()
+
+
+def test_evaluation_by_a_metric_of_the_host(
+    trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test(trained, '--work-dir', str(tmp_path), '--cfg-options', 'test_evaluator.type=IoUMetric')
+    shown = capsys.readouterr().out
+    assert 'No report' in shown and 'aAcc' in shown
+
+
+@pytest.mark.parametrize(
+    ('checkpoint', 'options', 'expected'),
+    [
+        ('iter_9.pth', (), ['iter_9.pth', 'In its folder: iter_2.pth']),
+        ('last_checkpoint', (), ['last_checkpoint', 'torch can load']),
+        ('iter_2.pth', ('model.decode_head.num_classes=12',), ['num_classes', 'test_dataloader']),
+        ('iter_2.pth', ('model.decode_head.channels=3',), ['iter_2.pth', 'decode_head.', 'Give the config']),
+        ('iter_2.pth', ('test_dataloader.dataset.data_root=nowhere',), ['nowhere']),
+    ],
+)
+def test_fault_ends_in_one_message(
+    trained: tuple[Path, Path],
+    checkpoint: str,
+    options: tuple[str, ...],
+    expected: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        test(trained, *(('--cfg-options', *options) if options else ()), checkpoint=checkpoint)
+    text = capsys.readouterr().err
+    assert all(part in text for part in expected) and 'Traceback' not in text

@@ -1,0 +1,98 @@
+"""tools/train.py from the command line to its files; tests/launch has each single fault of a config."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_runs import quick_runners
+from tiny_training import tool, write_training
+
+from ltseg.reports.record import RunRecord
+
+pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
+
+
+@pytest.fixture(scope='module')
+def quick() -> Iterator[None]:
+    with quick_runners():
+        yield
+
+
+@pytest.fixture(scope='module')
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_training(tmp_path_factory.mktemp('train'))
+
+
+def train(config: Path, *options: str) -> None:
+    tool('train')([str(config), *options])
+
+
+def message(capsys: pytest.CaptureFixture[str], config: Path, *options: str) -> str:
+    """What a training that ends in a fault says."""
+    with pytest.raises(SystemExit) as stop:
+        train(config, *options)
+    assert stop.value.code == 1
+    text = capsys.readouterr().err
+    assert 'Traceback' not in text
+    return text
+
+
+def test_leaves_checkpoint_log_and_record(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """SyncBN in the config is said to be BN in one process."""
+    run = tmp_path / 'run'
+    norms = [f'model.{part}.norm_cfg.type=SyncBN' for part in ('backbone', 'decode_head', 'auxiliary_head')]
+    options = ('--seed', '5', '--method', 'ours', '--cfg-options', *norms)
+    train(config, '--work-dir', str(run), *options)
+    record = RunRecord.load(run / 'records/val.json')
+    assert (record.method, record.model, record.dataset, record.seed) == ('ours', 'U-Net', 'CamVid', 5)
+    assert (record.iterations, record.settings['model.backbone.norm_cfg.type']) == (2, 'SyncBN')
+    assert record.curves['val'][-1]['mIoU'] == record.metrics()['mIoU']
+    meta = torch.load(run / 'iter_2.pth', weights_only=False)['meta']
+    assert (meta['iter'], meta['seed']) == (2, 5)
+
+    shown, log = capsys.readouterr().out, next(run.glob('*/*.log')).read_text()
+    assert 'per class results' in shown and 'loss' in shown
+    assert shown.count('One process only: SyncBN layers become BN layers.') == 1
+    for dump in ('Config:', 'Hooks will be executed', 'KaimingInit', 'sys.platform', 'IoU/Car'):
+        assert dump in log and dump not in shown
+    assert len(shown.splitlines()) < 50
+
+
+def test_all_faults_are_in_one_message_before_anything_is_written(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ('model.decode_head.num_classes=12', 'model.pretrained=nowhere.pth')
+    text = message(capsys, config, '--work-dir', str(tmp_path / 'run'), '--cfg-options', *settings)
+    assert 'num_classes=11' in text and '--cfg-options model.pretrained=None' in text
+    assert not (tmp_path / 'run').exists()
+
+
+def test_broken_picture_is_named_from_any_process(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_training(tmp_path)
+    for path in (tmp_path / 'camvid/images/train').glob('*.jpg'):
+        path.write_bytes(path.read_bytes()[:200])
+    for workers in (0, 1):
+        loader = (f'train_dataloader.num_workers={workers}', f'train_dataloader.persistent_workers={workers > 0}')
+        last = message(capsys, config, '--cfg-options', *loader).splitlines()[-1]
+        assert 'image file' in last and '.jpg' in last and 'cut off after 200 bytes' in last
+
+
+def test_error_of_the_code_keeps_its_traceback(config: Path) -> None:
+    with pytest.raises(RuntimeError, match='channels'):
+        train(config, '--cfg-options', 'model.decode_head.in_channels=5')
+
+
+def test_skipping_and_mixed_precision_exclude_each_other(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    setting = 'optim_wrapper.type=ltseg.SkippingOptimWrapper'
+    assert 'loss scaler' in message(capsys, config, '--amp', '--cfg-options', setting)
+
+
+def test_checkpoint_of_another_model_is_refused(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The host would go on with random weights."""
+    train(config, '--work-dir', str(tmp_path / 'first'))
+    path = str(tmp_path / 'first' / 'iter_2.pth')
+    text = message(capsys, config, '--resume', path, '--cfg-options', 'model.decode_head.channels=3')
+    assert path in text and 'decode_head.' in text and 'Give the config' in text
