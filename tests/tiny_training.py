@@ -2,13 +2,15 @@
 
 import runpy
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.utils import ManagerMixin
-from tiny_runs import cut_down, write_camvid, write_sample
+from tiny_runs import cut_down, quick_runners, write_camvid, write_sample
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / 'configs' / 'unet_arb_camvid.py'
@@ -23,6 +25,15 @@ def tool(name: str) -> Callable[..., None]:
         if kind is not DefaultScope:
             kind._instance_dict.clear()
     return runpy.run_path(str(ROOT / 'tools' / f'{name}.py'))['main']
+
+
+@contextmanager
+def quick_tools() -> Iterator[None]:
+    """Leaves out what takes longer than a tiny run."""
+    with quick_runners(), pytest.MonkeyPatch.context() as patch:
+        # Workers of a loader that the garbage collector ends do not hear of it, and each is waited for.
+        patch.setattr('torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL', 0.1)
+        yield
 
 
 def below(kind: type) -> Iterator[Any]:

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_runs import quick_runners
-from tiny_training import tool, write_training
+from tiny_training import quick_tools, tool, write_training
 
 from ltseg.hooks import ExactResume
 from ltseg.reports.record import RunRecord
@@ -22,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('registered_hosts', 'qui
 
 @pytest.fixture(scope='module')
 def quick() -> Iterator[None]:
-    with quick_runners():
+    with quick_tools():
         yield
 
 

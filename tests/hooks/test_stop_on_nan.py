@@ -9,7 +9,7 @@ import torch
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapper
-from tiny_training import tool, write_training
+from tiny_training import quick_tools, tool, write_training
 from torch import Tensor, nn
 
 from ltseg.hooks import SkippingOptimWrapper, StopOnNaN
@@ -116,7 +116,7 @@ def test_training_ends_in_one_message_and_keeps_its_checkpoint(
 ) -> None:
     """A learning rate under which weights and then losses overflow from one iteration to the next."""
     config = write_training(tmp_path, 6, optim_wrapper={'optimizer': {'lr': 1e30}})
-    with pytest.raises(SystemExit, match='1'):
+    with quick_tools(), pytest.raises(SystemExit, match='1'):
         tool('train')([str(config), '--cfg-options', 'default_hooks.checkpoint.interval=1'])
     message = capsys.readouterr().err.splitlines()[-1]
     assert message.startswith('error: StopOnNaN: decode.loss_')

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import quick_runners
-from tiny_training import tool, write_training
+from tiny_training import quick_tools, tool, write_training
 
 from ltseg.reports.record import RunRecord
 
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
 
 @pytest.fixture(scope='module')
 def quick() -> Iterator[None]:
-    with quick_runners():
+    with quick_tools():
         yield
 
 
