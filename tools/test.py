@@ -24,7 +24,7 @@ from ltseg.launch.checks import check_config
 from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
 from ltseg.launch.errors import UserError, one_message_errors
 from ltseg.launch.recording import evaluation_of, record_of, training_of
-from ltseg.launch.terminal import TestingRunner, build_runner, calm_warnings
+from ltseg.launch.terminal import ReportingRunner, build_runner, calm_warnings
 from ltseg.reports.class_table import render, write_report
 
 
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         meta = check_checkpoint(options.checkpoint)
         apply_options(config, options)
         check_config(config, training=False)
-        runner = build_runner(config, TestingRunner)
+        runner = build_runner(config, ReportingRunner)
         check_weights(runner.model, options.checkpoint)
         runner.test()
         if runner.rank == 0:

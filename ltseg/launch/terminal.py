@@ -10,7 +10,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import nn
 
-__all__ = ['CalmRunner', 'TestingRunner', 'build_runner', 'calm_warnings']
+__all__ = ['CalmRunner', 'ReportingRunner', 'build_runner', 'calm_warnings']
 
 # How the dumps that the hosts write at set-up begin.
 DUMPS = (
@@ -23,8 +23,11 @@ DUMPS = (
     '"FileClient" will be deprecated',
     '"HardDiskBackend" is the alias',
     'Checkpoints will be saved to',
+    'Exp name:',
 )
 PER_CLASS = re.compile(r'(Iter|Epoch)\((val|test)\).* IoU/')  # one line of what the table above it shows
+PROGRESS = re.compile(r'(Iter|Epoch)\((val|test)\).* eta: ')
+PATIENCE = 30  # seconds of silence after which the progress of an evaluation is shown
 
 
 class CalmRunner(Runner):
@@ -35,6 +38,7 @@ class CalmRunner(Runner):
     """
 
     HIDDEN = DUMPS
+    _said = 0.0  # time of the last message on the terminal, in seconds
 
     def build_logger(self, *args: Any, **kwargs: Any) -> Any:
         """As the host's, with a filter on what writes to the terminal."""
@@ -46,7 +50,11 @@ class CalmRunner(Runner):
 
     def _is_shown(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
-        return not text.startswith(self.HIDDEN) and not PER_CLASS.match(text)
+        early = record.created < self._said + PATIENCE and PROGRESS.match(text)
+        if early or text.startswith(self.HIDDEN) or PER_CLASS.match(text):
+            return False
+        self._said = record.created
+        return True
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """As the host's, which turns SyncBN into BN in a single process; says so where there is any."""
@@ -55,7 +63,7 @@ class CalmRunner(Runner):
         return super().wrap_model(model_wrapper_cfg, model)
 
 
-class TestingRunner(CalmRunner):
+class ReportingRunner(CalmRunner):
     """Leaves out the metric's table too, because tools/test.py prints the report."""
 
     HIDDEN = (*DUMPS, 'per class results')
