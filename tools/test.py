@@ -92,7 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     calm_warnings()
     with one_message_errors():
-        config = load_config(options)
+        like = 'test' if options.split == 'test' else 'val'
+        parts = ('test_cfg', f'{options.split}_dataloader', f'{like}_dataloader', f'{like}_evaluator')
+        config = load_config(options, needs=('model', *dict.fromkeys(parts)))
         register_hosts(config)
         meta = check_checkpoint(options.checkpoint)
         apply_options(config, options)

@@ -46,10 +46,11 @@ def apply_options(config: Config, options: argparse.Namespace) -> None:
         config.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
     if options.seed is not None:
         config.randomness = {**(config.get('randomness') or {}), 'seed': options.seed}
-    if options.resume:
-        path = newest_checkpoint(config.work_dir) if options.resume == 'auto' else options.resume
-        if options.resume != 'auto':
-            check_checkpoint(options.resume)
+    if options.resume not in (None, 'auto'):
+        check_checkpoint(options.resume)
+        config.resume, config.load_from = True, options.resume
+    elif options.resume or (config.get('resume') and not config.get('load_from')):
+        path = newest_checkpoint(config.work_dir)
         config.resume, config.load_from = path is not None, path
 
 
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     calm_warnings()
     with one_message_errors():
-        config = load_config(options)
+        config = load_config(options, needs=('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'))
         register_hosts(config)
         apply_options(config, options)
         check_config(config, training=True)

@@ -80,6 +80,12 @@ class SeededDataset(Dataset):
         self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
         self.seed = seed
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ('dataset', 'seed'):
+            super().__setattr__(name, value)
+        else:  # a hook that exchanges the pipeline means that of the data set inside
+            setattr(self.dataset, name, value)
+
     def __getitem__(self, place: tuple[int, int]) -> Any:
         index, position = place
         seed_everything(self.seed, position)

@@ -56,7 +56,7 @@ def load_config(options: Namespace, needs: Sequence[str] = ('model',)) -> Config
     except Exception as error:
         kind = f'{type(error).__name__}: {error}'
         raise UserError(fault(f'config {options.config}', 'a config that mmengine can read', kind)) from error
-    missing = [part for part in needs if not config.get(part)]
+    missing = [part for part in needs if config.get(part) is None]
     if missing:
         raise UserError(fault(f'config {options.config}', f'the parts {", ".join(needs)}', f'none of {missing}'))
     config.launcher = options.launcher

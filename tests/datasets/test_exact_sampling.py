@@ -108,6 +108,8 @@ def test_wrapper_passes_everything_else_on() -> None:
     assert SeededDataset(Drawing()).metainfo == Drawing.metainfo
     assert seeded[4, 11][0] == 2
     assert seeded[4, 11][1:] == seeded[1, 11][1:] != seeded[4, 12][1:]
+    seeded.pipeline = 'another'
+    assert seeded.dataset.pipeline == 'another'
     with pytest.raises(AttributeError, match='no_such'):
         _ = seeded.no_such
 

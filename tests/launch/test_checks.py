@@ -2,6 +2,7 @@
 
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from mmengine.config import Config
-from tiny_runs import cut_down, write_camvid
+from tiny_runs import cut_down, quick_runners, write_camvid
 from tiny_training import CONFIG, ROOT
 
 from ltseg import registry
@@ -19,9 +20,15 @@ from ltseg.launch import checks
 from ltseg.launch.checks import check_config
 from ltseg.launch.errors import UserError
 
-pytestmark = pytest.mark.usefixtures('registered_hosts')
+pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
 
 HEAD, AUXILIARY = 'model.decode_head', 'model.auxiliary_head'
+
+
+@pytest.fixture(scope='module')
+def quick() -> Iterator[None]:
+    with quick_runners():
+        yield
 
 
 @pytest.fixture(scope='module')
@@ -49,6 +56,7 @@ def test_sound_config_passes(config: Config) -> None:
     check_config(config, training=False)
 
 
+@pytest.mark.slow
 def test_every_config_of_the_project_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     def classes_of_the_host(dataset: dict) -> Any:
         made = registry.DATASETS.get(dataset['type'].removeprefix('ltseg.'))
@@ -178,3 +186,11 @@ def test_mixed_precision_without_a_gpu(config: Config, monkeypatch: pytest.Monke
     assert 'Leave out --amp' in message(config)
     monkeypatch.setattr(checks, 'get_device', lambda: 'cuda')
     check_config(config, training=True)
+
+
+@pytest.mark.parametrize('training', [True, False])
+def test_several_processes_without_a_gpu(config: Config, training: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, 'get_device', lambda: 'cpu')
+    assert 'leave out --launcher' in message(config, training, launcher='pytorch')
+    monkeypatch.setattr(checks, 'get_device', lambda: 'cuda')
+    check_config(config, training)

@@ -95,3 +95,16 @@ def test_checkpoint_of_another_model_is_refused(
     path = str(tmp_path / 'first' / 'iter_2.pth')
     text = message(capsys, config, '--resume', path, '--cfg-options', 'model.decode_head.channels=3')
     assert path in text and 'decode_head.' in text and 'Give the config' in text
+
+
+def test_resume_in_the_config_is_the_flag(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The host's own search takes a checkpoint that was cut short."""
+    (tmp_path / 'iter_1.pth').write_bytes(b'PK')
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_1.pth'))
+    text = message(capsys, config, '--work-dir', str(tmp_path), '--cfg-options', 'resume=True')
+    assert 'iter_1.pth' in text and 'without --resume' in text
+
+
+def test_parts_that_training_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / 'a.py').write_text('model = dict(type="EncoderDecoder")')
+    assert "none of ['train_dataloader', 'train_cfg', 'optim_wrapper']" in message(capsys, tmp_path / 'a.py')
