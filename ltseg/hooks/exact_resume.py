@@ -28,7 +28,8 @@ class ExactResume(Hook):
 
     It does so in ``before_train``, when the iteration to go on from is known: it builds the data loader anew around
     the same data set and a sampler that jumps to that iteration, so that no skipped image is decoded. Nothing else in
-    a config has to change. Data loaders with a batch sampler of their own keep it, and only the second rule holds.
+    a config has to change. A batch sampler, or an infinite sampler, that is not one of mmengine's or torch's own keeps
+    its order, with a warning, and only the second rule holds.
 
     On the CPU the weights are then equal bit for bit; on a GPU as far as its kernels are deterministic.
     """
@@ -38,8 +39,8 @@ class ExactResume(Hook):
     def before_train(self, runner: Runner) -> None:
         """Replaces the data loader of the training loop."""
         loop, old = runner.train_loop, runner.train_loop.dataloader
-        if type(old.batch_sampler) is not BatchSampler:
-            name = type(old.batch_sampler).__name__
+        if not _is_known(old):
+            name = f'{type(old.batch_sampler).__name__} of {type(old.sampler).__name__}'
             runner.logger.warning(f'ExactResume: {name} keeps its own order; augmentation is not exact after a resume.')
             return
         by_epoch = isinstance(loop, EpochBasedTrainLoop)
@@ -54,6 +55,12 @@ class ExactResume(Hook):
         """Seeds what the model draws, such as dropout; the batch has been loaded."""
         # The last number sets this stream apart from those of the samples, which have one number less.
         seed_everything(runner.seed, runner.iter, get_rank(), 1)
+
+
+def _is_known(loader: DataLoader) -> bool:
+    """Whether the order of the samples is a function of seed and epoch, as far as can be seen."""
+    derived = isinstance(loader.sampler, InfiniteSampler) and type(loader.sampler) is not InfiniteSampler
+    return type(loader.batch_sampler) is BatchSampler and not derived
 
 
 def _positioned(loader: DataLoader, seed: int, done: int, by_epoch: bool) -> PositionedSampler:

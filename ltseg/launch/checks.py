@@ -30,15 +30,16 @@ def check_config(config: Config, training: bool) -> None:
 
     Raises:
         UserError: With every fault found: unknown ``ltseg`` types with the nearest names, arguments that they do not
-            take, missing data, different numbers of classes, backbone weights that cannot be had, mixed precision
-            without a GPU.
+            take, missing data, different numbers of classes, backbone weights that cannot be had, mixed
+            precision or several processes without a GPU.
     """
     faults = list(_type_faults(config))
     if not faults:
         classes, data_faults = _classes(config, training)
         faults += data_faults + list(_head_faults(config.model, classes))
     if training:
-        faults += weight_faults(dict(_parts(config.model, 'model'))) + _amp_faults(config)
+        faults += weight_faults(dict(_parts(config.model, 'model')))
+    faults += _device_faults(config, training)
     if faults:
         raise UserError('\n'.join(faults))
 
@@ -145,8 +146,11 @@ def _loss_faults(path: str, loss: dict, number: int) -> Iterator[str]:
         yield f'{path}: {message}'
 
 
-def _amp_faults(config: Config) -> list[str]:
-    amp = (config.get('optim_wrapper') or {}).get('type') == 'AmpOptimWrapper'
-    if not amp or get_device() not in ('cpu', 'mps'):
-        return []
-    return [fault('optim_wrapper.type', 'a GPU, because of mixed precision', get_device(), 'Leave out --amp.')]
+def _device_faults(config: Config, training: bool) -> Iterator[str]:
+    if get_device() not in ('cpu', 'mps'):
+        return
+    if training and (config.get('optim_wrapper') or {}).get('type') == 'AmpOptimWrapper':
+        yield fault('optim_wrapper.type', 'a GPU, because of mixed precision', get_device(), 'Leave out --amp.')
+    if config.get('launcher', 'none') != 'none':
+        cure = 'mmengine starts several processes on GPUs only: leave out --launcher.'
+        yield fault('--launcher', 'a GPU for each process', get_device(), cure)

@@ -1,15 +1,19 @@
 """A training that was killed and resumed ends with the weights of one that was not, bit for bit."""
 
+import logging
 import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from mmengine.dataset import InfiniteSampler
 from tiny_training import quick_tools, tool, write_training
+from torch.utils.data import BatchSampler, DataLoader
 
 from ltseg.hooks import ExactResume
 from ltseg.reports.record import RunRecord
@@ -126,3 +130,17 @@ def test_epochs_resume_exactly(tmp_path: Path) -> None:
     (tmp_path / 'whole' / 'epoch_2.pth').rename(cut / 'epoch_2.pth')
     train(config, cut, '--resume')
     assert equal(end, torch.load(cut / 'epoch_3.pth', weights_only=False))
+
+
+@pytest.mark.parametrize('own', ['sampler', 'batch_sampler'])
+def test_samplers_of_unknown_order_are_kept_with_a_warning(own: str, caplog: pytest.LogCaptureFixture) -> None:
+    class Own(InfiniteSampler if own == 'sampler' else BatchSampler):  # type: ignore[misc]
+        """In whatever order."""
+
+    data = list(range(6))
+    sampler = {'sampler': Own(data, seed=0)} if own == 'sampler' else {'batch_sampler': Own(data, 2, drop_last=False)}
+    loop = SimpleNamespace(dataloader=DataLoader(data, **sampler), iter=3)
+    before = loop.dataloader
+    ExactResume().before_train(SimpleNamespace(train_loop=loop, seed=0, logger=logging.getLogger('exact')))
+    assert loop.dataloader is before
+    assert 'Own' in caplog.text and 'not exact' in caplog.text
