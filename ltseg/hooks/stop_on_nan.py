@@ -1,6 +1,8 @@
 """Stops a training whose loss is no number any more, before its checkpoints are overwritten."""
 
 import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -9,7 +11,7 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
-from torch import Tensor
+from torch import Tensor, nn
 
 from ltseg.registry import HOOKS, OPTIM_WRAPPERS
 
@@ -18,11 +20,12 @@ __all__ = ['SkippingOptimWrapper', 'StopOnNaN']
 
 @HOOKS.register_module()
 class StopOnNaN(Hook):
-    """Stops when a loss is nan or infinite, and says which, when, and where the last checkpoint from before is.
+    """Stops when a loss is nan or infinite, and says which, since when, and where the last checkpoint from before is.
 
     Looking at a value makes a GPU wait, so there it looks every ``interval`` iterations, and before each validation
     and each checkpoint, so that none is written, nor an old one deleted, after a loss that was no number. On the CPU
-    it looks at every iteration.
+    it looks at every iteration. Before anything is saved it looks at the weights too, because a finite loss can have a
+    gradient that is not.
 
     To leave out single bad batches instead, set ``optim_wrapper.type='ltseg.SkippingOptimWrapper'``.
 
@@ -34,7 +37,7 @@ class StopOnNaN(Hook):
 
     def __init__(self, interval: int = 50) -> None:
         self.interval = interval
-        self._last: dict[str, Any] = {}
+        self._bad_since: dict[str, Tensor] = {}  # iteration by the name of the loss, 0 for finite ones
         self._iteration = 0
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
@@ -43,19 +46,22 @@ class StopOnNaN(Hook):
         Raises:
             FloatingPointError: If one is not finite.
         """
-        self._last = {name: value for name, value in (outputs or {}).items() if 'loss' in name}
+        losses = {name: torch.as_tensor(value) for name, value in (outputs or {}).items() if 'loss' in name}
         self._iteration = runner.iter + 1
-        on_cpu = all(not isinstance(value, Tensor) or value.device.type == 'cpu' for value in self._last.values())
-        if on_cpu or self.every_n_train_iters(runner, self.interval) or self._is_saved_now(runner):
+        before = self._bad_since
+        self._bad_since = {name: _bad_since(loss, before.get(name), runner.iter + 1) for name, loss in losses.items()}
+        if self._is_saved_now(runner):
+            self._look_before_saving(runner)
+        elif self.every_n_train_iters(runner, self.interval) or all(x.device.type == 'cpu' for x in losses.values()):
             self._look(runner)
 
     def before_val(self, runner: Runner) -> None:
         """Looks before the best checkpoint may be replaced."""
-        self._look(runner)
+        self._look_before_saving(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Looks before the checkpoint of the epoch."""
-        self._look(runner)
+        self._look_before_saving(runner)
 
     def _is_saved_now(self, runner: Runner) -> bool:
         intervals = [hook.interval for hook in runner.hooks if isinstance(hook, CheckpointHook) and not hook.by_epoch]
@@ -63,27 +69,50 @@ class StopOnNaN(Hook):
         return self.is_last_train_iter(runner) or any(due)
 
     def _look(self, runner: Runner) -> None:
-        bad = [name for name, value in self._last.items() if not torch.isfinite(torch.as_tensor(value)).all()]
-        self._last = {}
-        if not bad or isinstance(runner.optim_wrapper, SkippingOptimWrapper):
-            return
-        parts = [name for name in bad if name != 'loss'] or bad
-        last = runner.message_hub.runtime_info.get('last_ckpt')
-        saved = f'The last checkpoint, from before, is {last}.' if last else 'No checkpoint had been written.'
-        raise FloatingPointError(
-            f'StopOnNaN: {", ".join(parts)} is not finite at iteration {self._iteration}. {saved} Lower the learning '
-            "rate, clip gradients, look for bad labels, or set optim_wrapper.type='ltseg.SkippingOptimWrapper' to "
-            'leave such batches out.'
-        )
+        bad = {name: int(since) for name, since in self._bad_since.items() if since > 0}
+        if bad and not isinstance(runner.optim_wrapper, SkippingOptimWrapper):
+            parts = [name for name in bad if name != 'loss'] or ['loss']
+            _stop(runner, ', '.join(parts), min(bad[name] for name in parts))
+
+    def _look_before_saving(self, runner: Runner) -> None:
+        self._look(runner)
+        for name, value in runner.model.named_parameters():
+            if not torch.isfinite(value).all():
+                _stop(runner, f'the weight {name}', self._iteration)
+
+
+def _bad_since(loss: Tensor, before: Tensor | None, iteration: int) -> Tensor:
+    """The iteration since which a loss has not been finite, or 0; a GPU need not wait for it."""
+    bad = ~torch.isfinite(loss).all()
+    since = bad * iteration if before is None else torch.where(before > 0, before, iteration)
+    return torch.where(bad, since, 0)
+
+
+def _stop(runner: Runner, what: str, iteration: int) -> None:
+    last = runner.message_hub.runtime_info.get('last_ckpt')
+    saved = f'The last checkpoint, from before, is {last}.' if last else 'No checkpoint had been written.'
+    raise FloatingPointError(
+        f'StopOnNaN: {what} is not finite at iteration {iteration}. {saved} Lower the learning rate, clip gradients, '
+        "look for bad labels, or set optim_wrapper.type='ltseg.SkippingOptimWrapper' to leave such batches out."
+    )
 
 
 @OPTIM_WRAPPERS.register_module()
 class SkippingOptimWrapper(OptimWrapper):
     """Leaves out the update of a batch whose loss is not finite, on all processes together, and says so.
 
-    It looks at every loss, for which a GPU has to wait. Running statistics of normalisation layers have seen the batch
-    all the same. With accumulated gradients, those of the batches before it are left out too.
+    It looks at every loss, for which a GPU has to wait, and puts back the running statistics of normalisation layers,
+    of which it keeps a copy. With accumulated gradients, those of the batches before it are left out too.
     """
+
+    _buffers: Sequence[tuple[Tensor, Tensor]] = ()  # of the model, each with its value before the batch
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """As the host's, in which the model sees the batch."""
+        self._buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+        with super().optim_context(model):
+            yield
 
     def update_params(self, loss: Tensor, step_kwargs: dict | None = None, zero_kwargs: dict | None = None) -> None:
         """As the host's, unless ``loss`` is not finite on any process."""
@@ -92,6 +121,8 @@ class SkippingOptimWrapper(OptimWrapper):
         if not bad.item():
             super().update_params(loss, step_kwargs, zero_kwargs)
             return
+        for buffer, value in self._buffers:
+            buffer.copy_(value)
         self._inner_count += 1
         self.zero_grad(**(zero_kwargs or {}))
         text = f'SkippingOptimWrapper: the loss of batch {self._inner_count} is not finite; its update is left out.'

@@ -18,8 +18,9 @@ NAN = float('nan')
 
 
 def runner(iteration: int = 0, max_iters: int = 1000, hooks: tuple = (), wrapper: Any = None) -> Any:
-    hub = MessageHub('test_stop_on_nan')
-    return SimpleNamespace(iter=iteration, max_iters=max_iters, hooks=hooks, message_hub=hub, optim_wrapper=wrapper)
+    hub, model = MessageHub('test_stop_on_nan'), nn.Linear(1, 1)
+    known = {'hooks': hooks, 'message_hub': hub, 'optim_wrapper': wrapper, 'model': model}
+    return SimpleNamespace(iter=iteration, max_iters=max_iters, **known)
 
 
 def losses(**values: float) -> dict[str, Tensor]:
@@ -61,11 +62,26 @@ def remote(value: float) -> dict[str, Tensor]:
 
 
 def test_a_gpu_is_asked_at_the_interval_only() -> None:
+    """It says since when the loss is bad; one that was bad in between and is good again has done no harm."""
     hook = StopOnNaN(interval=5)
-    for iteration in range(4):
-        hook.after_train_iter(runner(iteration), iteration, outputs=remote(NAN))
-    with pytest.raises(FloatingPointError, match='iteration 5'):
+    for iteration, value in enumerate((NAN, 1.0, NAN, NAN)):
+        hook.after_train_iter(runner(iteration), iteration, outputs=remote(value))
+    with pytest.raises(FloatingPointError, match='iteration 3'):
         hook.after_train_iter(runner(4), 4, outputs=remote(NAN))
+    hook.after_train_iter(runner(9), 9, outputs=remote(1.0))
+
+
+@pytest.mark.parametrize('skipping', [False, True])
+def test_bad_weights_under_a_good_loss_are_not_saved(skipping: bool) -> None:
+    """A gradient can be bad where the loss is not."""
+    hook, saving = StopOnNaN(), (CheckpointHook(interval=3, by_epoch=False),)
+    wrapper = SkippingOptimWrapper(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)) if skipping else None
+    run = runner(iteration=1, hooks=saving, wrapper=wrapper)
+    run.model.bias.data.fill_(NAN)
+    hook.after_train_iter(run, 1, outputs=losses(loss=1.0))
+    run.iter = 2
+    with pytest.raises(FloatingPointError, match='the weight bias is not finite at iteration 3'):
+        hook.after_train_iter(run, 2, outputs=losses(loss=1.0))
 
 
 @pytest.mark.parametrize('moment', ['checkpoint', 'end', 'validation', 'epoch'])
@@ -101,6 +117,18 @@ def test_skipping_with_accumulated_gradients() -> None:
     assert torch.equal(
         updated(SkippingOptimWrapper, [1.0, 2.0, 1.0, NAN], **two), updated(OptimWrapper, [1.0, 2.0], **two)
     )
+
+
+def test_running_statistics_do_not_see_a_skipped_batch() -> None:
+    layer = nn.BatchNorm1d(1)
+    optim = SkippingOptimWrapper(torch.optim.SGD(layer.parameters(), lr=0.1))
+    for values in ([[1.0], [2.0]], [[NAN], [1.0]]):
+        before = {name: buffer.clone() for name, buffer in layer.named_buffers()}
+        with optim.optim_context(layer):
+            loss = layer(torch.tensor(values)).sum()
+        optim.update_params(loss)
+    assert before['num_batches_tracked'] == 1
+    assert all(torch.equal(buffer, before[name]) for name, buffer in layer.named_buffers())
 
 
 def test_the_hook_lets_the_wrapper_skip() -> None:
