@@ -22,12 +22,11 @@ class UserError(Exception):
 def message_of(error: BaseException) -> str | None:
     """The text for the user where ltseg raised ``error``, or an error that a host wrapped in it; None otherwise."""
     seen: BaseException | None = error
-    message = None
-    while seen is not None:
+    while seen is not None:  # from the outside in: our outer errors name the file that our inner ones are about
         if isinstance(seen, UserError) or _raised_by_us(seen):
-            message = str(seen)
-        seen = seen.__cause__ or seen.__context__
-    return message or _from_worker(str(error)) or _fault_of_config(error)
+            return str(seen)
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    return _from_worker(str(error)) or _fault_of_config(error)
 
 
 def _raised_by_us(error: BaseException) -> bool:
