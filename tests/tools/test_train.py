@@ -1,15 +1,46 @@
 """tools/train.py from the command line to its files; tests/launch has each single fault of a config."""
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
 import torch
+from tiny_runs import write_sample
 from tiny_training import quick_tools, tool, write_training
 
 from ltseg.reports.record import RunRecord
 
 pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
+
+CLASSIFICATION = """
+default_scope = 'mmpretrain'
+pipeline = [dict(type='LoadImageFromFile'), dict(type='RandomFlip', prob=0.5), dict(type='PackInputs')]
+train_dataloader = dict(
+    batch_size=2, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(type='CustomDataset', data_root='{root}/train', pipeline=pipeline))
+val_dataloader = dict(
+    batch_size=2, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(type='CustomDataset', data_root='{root}/val', pipeline=pipeline))
+test_dataloader = val_dataloader
+val_evaluator = dict(type='Accuracy', topk=1)
+test_evaluator = val_evaluator
+model = dict(
+    type='ImageClassifier',
+    data_preprocessor=dict(type='ClsDataPreprocessor', num_classes=2),
+    backbone=dict(
+        type='ResNet_CIFAR', depth=18, base_channels=8, stem_channels=8, num_stages=1, strides=(1, ), dilations=(1, ),
+        out_indices=(0, )),
+    neck=dict(type='GlobalAveragePooling'),
+    head=dict(
+        type='LinearClsHead', num_classes=2, in_channels=8, loss=dict(type='ltseg.BalancedSoftmaxLoss', counts=[4, 2])))
+optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1))
+train_cfg = dict(by_epoch=True, max_epochs=2, val_interval=1)
+val_cfg = dict()
+test_cfg = dict()
+custom_hooks = [dict(type=f'ltseg.{{hook}}') for hook in ('CountClasses', 'ExactResume', 'StopOnNaN')]
+randomness = dict(seed=1)
+"""
 
 
 @pytest.fixture(scope='module')
@@ -108,3 +139,18 @@ def test_resume_in_the_config_is_the_flag(config: Path, tmp_path: Path, capsys: 
 def test_parts_that_training_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / 'a.py').write_text('model = dict(type="EncoderDecoder")')
     assert "none of ['train_dataloader', 'train_cfg', 'optim_wrapper']" in message(capsys, tmp_path / 'a.py')
+
+
+def test_classification(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A config of MMPretrain trains, resumes and is evaluated with the same tools."""
+    for folder, seed in product(('train/a', 'train/b', 'val/a', 'val/b'), range(2)):
+        write_sample(tmp_path / folder / f'{seed}.png', tmp_path / 'unused.png', 2, 255, (8, 8), seed)
+    path = tmp_path / 'resnet_balanced_folders.py'
+    path.write_text(CLASSIFICATION.format(root=tmp_path))
+    train(path, '--work-dir', str(tmp_path / 'run'))
+    train(path, '--work-dir', str(tmp_path / 'run'), '--resume', '--cfg-options', 'train_cfg.max_epochs=3')
+    tool('test')([str(path), str(tmp_path / 'run' / 'epoch_3.pth'), '--work-dir', str(tmp_path / 'run')])
+    shown = capsys.readouterr().out
+    assert 'resumed epoch: 2' in shown and 'accuracy/top1' in shown and 'No report' in shown
+    text = message(capsys, path, '--cfg-options', 'model.head.num_classes=3')
+    assert 'model.head.num_classes=2' in text and 'model.head.loss' in text
