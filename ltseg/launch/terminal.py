@@ -37,7 +37,7 @@ class CalmRunner(Runner):
         HIDDEN: How the messages begin that do not reach the terminal.
     """
 
-    HIDDEN = DUMPS
+    HIDDEN: tuple[str, ...] = DUMPS
     _said = 0.0  # time of the last message on the terminal, in seconds
 
     def build_logger(self, *args: Any, **kwargs: Any) -> Any:
