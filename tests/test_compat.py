@@ -3,7 +3,7 @@ import builtins
 import pytest
 import torch
 
-from ltseg.compat import TORCHVISION_SCHEMAS, cure_torchvision
+from ltseg.compat import NOISE, TORCHVISION_SCHEMAS, cure_torchvision, quietly
 
 
 def torchvision_that_raises(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,3 +43,11 @@ def test_missing_operators_are_declared(monkeypatch: pytest.MonkeyPatch) -> None
     assert declared is not None and made == ['torchvision']
     for schema in TORCHVISION_SCHEMAS:
         assert hasattr(torch.ops.ltseg_test_torchvision, schema.split('(')[0])
+
+
+def test_only_the_known_noise_of_hosts_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ImportError), quietly():
+        print(f'kept\n{NOISE[0]}\n{NOISE[1]} local backend from path: a.pth')
+        print('no newline', end='')
+        raise ImportError
+    assert capsys.readouterr() == ('kept\nno newline', '')

@@ -10,6 +10,8 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import nn
 
+from ltseg.compat import quietly
+
 __all__ = ['CalmRunner', 'ReportingRunner', 'build_runner', 'calm_warnings']
 
 # How the dumps that the hosts write at set-up begin.
@@ -55,6 +57,11 @@ class CalmRunner(Runner):
             return False
         self._said = record.created
         return True
+
+    def load_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
+        """As the host's, which says it twice."""
+        with quietly():
+            return super().load_checkpoint(*args, **kwargs)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """As the host's, which turns SyncBN into BN in a single process; says so where there is any."""

@@ -40,6 +40,7 @@ def test_report_and_record(trained: tuple[Path, Path], capsys: pytest.CaptureFix
     test(trained)
     shown = capsys.readouterr().out
     assert 'ours, U-Net, CamVid test, seed 4' in shown and shown.count('Bicyclist') < 4
+    assert shown.lower().count('checkpoint') == 1
     record = RunRecord.load(trained[1] / 'records/test.json')
     of_training = RunRecord.load(trained[1] / 'records/val.json')
     assert (record.seed, record.iterations, record.method) == (4, 2, 'ours')
