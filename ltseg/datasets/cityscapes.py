@@ -24,7 +24,7 @@ registration), unpack both into {root}, then make the label images:
 Layout:
     {root}/leftImg8bit/{train,val}/<city>/*_leftImg8bit.png
     {root}/gtFine/{train,val}/<city>/*_gtFine_labelTrainIds.png
-Elsewhere on your disk? Set data_root in each data set of the config, or make {root} a link to it."""
+Elsewhere on your disk? Give the tools --data-root FOLDER, or set data_root in each data set of the config."""
 
     def guide(self, missing_label: str | None = None) -> str:
         """Short where only the conversion of the official labels is missing."""

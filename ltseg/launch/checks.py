@@ -104,7 +104,7 @@ def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]]
                 raise
             missing = fault(f'{split}_dataloader.dataset', 'data that can be read', str(error))
             first, *guide = (message or missing).split('\n', 1)
-            faults.setdefault('\n'.join(guide), []).append(first)
+            faults.setdefault('\n'.join(guide), []).append(first.rstrip())
         else:
             classes[f'{split}_dataloader'] = tuple((getattr(built, 'metainfo', None) or {}).get('classes') or ())
     return classes, ['\n'.join([*dict.fromkeys(firsts), *filter(None, [guide])]) for guide, firsts in faults.items()]
