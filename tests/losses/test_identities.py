@@ -185,10 +185,7 @@ def test_mixup_with_batch_counts_is_the_mix_of_the_losses():
 @pytest.mark.parametrize('name', ['CrossEntropyLoss', 'ARBLoss', 'FocalLoss', 'SeesawLoss'])
 def test_gradient_of_each_sample_sums_to_zero(name):
     logits, labels = batch(20)
-    if name == 'SeesawLoss':
-        options = dict(q=0.0)
-    else:
-        options = {}
+    options = dict(q=0.0) if name == 'SeesawLoss' else {}
     _, gradient = value_and_gradient(build(name, **options), logits, labels)
     torch.testing.assert_close(gradient.sum(1), torch.zeros(20, dtype=torch.float64))
 
