@@ -9,30 +9,28 @@ with ``counts='dataset'`` finds it.
 
 import ltseg.compat  # noqa: F401  isort: skip (cures a host fault and therefore comes first)
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
-from mmengine.registry import init_default_scope
 from rich.console import Console
 
-from ltseg.core.checks import fault
 from ltseg.counts.data_set_counts import build_dataset, count_dataset
 from ltseg.counts.groups import ClassGroups
 from ltseg.counts.table import CountsTable
+from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
+from ltseg.launch.errors import one_message_errors
+from ltseg.launch.terminal import calm_warnings
 from ltseg.reports.text_table import TextTable
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config that names the data set')
+    add_host_arguments(parser)
     parser.add_argument('--split', choices=('train', 'val', 'test'), default='train')
     parser.add_argument('--out', type=Path, metavar='FILE', help='file to write, ending in .json')
     parser.add_argument('--workers', type=int, metavar='N', help='processes that decode labels')
     parser.add_argument('--reduce-zero-label', action='store_true', help='ignore label 0 and lower the others by one')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='settings of the config to change')
     options = parser.parse_args(arguments)
     if options.workers is not None and options.workers < 1:
         parser.error(f'--workers: expected at least 1, got {options.workers}.')
@@ -70,23 +68,13 @@ def with_reduced_zero(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def count(options: argparse.Namespace) -> None:
-    """Counts, prints and writes.
-
-    Raises:
-        OSError: If the config or the data are missing.
-        ValueError: If the config names no data set, or a label cannot be read.
-        KeyError: If a type is not registered.
-    """
-    config = Config.fromfile(options.config)
-    config.merge_from_dict(options.cfg_options or {})
-    init_default_scope(config.get('default_scope') or 'mmseg')
-    loader = config.get(f'{options.split}_dataloader')
-    if not loader:
-        raise ValueError(fault(options.config, f'{options.split}_dataloader', None))
-    dataset = dict(loader['dataset'])
+    """Counts, prints and writes."""
+    part = f'{options.split}_dataloader'
+    config = load_config(options, needs=(part,))
+    register_hosts(config)
+    dataset = dict(config[part].dataset)
     dataset = build_dataset(with_reduced_zero(dataset) if options.reduce_zero_label else dataset)
-    beside = Path(config.get('work_dir') or 'work_dirs/any').resolve().parent / 'class_counts'
-    cache = beside if options.out is None else None
+    cache = Path(config.work_dir).resolve().parent / 'class_counts' if options.out is None else None
     table, path = count_dataset(dataset, cache, options.workers, show_progress=True)
     if options.out is not None:
         table.save(options.out)
@@ -98,13 +86,10 @@ def count(options: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    try:
-        count(parse_arguments(arguments))
-    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
-        text = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f'count_classes: {text}')
-    except KeyboardInterrupt:
-        sys.exit('count_classes: stopped; nothing was written.')
+    options = parse_arguments(arguments)
+    calm_warnings()
+    with one_message_errors():
+        count(options)
 
 
 if __name__ == '__main__':

@@ -51,6 +51,11 @@ def build_dataset(config: dict[str, Any]) -> Any:
     """
     try:
         return DATASETS.build(without_pipeline(config))
+    except FileNotFoundError as error:
+        if error.filename is None:  # a message of our own data sets
+            raise
+        cure = "Set the data set's data_root (tools: --data-root), or get the data."
+        raise FileNotFoundError(fault(str(config.get('type')), str(error.filename), 'no such file', cure)) from error
     except ValueError as error:
         if 'need at least one array' not in str(error):  # how mmengine says that it found no images
             raise
