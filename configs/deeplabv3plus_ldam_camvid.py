@@ -1,6 +1,6 @@
 # DeepLabv3+ with LDAM on a cosine classifier on CamVid.
 #     python tools/train.py configs/deeplabv3plus_ldam_camvid.py
-# Measured: docs/results.md.
+# Not measured.
 _base_ = './deeplabv3plus_ce_camvid.py'
 model = dict(
     decode_head=dict(

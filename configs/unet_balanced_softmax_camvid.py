@@ -1,5 +1,5 @@
 # U-Net with balanced softmax on CamVid.
 #     python tools/train.py configs/unet_balanced_softmax_camvid.py
-# Measured: docs/results.md.
+# Not measured.
 _base_ = './unet_ce_camvid.py'
 model = dict(decode_head=dict(loss_decode=dict(_delete_=True, type='ltseg.BalancedSoftmaxLoss')))

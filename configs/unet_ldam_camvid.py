@@ -1,6 +1,6 @@
 # U-Net with LDAM on a cosine classifier on CamVid.
 #     python tools/train.py configs/unet_ldam_camvid.py
-# Measured: docs/results.md.
+# Not measured.
 _base_ = './unet_ce_camvid.py'
 model = dict(
     decode_head=dict(
