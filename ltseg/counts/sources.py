@@ -32,6 +32,7 @@ class ClassCountsSource(nn.Module):
         super().__init__()
         self.mode, self.sync = mode, sync
         self._filled: ClassCounts | None = None
+        self.class_names: tuple[str, ...] | None = None
 
     @property
     def waiting(self) -> bool:
@@ -46,6 +47,7 @@ class ClassCountsSource(nn.Module):
     def fill(self, table: Any) -> None:
         """Takes over the counts of a ``CountsTable`` or a ``ClassCounts``."""
         self._filled = getattr(table, 'counts', table)
+        self.class_names = getattr(table, 'class_names', None)
 
     def forward(self, labels: Tensor, num_classes: int, ignore_index: int = -100) -> ClassCounts:
         """The counts to use for a batch.

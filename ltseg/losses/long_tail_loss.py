@@ -69,7 +69,7 @@ class LongTailLoss(LogitsLoss):
             self.inspect_counts(logits, counts)
             if self.counts.constant and counts is not self._checked:
                 for rule in self.rules:
-                    rule.check_constant(counts)
+                    rule.check_constant(counts, self.counts.class_names)
                 self._checked = counts
         return reduce(and_, [rule(counts) for rule in self.rules]).to(logits.device, logits.dtype)
 

@@ -7,6 +7,8 @@ import torch
 from losses_under_test import COUNTS, K, batch
 from torch.nn import functional as F
 
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.table import CountsTable
 from ltseg.registry import MODELS
 
 
@@ -280,5 +282,9 @@ def test_a_batch_of_another_number_of_classes_is_refused():
 def test_zero_counts_are_refused_with_the_class():
     with pytest.raises(ValueError, match='0 for class 1'):
         build('BalancedSoftmaxLoss', counts=[5, 0, 3])(torch.zeros(2, 3), torch.tensor([0, 2]))
+    loss = build('BalancedSoftmaxLoss')
+    loss.counts.fill(CountsTable(ClassCounts.from_list([5, 0, 3]), ('car', 'bus', 'train')))
+    with pytest.raises(ValueError, match='0 for class bus'):
+        loss(torch.zeros(2, 3), torch.tensor([0, 2]))
     with pytest.raises(ValueError, match='floor=1'):
         build('ReweightedLoss', counts='batch')
