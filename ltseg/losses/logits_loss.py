@@ -96,7 +96,7 @@ class LogitsLoss(nn.Module):
         labels = labels if soft else labels.long()
         with torch.autocast(logits.device.type, enabled=False):
             losses, class_weights = self.sample_losses(logits, labels, ignore_index)
-            valid = torch.tensor(losses.numel()) if soft else (labels != ignore_index).sum()
+            valid = torch.full((), losses.numel(), device=losses.device) if soft else (labels != ignore_index).sum()
             reduced = reduce_losses(
                 losses, valid, class_weights, weight, self.average, avg_factor, reduction, self.sync
             )
