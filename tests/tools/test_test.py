@@ -29,15 +29,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory, registered_hosts: None, qu
     return config, work_dir
 
 
-def test(trained: tuple[Path, Path], *options: str, checkpoint: str = 'iter_2.pth') -> None:
+def evaluate(trained: tuple[Path, Path], *options: str, checkpoint: str = 'iter_2.pth') -> None:
     tool('test')([str(trained[0]), str(trained[1] / checkpoint), *options])
 
 
-test.__test__ = False  # type: ignore[attr-defined]
-
-
 def test_report_and_record(trained: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    test(trained)
+    evaluate(trained)
     shown = capsys.readouterr().out
     assert 'ours, U-Net, CamVid test, seed 4' in shown and shown.count('Bicyclist') < 4
     assert shown.lower().count('checkpoint') == 1
@@ -61,14 +58,14 @@ def test_report_and_record(trained: tuple[Path, Path], capsys: pytest.CaptureFix
 def test_validation_split_gives_what_training_had(trained: tuple[Path, Path]) -> None:
     path = trained[1] / 'records/val.json'
     before = RunRecord.load(path)
-    test(trained, '--split', 'val')
+    evaluate(trained, '--split', 'val')
     after = RunRecord.load(path)
     assert torch.equal(after.evaluation.matrix, before.evaluation.matrix)
     assert (after.curves, after.seed, after.method) == (before.curves, before.seed, before.method)
 
 
 def test_another_work_dir_knows_seed_and_iterations_only(trained: tuple[Path, Path], tmp_path: Path) -> None:
-    test(trained, '--work-dir', str(tmp_path), '--name', 'again')
+    evaluate(trained, '--work-dir', str(tmp_path), '--name', 'again')
     record = RunRecord.load(tmp_path / 'records/test.json')
     assert (record.name, record.method, record.seed, record.iterations) == ('again', 'ARB (batch)', 4, 2)
     assert not record.curves
@@ -76,7 +73,7 @@ def test_another_work_dir_knows_seed_and_iterations_only(trained: tuple[Path, Pa
 
 def test_predictions_pictures_and_augmentation(trained: tuple[Path, Path], tmp_path: Path) -> None:
     folders = ('--out', str(tmp_path / 'out'), '--show-dir', str(tmp_path / 'shown'))
-    test(
+    evaluate(
         trained,
         '--tta',
         '--work-dir',
@@ -95,7 +92,7 @@ def test_predictions_pictures_and_augmentation(trained: tuple[Path, Path], tmp_p
 def test_evaluation_by_a_metric_of_the_host(
     trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    test(trained, '--work-dir', str(tmp_path), '--cfg-options', 'test_evaluator.type=IoUMetric')
+    evaluate(trained, '--work-dir', str(tmp_path), '--cfg-options', 'test_evaluator.type=IoUMetric')
     shown = capsys.readouterr().out
     assert 'No report' in shown and 'aAcc' in shown
 
@@ -118,6 +115,6 @@ def test_fault_ends_in_one_message(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit):
-        test(trained, *(('--cfg-options', *options) if options else ()), checkpoint=checkpoint)
+        evaluate(trained, *(('--cfg-options', *options) if options else ()), checkpoint=checkpoint)
     text = capsys.readouterr().err
     assert all(part in text for part in expected) and 'Traceback' not in text
