@@ -3,7 +3,7 @@
 The map of the package, from the lowest floor up; a file imports from lower floors only:
 
     core/       pure torch: the adjusted cross entropy, its reduction, confusion matrices, checks
-    registry    registries with scope ``ltseg``; compat: cures for known host faults
+    registry    registries with scope ``ltseg``; compat: cures for known host faults; schedules: weights that change
     rules/      one long-tail method = one rule: class counts -> adjustment of the softmax
     counts/     class counts: of the batch, of a data set, moving, from a table; head / medium / tail groups
     losses/     ``LongTailLoss`` applies rules; its presets carry the names of the papers

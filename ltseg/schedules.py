@@ -1,0 +1,89 @@
+"""Weights that change during training, and how far training has come."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from mmengine.logging import MessageHub
+
+from ltseg.core.checks import check_choice, check_positive, check_range
+
+__all__ = ['Progress', 'Schedule', 'training_progress']
+
+Shape = Literal['constant', 'linear', 'parabolic', 'cumulative']
+Unit = Literal['fraction', 'epoch', 'iter']
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far training has come, counted from 0.
+
+    Args:
+        iter: Iterations that are done.
+        max_iters: Iterations in all.
+        epoch: Epochs that are done.
+        max_epochs: Epochs in all; 1 where training counts iterations only.
+    """
+
+    iter: int = 0
+    max_iters: int = 1
+    epoch: int = 0
+    max_epochs: int = 1
+
+
+def training_progress() -> Progress:
+    """The progress of the Runner that trains in this process.
+
+    mmengine's Runner writes it down before every iteration, after a resume too. Without a Runner it is the start.
+    """
+    hub = MessageHub.get_current_instance()
+    known = {name: hub.get_info(name) for name in ('iter', 'max_iters', 'epoch', 'max_epochs')}
+    return Progress(**{name: int(value) for name, value in known.items() if value is not None})
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A factor in [0, 1] over training, with x = (t - start) / (T - start) from ``start`` to the end T::
+
+        constant    1
+        linear      1 - x
+        parabolic   (1 - x)^2                                (Logit Weight Repulsion)
+        cumulative  1 - x^power, with t + 1 in place of t    (AllNC's GBBN, eta; BBN)
+
+    and 0 before ``start``.
+
+    Args:
+        shape: One of the above.
+        start: Where the factor begins, in ``unit``.
+        unit: 'fraction' of training in steps of iterations, 'epoch' or 'iter'; t and T are counted in it.
+        power: Of the shape 'cumulative'. It reaches 0 in the last step.
+        complement: Whether the factor is 1 minus the above from ``start`` on.
+    """
+
+    shape: Shape = 'constant'
+    start: float = 0.0
+    unit: Unit = 'fraction'
+    power: float = 2.0
+    complement: bool = False
+
+    def __post_init__(self) -> None:
+        check_choice('Schedule.shape', self.shape, get_args(Shape))
+        check_choice('Schedule.unit', self.unit, get_args(Unit))
+        check_range('Schedule.start', self.start, 0)
+        check_positive('Schedule.power', self.power)
+
+    def factor(self, progress: Progress) -> float:
+        """The factor at a point of training."""
+        by_epoch = self.unit == 'epoch'
+        now, end = (progress.epoch, progress.max_epochs) if by_epoch else (progress.iter, progress.max_iters)
+        start = self.start * end if self.unit == 'fraction' else self.start
+        if now < start:
+            return 0.0
+        steps = max(end - start, 1e-12)
+        done = min((now - start) / steps, 1.0)
+        value = {
+            'constant': 1.0,
+            'linear': 1 - done,
+            'parabolic': (1 - done) ** 2,
+            'cumulative': 1 - min((now + 1 - start) / steps, 1.0) ** self.power,
+        }[self.shape]
+        return 1 - value if self.complement else value
