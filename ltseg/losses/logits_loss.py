@@ -9,6 +9,7 @@ from ltseg.core.checks import check_choice, check_range, fault
 from ltseg.core.reduction import Average, Reduction, reduce_losses
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.sources import CountsOption, build_counts
+from ltseg.schedules import Schedule, training_progress
 
 __all__ = ['LogitsLoss', 'check_labels']
 
@@ -29,6 +30,7 @@ class LogitsLoss(nn.Module):
         loss_weight: Factor of the result.
         loss_name: Name in the log; mmengine optimises what has "loss" in its name.
         momentum: Of ``counts='ema'``.
+        schedule: Arguments of a :class:`ltseg.schedules.Schedule`, a further factor of the result over training.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class LogitsLoss(nn.Module):
         loss_weight: float = 1.0,
         loss_name: str = 'loss',
         momentum: float = 0.99,
+        schedule: dict | None = None,
     ) -> None:
         super().__init__()
         name = type(self).__name__
@@ -50,6 +53,7 @@ class LogitsLoss(nn.Module):
         self.counts = build_counts(counts, sync, momentum)
         self.sync, self.average, self.reduction = sync, average, reduction
         self.loss_weight, self.loss_name = loss_weight, loss_name
+        self.schedule = None if schedule is None else Schedule(**schedule)
         self._calls = 0
 
     @abstractmethod
@@ -100,7 +104,11 @@ class LogitsLoss(nn.Module):
             reduced = reduce_losses(
                 losses, valid, class_weights, weight, self.average, avg_factor, reduction, self.sync
             )
-        return reduced * self.loss_weight
+        return reduced * self.factor()
+
+    def factor(self) -> float:
+        """``loss_weight``, times that of the schedule at this point of training."""
+        return self.loss_weight * (1.0 if self.schedule is None else self.schedule.factor(training_progress()))
 
     def count(self, logits: Tensor, labels: Tensor, ignore_index: int) -> ClassCounts:
         """The class counts for this batch."""
