@@ -10,7 +10,9 @@ from mmengine.registry import Registry
 
 __all__ = ['DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIM_WRAPPERS', 'TRANSFORMS']
 
-MODELS = Registry('model', parent=host.MODELS, scope='ltseg', locations=['ltseg.rules', 'ltseg.losses', 'ltseg.heads'])
+PARTS = ['ltseg.rules', 'ltseg.losses', 'ltseg.regularizers', 'ltseg.heads']
+
+MODELS = Registry('model', parent=host.MODELS, scope='ltseg', locations=PARTS)
 DATASETS = Registry('dataset', parent=host.DATASETS, scope='ltseg', locations=['ltseg.datasets'])
 TRANSFORMS = Registry('transform', parent=host.TRANSFORMS, scope='ltseg', locations=['ltseg.datasets'])
 DATA_SAMPLERS = Registry('data sampler', parent=host.DATA_SAMPLERS, scope='ltseg', locations=['ltseg.datasets'])

@@ -1,0 +1,107 @@
+"""Features as regularizers see them: rows of valid samples, with their labels and the classifier behind them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ltseg.core.checks import check_positive, fault
+
+__all__ = ['FeatureBatch', 'feature_rows', 'stratified_sample']
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureBatch:
+    """What enters the classifier, for one process: V views of each of N valid samples.
+
+    Args:
+        features: (N, V, D). Half precision becomes float32, so that sums and exponentials of it keep their digits.
+        labels: (N,) int64 in [0, K). Ignored samples are left out.
+        num_classes: K.
+        classifier: Class vectors (K, D) with their gradient, or None where the classifier is not linear.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+    """
+
+    features: Tensor
+    labels: Tensor
+    num_classes: int
+    classifier: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.features.ndim != 3 or self.labels.shape != self.features.shape[:1]:
+            got = (tuple(self.features.shape), tuple(self.labels.shape))
+            raise ValueError(fault('FeatureBatch', 'features (N, V, D) and labels (N,)', got))
+        if self.classifier is not None:
+            if self.classifier.ndim != 2 or self.classifier.shape[0] != self.num_classes:
+                shape = tuple(self.classifier.shape)
+                raise ValueError(fault('FeatureBatch.classifier', f'{self.num_classes} rows (K, D)', shape))
+            object.__setattr__(self, 'classifier', in_full_precision(self.classifier))
+        object.__setattr__(self, 'features', in_full_precision(self.features))
+
+    @property
+    def rows(self) -> tuple[Tensor, Tensor]:
+        """The views as samples of their own: features (N * V, D) and labels (N * V,)."""
+        return self.features.flatten(0, 1), self.labels.repeat_interleave(self.features.shape[1])
+
+
+def in_full_precision(values: Tensor) -> Tensor:
+    """``values`` in float32, or in float64 where they are."""
+    return values if values.dtype == torch.float64 else values.float()
+
+
+def feature_rows(features: Tensor, labels: Tensor, ignore_index: int = 255) -> tuple[Tensor, Tensor]:
+    """The valid pixels of feature maps, with the nearest label.
+
+    Args:
+        features: (N, D, H, W).
+        labels: (N, h, w) of any resolution, or (N, 1, h, w).
+        ignore_index: Label of pixels to leave out.
+
+    Returns:
+        Rows (M, D) and their labels (M,) int64, as :class:`FeatureBatch` wants them but for the axis of views.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+    """
+    labels = labels.squeeze(1) if labels.ndim == 4 else labels
+    if features.ndim != 4 or labels.ndim != 3 or len(features) != len(labels):
+        got = (tuple(features.shape), tuple(labels.shape))
+        raise ValueError(fault('feature_rows', 'features (N, D, H, W) and labels (N, h, w)', got))
+    rows, columns = (
+        torch.arange(size, device=labels.device) * of // size
+        for size, of in zip(features.shape[2:], labels.shape[1:], strict=True)
+    )
+    labels = labels[:, rows[:, None], columns].flatten().long()  # whole numbers: exact where a float scale is not
+    pixels = features.permute(0, 2, 3, 1).flatten(0, 2)
+    valid = (labels != ignore_index).nonzero().squeeze(1)
+    return pixels.index_select(0, valid), labels[valid]
+
+
+def stratified_sample(labels: Tensor, per_class: int, limit: int, generator: torch.Generator | None = None) -> Tensor:
+    """A random subset with as many samples of rare classes as of frequent ones, for terms that compare pairs.
+
+    Each class gives ``per_class`` samples, or all it has. Where that is more than ``limit``, the classes with most
+    give up samples first.
+
+    Args:
+        labels: (N,) int64.
+        per_class: Most samples of one class.
+        limit: Most samples in all.
+        generator: Of the choice.
+
+    Returns:
+        Indices into ``labels``, (M,) int64 with M <= ``limit``, without repetition.
+    """
+    check_positive('stratified_sample.per_class', per_class)
+    check_positive('stratified_sample.limit', limit)
+    shuffled = torch.randperm(len(labels), generator=generator, device=labels.device)
+    ordered, order = labels[shuffled].sort(stable=True)
+    place = torch.arange(len(labels), device=labels.device)
+    rank = place - torch.searchsorted(ordered, ordered)  # 0, 1, 2 ... within each class
+    kept = (rank < per_class).nonzero().squeeze(1)
+    if len(kept) > limit:
+        ties = torch.rand(len(kept), generator=generator, device=labels.device)  # of classes that are all too many
+        kept = kept[(rank[kept] + ties).argsort()[:limit]]
+    return shuffled[order[kept]]

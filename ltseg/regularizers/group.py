@@ -1,0 +1,50 @@
+"""The regularizers of one head."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ltseg.core.checks import fault
+from ltseg.core.features import FeatureBatch
+from ltseg.registry import MODELS
+from ltseg.regularizers.regularizer import Regularizer
+
+__all__ = ['RegularizerGroup']
+
+
+class RegularizerGroup(nn.ModuleList):
+    """Builds the regularizers of a head and evaluates them on a batch.
+
+    Args:
+        regularizers: Regularizers, or their configs.
+        num_classes: K.
+        feature_dim: D.
+
+    Raises:
+        ValueError: If two have the same name in the log.
+    """
+
+    def __init__(self, regularizers: Sequence[dict | Regularizer], num_classes: int, feature_dim: int) -> None:
+        terms: list[Regularizer] = [MODELS.build(r) if isinstance(r, dict) else r for r in regularizers]
+        super().__init__(terms)
+        names = [term.loss_name for term in terms]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            cure = 'Give each its own loss_name.'
+            raise ValueError(fault('regularizers', 'different names in the log', ', '.join(repeated), cure))
+        for term in terms:
+            term.build(num_classes, feature_dim)
+
+    @property
+    def terms(self) -> list[Regularizer]:
+        """The regularizers."""
+        return list(self)  # type: ignore[arg-type]
+
+    def forward(self, batch: FeatureBatch) -> dict[str, Tensor]:
+        """The terms of a batch by their names in the log."""
+        values = {term.loss_name: term(batch) for term in self.terms}
+        if self.training and torch.is_grad_enabled():
+            for term in self.terms:
+                term.step()
+        return values

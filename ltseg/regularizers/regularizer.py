@@ -1,0 +1,62 @@
+"""What every regularizer is."""
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from ltseg.core.checks import check_range
+from ltseg.core.features import FeatureBatch
+from ltseg.schedules import Schedule, training_progress
+
+__all__ = ['Regularizer']
+
+
+class Regularizer(nn.Module):
+    """A term on features, class means or classifier vectors that a head adds to its losses.
+
+    A head calls :meth:`build` once, then the module for each batch, and :meth:`step` after all terms of a training
+    batch; :class:`ltseg.regularizers.RegularizerGroup` does so.
+
+    Args:
+        loss_weight: Factor of the term.
+        schedule: Arguments of a :class:`ltseg.schedules.Schedule`, a further factor over training.
+        loss_name: Name in the log; mmengine optimises what has "loss" in its name.
+        sync: Whether sums over samples cover all processes. Without it each process has the term of its own samples.
+    """
+
+    def __init__(
+        self, *, loss_weight: float = 1.0, schedule: dict | None = None, loss_name: str, sync: bool = True
+    ) -> None:
+        super().__init__()
+        check_range(f'{type(self).__name__}.loss_weight', loss_weight, 0)
+        self.loss_weight, self.loss_name, self.sync = loss_weight, loss_name, sync
+        self.schedule = None if schedule is None else Schedule(**schedule)
+
+    def build(self, num_classes: int, feature_dim: int) -> None:  # noqa: B027, most have nothing to build
+        """Makes what depends on the number of classes K and of feature dimensions D."""
+
+    @abstractmethod
+    def value(self, batch: FeatureBatch) -> Tensor:
+        """The term itself, a scalar with a graph for any batch."""
+
+    def step(self) -> None:  # noqa: B027, most have nothing to do
+        """Updates what is not learned by the optimizer."""
+
+    def factor(self) -> float:
+        """``loss_weight``, times that of the schedule at this point of training."""
+        return self.loss_weight * (1.0 if self.schedule is None else self.schedule.factor(training_progress()))
+
+    def forward(self, batch: FeatureBatch) -> Tensor:
+        """The weighted term of a batch, in float32 or better also under autocast; 0 with a graph where the factor is 0.
+
+        The factor is that of the training and therefore the same in all processes, so that none waits for another.
+        """
+        factor = self.factor()
+        if factor == 0:
+            return batch.features.flatten()[:0].sum()
+        with torch.autocast(batch.features.device.type, enabled=False):
+            return factor * self.value(batch)
+
+    def extra_repr(self) -> str:
+        return f'loss_weight={self.loss_weight}, loss_name={self.loss_name!r}, sync={self.sync}'
