@@ -10,7 +10,7 @@ from mmengine.registry import Registry
 
 __all__ = ['DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIM_WRAPPERS', 'TRANSFORMS']
 
-PARTS = ['ltseg.rules', 'ltseg.losses', 'ltseg.regularizers', 'ltseg.heads']
+PARTS = ['ltseg.rules', 'ltseg.losses', 'ltseg.regularizers', 'ltseg.heads', 'ltseg.models']
 
 MODELS = Registry('model', parent=host.MODELS, scope='ltseg', locations=PARTS)
 DATASETS = Registry('dataset', parent=host.DATASETS, scope='ltseg', locations=['ltseg.datasets'])

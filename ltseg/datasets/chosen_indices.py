@@ -1,0 +1,78 @@
+"""Indices of chosen images as a file."""
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ltseg.core.checks import fault
+
+__all__ = ['ChosenIndices', 'fingerprint']
+
+FORMAT = 'ltseg chosen indices 1'
+REMEDY = 'Delete the file to choose anew, or name another one.'
+
+
+def fingerprint(labels: np.ndarray) -> dict[str, Any]:
+    """What tells data sets and their orders apart: the number of images and a hash of their labels."""
+    return {'images': len(labels), 'labels': hashlib.sha256(labels.astype('<i8').tobytes()).hexdigest()}
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenIndices:
+    """Indices into a data set, and the settings that they were chosen with.
+
+    Args:
+        indices: Chosen images, (N,) int64.
+        settings: Plain JSON values.
+    """
+
+    indices: np.ndarray
+    settings: dict[str, Any]
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes a JSON file; a reader never sees half of it."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = {'format': FORMAT, 'settings': self.settings, 'indices': self.indices.tolist()}
+        descriptor, draft = tempfile.mkstemp(prefix=path.name, suffix='.part', dir=path.parent)
+        try:
+            with open(descriptor, 'w', encoding='utf-8') as stream:
+                json.dump(content, stream)
+            os.chmod(draft, 0o644)  # mkstemp lets nobody else read it
+            os.replace(draft, path)
+        except BaseException:
+            os.unlink(draft)
+            raise
+
+    @classmethod
+    def load(cls, path: str | os.PathLike, expected: dict[str, Any]) -> 'ChosenIndices':
+        """Reads a file that ``save`` wrote.
+
+        Args:
+            path: The file.
+            expected: Settings that it must have been made with.
+
+        Raises:
+            ValueError: If the file is not such a file, has other settings, or indices that cannot be right.
+        """
+        where = f'indices file {str(path)!r}'
+        try:
+            content = json.loads(Path(path).read_text(encoding='utf-8'))
+            if content['format'] != FORMAT:
+                raise ValueError(f'format {content["format"]!r}')
+            settings, indices = dict(content['settings']), np.asarray(content['indices'], np.int64)
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(fault(where, f'a file of the format {FORMAT!r}', str(error), REMEDY)) from error
+        for name, value in expected.items():
+            if settings.get(name) != value:
+                raise ValueError(fault(where, f'indices made with {name}={value!r}', settings.get(name), REMEDY))
+        images = settings['data']['images']
+        if indices.ndim != 1 or not len(indices) or indices.min() < 0 or indices.max() >= images:
+            raise ValueError(fault(where, f'indices of {images} images', indices.tolist()[:5], REMEDY))
+        return cls(indices, settings)

@@ -1,0 +1,138 @@
+"""The files of CIFAR: official Python batches, and trees of pictures, unpacked or in a zip file."""
+
+import io
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ltseg.core.checks import fault
+
+__all__ = ['SIDE', 'find_batches', 'find_pictures', 'read_batches', 'read_pictures']
+
+SIDE = 32  # pixels
+SUFFIXES = ('.png', '.jpg', '.jpeg')
+BATCHES = {
+    (10, 'train'): ('cifar-10-batches-py', [f'data_batch_{number}' for number in range(1, 6)]),
+    (10, 'test'): ('cifar-10-batches-py', ['test_batch']),
+    (100, 'train'): ('cifar-100-python', ['train']),
+    (100, 'test'): ('cifar-100-python', ['test']),
+}
+# All that the official files are made of: a pickle may otherwise call any function.
+ALLOWED = {
+    ('numpy.core.multiarray', '_reconstruct'),
+    ('numpy._core.multiarray', '_reconstruct'),
+    ('numpy', 'ndarray'),
+    ('numpy', 'dtype'),
+    ('_codecs', 'encode'),
+}
+AGAIN = 'Unpack it again from the archive of https://www.cs.toronto.edu/~kriz/cifar.html.'
+
+
+def find_batches(root: str, num_classes: int, split: str) -> list[Path]:
+    """The official files of a split in ``root`` or in the archive's folder below it; empty where there are none.
+
+    Raises:
+        FileNotFoundError: If some of them are missing.
+    """
+    folder, names = BATCHES[num_classes, split]
+    for place in (Path(root) / folder, Path(root)):
+        paths = [place / name for name in names]
+        missing = [str(path) for path in paths if not path.is_file()]
+        if missing and len(missing) < len(paths):
+            raise FileNotFoundError(fault('CIFARDataset', f'{len(paths)} batches in {str(place)!r}', missing, AGAIN))
+        if not missing:
+            return paths
+    return []
+
+
+def read_batches(paths: list[Path], num_classes: int) -> tuple[np.ndarray, list[int]]:
+    """Images (N, 32, 32, 3) uint8 and labels of official files.
+
+    Raises:
+        ValueError: If a file is broken; names it.
+    """
+    rows, labels = [], []
+    for path in paths:
+        try:
+            content = _Unpickler(io.BytesIO(path.read_bytes()), encoding='latin1').load()
+            part = np.asarray(content['data'], np.uint8).reshape(-1, 3, SIDE, SIDE)
+            own = [int(label) for label in content['labels' if num_classes == 10 else 'fine_labels']]
+        except Exception as error:
+            raise ValueError(fault(f'batch file {path}', 'a batch of CIFAR', _reason(error), AGAIN)) from error
+        if len(part) != len(own) or not all(0 <= label < num_classes for label in own):
+            raise ValueError(fault(f'batch file {path}', f'a label below {num_classes} for each image', own[:5], AGAIN))
+        rows.append(part)
+        labels += own
+    return np.ascontiguousarray(np.concatenate(rows).transpose(0, 2, 3, 1)), labels
+
+
+def find_pictures(root: str, split: str) -> list[tuple[str, str]]:
+    """Class folder and path, sorted, of the pictures of a split in a folder or in a zip file; its paths are inside it.
+
+    Raises:
+        ValueError: If the zip file is broken.
+    """
+    if _is_zip(root):
+        try:
+            with zipfile.ZipFile(root) as archive:
+                paths = [Path(name) for name in archive.namelist()]
+        except (OSError, zipfile.BadZipFile) as error:
+            raise ValueError(fault(f'zip file {root}', 'a zip file that can be read', _reason(error))) from error
+        paths = [path for path in paths if len(path.parts) >= 3 and path.parts[-3] == split]
+    else:
+        paths = list(Path(root, split).glob('*/*'))
+    return sorted((path.parent.name, path.as_posix()) for path in paths if path.suffix.lower() in SUFFIXES)
+
+
+def read_pictures(root: str, paths: list[str]) -> np.ndarray:
+    """Decodes pictures, (N, 32, 32, 3) uint8 red, green, blue.
+
+    Raises:
+        ValueError: If a picture cannot be decoded or has another size; names it.
+    """
+    images = np.empty((len(paths), SIDE, SIDE, 3), np.uint8)
+    with zipfile.ZipFile(root) if _is_zip(root) else _Folder() as source:
+        for image, path in zip(images, paths, strict=True):
+            image[:] = _decoded(path, source.read(path))
+    return images
+
+
+def _decoded(path: str, content: bytes) -> np.ndarray:
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    if pixels is None or pixels.shape != (SIDE, SIDE, 3):
+        got = f'{len(content)} bytes that are none' if pixels is None else f'one of {pixels.shape[:2]}'
+        raise ValueError(fault(f'image file {path}', f'a picture of {SIDE} x {SIDE}', got, 'Copy or make it again.'))
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+class _Folder:
+    """Reads files as an open ``ZipFile`` does."""
+
+    def __enter__(self) -> '_Folder':
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def read(self, path: str) -> bytes:
+        return Path(path).read_bytes()
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in ALLOWED:
+            raise pickle.UnpicklingError(f'it calls {module}.{name}')
+        return super().find_class(module, name)
+
+
+def _is_zip(root: str) -> bool:
+    return os.path.isfile(root) and zipfile.is_zipfile(root)
+
+
+def _reason(error: Exception) -> str:
+    return f'{type(error).__name__}: {error}'

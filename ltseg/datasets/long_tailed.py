@@ -1,0 +1,152 @@
+"""A long-tailed part of a balanced classification data set."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import force_full_init
+from mmengine.dist import is_main_process
+
+from ltseg.core.checks import check_choice, fault
+from ltseg.datasets.chosen_indices import ChosenIndices, fingerprint
+from ltseg.datasets.labelled_images import labels_of
+from ltseg.datasets.profiles import PROFILES, profile_counts
+from ltseg.registry import DATASETS
+
+__all__ = ['LongTailedDataset']
+
+
+@DATASETS.register_module()
+class LongTailedDataset:
+    """Images of another data set, so many of each class that class sizes have a long tail.
+
+    The class in place k of ``class_order`` keeps n_k images (:func:`profile_counts`), which are the first n_k of a
+    random order of that class's images. So a larger factor with the same seed keeps a part of what a smaller one keeps,
+    and the images of a class depend neither on the other classes nor on the profile.
+
+    Args:
+        dataset: Any classification data set of mmengine or mmpretrain, or its config.
+        imbalance_factor: Largest class size over smallest one, at least 1. None takes what ``indices_file`` says.
+        profile: 'exponential', 'pareto' or 'step'.
+        power: Shape of the Pareto distribution.
+        largest: Images of the largest class, n_max; None takes all images of the largest class there is.
+        class_order: Classes from the largest to the smallest, as labels or names; None is the order of the labels.
+        seed: Of the choice of images.
+        indices_file: JSON file of the chosen indices: read where it exists, written otherwise.
+
+    Raises:
+        ValueError: If a class has fewer images than the profile asks for, or the file was made with other settings or
+            from other data.
+
+    Source:
+        Cao et al., Learning imbalanced datasets with label-distribution-aware margin loss, NeurIPS 2019 (exponential and
+        step profiles of CIFAR; the images differ from theirs, which their code draws with other generators).
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        imbalance_factor: float | None = None,
+        profile: str = 'exponential',
+        power: float = 6.0,
+        largest: int | None = None,
+        class_order: Sequence[int] | Sequence[str] | None = None,
+        seed: int = 0,
+        indices_file: str | os.PathLike | None = None,
+    ) -> None:
+        check_choice('LongTailedDataset.profile', profile, PROFILES)
+        if imbalance_factor is None and (indices_file is None or not os.path.isfile(indices_file)):
+            cure = 'Set imbalance_factor, e.g. 100.'
+            raise ValueError(fault('LongTailedDataset.imbalance_factor', 'a number of at least 1', None, cure))
+        self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+        self.imbalance_factor, self.profile, self.power, self.largest = imbalance_factor, profile, power, largest
+        self.class_order, self.seed, self.indices_file = class_order, seed, indices_file
+        self._fully_initialized = False
+        self.full_init()
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        """That of the data set inside."""
+        return self.dataset.metainfo
+
+    @property
+    def CLASSES(self) -> tuple[str, ...]:  # noqa: N802, mmpretrain's name
+        """Names of the classes."""
+        return tuple(self.metainfo['classes'])
+
+    def full_init(self) -> None:
+        """Chooses the images, or reads which were chosen."""
+        if self._fully_initialized:
+            return
+        labels = labels_of(self.dataset)
+        settings = self._settings(labels)
+        if self.indices_file is not None and os.path.isfile(self.indices_file):
+            given = settings if self.imbalance_factor is not None else {'data': settings['data']}
+            chosen = ChosenIndices.load(self.indices_file, given)
+        else:
+            chosen = ChosenIndices(self._choose(labels), settings)
+            if self.indices_file is not None and is_main_process():
+                chosen.save(self.indices_file)
+        self.indices, self._labels = chosen.indices, labels[chosen.indices]
+        self._fully_initialized = True
+
+    @force_full_init
+    def get_gt_labels(self) -> np.ndarray:
+        """Labels of the chosen images, (N,) int64."""
+        return self._labels.copy()
+
+    @force_full_init
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """The label of an image, as a list."""
+        return [int(self._labels[idx])]
+
+    @force_full_init
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """The data info of an image."""
+        return self.dataset.get_data_info(int(self.indices[idx]))
+
+    @force_full_init
+    def __getitem__(self, idx: int) -> Any:
+        return self.dataset[int(self.indices[idx])]
+
+    @force_full_init
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def _settings(self, labels: np.ndarray) -> dict[str, Any]:
+        return {
+            'imbalance_factor': self.imbalance_factor,
+            'profile': self.profile,
+            'power': self.power if self.profile == 'pareto' else None,
+            'largest': self.largest,
+            'class_order': self._order(),
+            'seed': self.seed,
+            'data': fingerprint(labels),
+        }
+
+    def _order(self) -> list[int]:
+        names = list(self.CLASSES)
+        order = range(len(names)) if self.class_order is None else self.class_order
+        labels = [names.index(entry) if isinstance(entry, str) and entry in names else entry for entry in order]
+        if any(not isinstance(label, int) for label in labels) or sorted(labels) != list(range(len(names))):
+            expected = f'each of the {len(names)} classes once, as labels or names'
+            raise ValueError(fault('LongTailedDataset.class_order', expected, list(order)))
+        return labels
+
+    def _choose(self, labels: np.ndarray) -> np.ndarray:
+        order = self._order()
+        available = np.bincount(labels, minlength=len(order))
+        largest = int(available.max()) if self.largest is None else self.largest
+        wanted = profile_counts(self.profile, len(order), largest, self.imbalance_factor or 1.0, self.power)
+        short = [k for k, label in enumerate(order) if available[label] < wanted[k]]
+        if short:
+            name, has = self.CLASSES[order[short[0]]], available[order[short[0]]]
+            expected = f'{wanted[short[0]]} images of the class {name!r}, place {short[0]} of the profile'
+            cure = 'Set largest to fewer images, or class_order so that large classes come first.'
+            raise ValueError(fault('LongTailedDataset', expected, int(has), cure))
+        kept = []
+        for label, number in zip(order, wanted, strict=True):
+            random = np.random.default_rng([self.seed, label])
+            kept.append(random.permutation(np.flatnonzero(labels == label))[:number])
+        return np.sort(np.concatenate(kept))

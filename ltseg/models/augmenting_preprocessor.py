@@ -1,0 +1,142 @@
+"""A data preprocessor that augments batches of images as tensors."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ltseg.core.checks import fault
+from ltseg.registry import MODELS, TRANSFORMS
+
+__all__ = ['AugmentingClsPreprocessor', 'AugmentingClsPreprocessorMixin']
+
+
+class AugmentingClsPreprocessorMixin:
+    """Put in front of mmpretrain's ``ClsDataPreprocessor``: augments in training, and gives several views.
+
+    The order is: to RGB, augmentation (0..255), normalisation, padding to a divisor, ``batch_augments``. Mixing (mixup,
+    CutMix) takes the same partners and shares for all views of an image, because they have one label.
+
+    Args:
+        augmentations: Batch transforms, e.g. ``[dict(type='ltseg.BatchRandomCrop'), dict(type='ltseg.BatchRandomFlip')]``,
+            applied in training; to each view where the pipeline gives several.
+        views: A list of batch transforms for each of V views, instead of ``augmentations``. Inputs are then
+            (N, V, C, H, W) in training, and (N, C, H, W) in evaluation. A pipeline with mmpretrain's ``MultiView``
+            gives the same shapes without it.
+        mean, std: Of red, green and blue, 0..255; None normalises nothing.
+        to_rgb: Whether inputs are blue, green, red.
+        kwargs: Other arguments of the host.
+
+    Raises:
+        ValueError: If both or contradictory views are given, or shapes do not fit.
+    """
+
+    device: Any
+    cast_data: Any
+    register_buffer: Any
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        augmentations: Sequence[Any] = (),
+        views: Sequence[Sequence[Any]] | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        to_rgb: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if (mean is None) != (std is None):
+            raise ValueError(fault('AugmentingClsPreprocessor', 'mean and std, or neither', {'mean': mean, 'std': std}))
+        if augmentations and views is not None:
+            cure = 'Put the transforms of each view into views.'
+            raise ValueError(fault('AugmentingClsPreprocessor', 'augmentations or views', 'both', cure))
+        super().__init__(**kwargs)  # the host must not normalise: it does so for single views only
+        self.normalizes, self.reverses_channels = mean is not None, to_rgb
+        for name, values in (('mean', mean or [0.0]), ('std', std or [1.0])):
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(-1, 1, 1), False)
+        pipelines = views if views is not None else [augmentations]
+        self.pipelines = [[_built(transform) for transform in pipeline] for pipeline in pipelines]
+        self.num_views = None if views is None else len(views)
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """The host's inputs and data samples.
+
+        Args:
+            data: inputs: (N, C, H, W), or a list of N images (C, H, W), or of V views of either form; data_samples.
+            training: Whether to augment.
+
+        Returns:
+            inputs: (N, C, H, W), or (N, V, C, H, W) with several views, float32; data_samples.
+        """
+        images = _stacked(self.cast_data(data['inputs'])).float()  # (N, V, C, H, W)
+        if self.reverses_channels and images.shape[2] == 3:
+            images = images.flip(2)
+        if training:
+            images = self._augmented(images)
+        if self.normalizes:
+            images = (images - self.mean) / self.std
+        number, views = images.shape[:2]
+        done = super().forward({**data, 'inputs': images.flatten(1, 2)}, training)  # type: ignore[misc]
+        if views > 1:
+            done['inputs'] = done['inputs'].unflatten(1, (views, -1))
+        return done
+
+    def _augmented(self, images: Tensor) -> Tensor:
+        given = images.shape[1]
+        if self.num_views is not None and given not in (1, self.num_views):
+            expected = f'one view of each image, or {self.num_views} as in views'
+            raise ValueError(fault('AugmentingClsPreprocessor', expected, given))
+        views = []
+        for view in range(self.num_views or given):
+            augmented = images[:, view if given > 1 else 0]
+            for transform in self.pipelines[view if self.num_views else 0]:
+                augmented = transform(augmented)
+            views.append(augmented)
+        return torch.stack(views, 1)
+
+
+def _built(transform: Any) -> Any:
+    return TRANSFORMS.build(transform) if isinstance(transform, dict) else transform
+
+
+def _stacked(inputs: Any) -> Tensor:
+    """(N, V, C, H, W) of what the loader's collate function gives."""
+    if isinstance(inputs, Tensor) and inputs.ndim == 4:
+        return inputs.unsqueeze(1)
+    if isinstance(inputs, Tensor) and inputs.ndim == 5:
+        return inputs
+    if isinstance(inputs, list | tuple) and len({_shape(entry) for entry in inputs}) == 1:
+        first = inputs[0]
+        if isinstance(first, Tensor) and first.ndim == 3:  # N images
+            return torch.stack(list(inputs)).unsqueeze(1)
+        if isinstance(first, Tensor) and first.ndim == 4:  # V views of a batch
+            return torch.stack(list(inputs), 1)
+        if isinstance(first, list | tuple):  # V views of N images
+            return torch.stack([torch.stack(list(view)) for view in inputs], 1)
+    got = [_shape(entry) for entry in inputs]
+    cure = 'Resize or crop in the pipeline.'
+    raise ValueError(fault('AugmentingClsPreprocessor', 'images of one size, (C, H, W)', got[:4], cure))
+
+
+def _shape(entry: Any) -> tuple:
+    return tuple(entry.shape) if isinstance(entry, Tensor) else (len(entry), *{_shape(each) for each in entry})
+
+
+@cache
+def _preprocessor_class() -> Any:
+    from mmpretrain.models import ClsDataPreprocessor
+
+    return type('AugmentingClsPreprocessor', (AugmentingClsPreprocessorMixin, ClsDataPreprocessor), {})
+
+
+@MODELS.register_module(name='AugmentingClsPreprocessor')
+def AugmentingClsPreprocessor(**arguments: Any) -> Any:  # noqa: N802, configs see a type
+    """Builds mmpretrain's ``ClsDataPreprocessor`` with :class:`AugmentingClsPreprocessorMixin` in front of it.
+
+    Args:
+        **arguments: Those of the mixin and of the host.
+    """
+    return _preprocessor_class()(**arguments)
