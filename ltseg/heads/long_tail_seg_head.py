@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ltseg.core.checks import fault
+from ltseg.core.checks import check_positive, fault
+from ltseg.losses.upsampled import can_be_upsampled, long_tail_losses_of_upsampled
 from ltseg.registry import MODELS
 
 __all__ = ['LongTailSegHead', 'LongTailSegHeadMixin']
@@ -19,6 +20,10 @@ class LongTailSegHeadMixin:
     Args:
         classifier: Config of a module built with ``in_channels`` and ``num_classes`` that takes the place of the
             head's last convolution, e.g. ``dict(type='ltseg.CosineClassifier')``.
+        fused: Whether losses of the adjusted cross-entropy family are computed without upsampled logits
+            (:mod:`ltseg.core.upsampled`): the same value and gradient in less time and memory. Heads with a pixel
+            sampler, with another loss beside, or with a ``loss_by_feat`` of their own take the plain path.
+        band_rows: Rows of labels in a band of the fused loss; by default they follow from the shapes.
 
     Raises:
         ValueError: If the head does not classify through ``conv_seg``, or a loss does not fit the classifier.
@@ -30,9 +35,20 @@ class LongTailSegHeadMixin:
     init_cfg: Any
     out_channels: int
     ignore_index: int
+    align_corners: bool
 
-    def __init__(self, *args: Any, classifier: dict | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        classifier: dict | None = None,
+        fused: bool = True,
+        band_rows: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        if band_rows is not None:
+            check_positive(f'{_name(self)}.band_rows', band_rows)
+        self.fused, self.band_rows = fused, band_rows
         if classifier is not None:
             if not isinstance(getattr(self, 'conv_seg', None), nn.Conv2d):
                 cure = 'Leave classifier out for this head.'
@@ -60,12 +76,43 @@ class LongTailSegHeadMixin:
             cure = 'Use it as the only loss, without a sampler.'
             raise ValueError(fault(_name(self), f'{name} alone', 'other losses or a pixel sampler', cure))
 
-    def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: list) -> dict:
+    def loss_by_feat(self, seg_logits: Any, batch_data_samples: list) -> dict:
         """The host's losses; those on feature norms at the resolution of the features, with nearest labels."""
-        if not getattr(self.losses[0], 'needs_feature_norm', False):
-            return super().loss_by_feat(seg_logits, batch_data_samples)  # type: ignore[misc]
-        labels = self._stack_batch_gt(batch_data_samples)  # type: ignore[attr-defined]
-        labels = F.interpolate(labels.float(), seg_logits.shape[2:], mode='nearest').long().squeeze(1)
+        if getattr(self.losses[0], 'needs_feature_norm', False):
+            return self._losses_on_features(seg_logits, batch_data_samples)
+        if self.fused and self._plain_loss_by_feat and self.sampler is None and can_be_upsampled(self.losses):
+            return self._fused_losses(seg_logits, batch_data_samples)
+        return super().loss_by_feat(seg_logits, batch_data_samples)  # type: ignore[misc]
+
+    @property
+    def _plain_loss_by_feat(self) -> bool:
+        """Whether the head computes its losses as most do, from logits alone."""
+        from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+
+        return type(self).__mro__[2].loss_by_feat is BaseDecodeHead.loss_by_feat  # type: ignore[attr-defined]
+
+    def _labels(self, batch_data_samples: list) -> Tensor:
+        return self._stack_batch_gt(batch_data_samples).squeeze(1)  # type: ignore[attr-defined]
+
+    def _fused_losses(self, seg_logits: Tensor, batch_data_samples: list) -> dict:
+        labels = self._labels(batch_data_samples)
+        values, accuracy = long_tail_losses_of_upsampled(
+            self.losses,  # type: ignore[arg-type]
+            seg_logits,
+            labels,
+            ignore_index=self.ignore_index,
+            align_corners=self.align_corners,
+            band_rows=self.band_rows,
+        )
+        result: dict[str, Tensor] = {}
+        for loss, value in zip(self.losses, values, strict=True):
+            name: Any = loss.loss_name
+            result[name] = result[name] + value if name in result else value
+        return {**result, 'acc_seg': accuracy}
+
+    def _losses_on_features(self, seg_logits: Tensor, batch_data_samples: list) -> dict:
+        labels = self._labels(batch_data_samples).unsqueeze(1).float()
+        labels = F.interpolate(labels, seg_logits.shape[2:], mode='nearest').long().squeeze(1)
         norm = self.conv_seg.feature_norm
         loss: Any = self.losses[0]
         value = loss(seg_logits, labels, ignore_index=self.ignore_index, feature_norm=norm)

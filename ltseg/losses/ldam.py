@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ltseg.core.upsampled import SampleLosses
 from ltseg.losses.long_tail_loss import LongTailLoss
 from ltseg.registry import MODELS
 from ltseg.rules import Margin
@@ -33,7 +34,7 @@ class LDAMLoss(LongTailLoss):
         super().__init__([Margin(max_margin=max_margin, scale=scale)], **{'loss_name': 'loss_ldam', **options})
         self._warned = False
 
-    def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+    def on_parts(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
         if not self._warned and self.looks_at_values(logits) and float(logits.detach().abs().amax()) > 1.01:
             self._warned = True
             warnings.warn(
@@ -41,4 +42,4 @@ class LDAMLoss(LongTailLoss):
                 "LongTailSegHead(classifier=dict(type='ltseg.CosineClassifier')).",
                 stacklevel=2,
             )
-        return super().sample_losses(logits, labels, ignore_index)
+        return super().on_parts(logits, labels, ignore_index)

@@ -1,7 +1,7 @@
 """The loss that applies any list of rules."""
 
 from collections.abc import Sequence
-from functools import reduce
+from functools import partial, reduce
 from operator import and_
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from ltseg.core.adjustment import Adjustment
 from ltseg.core.checks import check_range
 from ltseg.core.cross_entropy import adjusted_cross_entropy
+from ltseg.core.upsampled import SampleLosses
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
@@ -76,6 +77,16 @@ class LongTailLoss(LogitsLoss):
     def inspect_counts(self, logits: Tensor, counts: ClassCounts) -> None:
         """For subclasses that warn of counts under which they do nothing."""
 
-    def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+    def on_parts(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
+        """The loss of any part of a batch, under the class counts of all of it.
+
+        Args:
+            logits: (N, K, *), of any resolution: only K, device and precision matter.
+            labels: (N, *).
+            ignore_index: As for ``sample_losses``.
+        """
         adjustment = self.adjustment(logits, labels, ignore_index)
-        return adjusted_cross_entropy(logits, labels, adjustment, self.focusing, ignore_index)
+        return partial(adjusted_cross_entropy, adjustment=adjustment, focusing=self.focusing, ignore_index=ignore_index)
+
+    def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+        return self.on_parts(logits, labels, ignore_index)(logits, labels)

@@ -1,0 +1,60 @@
+"""Losses of the adjusted cross-entropy family on logits of lower resolution than the labels."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ltseg.core.checks import fault
+from ltseg.core.reduction import reduce_losses
+from ltseg.core.upsampled import upsampled_losses
+from ltseg.losses.long_tail_loss import LongTailLoss
+
+__all__ = ['can_be_upsampled', 'long_tail_losses_of_upsampled']
+
+
+def can_be_upsampled(losses: Sequence[nn.Module]) -> bool:
+    """Whether all ``losses`` are of the family and give one number each."""
+    return all(isinstance(loss, LongTailLoss) and loss.reduction != 'none' for loss in losses)
+
+
+def long_tail_losses_of_upsampled(
+    losses: Sequence[LongTailLoss],
+    logits: Tensor,
+    labels: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    align_corners: bool = False,
+    band_rows: int | None = None,
+) -> tuple[list[Tensor], Tensor]:
+    """What each loss gives for the upsampled logits, and the accuracy, by :func:`upsampled_losses`.
+
+    Args:
+        losses: Losses for which :func:`can_be_upsampled` holds.
+        logits: (N, K, h, w).
+        labels: Class indices (N, H, W).
+        weight: Factor of each pixel's loss, broadcast to (N, H, W).
+        ignore_index: Label that is left out.
+        align_corners: Of the bilinear interpolation.
+        band_rows: As in :func:`upsampled_losses`.
+
+    Returns:
+        A scalar for each loss, and the share of valid pixels whose label has the largest logit in percent, (1,).
+
+    Raises:
+        ValueError: If the shapes do not fit.
+    """
+    if logits.ndim != 4 or labels.ndim != 3 or len(logits) != len(labels) or logits.shape[1] < 2:
+        got = f'{tuple(logits.shape)} and {tuple(labels.shape)}'
+        raise ValueError(fault(type(losses[0]).__name__, 'logits (N, K, h, w), K > 1, and labels (N, H, W)', got))
+    labels = labels.long()
+    with torch.autocast(logits.device.type, enabled=False):
+        exact = logits.detach() if logits.dtype == torch.float64 else logits.detach().float()
+        on_parts = [loss.on_parts(exact, labels, ignore_index) for loss in losses]
+        sums = upsampled_losses(logits, labels, on_parts, align_corners, ignore_index, weight, band_rows)
+        valid = (labels != ignore_index).sum()
+        values = [
+            reduce_losses(value, valid, weights, None, loss.average, None, loss.reduction, loss.sync) * loss.factor()
+            for loss, value, weights in zip(losses, sums.losses, sums.class_weights, strict=True)
+        ]
+    return values, (100 * sums.correct / valid.clamp(min=1)).reshape(1)
