@@ -45,6 +45,18 @@ class FeatureBatch:
         """The views as samples of their own: features (N * V, D) and labels (N * V,)."""
         return self.features.flatten(0, 1), self.labels.repeat_interleave(self.features.shape[1])
 
+    @property
+    def class_vectors(self) -> Tensor:
+        """The classifier (K, D).
+
+        Raises:
+            ValueError: If there is none.
+        """
+        if self.classifier is None:
+            cure = 'Use terms on features only with this head.'
+            raise ValueError(fault('regularizer', 'a classifier with one vector for each class', None, cure))
+        return self.classifier
+
 
 def in_full_precision(values: Tensor) -> Tensor:
     """``values`` in float32, or in float64 where they are."""

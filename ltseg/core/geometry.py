@@ -1,11 +1,83 @@
-"""The geometry of features and class vectors: simplex frames."""
+"""The geometry of features and class vectors: class means, directions, simplex frames."""
 
 import torch
 from torch import Tensor
 
 from ltseg.core.checks import fault
+from ltseg.core.collectives import summed
+from ltseg.core.reduction import all_reduced_sum
 
-__all__ = ['simplex_vectors']
+__all__ = ['centred_directions', 'class_means', 'class_sums', 'directions', 'simplex_gram', 'simplex_vectors']
+
+
+def class_sums(rows: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+    """The sum and the number of the rows of each class.
+
+    Args:
+        rows: (N, D).
+        labels: (N,) int64 in [0, K).
+        num_classes: K.
+
+    Returns:
+        Sums (K, D) with their gradient, and counts (K,) in the precision of ``rows``; zeros for absent classes.
+    """
+    sums = rows.new_zeros(num_classes, rows.shape[1]).index_add(0, labels, rows)
+    return sums, rows.new_zeros(num_classes).index_add(0, labels, rows.new_ones(len(rows)))
+
+
+def class_means(rows: Tensor, labels: Tensor, num_classes: int, sync: bool = True) -> tuple[Tensor, Tensor]:
+    """The mean of each class over all samples of all processes, and how many there are.
+
+    Args:
+        rows: (N, D).
+        labels: (N,) int64 in [0, K).
+        num_classes: K.
+        sync: Whether samples of all processes count. Then every process must come here, backward as well.
+
+    Returns:
+        Means (K, D) with their gradient, and counts (K,); zeros for absent classes.
+    """
+    sums, counts = class_sums(rows, labels, num_classes)
+    if sync:
+        sums, counts = summed(sums), all_reduced_sum(counts)
+    return sums / counts.clamp(min=1)[:, None], counts
+
+
+def directions(vectors: Tensor, least_norm: float | Tensor = 0.0) -> Tensor:
+    """Vectors (K, D) scaled to norm 1; zeros, with gradient zero, where the norm is ``least_norm`` or less."""
+    norms = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    long = norms > least_norm
+    return torch.where(long, vectors, 0.0) / torch.where(long, norms, 1.0)
+
+
+def centred_directions(means: Tensor, known: Tensor | None = None) -> Tensor:
+    """Directions of class means from their common centre, in which each class has the same share::
+
+        v_k = (mu_k - mu_C) / |mu_k - mu_C|,    mu_C = mean of mu_k over the known classes
+
+    Args:
+        means: (K, D).
+        known: (K,) bool, the classes that have a mean; None for all.
+
+    Returns:
+        (K, D); zeros, with gradient zero, for unknown classes and where a mean is the centre but for rounding errors.
+    """
+    known = torch.ones(len(means), dtype=torch.bool, device=means.device) if known is None else known
+    means = torch.where(known[:, None], means, 0.0)
+    centred = torch.where(known[:, None], means - means.sum(0) / known.sum().clamp(min=1), 0.0)
+    rounding = 8 * torch.finfo(means.dtype).eps * torch.linalg.vector_norm(means.detach(), dim=1).amax()
+    return directions(centred, rounding)
+
+
+def simplex_gram(like: Tensor, num_classes: int | Tensor) -> Tensor:
+    """The Gram matrix of a simplex of K unit vectors, 1 on the diagonal and -1 / (K - 1) elsewhere.
+
+    Args:
+        like: Square matrix of the size, type and device of the result.
+        num_classes: K, at least 2; it may be smaller than the matrix.
+    """
+    one = torch.eye(len(like), dtype=like.dtype, device=like.device)
+    return one - (1 - one) / (num_classes - 1)
 
 
 def simplex_vectors(num_classes: int, dimensions: int, generator: torch.Generator | None = None) -> Tensor:

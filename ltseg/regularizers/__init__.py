@@ -1,6 +1,19 @@
 """Terms on features, class means and classifier vectors that a head adds to its losses."""
 
+from ltseg.regularizers.between_class import BetweenClassRegularizer
+from ltseg.regularizers.center_loss import CenterLoss
 from ltseg.regularizers.group import RegularizerGroup
+from ltseg.regularizers.peer_to_peer import PeerToPeerRegularizer
 from ltseg.regularizers.regularizer import Regularizer
+from ltseg.regularizers.weight_repulsion import WeightRepulsion
+from ltseg.regularizers.within_class import WithinClassRegularizer
 
-__all__ = ['Regularizer', 'RegularizerGroup']
+__all__ = [
+    'BetweenClassRegularizer',
+    'CenterLoss',
+    'PeerToPeerRegularizer',
+    'Regularizer',
+    'RegularizerGroup',
+    'WeightRepulsion',
+    'WithinClassRegularizer',
+]

@@ -35,6 +35,8 @@ class RegularizerGroup(nn.ModuleList):
             raise ValueError(fault('regularizers', 'different names in the log', ', '.join(repeated), cure))
         for term in terms:
             term.build(num_classes, feature_dim)
+        for term in terms:
+            term.share(terms)
 
     @property
     def terms(self) -> list[Regularizer]:

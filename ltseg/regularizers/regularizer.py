@@ -1,6 +1,7 @@
 """What every regularizer is."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,8 @@ __all__ = ['Regularizer']
 class Regularizer(nn.Module):
     """A term on features, class means or classifier vectors that a head adds to its losses.
 
-    A head calls :meth:`build` once, then the module for each batch, and :meth:`step` after all terms of a training
-    batch; :class:`ltseg.regularizers.RegularizerGroup` does so.
+    A head calls :meth:`build` and :meth:`share` once, then the module for each batch, and :meth:`step` after all terms
+    of a training batch; :class:`ltseg.regularizers.RegularizerGroup` does so.
 
     Args:
         loss_weight: Factor of the term.
@@ -35,6 +36,9 @@ class Regularizer(nn.Module):
 
     def build(self, num_classes: int, feature_dim: int) -> None:  # noqa: B027, most have nothing to build
         """Makes what depends on the number of classes K and of feature dimensions D."""
+
+    def share(self, terms: Sequence['Regularizer']) -> None:  # noqa: B027, most share nothing
+        """Takes over what belongs to other terms of the same head."""
 
     @abstractmethod
     def value(self, batch: FeatureBatch) -> Tensor:

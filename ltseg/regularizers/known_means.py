@@ -1,0 +1,42 @@
+"""Class means of a batch, filled up with remembered ones."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ltseg.regularizers.centers import MovingCenters
+from ltseg.regularizers.regularizer import Regularizer
+
+__all__ = ['KnownMeansRegularizer']
+
+
+class KnownMeansRegularizer(Regularizer):
+    """A term on the directions of class means, which a batch shows some of only.
+
+    Args:
+        remember: Whether moving averages, without gradient, stand in for the means of absent classes.
+        momentum: Of the moving averages.
+        **options: As for :class:`ltseg.regularizers.regularizer.Regularizer`.
+    """
+
+    def __init__(self, remember: bool, momentum: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.remember, self.momentum = remember, momentum
+        self.memory: MovingCenters | None = None
+
+    def build(self, num_classes: int, feature_dim: int) -> None:
+        if self.remember:
+            self.memory = MovingCenters(num_classes, feature_dim, self.momentum)
+
+    def known_means(self, means: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """The means (K, D) of classes in the batch or in memory, and which these are, (K,) bool."""
+        present = counts > 0
+        if self.memory is None:
+            return means, present
+        remembered = self.memory.vectors.to(means.dtype, copy=True)  # the step comes before the backward pass
+        return torch.where(present[:, None], means, remembered), present | self.memory.seen
+
+    def step(self) -> None:
+        if self.memory is not None:
+            self.memory.step()
