@@ -4,7 +4,5 @@
 _base_ = './deeplabv3plus_ce_cityscapes.py'
 model = dict(
     decode_head=dict(
-        type='ltseg.LongTailSegHead',
-        head_type='DepthwiseSeparableASPPHead',
         classifier=dict(type='ltseg.CosineClassifier'),
         loss_decode=dict(_delete_=True, type='ltseg.LDAMLoss')))

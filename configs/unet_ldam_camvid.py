@@ -4,7 +4,5 @@
 _base_ = './unet_ce_camvid.py'
 model = dict(
     decode_head=dict(
-        type='ltseg.LongTailSegHead',
-        head_type='FCNHead',
         classifier=dict(type='ltseg.CosineClassifier'),
         loss_decode=dict(_delete_=True, type='ltseg.LDAMLoss')))

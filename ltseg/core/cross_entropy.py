@@ -75,11 +75,12 @@ def _smoothed(
 ) -> Tensor:
     """(1 - e) * weight_y * loss_y + e / K * sum_j weight_j * loss_j with e the part of the label that is spread."""
     log_probability = F.log_softmax(logits, dim=1)
+    if adjustment.bias is not None:
+        # Before anything is multiplied with it: 0 * inf is nan, in the value and in the gradient.
+        log_probability = log_probability.masked_fill(per_class(adjustment.bias == -torch.inf, logits), 0)
     of_all = -log_probability if not focusing else -log_probability * _focal_factor(log_probability, focusing)
     if adjustment.weight is not None:
         of_all = of_all * per_class(adjustment.weight, logits)
-    if adjustment.bias is not None:
-        of_all = of_all.masked_fill(per_class(adjustment.bias == -torch.inf, logits), 0)
     losses = losses if weight is None else losses * weight
     return (1 - spread) * losses + spread * of_all.mean(1)
 
@@ -97,11 +98,10 @@ def _soft_cross_entropy(
         # A class outside the softmax cannot be a target: its share goes to the classes that are there.
         labels = labels * per_class(adjustment.bias > -torch.inf, logits)
         labels = labels / labels.sum(1, keepdim=True).clamp(min=torch.finfo(labels.dtype).tiny)
-    log_probability = F.log_softmax(logits, dim=1)
+    log_probability = F.log_softmax(logits, dim=1).masked_fill(labels == 0, 0)  # 0 * inf is nan, also in gradients
     terms = -log_probability if not focusing else -log_probability * _focal_factor(log_probability, focusing)
     weight = None
     if adjustment.weight is not None:
         weighted = labels * per_class(adjustment.weight, logits)
         weight, labels = weighted.sum(1), weighted
-    # masked_fill, not a product: 0 * inf is nan, in the value and in the gradient.
-    return (terms.masked_fill(labels == 0, 0) * labels).sum(1), weight
+    return (terms * labels).sum(1), weight

@@ -118,3 +118,18 @@ def test_fields_combine():
     assert both.scale.tolist() == [2, 2] and both.weight.tolist() == [1, 3] and both.margin is None
     with pytest.raises(ValueError, match='smooths labels'):
         Adjustment(smoothing=torch.ones(2)) & Adjustment(smoothing=torch.ones(2))
+
+
+@pytest.mark.parametrize('focusing', [0.0, 0.5, 2.0])
+@pytest.mark.parametrize('soft', [False, True])
+def test_gradients_are_finite_beside_a_class_outside_the_softmax(focusing, soft):
+    logits = torch.randn(6, 3, dtype=torch.float64, requires_grad=True)
+    labels = torch.tensor([0, 1, 1, 0, 1, 0])
+    bias = torch.tensor([0.0, 1.0, -torch.inf], dtype=torch.float64)
+    if soft:
+        adjustment, labels = Adjustment(bias=bias), torch.full((6, 3), 1 / 3, dtype=torch.float64)
+    else:
+        adjustment = Adjustment(bias=bias, smoothing=torch.full((3,), 0.2, dtype=torch.float64))
+    losses, _ = adjusted_cross_entropy(logits, labels, adjustment, focusing)
+    losses.sum().backward()
+    assert losses.isfinite().all() and logits.grad.isfinite().all() and (logits.grad[:, 2] == 0).all()

@@ -7,6 +7,9 @@ import torch
 from losses_under_test import LOSSES, K, batch, name_of
 from torch import distributed, multiprocessing
 
+from ltseg.losses import LongTailLoss
+from ltseg.losses.upsampled import long_tail_losses_of_upsampled
+
 CASES = [c for c in LOSSES if c['type'] != 'ltseg.EqualizationLoss']
 SCENARIOS = ('unequal', 'one rank ignores all')
 
@@ -25,6 +28,13 @@ def halves(scenario):
     return (logits[:2], labels[:2]), (logits[2:], labels[2:])
 
 
+def banded(loss, logits, labels):
+    """The value without upsampled logits, here at the resolution of the labels."""
+    for _ in range(2):
+        (value,), _ = long_tail_losses_of_upsampled([loss], logits.detach(), labels, ignore_index=255, band_rows=2)
+    return value
+
+
 def run(rank, folder):
     """One of two processes: what each loss gives, with the gradient averaged as DistributedDataParallel does."""
     torch.set_num_threads(1)
@@ -39,6 +49,8 @@ def run(rank, folder):
                 value = loss(logits, labels, ignore_index=255)
                 (gradient,) = torch.autograd.grad(value, logits)
             results[scenario, index] = value.detach(), gradient / 2, loss.counts(labels, K, 255).samples
+            if isinstance(loss, LongTailLoss):
+                results['banded', scenario, index] = banded(build(config), logits, labels), value.detach()
     torch.save(results, f'{folder}/{rank}.pth')
     distributed.destroy_process_group()
 
@@ -66,3 +78,12 @@ def test_two_processes_are_one(results, scenario, index):
     counted = loss.counts(joined[1], K, 255).samples
     for part in parts:
         torch.testing.assert_close(part[2], counted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('rank', range(2))
+def test_bands_share_the_normaliser_of_all_processes(results, rank):
+    pairs = [value for key, value in results[rank].items() if key[0] == 'banded']
+    assert pairs
+    for found, expected in pairs:
+        torch.testing.assert_close(found, expected)

@@ -1,5 +1,5 @@
-# DeepLabv3+ on ResNet-50-D8 with an auxiliary FCN head, as MMSegmentation has it. The decode head's loss is the cross
-# entropy over valid pixels; leaf configs replace it.
+# DeepLabv3+ on ResNet-50-D8 with an auxiliary FCN head, as MMSegmentation has it, with the losses computed
+# without upsampled logits. The decode head's loss is the cross entropy over valid pixels; leaf configs replace it.
 norm_cfg = dict(type='SyncBN', requires_grad=True)
 data_preprocessor = dict(
     type='SegDataPreProcessor',
@@ -24,7 +24,8 @@ model = dict(
         style='pytorch',
         contract_dilation=True),
     decode_head=dict(
-        type='DepthwiseSeparableASPPHead',
+        type='ltseg.LongTailSegHead',
+        head_type='DepthwiseSeparableASPPHead',
         in_channels=2048,
         in_index=3,
         channels=512,
@@ -37,7 +38,8 @@ model = dict(
         align_corners=False,
         loss_decode=dict(type='ltseg.CrossEntropyLoss')),
     auxiliary_head=dict(
-        type='FCNHead',
+        type='ltseg.LongTailSegHead',
+        head_type='FCNHead',
         in_channels=1024,
         in_index=2,
         channels=256,

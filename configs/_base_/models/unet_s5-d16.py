@@ -31,7 +31,8 @@ model = dict(
         upsample_cfg=dict(type='InterpConv'),
         norm_eval=False),
     decode_head=dict(
-        type='FCNHead',
+        type='ltseg.LongTailSegHead',
+        head_type='FCNHead',
         in_channels=64,
         in_index=4,
         channels=64,
@@ -43,7 +44,8 @@ model = dict(
         align_corners=False,
         loss_decode=dict(type='ltseg.CrossEntropyLoss')),
     auxiliary_head=dict(
-        type='FCNHead',
+        type='ltseg.LongTailSegHead',
+        head_type='FCNHead',
         in_channels=128,
         in_index=3,
         channels=64,

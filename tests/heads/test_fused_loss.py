@@ -1,0 +1,133 @@
+"""The fused loss of a head is the plain one, and steps aside where it cannot be."""
+
+import copy
+from unittest.mock import patch
+
+import pytest
+import torch
+from losses_under_test import LOSSES, name_of
+from mmengine.structures import PixelData
+
+import ltseg.heads.long_tail_seg_head as module
+from ltseg.registry import MODELS
+
+pytestmark = pytest.mark.usefixtures('registered_hosts')
+
+ARB = dict(type='ltseg.ARBLoss')
+HEAD = dict(in_channels=8, channels=8, num_classes=5, num_convs=1, concat_input=False, dropout_ratio=0)
+
+
+def head_of(**options):
+    torch.manual_seed(0)
+    return MODELS.build({'type': 'ltseg.LongTailSegHead', 'head_type': 'FCNHead', **HEAD, **options})
+
+
+def batch(size=(19, 22)):
+    from mmseg.structures import SegDataSample
+
+    torch.manual_seed(1)
+    labels = torch.randint(0, 5, (2, 1, *size))
+    labels[:, :, :3] = 255
+    samples = [SegDataSample(gt_sem_seg=PixelData(data=image)) for image in labels]
+    return torch.randn(2, 8, 5, 6), samples
+
+
+def loss_and_gradient(head, features, samples):
+    head.zero_grad()
+    losses = head.loss([features], samples, {})
+    sum(value for name, value in losses.items() if 'loss' in name).backward()
+    return losses, {name: p.grad.clone() for name, p in head.named_parameters()}
+
+
+def assert_fused_is_plain(options, tolerance=1e-5):
+    features, samples = batch()
+    fused, plain = (head_of(**{**options, 'fused': flag}) for flag in (True, False))
+    with patch.object(module, 'long_tail_losses_of_upsampled', wraps=module.long_tail_losses_of_upsampled) as used:
+        found = loss_and_gradient(fused, features, samples)
+        expected = loss_and_gradient(plain, features, samples)
+    assert used.call_count == 1
+    assert found[0].keys() == expected[0].keys()
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+
+
+FAMILY = [config for config in LOSSES if config['type'] not in ('ltseg.SeesawLoss', 'ltseg.EqualizationLoss')]
+
+
+@pytest.mark.parametrize('config', FAMILY, ids=name_of)
+def test_every_loss_of_the_family(config):
+    more = {'classifier': dict(type='ltseg.CosineClassifier')} if config['type'] == 'ltseg.LDAMLoss' else {}
+    assert_fused_is_plain({'loss_decode': config, **more})
+
+
+@pytest.mark.parametrize('options', [dict(align_corners=True), dict(band_rows=1), dict(band_rows=100)], ids=str)
+def test_every_option(options):
+    assert_fused_is_plain({'loss_decode': {**ARB, 'loss_weight': 0.4}, **options})
+
+
+@pytest.mark.parametrize('average', ['weight', 'count'])
+@pytest.mark.parametrize('reduction', ['mean', 'sum'])
+def test_every_reduction(average, reduction):
+    loss = dict(type='ltseg.CrossEntropyLoss', class_weight=[1.0, 2.0, 3.0, 4.0, 5.0])
+    assert_fused_is_plain({'loss_decode': {**loss, 'average': average, 'reduction': reduction}})
+
+
+def test_several_losses_add_up_under_their_names():
+    losses = [ARB, dict(type='ltseg.FocalLoss'), {**ARB, 'loss_weight': 0.5}]
+    assert_fused_is_plain({'loss_decode': losses})
+
+
+def test_images_without_valid_pixels_give_zero_with_a_graph():
+    head = head_of(loss_decode=ARB)
+    features, samples = batch()
+    for sample in samples:
+        sample.gt_sem_seg.data.fill_(255)
+    losses, gradients = loss_and_gradient(head, features, samples)
+    assert losses['loss_arb'] == 0 and losses['acc_seg'] == 0
+    assert all((gradient == 0).all() for gradient in gradients.values())
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_under_autocast_the_loss_is_that_of_the_rounded_logits(dtype):
+    features, samples = batch()
+    head = head_of(loss_decode=ARB)
+    with torch.autocast('cpu', dtype=dtype):
+        losses, gradients = loss_and_gradient(head, features, samples)
+    _, expected = loss_and_gradient(head, features, samples)
+    assert losses['loss_arb'].dtype == torch.float32
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(gradient, expected[name], rtol=0.05, atol=0.01)
+
+
+def test_a_copy_computes_the_same():
+    features, samples = batch()
+    head = head_of(loss_decode=dict(type='ltseg.ARBLoss', counts='ema'))
+    twin = copy.deepcopy(head)
+    torch.testing.assert_close(*(h.loss([features], samples, {})['loss_arb'] for h in (head, twin)))
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(loss_decode=[ARB, dict(type='DiceLoss')]),
+        dict(loss_decode=[ARB, dict(type='ltseg.SeesawLoss')]),
+        dict(loss_decode=ARB, sampler=dict(type='OHEMPixelSampler', thresh=0.7, min_kept=20)),
+        dict(loss_decode={**ARB}, head_type='EncHead', num_codes=2, use_se_loss=True),
+    ],
+    ids=['loss of the host', 'loss outside the family', 'sampler', 'own loss_by_feat'],
+)
+def test_steps_aside(options):
+    if 'head_type' in options:
+        options = {**options, 'in_channels': [8], 'in_index': [0], 'num_convs': None, 'concat_input': None}
+    options = {k: v for k, v in {**HEAD, **options}.items() if v is not None}
+    torch.manual_seed(0)
+    head = MODELS.build({'type': 'ltseg.LongTailSegHead', 'head_type': 'FCNHead', **options})
+    features, samples = batch()
+    with patch.object(module, 'long_tail_losses_of_upsampled', side_effect=AssertionError):
+        losses = head.loss([features], samples, {})
+    assert losses['loss_arb'].isfinite()
+
+
+@pytest.mark.parametrize('rows', [0, -1])
+def test_a_band_without_rows_is_refused(rows):
+    with pytest.raises(ValueError, match='band_rows'):
+        head_of(band_rows=rows)
