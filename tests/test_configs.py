@@ -123,6 +123,8 @@ INTENDED = {
     ('iou_metrics', "['mIoU']", 'absent'),
     ('type', "'CrossEntropyLoss'", "'ltseg.CrossEntropyLoss'"),  # the mean over valid pixels
     ('use_sigmoid', 'False', 'absent'),
+    ('type', "'FCNHead'", "'ltseg.LongTailSegHead'"),  # the same head, its loss without upsampled logits
+    ('head_type', 'absent', "'FCNHead'"),
     ('loss_weight', '1.0', 'absent'),  # the default
     ('max_keep_ckpts', 'absent', '2'),
     ('seed', 'absent', '0'),
@@ -136,7 +138,12 @@ INTENDED = {
         (
             'deeplabv3plus_ce_cityscapes.py',
             'deeplabv3plus/deeplabv3plus_r50-d8_4xb2-80k_cityscapes-512x1024.py',
-            {('num_workers', '2', '4'), ('interval', '8000', '4000')},
+            {
+                ('num_workers', '2', '4'),
+                ('interval', '8000', '4000'),
+                ('type', "'DepthwiseSeparableASPPHead'", "'ltseg.LongTailSegHead'"),
+                ('head_type', 'absent', "'DepthwiseSeparableASPPHead'"),
+            },
         ),
         (
             'unet_ce_cityscapes.py',
