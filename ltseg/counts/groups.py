@@ -1,5 +1,6 @@
 """Head, medium and tail: the classes of a data set in three groups by how often they occur."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,9 +8,10 @@ from torch import Tensor
 
 from ltseg.core.checks import check_range, fault
 
-__all__ = ['GROUP_NAMES', 'ClassGroups', 'GroupsOption', 'build_groups', 'check_groups_option']
+__all__ = ['GROUP_NAMES', 'ClassGroups', 'GroupsOption', 'build_groups', 'by_frequency', 'check_groups_option']
 
 GROUP_NAMES = ('head', 'medium', 'tail')
+SHOWN = 100  # classes of a group that are listed
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class ClassGroups:
         medium: Those between.
         tail: The rare ones.
         rule: A sentence that says how the groups were made.
+        names: What the three are called; many, medium and few in classification.
 
     Raises:
         ValueError: If a class is missing or named twice.
@@ -30,10 +33,11 @@ class ClassGroups:
     medium: tuple[int, ...]
     tail: tuple[int, ...]
     rule: str
+    names: tuple[str, ...] = GROUP_NAMES
 
     def __post_init__(self) -> None:
         classes = sorted((*self.head, *self.medium, *self.tail))
-        twice = sorted({index for index in classes if classes.count(index) > 1})
+        twice = [index for index, times in Counter(classes).items() if times > 1]
         if twice:
             raise ValueError(fault('ClassGroups', 'each class in one group', f'class {twice[0]} in two places'))
         missing = sorted(set(range(len(classes))) - set(classes))
@@ -48,7 +52,11 @@ class ClassGroups:
 
     def items(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         """Name and classes of each group, from head to tail."""
-        return ((name, getattr(self, name)) for name in GROUP_NAMES)
+        return zip(self.names, (self.head, self.medium, self.tail), strict=True)
+
+    def of(self, name: str) -> tuple[int, ...]:
+        """Classes of the group called ``name``."""
+        return dict(self.items())[name]
 
     def group_of(self, index: int) -> str:
         """Name of the group that holds the class ``index``."""
@@ -56,7 +64,7 @@ class ClassGroups:
 
     def describe(self, class_names: Sequence[str]) -> str:
         """The rule and the classes of each group, for printing; one line each."""
-        lines = [f'{name} ({len(c)}): ' + ', '.join(class_names[i] for i in c) for name, c in self.items()]
+        lines = [f'{name} ({len(c)}): {_listed([class_names[i] for i in c])}' for name, c in self.items()]
         return '\n'.join((f'Groups: {self.rule}.', *lines))
 
     @classmethod
@@ -71,7 +79,7 @@ class ClassGroups:
             samples: Count of each class, (K,).
         """
         size = round(samples.numel() / 3)
-        order = _by_frequency(samples)
+        order = by_frequency(samples)
         middle = len(order) - size
         rule = (
             f'tertiles of {len(order)} classes by share of pixels, the {size} largest head and the {size} smallest tail'
@@ -90,7 +98,7 @@ class ClassGroups:
         if not samples.sum() > 0:
             raise ValueError(fault('ClassGroups', 'a count above 0, to compute shares of', samples.tolist()))
         share = (samples.double() / samples.sum()).tolist()
-        order = _by_frequency(samples)
+        order = by_frequency(samples)
         return cls(
             tuple(i for i in order if share[i] >= head),
             tuple(i for i in order if tail <= share[i] < head),
@@ -105,6 +113,7 @@ class ClassGroups:
         medium: Sequence[str | int],
         tail: Sequence[str | int],
         class_names: Sequence[str],
+        names: tuple[str, ...] = GROUP_NAMES,
     ) -> 'ClassGroups':
         """Groups from names or indices of classes, which must hold each class exactly once."""
         groups = [tuple(_index_of(entry, class_names) for entry in group) for group in (head, medium, tail)]
@@ -112,7 +121,7 @@ class ClassGroups:
         missing = [name for index, name in enumerate(class_names) if index not in listed]
         if missing:
             raise ValueError(fault('groups', 'lists that hold every class', f'no {missing[0]!r}'))
-        return cls(groups[0], groups[1], groups[2], 'as listed by the user')
+        return cls(groups[0], groups[1], groups[2], 'as listed by the user', names)
 
 
 GroupsOption = ClassGroups | Mapping | None
@@ -156,7 +165,13 @@ def check_groups_option(option: GroupsOption) -> None:
     raise ValueError(fault('groups', expected, option))
 
 
-def _by_frequency(samples: Tensor) -> list[int]:
+def _listed(names: Sequence[str]) -> str:
+    left_out = len(names) - SHOWN
+    return ', '.join(names) if left_out <= 0 else f'{", ".join(names[:SHOWN])} and {left_out} more'
+
+
+def by_frequency(samples: Tensor) -> list[int]:
+    """Classes from the most to the least frequent; equal ones in the order of the data set."""
     return samples.argsort(descending=True, stable=True).tolist()
 
 

@@ -1,5 +1,6 @@
-"""Metrics with a number for every class and for the head, medium and tail groups."""
+"""Metrics with a number for every class and for groups of classes by their frequency."""
 
+from ltseg.metrics.long_tail_accuracy import LongTailAccuracy
 from ltseg.metrics.long_tail_iou import LongTailIoU
 
-__all__ = ['LongTailIoU']
+__all__ = ['LongTailAccuracy', 'LongTailIoU']

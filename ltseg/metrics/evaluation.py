@@ -7,13 +7,16 @@ import torch
 from prettytable import PrettyTable
 from torch import Tensor
 
+from ltseg.core.calibration import Calibration
 from ltseg.core.checks import fault
 from ltseg.core.confusion import ClassRates, mean_of
-from ltseg.counts.groups import GROUP_NAMES, ClassGroups
+from ltseg.counts.groups import ClassGroups
+from ltseg.metrics.task import SEGMENTATION, Task
 
 __all__ = ['ABSENT', 'Evaluation']
 
 ABSENT = 'absent'
+MANY_CLASSES = 300  # from here on the description leaves the single classes out
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,11 +24,13 @@ class Evaluation:
     """A confusion matrix with the names and the groups of its classes.
 
     Args:
-        matrix: Pixels by truth (rows) and prediction (columns), (K, K) int64.
+        matrix: Samples (pixels or images) by truth (rows) and prediction (columns), (K, K) int64.
         class_names: The K names.
-        groups: Head, medium and tail.
-        counts: Pixels of each class that the groups are made from, (K,).
+        groups: Head, medium and tail; or many, medium and few.
+        counts: Samples of each class that the groups are made from, (K,).
         counts_from: What ``counts`` counted, as the end of a sentence, e.g. 'the training labels'.
+        task: Whose names the metrics have.
+        calibration: Confidences of the predictions, where they are known.
 
     Raises:
         ValueError: If the sizes differ, or the matrix holds something else than counts.
@@ -36,6 +41,8 @@ class Evaluation:
     groups: ClassGroups
     counts: Tensor
     counts_from: str
+    task: Task = SEGMENTATION
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         size = len(self.class_names)
@@ -45,12 +52,22 @@ class Evaluation:
         if self.counts.shape != (size,) or self.groups.num_classes != size:
             got = f'{self.counts.numel()} counts and groups of {self.groups.num_classes}'
             raise ValueError(fault('Evaluation', f'counts and groups of {size} classes', got))
+        if self.groups.names != self.task.group_names:
+            raise ValueError(fault('Evaluation.groups', f'the groups {self.task.group_names}', self.groups.names))
+        if self.calibration is not None and len(self.calibration.samples) != size:
+            raise ValueError(fault('Evaluation.calibration', f'{size} classes', len(self.calibration.samples)))
+
+    @cached_property
+    def _class_rates(self) -> ClassRates:
+        return ClassRates.of(self.matrix)
 
     @cached_property
     def rates(self) -> dict[str, Tensor]:
-        """'IoU', 'Acc' and 'Precision' of each class in percent, (K,) float64 each; nan where a class is absent."""
-        rates = ClassRates.of(self.matrix)
-        return {'IoU': rates.iou, 'Acc': rates.acc, 'Precision': rates.precision}
+        """The task's rates of each class in percent, (K,) float64 each; nan where a class is absent.
+
+        'IoU', 'Acc' and 'Precision' in segmentation, 'accuracy' and 'precision' in classification.
+        """
+        return {name: getattr(self._class_rates, attribute) for name, attribute in self.task.rates}
 
     @property
     def absent(self) -> tuple[bool, ...]:
@@ -64,33 +81,64 @@ class Evaluation:
         return 100 * counts / counts.sum()
 
     def mean(self, rate: str, group: str | None = None) -> float:
-        """Mean of 'IoU', 'Acc' or 'Precision' over the classes of a group, or over all, without the absent ones."""
-        return mean_of(self.rates[rate], getattr(self.groups, group) if group else None)
+        """Mean of a rate over the classes of a group, or over all, without the absent ones."""
+        return mean_of(self.rates[rate], self.groups.of(group) if group else None)
+
+    def means(self) -> dict[str, float]:
+        """The metrics that are not of a single class, see ``metrics``."""
+        values = {self.task.overall: self._class_rates.overall}
+        values |= {self.task.key(rate): self.mean(rate) for rate in self.rates}
+        for rate in self.task.grouped:
+            values |= {self.task.key(rate, group): self.mean(rate, group) for group in self.groups.names}
+        errors = {}
+        if self.calibration is not None:
+            errors = {f'ece/{name}': self.calibration.error(classes) for name, classes in self.groups.items()}
+            errors = {'ece/all': self.calibration.error(), **errors}
+        return {key: values[key] for key in self.task.summary} | errors
+
+    def class_key(self, rate: str, index: int) -> str:
+        """Key of the rate of the class ``index``."""
+        return f'{rate}/{self._labels[index]}'
+
+    @cached_property
+    def _labels(self) -> list[str]:
+        return self.task.labels(self.class_names)
 
     def metrics(self) -> dict[str, float]:
         """Every metric by its key, in percent and not rounded; nan where no class of the ground truth is left.
 
-        ``mIoU mAcc aAcc mPrecision``, ``mIoU_head ... mAcc_tail``, and ``IoU/<class> Acc/<class> Precision/<class>``.
+        Segmentation: ``mIoU mAcc aAcc mPrecision``, ``mIoU_head ... mAcc_tail``, and ``IoU/<class> Acc/<class>
+        Precision/<class>``. Classification: ``accuracy/top1 accuracy/mean_class precision/mean_class``,
+        ``accuracy/many accuracy/medium accuracy/few``, ``ece/all ece/many ece/medium ece/few``, and
+        ``accuracy/<class> precision/<class>``.
         """
-        values = {'mIoU': self.mean('IoU'), 'mAcc': self.mean('Acc'), 'aAcc': ClassRates.of(self.matrix).overall}
-        values['mPrecision'] = self.mean('Precision')
-        values |= {f'm{rate}_{group}': self.mean(rate, group) for rate in ('IoU', 'Acc') for group in GROUP_NAMES}
+        values = self.means()
         for rate, of_class in self.rates.items():
-            named = zip(self.class_names, of_class.tolist(), strict=True)
-            values |= {f'{rate}/{name}': value for name, value in named}
+            named = enumerate(of_class.tolist())
+            values |= {self.class_key(rate, index): value for index, value in named}
         return values
 
     def describe(self) -> str:
         """The per-class table, the means and the groups, for the log."""
         table = PrettyTable(['class', 'group', 'share', *self.rates], align='r')
         table.align['class'] = table.align['group'] = 'l'
-        columns = (self.class_names, self.absent, self.share.tolist(), *(r.tolist() for r in self.rates.values()))
-        for index, (name, absent, share, *values) in enumerate(zip(*columns, strict=True)):
-            shown = [ABSENT if absent else f'{value:.2f}' for value in values]
-            table.add_row([name, self.groups.group_of(index), f'{share:.3g} %', *shown])
-        for group in (*GROUP_NAMES, None):
+        shown = range(len(self.class_names) if len(self.class_names) <= MANY_CLASSES else 0)
+        share, absent = self.share.tolist(), self.absent
+        for index in shown:
+            values = [ABSENT if absent[index] else f'{rate[index].item():.2f}' for rate in self.rates.values()]
+            table.add_row([self.class_names[index], self.groups.group_of(index), f'{share[index]:.3g} %', *values])
+        for group in (*self.groups.names, None):
             means = (f'{self.mean(rate, group):.2f}' for rate in self.rates)
             table.add_row([f'mean {group}' if group else 'mean', '', '', *means])
-        overall = f'aAcc: {self.metrics()["aAcc"]:.2f}'
         origin = f'Shares and groups are from {self.counts_from}.'
-        return '\n'.join((str(table), overall, self.groups.describe(self.class_names), origin))
+        return '\n'.join((str(table), *self.overall_lines(), self.groups.describe(self.class_names), origin))
+
+    def overall_lines(self) -> list[str]:
+        """Sentences on what is measured over all samples."""
+        values = self.means()
+        lines = [f'{self.task.overall_name}: {values[self.task.overall]:.2f}']
+        errors = {key: value for key, value in values.items() if key.startswith('ece/')}
+        if errors:
+            parts = (f'{key.removeprefix("ece/")} {value:.2f}' for key, value in errors.items())
+            lines.append(f'Expected calibration error: {", ".join(parts)}')
+        return lines

@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dist import all_reduce, get_rank, get_world_size
-from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from PIL import Image
 from torch import Tensor
 
 from ltseg.core.checks import fault
 from ltseg.core.confusion import confusion_matrix
-from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.groups import GroupsOption, build_groups, check_groups_option
-from ltseg.counts.table import CountsTable
+from ltseg.metrics.counted_metric import CountedMetric
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.registry import METRICS
 
@@ -26,7 +24,7 @@ __all__ = ['LongTailIoU']
 
 
 @METRICS.register_module()
-class LongTailIoU(BaseMetric):
+class LongTailIoU(CountedMetric):
     """Exact rates per class, their means, and the means of head, medium and tail; all as metrics, in percent.
 
     Returns ``mIoU mAcc aAcc mPrecision mIoU_head mIoU_medium mIoU_tail mAcc_head mAcc_medium mAcc_tail`` and, for each
@@ -66,7 +64,7 @@ class LongTailIoU(BaseMetric):
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+        super().__init__(counts=counts, collect_device=collect_device, prefix=prefix)
         if iou_metrics != 'mIoU' and list(iou_metrics) != ['mIoU']:
             cure = "For Dice or F-score list mmseg's IoUMetric as a second metric."
             raise ValueError(fault('LongTailIoU.iou_metrics', "['mIoU']", iou_metrics, cure))
@@ -75,19 +73,12 @@ class LongTailIoU(BaseMetric):
         check_groups_option(groups)
         self.ignore_index, self.groups, self.format_only = ignore_index, groups, format_only
         self.output_dir = None if output_dir is None else Path(output_dir)
-        self._counts, self._counts_from = _read_counts(counts)
-        self.evaluation: Evaluation | None = None
         self._start()
 
     def _start(self) -> None:
         self._matrix: Tensor | None = None  # (K, K), of all images so far
         self._last: Tensor | None = None  # (K, K), of the last one
         self._seen = 0
-
-    def fill_counts(self, table: CountsTable) -> None:
-        """Takes over the counts of the training labels, unless counts were given by the config."""
-        if self._counts is None or self._counts_from == 'the training labels':
-            self._counts, self._counts_from = table.counts.samples, 'the training labels'
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Adds the images of a batch to the confusion matrix, and writes their predictions where asked to."""
@@ -105,22 +96,12 @@ class LongTailIoU(BaseMetric):
             raise ValueError(fault(f'LongTailIoU, {where}', 'a ground truth', None, cure))
         label = sample['gt_sem_seg']['data'].squeeze(0)
         try:
-            matrix = confusion_matrix(prediction, label, self._num_classes, self.ignore_index)
+            matrix = confusion_matrix(prediction, label, len(self.class_names), self.ignore_index)
         except ValueError as error:
             raise ValueError(f'LongTailIoU, {where}: {error}') from error
         self._matrix = matrix.clone() if self._matrix is None else self._matrix.add_(matrix.to(self._matrix.device))
         self._last = matrix
         self._seen += 1
-
-    @property
-    def _num_classes(self) -> int:
-        names = (self.dataset_meta or {}).get('classes')
-        if not names:
-            raise ValueError(fault('LongTailIoU.dataset_meta', "the names of the classes as 'classes'", names))
-        if self._counts is not None and self._counts.numel() != len(names):
-            cure = 'Count the data set that is evaluated, or give LongTailIoU(counts=...) its table.'
-            raise ValueError(fault('LongTailIoU.counts', f'{len(names)} classes', self._counts.numel(), cure))
-        return len(names)
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Metrics of the whole data set, from the images that all processes have seen.
@@ -148,7 +129,7 @@ class LongTailIoU(BaseMetric):
 
     def _total(self, size: int) -> tuple[Tensor, int]:
         """Matrix and number of the images of all processes, each image once."""
-        num_classes = self._num_classes
+        num_classes = len(self.class_names)
         total = torch.zeros(num_classes**2 + 2, dtype=torch.int64)
         mine = math.ceil((size - get_rank()) / get_world_size())
         repeats = max(self._seen - max(mine, 0), 0)
@@ -166,15 +147,9 @@ class LongTailIoU(BaseMetric):
     def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
         """Metrics of the sum of confusion matrices (K, K); prints them, and keeps them as ``evaluation``."""
         matrix = torch.stack(results).sum(0)
-        names = tuple(self.dataset_meta['classes'])
-        counts, origin = matrix.sum(1), 'the evaluated ground truth'
-        if self._counts is not None:
-            counts, origin = self._counts, self._counts_from
-        groups = build_groups(self.groups, counts, names)
-        self.evaluation = Evaluation(matrix, names, groups, counts, origin)
-        print_log(f'per class results:\n{self.evaluation.describe()}', logger='current')
-        values = self.evaluation.metrics()
-        return {f'{self.prefix}/{key}': value for key, value in values.items()} if self.prefix else values
+        counts, origin = self.counts_or(matrix.sum(1))
+        groups = build_groups(self.groups, counts, self.class_names)
+        return self.report(Evaluation(matrix, self.class_names, groups, counts, origin))
 
 
 def _write(prediction: Tensor, sample: dict, folder: Path) -> None:
@@ -182,11 +157,3 @@ def _write(prediction: Tensor, sample: dict, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray((prediction.cpu().numpy() + shift).astype(np.uint8))
     image.save(folder / f'{Path(sample["img_path"]).stem}.png')
-
-
-def _read_counts(counts: str | PathLike | Sequence[float] | None) -> tuple[Tensor | None, str]:
-    if counts is None:
-        return None, ''
-    if isinstance(counts, str | PathLike):
-        return CountsTable.load(counts).counts.samples, f'the table {str(counts)!r}'
-    return ClassCounts.from_list(counts).samples, 'a list in the config'

@@ -1,0 +1,82 @@
+"""What metrics with groups of classes share: the counts that groups are made from, and the last evaluation."""
+
+from abc import ABC
+from collections.abc import Sequence
+from os import PathLike
+
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from torch import Tensor
+
+from ltseg.core.checks import fault
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.table import CountsTable
+from ltseg.metrics.evaluation import Evaluation
+
+__all__ = ['CountedMetric', 'CountsOption']
+
+CountsOption = str | PathLike | Sequence[float] | None
+FILLED = 'the training labels'
+
+
+class CountedMetric(BaseMetric, ABC):
+    """A metric whose groups are made from class counts.
+
+    Args:
+        counts: Samples of each class: the path of a table made by tools/count_classes.py or a list. By default the
+            training counts that ``ltseg.CountClasses`` hands over.
+        collect_device: Of ``BaseMetric``.
+        prefix: Put before each key.
+
+    Attributes:
+        evaluation: The last evaluation, with its confusion matrix; None before the first one.
+
+    Raises:
+        FileNotFoundError: If the table of ``counts`` does not exist.
+    """
+
+    def __init__(self, counts: CountsOption = None, collect_device: str = 'cpu', prefix: str | None = None) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self._counts, self._counts_from = _read(counts)
+        self.evaluation: Evaluation | None = None
+
+    def fill_counts(self, table: CountsTable) -> None:
+        """Takes over the counts of the training labels, unless counts were given by the config."""
+        if self._counts is None or self._counts_from == FILLED:
+            self._counts, self._counts_from = table.counts.samples, FILLED
+
+    def counts_or(self, evaluated: Tensor) -> tuple[Tensor, str]:
+        """The counts, (K,), and what they counted: ``evaluated``, the evaluated ground truth, where there are none."""
+        if self._counts is None:
+            return evaluated, 'the evaluated ground truth'
+        return self._counts, self._counts_from
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the K classes.
+
+        Raises:
+            ValueError: If the data set gives none, or the counts are of another number of classes.
+        """
+        where, names = type(self).__name__, (self.dataset_meta or {}).get('classes')
+        if not names:
+            raise ValueError(fault(f'{where}.dataset_meta', "the names of the classes as 'classes'", names))
+        if self._counts is not None and self._counts.numel() != len(names):
+            cure = f'Count the data set that is evaluated, or give {where}(counts=...) its table.'
+            raise ValueError(fault(f'{where}.counts', f'{len(names)} classes', self._counts.numel(), cure))
+        return tuple(names)
+
+    def report(self, evaluation: Evaluation) -> dict[str, float]:
+        """Prints an evaluation, keeps it as ``evaluation``, and returns its metrics by their key."""
+        self.evaluation = evaluation
+        print_log(f'per class results:\n{evaluation.describe()}', logger='current')
+        values = evaluation.metrics()
+        return {f'{self.prefix}/{key}': value for key, value in values.items()} if self.prefix else values
+
+
+def _read(counts: CountsOption) -> tuple[Tensor | None, str]:
+    if counts is None:
+        return None, ''
+    if isinstance(counts, str | PathLike):
+        return CountsTable.load(counts).counts.samples, f'the table {str(counts)!r}'
+    return ClassCounts.from_list(counts).samples, 'a list in the config'

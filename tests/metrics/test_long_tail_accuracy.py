@@ -1,0 +1,193 @@
+"""The metric equals the host's, counts each image once on any number of processes, and names what is wrong."""
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from mmengine.dataset import DefaultSampler
+from mmengine.registry import METRICS
+
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.table import CountsTable
+from ltseg.metrics import LongTailAccuracy
+
+NAMES = ('cat', 'few', 'crane', 'crane', 'dog')
+LABELS = ('cat', 'few (1)', 'crane (2)', 'crane (3)', 'dog')
+COUNTS = [300, 150, 60, 20, 5]
+K = len(NAMES)
+
+
+def sample(index: int, absent: int | None = None) -> dict:
+    generator = torch.Generator().manual_seed(index)
+    label = torch.randint(0, K, (1,), generator=generator)
+    scores = (2 * torch.randn(K, generator=generator)).softmax(0)
+    if label == absent:
+        label = (label + 1) % K
+    return {
+        'gt_label': label,
+        'pred_score': scores,
+        'pred_label': scores.argmax(0, keepdim=True),
+        'img_path': f'{index}.png',
+    }
+
+
+def metric(**options) -> LongTailAccuracy:
+    built = METRICS.build(dict(type='ltseg.LongTailAccuracy', **{'counts': COUNTS, **options}))
+    built.dataset_meta = {'classes': NAMES}
+    return built
+
+
+def evaluate(samples: list[dict], **options) -> dict[str, float]:
+    built = metric(**options)
+    built.process(None, samples)
+    return built.evaluate(len(samples))
+
+
+def test_equals_the_metrics_of_the_host() -> None:
+    from mmpretrain.evaluation import Accuracy, SingleLabelMetric
+
+    samples = [sample(index) for index in range(40)]
+    score, label = (torch.stack([each[key] for each in samples]) for key in ('pred_score', 'gt_label'))
+    built = metric()
+    built.process(None, samples[:7])
+    built.process(None, samples[7:])
+    ours = built.evaluate(40)
+    precision, recall, *_ = SingleLabelMetric.calculate(score, label.flatten(), average=None)[0]
+    assert ours['accuracy/top1'] == pytest.approx(Accuracy.calculate(score, label.flatten())[0][0].item())
+    assert [ours[f'accuracy/{name}'] for name in LABELS] == pytest.approx(recall.tolist())
+    values = built.evaluation.metrics()
+    assert [values[f'precision/{name}'] for name in LABELS] == pytest.approx(precision.tolist())
+    assert ours['accuracy/mean_class'] == pytest.approx(recall.mean().item())
+    assert ours['accuracy/many'] == pytest.approx(recall[:2].mean().item())
+    assert ours['accuracy/medium'] == pytest.approx(recall[2:4].mean().item())
+    assert ours['accuracy/few'] == pytest.approx(recall[4].item())
+
+
+def test_the_keys_are_those_of_the_contract() -> None:
+    means = {f'accuracy/{name}' for name in ('top1', 'mean_class', 'many', 'medium', 'few')} | {'precision/mean_class'}
+    errors = {f'ece/{name}' for name in ('all', 'many', 'medium', 'few')}
+    values = evaluate([sample(index) for index in range(20)])
+    assert set(values) == means | errors | {f'accuracy/{name}' for name in LABELS}
+    assert all(type(value) is float for value in values.values())
+
+
+def test_calibration_of_a_group_is_over_its_images() -> None:
+    samples = [sample(index) for index in range(30)]
+    tail = [each for each in samples if each['gt_label'] == 4]
+    assert evaluate(samples)['ece/few'] == pytest.approx(evaluate(tail)['ece/all'])
+    without = [{key: value for key, value in each.items() if key != 'pred_score'} for each in samples]
+    assert math.isnan(evaluate(without)['ece/all'])
+    assert evaluate(without)['accuracy/top1'] == evaluate(samples)['accuracy/top1']
+
+
+def test_classes_and_groups_without_images_are_nan() -> None:
+    values = evaluate([sample(index, absent=4) for index in range(30)])
+    assert {key for key, value in values.items() if math.isnan(value)} == {'accuracy/dog', 'accuracy/few', 'ece/few'}
+    nobody = evaluate([sample(index) for index in range(30)], groups={'many': 2, 'medium': 3, 'few': 0})
+    assert math.isnan(nobody['accuracy/few']) and math.isnan(nobody['ece/few'])
+    assert all(math.isnan(value) for value in evaluate([]).values())
+
+
+def test_groups_come_from_the_training_counts() -> None:
+    table = CountsTable(ClassCounts(torch.tensor(COUNTS[::-1])), NAMES)
+    built = metric(counts=None)
+    built.process(None, [sample(0)])
+    built.evaluate(1)
+    assert built.evaluation.counts_from == 'the evaluated ground truth'
+    built.fill_counts(table)
+    built.process(None, [sample(0)])
+    built.evaluate(1)
+    assert built.evaluation.counts_from == 'the training labels'
+    assert built.evaluation.groups.of('few') == (0,) and built.evaluation.groups.of('many') == (4, 3)
+    given = metric()
+    given.fill_counts(table)
+    given.process(None, [sample(0)])
+    given.evaluate(1)
+    assert given.evaluation.groups.of('few') == (4,)
+
+
+def test_the_description_has_classes_groups_and_calibration() -> None:
+    built = metric()
+    built.process(None, [sample(index, absent=4) for index in range(30)])
+    built.evaluate(30)
+    lines = built.evaluation.describe().splitlines()
+    (dog,) = (line for line in lines if line.startswith('| dog'))
+    assert [cell.strip() for cell in dog.split('|')[2:-1]] == ['few', '0.935 %', 'absent', 'absent']
+    assert any(line.startswith('Expected calibration error: all ') for line in lines)
+    assert 'medium (2): crane, crane' in lines and any(line.startswith('top-1: ') for line in lines)
+
+
+def test_predictions_and_matrix_are_written(tmp_path: Path) -> None:
+    samples = [sample(index) for index in range(9)]
+    folder = tmp_path / 'made' / 'here'
+    built = metric(output_dir=str(folder), prefix='late')
+    built.process(None, samples)
+    values = built.evaluate(9)
+    assert all(key.startswith('late/') for key in values) and 'late/precision/mean_class' in values
+    rows = list(csv.DictReader((folder / 'predictions.csv').read_text().splitlines()))
+    assert [row['image'] for row in rows] == [f'{index}.png' for index in range(9)]
+    assert [row['class'] for row in rows] == [NAMES[each['gt_label']] for each in samples]
+    assert float(rows[3]['confidence']) == pytest.approx(samples[3]['pred_score'].max().item())
+    header, *lines = csv.reader((folder / 'confusion_matrix.csv').read_text().splitlines())
+    assert header == ['truth', *NAMES]
+    matrix = [list(map(int, numbers)) for _, *numbers in lines]
+    assert matrix == built.evaluation.matrix.tolist()
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'gt_label': torch.tensor([K])}, r'gt_label: expected classes 0\.\.4, got 5'),
+        ({'gt_label': torch.tensor([-1])}, r'gt_label: expected classes 0\.\.4, got -1'),
+        ({'gt_label': torch.tensor([0, 1])}, 'gt_label: expected 1 numbers'),
+        ({'gt_label': None}, 'Evaluate a split with labels'),
+        ({'pred_score': torch.rand(K + 1)}, 'pred_score: expected 5 numbers for each image, got 6'),
+        ({'pred_score': None, 'pred_label': torch.tensor([9])}, r'prediction: expected classes 0\.\.4, got 9'),
+    ],
+)
+def test_a_bad_image_is_named(change: dict, message: str) -> None:
+    bad = {key: value for key, value in (sample(7) | change).items() if value is not None}
+    with pytest.raises(ValueError, match=f"images from '7.png' on: .*{message}"):
+        metric().process(None, [bad])
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [({'groups': 'thirds'}, 'many=36'), ({'counts': 'none.json'}, 'none.json'), ({'counts': 'ab'}, 'ab')],
+)
+def test_bad_options_fail_at_construction(options: dict, message: str) -> None:
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        LongTailAccuracy(**options)
+
+
+def test_counts_of_other_classes_are_refused_at_the_first_image() -> None:
+    with pytest.raises(ValueError, match='expected 5 classes, got 3'):
+        metric(counts=[1, 2, 3]).process(None, [sample(0)])
+    built = metric()
+    built.dataset_meta = {}
+    with pytest.raises(ValueError, match='the names of the classes'):
+        built.process(None, [sample(0)])
+
+
+def run_rank(rank: int, size: int, padded: bool, folder: str) -> None:
+    dist.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2)
+    torch.set_num_threads(1)
+    built = metric()
+    order = list(DefaultSampler(range(size), shuffle=False, round_up=padded))
+    for start in range(0, len(order), 2):
+        built.process(None, [sample(index) for index in order[start : start + 2]])
+    (Path(folder) / f'{rank}.json').write_text(json.dumps(built.evaluate(size)))
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize(('size', 'padded'), [(5, True), (5, False), (4, True), (1, True), (1, False)])
+def test_two_processes_count_each_image_once(tmp_path: Path, size: int, padded: bool) -> None:
+    mp.start_processes(run_rank, args=(size, padded, str(tmp_path)), nprocs=2, start_method='fork')
+    alone = json.dumps(evaluate([sample(index) for index in range(size)]))  # as text: nan is not equal to nan
+    for rank in range(2):
+        assert (tmp_path / f'{rank}.json').read_text() == alone
