@@ -1,15 +1,17 @@
 """Augmentation of a whole batch of images as one tensor, with parameters drawn for each image."""
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ltseg.core.checks import check_range
+from ltseg.core.checks import check_range, fault
+from ltseg.datasets.image_operations import crop_and_resize
 from ltseg.registry import TRANSFORMS
 
-__all__ = ['BatchCutout', 'BatchRandomCrop', 'BatchRandomFlip']
+__all__ = ['BatchCutout', 'BatchRandomCrop', 'BatchRandomFlip', 'BatchRandomResizedCrop']
 
 # Parameters are drawn on the CPU: which images an operation concerns is then known without waiting for a GPU.
 
@@ -28,13 +30,9 @@ class BatchRandomCrop:
 
     def __call__(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, C, H, W)
         number, _, height, width = images.shape
-        top, left = torch.randint(2 * self.padding + 1, (2, number, 1))
-        rows = (top + torch.arange(height)).to(images.device)[:, None, :, None]  # (N, 1, H, 1)
-        columns = (left + torch.arange(width)).to(images.device)[:, None, None, :]  # (N, 1, 1, W)
-        padded = F.pad(images, [self.padding] * 4)
-        image = torch.arange(number, device=images.device)[:, None, None, None]
-        channel = torch.arange(images.shape[1], device=images.device)[None, :, None, None]
-        return padded[image, channel, rows, columns]
+        top, left = torch.randint(2 * self.padding + 1, (2, number)).to(images.device)
+        places = F.pad(images, [self.padding] * 4).unfold(2, height, 1).unfold(3, width, 1)  # a view of every crop
+        return places[torch.arange(number, device=images.device), :, top, left]
 
 
 @TRANSFORMS.register_module()
@@ -81,3 +79,35 @@ class BatchCutout:
         first = middle - self.size // 2
         place = torch.arange(length)
         return (place >= first) & (place < first + self.size)
+
+
+@TRANSFORMS.register_module()
+class BatchRandomResizedCrop:
+    """Cuts a part of random size and shape out of each image and enlarges it to the old size.
+
+    Args:
+        scale: Range of the part's share of the area.
+        ratio: Range of its width over its height; its logarithm is drawn evenly.
+
+    Source: Szegedy et al., Going deeper with convolutions, CVPR 2015; ten attempts are made, then the image is kept.
+    """
+
+    def __init__(self, scale: tuple[float, float] = (0.2, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3)) -> None:
+        for name, (low, high) in (('scale', scale), ('ratio', ratio)):
+            if not 0 < low <= high or (name == 'scale' and high > 1):
+                raise ValueError(fault(f'BatchRandomResizedCrop.{name}', 'a range (low, high) above 0', (low, high)))
+        self.scale, self.ratio = scale, ratio
+
+    def __call__(self, images: Tensor) -> Tensor:  # (N, 3, H, W) -> (N, 3, H, W)
+        number, _, height, width = images.shape
+        area = height * width * torch.empty(number, 10).uniform_(*self.scale)
+        ratio = torch.empty(number, 10).uniform_(*map(math.log, self.ratio)).exp()
+        wide, high = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
+        fits = (wide >= 1) & (wide <= width) & (high >= 1) & (high <= height)
+        first = fits.int().argmax(1, keepdim=True)
+        found = fits.any(1)
+        wide = torch.where(found, wide.gather(1, first).squeeze(1), width)
+        high = torch.where(found, high.gather(1, first).squeeze(1), height)
+        top = (torch.rand(number) * (height - high + 1)).floor()
+        left = (torch.rand(number) * (width - wide + 1)).floor()
+        return crop_and_resize(images.float(), *(place.to(images.device) for place in (top, left, high, wide)))

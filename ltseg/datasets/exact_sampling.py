@@ -13,12 +13,16 @@ from ltseg.registry import DATASETS
 __all__ = ['PositionedSampler', 'SeededDataset', 'seed_everything']
 
 
-def seed_everything(*state: int) -> None:
-    """Seeds the generators of Python, numpy and torch from whole numbers of at least 0, e.g. (seed, position)."""
+def seed_everything(*state: int, accelerators: bool = True) -> None:
+    """Seeds the generators of Python, numpy and torch from whole numbers of at least 0, e.g. (seed, position).
+
+    Without ``accelerators`` only torch's generator for the CPU is seeded, which is some hundred times faster.
+    """
     words = np.random.SeedSequence(state).generate_state(4)
     random.seed(int(words[0]))
     np.random.seed(int(words[1]))
-    torch.manual_seed(int(words[2]) << 32 | int(words[3]))
+    seed = torch.manual_seed if accelerators else torch.default_generator.manual_seed
+    seed(int(words[2]) << 32 | int(words[3]))
 
 
 class PositionedSampler(Sampler):
@@ -88,7 +92,7 @@ class SeededDataset(Dataset):
 
     def __getitem__(self, place: tuple[int, int]) -> Any:
         index, position = place
-        seed_everything(self.seed, position)
+        seed_everything(self.seed, position, accelerators=False)  # data are loaded on the CPU
         return self.dataset[index]
 
     def __len__(self) -> int:

@@ -40,8 +40,8 @@ class LongTailedDataset:
             from other data.
 
     Source:
-        Cao et al., Learning imbalanced datasets with label-distribution-aware margin loss, NeurIPS 2019 (exponential and
-        step profiles of CIFAR; the images differ from theirs, which their code draws with other generators).
+        Cao et al., Learning imbalanced datasets with label-distribution-aware margin loss, NeurIPS 2019 (exponential
+        and step profiles of CIFAR; the images differ from theirs, which their code draws with other generators).
     """
 
     def __init__(
@@ -127,12 +127,13 @@ class LongTailedDataset:
 
     def _order(self) -> list[int]:
         names = list(self.CLASSES)
-        order = range(len(names)) if self.class_order is None else self.class_order
+        order = list(range(len(names))) if self.class_order is None else list(self.class_order)
         labels = [names.index(entry) if isinstance(entry, str) and entry in names else entry for entry in order]
-        if any(not isinstance(label, int) for label in labels) or sorted(labels) != list(range(len(names))):
+        whole = [label for label in labels if isinstance(label, int)]
+        if len(whole) < len(labels) or sorted(whole) != list(range(len(names))):
             expected = f'each of the {len(names)} classes once, as labels or names'
-            raise ValueError(fault('LongTailedDataset.class_order', expected, list(order)))
-        return labels
+            raise ValueError(fault('LongTailedDataset.class_order', expected, order))
+        return whole
 
     def _choose(self, labels: np.ndarray) -> np.ndarray:
         order = self._order()

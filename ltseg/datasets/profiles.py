@@ -36,8 +36,8 @@ def profile_counts(
 
     Source:
         Cui et al., Class-balanced loss based on effective number of samples, CVPR 2019 (exponential); Buda et al., A
-        systematic study of the class imbalance problem, Neural Networks 2018 (step); Liu et al., Large-scale long-tailed
-        recognition in an open world, CVPR 2019 (Pareto; they draw at random where this takes the quantiles).
+        systematic study of the class imbalance problem, Neural Networks 2018 (step); Liu et al., Large-scale
+        long-tailed recognition in an open world, CVPR 2019 (Pareto; they draw where this takes quantiles).
     """
     check_choice('profile_counts.profile', profile, PROFILES)
     check_range('profile_counts.num_classes', num_classes, 2)

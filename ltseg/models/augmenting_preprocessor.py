@@ -20,8 +20,8 @@ class AugmentingClsPreprocessorMixin:
     CutMix) takes the same partners and shares for all views of an image, because they have one label.
 
     Args:
-        augmentations: Batch transforms, e.g. ``[dict(type='ltseg.BatchRandomCrop'), dict(type='ltseg.BatchRandomFlip')]``,
-            applied in training; to each view where the pipeline gives several.
+        augmentations: Batch transforms, e.g. ``[dict(type='ltseg.BatchRandomCrop')]``, applied in training; to each
+            view where the pipeline gives several.
         views: A list of batch transforms for each of V views, instead of ``augmentations``. Inputs are then
             (N, V, C, H, W) in training, and (N, C, H, W) in evaluation. A pipeline with mmpretrain's ``MultiView``
             gives the same shapes without it.
@@ -71,11 +71,12 @@ class AugmentingClsPreprocessorMixin:
         Returns:
             inputs: (N, C, H, W), or (N, V, C, H, W) with several views, float32; data_samples.
         """
-        images = _stacked(self.cast_data(data['inputs'])).float()  # (N, V, C, H, W)
+        images = _stacked(self.cast_data(data['inputs']))  # (N, V, C, H, W); bytes stay bytes as long as they can
         if self.reverses_channels and images.shape[2] == 3:
             images = images.flip(2)
         if training:
             images = self._augmented(images)
+        images = images.float()
         if self.normalizes:
             images = (images - self.mean) / self.std
         number, views = images.shape[:2]
