@@ -1,0 +1,101 @@
+"""Class means, directions and simplex frames."""
+
+import pytest
+import torch
+from torch import distributed, multiprocessing
+
+from ltseg.core.collectives import gathered_rows
+from ltseg.core.geometry import centred_directions, class_means, class_sums, directions, simplex_gram, simplex_vectors
+
+K, D = 4, 6
+
+
+def samples(size=30):
+    torch.manual_seed(0)
+    return torch.randn(size, D, dtype=torch.float64), torch.arange(size) % (K - 1)  # the last class is absent
+
+
+def test_sums_and_means_are_those_of_each_class():
+    rows, labels = samples()
+    sums, counts = class_sums(rows, labels, K)
+    means, again = class_means(rows, labels, K)
+    for k in range(K - 1):
+        torch.testing.assert_close(sums[k], rows[labels == k].sum(0))
+        torch.testing.assert_close(means[k], rows[labels == k].mean(0))
+    assert (sums[-1] == 0).all() and (means[-1] == 0).all()
+    assert counts.tolist() == again.tolist() == [10, 10, 10, 0]
+    assert torch.autograd.gradcheck(lambda r: class_means(r, labels, K)[0], rows.requires_grad_())
+
+
+def test_directions():
+    vectors = torch.randn(K, D, dtype=torch.float64)
+    torch.testing.assert_close(directions(vectors), torch.nn.functional.normalize(vectors))
+    assert torch.autograd.gradcheck(directions, vectors.requires_grad_())
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+@pytest.mark.parametrize('scale', [1e-3, 1.0, 1e3])
+def test_means_that_coincide_have_no_direction(dtype, scale):
+    means = (scale * torch.randn(1, D).expand(K, D)).to(dtype)
+    means = (means * (1 + 2 * torch.finfo(dtype).eps * torch.randn(K, D))).requires_grad_()
+    found = centred_directions(means)
+    assert (found == 0).all()
+    (gradient,) = torch.autograd.grad(found.sum(), means)
+    assert (gradient == 0).all()
+
+
+def test_unknown_classes_have_no_share_in_the_centre():
+    means, known = torch.randn(K, D, dtype=torch.float64), torch.tensor([True, True, False, True])
+    found = centred_directions(means, known)
+    torch.testing.assert_close(found[known], centred_directions(means[known]))
+    assert (found[2] == 0).all()
+    assert torch.autograd.gradcheck(lambda m: centred_directions(m, known), means.requires_grad_())
+
+
+def test_nothing_known_is_zero():
+    assert (centred_directions(torch.ones(K, D), torch.zeros(K, dtype=torch.bool)) == 0).all()
+
+
+@pytest.mark.parametrize('num_classes', [2, 5, 19])
+def test_simplex_gram_is_that_of_simplex_vectors(num_classes):
+    vectors = simplex_vectors(num_classes, 32)
+    torch.testing.assert_close(
+        vectors @ vectors.T, simplex_gram(torch.zeros(num_classes, num_classes).double(), num_classes)
+    )
+    torch.testing.assert_close(centred_directions(vectors + 1), vectors)
+
+
+def parts():
+    rows, labels = samples()
+    return [(rows[:22], labels[:22]), (rows[22:], labels[22:])]
+
+
+def scored(rows, labels, gathered):
+    """A number that every process computes from the samples of all, and its gradient."""
+    rows = rows.clone().requires_grad_()
+    joined = gathered_rows(rows) if gathered else class_means(rows, labels, K)[0]
+    value = (joined.sin() @ torch.ones(D, dtype=torch.float64)).square().sum()
+    return value.detach(), torch.autograd.grad(value, rows)[0]
+
+
+def run(rank, folder):
+    torch.set_num_threads(1)
+    distributed.init_process_group('gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
+    results = {gathered: scored(*parts()[rank], gathered) for gathered in (False, True)}
+    results['local'] = class_means(*parts()[rank], K, sync=False)
+    torch.save(results, f'{folder}/{rank}.pth')
+    distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_are_one(tmp_path):
+    multiprocessing.start_processes(run, (str(tmp_path),), nprocs=2, start_method='fork')
+    ranks = [torch.load(tmp_path / f'{rank}.pth') for rank in range(2)]
+    for gathered in (False, True):
+        value, gradient = scored(*samples(), gathered)
+        for rank in ranks:
+            torch.testing.assert_close(rank[gathered][0], value)
+        # DistributedDataParallel averages over processes.
+        torch.testing.assert_close(torch.cat([rank[gathered][1] for rank in ranks]) / 2, gradient)
+    for rank, part in zip(ranks, parts(), strict=True):
+        torch.testing.assert_close(rank['local'], class_means(*part, K))

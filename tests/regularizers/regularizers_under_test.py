@@ -1,0 +1,61 @@
+"""Every registered regularizer, so that a new one cannot escape the property tests."""
+
+import torch
+
+from ltseg.core.features import FeatureBatch
+from ltseg.registry import MODELS
+from ltseg.regularizers import Regularizer, RegularizerGroup
+
+K, D = 5, 8
+
+# One config or more of each registered regularizer.
+REGULARIZERS = [
+    dict(type='ltseg.WithinClassRegularizer'),
+    dict(type='ltseg.WithinClassRegularizer', centers='batch'),
+    dict(type='ltseg.WithinClassRegularizer', centers='ema', over_classes='sum'),
+    dict(type='ltseg.BetweenClassRegularizer'),
+    dict(type='ltseg.BetweenClassRegularizer', centers='ema'),
+    dict(type='ltseg.CenterLoss'),
+    dict(type='ltseg.CenterLoss', centers='batch'),
+    dict(type='ltseg.PeerToPeerRegularizer'),
+    dict(type='ltseg.PeerToPeerRegularizer', centers='batch'),
+    dict(type='ltseg.PeerToPeerRegularizer', on='classifier'),
+    dict(type='ltseg.WeightRepulsion'),
+    dict(type='ltseg.WeightRepulsion', threshold=-1.0, schedule=None),
+]
+
+
+def name_of(config: dict) -> str:
+    """A short test id."""
+    return '-'.join(str(value).removeprefix('ltseg.') for value in config.values())
+
+
+def built(config: dict, **more: object) -> Regularizer:
+    """The regularizer for K classes and D dimensions, with the same random start each time."""
+    torch.manual_seed(0)
+    return RegularizerGroup([{**config, **more}], K, D).terms[0]
+
+
+def batch(size: int = 40, views: int = 2, dtype: torch.dtype = torch.float64, classes: int = K) -> FeatureBatch:
+    """Random long-tailed samples of the first ``classes`` classes, and a classifier."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(size, views, D, generator=generator, dtype=torch.float64).to(dtype)
+    labels = torch.multinomial(torch.logspace(0, -1, K)[:classes], max(size, 1), True, generator=generator)[:size]
+    labels[:classes] = torch.arange(classes)[:size]
+    classifier = torch.randn(K, D, generator=generator, dtype=torch.float64).to(dtype)
+    return FeatureBatch(features, labels, K, classifier)
+
+
+def value_and_gradients(regularizer: Regularizer, given: FeatureBatch) -> tuple[torch.Tensor, ...]:
+    """The value, and its gradients in features and classifier."""
+    torch.manual_seed(7)  # of samples of pixels
+    leaves = [given.features.detach().clone().requires_grad_(), given.class_vectors.detach().clone().requires_grad_()]
+    value = regularizer(FeatureBatch(leaves[0], given.labels, K, leaves[1]))
+    gradients = torch.autograd.grad(value, leaves, materialize_grads=True, allow_unused=True)
+    return value.detach(), *gradients
+
+
+def registered() -> set[type]:
+    """All registered regularizers."""
+    MODELS.get('WeightRepulsion')
+    return {c for c in MODELS.module_dict.values() if isinstance(c, type) and issubclass(c, Regularizer)}

@@ -1,0 +1,140 @@
+"""Properties that every regularizer has."""
+
+import copy
+import dataclasses
+import pickle
+
+import pytest
+import torch
+from regularizers_under_test import REGULARIZERS, D, K, batch, built, name_of, registered, value_and_gradients
+
+from ltseg.core.features import FeatureBatch
+from ltseg.registry import MODELS
+from ltseg.schedules import Schedule
+
+every_regularizer = pytest.mark.parametrize('config', REGULARIZERS, ids=name_of)
+
+ones = torch.ones(4, 2, D)
+HOSTILE = {
+    'nothing valid': batch(0),
+    'one sample': batch(1, classes=1),
+    'one class': batch(6, classes=1),
+    'two classes': batch(6, classes=2),
+    'one sample of each class': batch(K),
+    'the same features everywhere': FeatureBatch(ones, torch.arange(4), K, torch.ones(K, D)),
+    'rounding apart': FeatureBatch(ones + 1e-7 * torch.randn(4, 2, D), torch.arange(4), K, torch.ones(K, D)),
+    'zeros': FeatureBatch(ones * 0, torch.arange(4), K, torch.zeros(K, D)),
+    'tiny': FeatureBatch(torch.randn(4, 2, D) * 1e-20, torch.arange(4), K, torch.randn(K, D) * 1e-20),
+    'opposite': FeatureBatch(ones * torch.tensor([1, -1, 1, -1])[:, None, None], torch.arange(4), K, -torch.ones(K, D)),
+    'huge halves': FeatureBatch(ones.half() * 6e4 * torch.randn(4, 2, 1).sign(), torch.arange(4), K, torch.ones(K, D)),
+}
+
+
+def test_every_registered_regularizer_is_listed():
+    assert registered() == {MODELS.get(config['type'].removeprefix('ltseg.')) for config in REGULARIZERS}
+
+
+@every_regularizer
+@pytest.mark.parametrize('given', HOSTILE.values(), ids=HOSTILE)
+def test_value_and_gradients_are_finite_for_any_batch(config, given):
+    regularizer = built(config)
+    for _ in range(2):  # the second sees what the first has left
+        value, *gradients = value_and_gradients(regularizer, given)
+        assert value.ndim == 0 and value.isfinite()
+        assert all(gradient.isfinite().all() for gradient in gradients)
+        regularizer.step()
+    assert all(state.isfinite().all() for state in regularizer.state_dict().values())
+
+
+@every_regularizer
+@pytest.mark.parametrize('given', [HOSTILE['nothing valid'], HOSTILE['one class'], batch()], ids=('no', 'one', 'all'))
+def test_value_has_a_graph_in_features_or_classifier(config, given):
+    features, classifier = given.features.clone().requires_grad_(), given.class_vectors.clone().requires_grad_()
+    value = built(config)(FeatureBatch(features, given.labels, K, classifier))
+    assert value.requires_grad
+    value.backward()
+
+
+@every_regularizer
+def test_gradient_is_that_of_the_value(config):
+    given, regularizer = batch(12, 2), built(config)
+
+    def value(features, classifier):
+        torch.manual_seed(7)
+        return regularizer(FeatureBatch(features, given.labels, K, classifier))
+
+    leaves = given.features.clone().requires_grad_(), given.class_vectors.clone().requires_grad_()
+    assert torch.autograd.gradcheck(value, leaves)
+
+
+@every_regularizer
+def test_half_precision_is_computed_in_float32(config):
+    given = batch(dtype=torch.bfloat16)
+    value, *_ = value_and_gradients(built(config), given)
+    assert value.dtype == torch.float32
+    exact = FeatureBatch(given.features.double(), given.labels, K, given.class_vectors.double())
+    torch.testing.assert_close(value.double(), value_and_gradients(built(config), exact)[0], rtol=1e-4, atol=1e-5)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        assert torch.equal(value_and_gradients(built(config), given)[0], value)
+
+
+@every_regularizer
+def test_weight_and_schedule_are_factors(config):
+    given = batch()
+    value, *gradients = value_and_gradients(built(config), given)
+    tripled, *scaled = value_and_gradients(built(config, loss_weight=3.0), given)
+    torch.testing.assert_close(tripled, 3 * value)
+    torch.testing.assert_close(scaled, [3 * gradient for gradient in gradients])
+    off = built(config, schedule=dict(shape='constant', start=10, unit='iter'))
+    state = copy.deepcopy(off.state_dict())
+    value, *gradients = value_and_gradients(off, given)
+    off.step()
+    assert value == 0 and all((gradient == 0).all() for gradient in gradients)
+    assert all(torch.equal(state[name], now) for name, now in off.state_dict().items())
+
+
+@every_regularizer
+def test_order_of_samples_does_not_matter(config):
+    given = batch()
+    value, features, classifier = value_and_gradients(built(config), given)
+    order = torch.randperm(len(given.labels))
+    shuffled = dataclasses.replace(given, features=given.features[order], labels=given.labels[order])
+    again, features_again, classifier_again = value_and_gradients(built(config), shuffled)
+    torch.testing.assert_close(again, value)
+    torch.testing.assert_close(features_again, features[order])
+    torch.testing.assert_close(classifier_again, classifier)
+
+
+@every_regularizer
+def test_evaluation_leaves_no_trace(config):
+    regularizer = built(config)
+    state = copy.deepcopy(regularizer.state_dict())
+    with torch.no_grad():
+        regularizer(batch())
+    regularizer.step()
+    regularizer.eval()(batch())
+    regularizer.step()
+    assert all(torch.equal(state[name], now) for name, now in regularizer.state_dict().items())
+
+
+@every_regularizer
+def test_training_goes_on_from_a_saved_state_and_from_a_copy(config):
+    trained = built(config)
+    trained(batch())
+    trained.step()
+    loaded = built(config)
+    loaded.load_state_dict(trained.state_dict())
+    expected = trained(batch())
+    for other in (loaded, copy.deepcopy(trained), pickle.loads(pickle.dumps(trained))):
+        torch.testing.assert_close(value_and_gradients(other, batch())[0], expected)
+
+
+@every_regularizer
+def test_schedule_is_read_from_the_config(config):
+    assert built(config, schedule=dict(shape='linear')).schedule == Schedule('linear')
+
+
+@every_regularizer
+def test_negative_weight_is_named(config):
+    with pytest.raises(ValueError, match=r'loss_weight: expected a number in \[0'):
+        built(config, loss_weight=-1)

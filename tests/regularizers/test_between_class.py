@@ -1,0 +1,71 @@
+"""The angle to the nearest class mean."""
+
+import math
+
+import pytest
+import torch
+from regularizers_under_test import D, K, batch, built, value_and_gradients
+
+from ltseg.core.features import FeatureBatch
+from ltseg.core.geometry import simplex_vectors
+from ltseg.regularizers import RegularizerGroup
+
+BETWEEN = dict(type='ltseg.BetweenClassRegularizer')
+
+
+def of_means(means, labels=None):
+    labels = torch.arange(len(means)) if labels is None else labels
+    return FeatureBatch(means[:, None], labels, K, torch.zeros(K, D))
+
+
+@pytest.mark.parametrize('num_classes', [3, 6, 100])
+def test_a_simplex_is_the_optimum(num_classes):
+    vectors, bound = simplex_vectors(num_classes, num_classes + 2), -math.acos(-1 / (num_classes - 1))
+    term = RegularizerGroup([BETWEEN], num_classes, num_classes + 2).terms[0]
+    labels = torch.arange(num_classes)
+    shifted = 3 * vectors + torch.randn(num_classes + 2)
+    assert term(FeatureBatch(shifted[:, None], labels, num_classes)).item() == pytest.approx(bound, abs=1e-7)
+    for scale in (0.1, 1.0, 10.0):
+        moved = shifted + scale * torch.randn_like(shifted)
+        assert bound < term(FeatureBatch(moved[:, None], labels, num_classes)) <= 0
+
+
+def test_it_is_the_mean_angle_to_the_nearest_other_mean():
+    given = batch()
+    rows, labels = given.rows
+    means = torch.stack([rows[labels == k].mean(0) for k in range(K)])
+    centred = means - means.mean(0)
+    angles = [
+        min(torch.cosine_similarity(centred[k], centred[j], dim=0).acos() for j in range(K) if j != k) for k in range(K)
+    ]
+    torch.testing.assert_close(built(BETWEEN)(given), -sum(angles) / K)
+
+
+def test_norms_and_place_of_the_means_do_not_matter():
+    vectors = simplex_vectors(K, D) + 0.3 * torch.randn(K, D)
+    value = built(BETWEEN)(of_means(vectors))
+    torch.testing.assert_close(built(BETWEEN)(of_means(7 * vectors + 5)), value)
+
+
+@pytest.mark.parametrize('classes', [1, 2])
+def test_fewer_than_three_classes_give_zero(classes):
+    value, gradient, _ = value_and_gradients(built(BETWEEN), batch(classes=classes))
+    assert value == 0 and (gradient == 0).all()
+
+
+def test_memory_stands_in_for_absent_classes():
+    term, whole, two = built(BETWEEN, centers='ema').double(), batch(views=1), batch(views=1, classes=2)
+    term(whole)
+    term.step()
+    means = torch.stack([(two if k < 2 else whole).features[:, 0][(two if k < 2 else whole).labels == k].mean(0)
+                         for k in range(K)])  # fmt: skip
+    value, gradient, _ = value_and_gradients(term, two)
+    torch.testing.assert_close(value, built(BETWEEN)(of_means(means)))
+    assert gradient.abs().sum() > 0
+
+
+def test_classes_that_coincide_do_not_hide_the_others():
+    vectors = torch.randn(K, D, dtype=torch.float64)
+    vectors[1] = vectors[0]
+    value, gradient, _ = value_and_gradients(built(BETWEEN), of_means(vectors))
+    assert value.isfinite() and gradient[2:].abs().sum() > 0

@@ -1,0 +1,72 @@
+"""Two processes against one on the joined batch: value, gradients and centres, with unequal shares of the classes."""
+
+import pytest
+import torch
+from regularizers_under_test import REGULARIZERS, K, batch, built, name_of, value_and_gradients
+from torch import distributed, multiprocessing
+
+from ltseg.core.features import FeatureBatch
+
+# Samples of the first process; it alone has the last class, or nothing valid at all.
+SCENARIOS = {'unequal': 0.7, 'one without samples': 0.0}
+
+
+def shares(scenario):
+    given = batch()
+    order = given.labels.argsort(descending=True)
+    cut = int(len(order) * SCENARIOS[scenario])
+    return [
+        FeatureBatch(given.features[part], given.labels[part], K, given.class_vectors)
+        for part in (order[:cut], order[cut:])
+    ]
+
+
+def two_steps(config, given):
+    """The second of two training steps: the first leaves its trace in centres."""
+    regularizer = built(config)
+    for _ in range(2):
+        results = value_and_gradients(regularizer, given)
+        regularizer.step()
+    return *results, regularizer.state_dict()
+
+
+def run(rank, folder):
+    """One of two processes."""
+    torch.set_num_threads(1)
+    distributed.init_process_group('gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
+    results = {
+        (scenario, index): two_steps(config, shares(scenario)[rank])
+        for scenario in SCENARIOS
+        for index, config in enumerate(REGULARIZERS)
+    }
+    torch.save(results, f'{folder}/{rank}.pth')
+    distributed.destroy_process_group()
+
+
+@pytest.fixture(scope='module')
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('ranks')
+    multiprocessing.start_processes(run, (str(folder),), nprocs=2, start_method='fork')
+    return [torch.load(folder / f'{rank}.pth') for rank in range(2)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('scenario', SCENARIOS)
+@pytest.mark.parametrize('index', range(len(REGULARIZERS)), ids=[name_of(c) for c in REGULARIZERS])
+def test_two_processes_are_one(results, scenario, index):
+    parts = shares(scenario)
+    joined = FeatureBatch(
+        torch.cat([part.features for part in parts]),
+        torch.cat([part.labels for part in parts]),
+        K,
+        parts[0].class_vectors,
+    )
+    value, features, classifier, state = two_steps(REGULARIZERS[index], joined)
+    ranks = [rank[scenario, index] for rank in results]
+    # DistributedDataParallel averages the gradients of parameters, those behind the features among them.
+    torch.testing.assert_close((ranks[0][0] + ranks[1][0]) / 2, value)
+    torch.testing.assert_close(torch.cat([rank[1] for rank in ranks]) / 2, features)
+    torch.testing.assert_close((ranks[0][2] + ranks[1][2]) / 2, classifier)
+    for rank in ranks:
+        for name, expected in state.items():
+            torch.testing.assert_close(rank[3][name], expected)

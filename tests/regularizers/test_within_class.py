@@ -1,0 +1,109 @@
+"""Within-class distance and center loss."""
+
+import pytest
+import torch
+from regularizers_under_test import D, K, batch, built, value_and_gradients
+from torch.nn import functional as F
+
+from ltseg.core.features import FeatureBatch
+from ltseg.regularizers import RegularizerGroup
+
+WITHIN, CENTER = dict(type='ltseg.WithinClassRegularizer'), dict(type='ltseg.CenterLoss')
+BETWEEN = dict(type='ltseg.BetweenClassRegularizer')
+
+
+def test_with_means_of_the_batch_it_is_the_trace_of_the_covariances():
+    given = batch()
+    rows, labels = given.rows
+    traces = sum(rows[labels == k].T.cov(correction=0).trace() for k in range(K))
+    torch.testing.assert_close(built(WITHIN, centers='batch', over_classes='sum')(given), traces)
+    torch.testing.assert_close(built(WITHIN, centers='batch')(given), traces / K)
+
+
+def test_one_sample_of_each_class_gives_zero():
+    value, gradient, _ = value_and_gradients(built(WITHIN, centers='batch'), batch(K, views=1))
+    assert value == 0 and (gradient == 0).all()
+
+
+@pytest.mark.parametrize('centers', ['batch', 'learnable', 'ema'])
+def test_center_loss_is_half_of_it_for_equal_counts_only(centers):
+    features = torch.randn(4 * K, 1, D, dtype=torch.float64)
+    within, center = built(WITHIN, centers=centers), built(CENTER, centers=centers)
+    equal = FeatureBatch(features, torch.arange(K).repeat(4), K)
+    torch.testing.assert_close(2 * center(equal), within(equal))
+    unequal = FeatureBatch(features, torch.arange(K).repeat_interleave(torch.tensor([10, 4, 3, 2, 1])), K)
+    assert (2 * center(unequal) / within(unequal) - 1).abs() > 0.01
+
+
+def reference_steps(given, between_weight, within_weight, steps):
+    """The released scheme with autograd: parameters whose gradient is divided by the weight of L_W."""
+    centers = built(WITHIN).centers.vectors.double()
+    rows, labels = given.rows
+    counts = labels.bincount(minlength=K)
+    for _ in range(steps):
+        centers, features = centers.detach().requires_grad_(), rows.detach().clone().requires_grad_()
+        squares = (features - centers[labels]).square().sum(1)
+        within = sum(squares[labels == k].mean() for k in range(K) if counts[k]) / K
+        cosines = F.normalize(centers - centers.mean(0)) @ F.normalize(centers - centers.mean(0)).T
+        between = -(cosines - 2 * torch.eye(K)).amax(1).arccos().mean()
+        (within_weight * within + between_weight * between).backward()
+        centers = centers - 0.5 * centers.grad / within_weight
+    return centers.detach(), features.grad, within.detach(), between.detach()
+
+
+@pytest.mark.parametrize('order', [(0, 1), (1, 0)])
+@pytest.mark.parametrize('classes', [K, 2])
+def test_learned_centers_follow_the_released_scheme(order, classes):
+    given, steps = batch(views=1, classes=classes), 3
+    terms = [{**WITHIN, 'loss_weight': 0.05}, {**BETWEEN, 'loss_weight': 0.3}]
+    torch.manual_seed(0)
+    group = RegularizerGroup([terms[index] for index in order], K, D).double()
+    for _ in range(steps):
+        features = given.features.clone().requires_grad_()
+        values = group(FeatureBatch(features, given.labels, K))
+        (gradient,) = torch.autograd.grad(sum(values.values()), features)
+    centers, expected, within, between = reference_steps(given, 0.3, 0.05, steps)
+    torch.testing.assert_close(group.terms[order.index(0)].centers.vectors, centers)
+    torch.testing.assert_close(gradient[:, 0], expected)
+    torch.testing.assert_close(values['loss_within_class'], 0.05 * within)
+    torch.testing.assert_close(values['loss_between_class'], 0.3 * between)
+
+
+def test_centers_of_center_loss_move_by_its_own_rule():
+    given, center = batch(views=1), built(CENTER).double()
+    before = center.centers.vectors.clone()
+    center(given)
+    center.step()
+    for k in range(K):
+        members = given.features[given.labels == k, 0]
+        delta = (before[k] - members).sum(0) / (1 + len(members))
+        torch.testing.assert_close(center.centers.vectors[k], before[k] - 0.5 * delta)
+
+
+def test_moving_centers_start_at_the_first_mean_and_then_move():
+    given, within = batch(views=1, classes=2), built(WITHIN, centers='ema', momentum=0.75).double()
+    torch.testing.assert_close(within(given), built(WITHIN, centers='batch')(given))
+    within.step()
+    within(FeatureBatch(given.features + 4, given.labels, K))
+    within.step()
+    mean = given.features[given.labels == 1, 0].mean(0)
+    torch.testing.assert_close(within.centers.vectors[1], 0.75 * mean + 0.25 * (mean + 4))
+    assert within.centers.seen.tolist() == [True, True, False, False, False]
+
+
+def test_learned_centers_need_a_term_that_learns_them():
+    with pytest.raises(ValueError, match='a term of the head that learns centers, got None. Add dict'):
+        RegularizerGroup([{**BETWEEN, 'centers': 'learnable'}, {**WITHIN, 'centers': 'batch'}], K, D)
+    assert set(RegularizerGroup([BETWEEN, CENTER], K, D).state_dict()) == {'1.centers.vectors'}
+
+
+def test_an_overflow_leaves_the_centers_of_other_classes_alone():
+    given = batch(views=1)
+    given.features[given.labels == 2] = float('inf')
+    for centers in ('learnable', 'ema'):
+        within = built(WITHIN, centers=centers)
+        before = within.centers.vectors.clone()
+        within(given)
+        within.step()
+        moved = (within.centers.vectors != before).any(1)
+        assert within.centers.vectors.isfinite().all() and moved.tolist() == [k != 2 for k in range(K)]
