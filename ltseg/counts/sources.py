@@ -1,7 +1,8 @@
 """Where a loss takes its class counts from; spelled ``counts=...`` in every loss."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from os import PathLike
 from typing import Any
 
@@ -32,6 +33,7 @@ class ClassCountsSource(nn.Module):
         super().__init__()
         self.mode, self.sync = mode, sync
         self._filled: ClassCounts | None = None
+        self._unmixed: Tensor | None = None
         self.class_names: tuple[str, ...] | None = None
 
     @property
@@ -48,6 +50,15 @@ class ClassCountsSource(nn.Module):
         """Takes over the counts of a ``CountsTable`` or a ``ClassCounts``."""
         self._filled = getattr(table, 'counts', table)
         self.class_names = getattr(table, 'class_names', None)
+
+    @contextmanager
+    def counting(self, labels: Tensor) -> Iterator[None]:
+        """Within it, batches are counted by these class indices, where the labels of the loss are mixed."""
+        self._unmixed = labels
+        try:
+            yield
+        finally:
+            self._unmixed = None
 
     def forward(self, labels: Tensor, num_classes: int, ignore_index: int = -100) -> ClassCounts:
         """The counts to use for a batch.
@@ -81,7 +92,7 @@ class ClassCountsSource(nn.Module):
 
     def _counted(self, labels: Tensor, num_classes: int, ignore_index: int) -> Tensor:
         """Counts of the batch of all processes, (3, K)."""
-        counted = count_labels(labels, num_classes, ignore_index)
+        counted = count_labels(labels if self._unmixed is None else self._unmixed, num_classes, ignore_index)
         return all_reduced_sum(counted) if self.sync and world_size() > 1 else counted
 
     def extra_repr(self) -> str:

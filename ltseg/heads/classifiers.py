@@ -1,14 +1,16 @@
-"""Classifiers that take the place of a head's last 1x1 convolution."""
+"""Classifiers that take the place of a head's last linear layer or 1x1 convolution."""
+
+import warnings
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ltseg.core.checks import check_positive
+from ltseg.core.checks import check_positive, fault
 from ltseg.core.geometry import simplex_vectors
 from ltseg.registry import MODELS
 
-__all__ = ['CosineClassifier', 'ETFClassifier', 'simplex_vectors']
+__all__ = ['CosineClassifier', 'ETFClassifier', 'simplex_vectors', 'spread_vectors']
 
 
 @MODELS.register_module()
@@ -19,50 +21,112 @@ class CosineClassifier(nn.Module):
         in_channels: D.
         num_classes: K.
         scale: Factor of the cosines. LDAM wants 1 and has a scale of its own.
+        spatial_dims: 2 for maps, 0 for vectors.
 
-    Shapes: (N, D, H, W) -> (N, K, H, W). The weight has the shape of the convolution that it replaces.
+    Shapes: (N, D, H, W) -> (N, K, H, W), or (N, D) -> (N, K). The weight has the shape of the layer that it replaces.
     """
 
-    def __init__(self, in_channels: int, num_classes: int, scale: float = 1.0) -> None:
+    def __init__(self, in_channels: int, num_classes: int, scale: float = 1.0, spatial_dims: int = 2) -> None:
         super().__init__()
         check_positive('CosineClassifier.scale', scale)
         self.scale = scale
-        self.weight = nn.Parameter(torch.empty(num_classes, in_channels, 1, 1))
+        self.weight = nn.Parameter(torch.empty(num_classes, in_channels, *[1] * spatial_dims))
         nn.init.kaiming_normal_(self.weight)
+
+    @property
+    def class_vectors(self) -> Tensor:
+        """The class vectors (K, D), with their gradient."""
+        return self.weight.flatten(1)
 
     def forward(self, features: Tensor) -> Tensor:
         with torch.autocast(features.device.type, enabled=False):
             features = features if features.dtype == torch.float64 else features.float()
-            return F.conv2d(F.normalize(features), F.normalize(self.weight.to(features.dtype))) * self.scale
+            return _products(F.normalize(features), F.normalize(self.weight.to(features.dtype))) * self.scale
 
 
 @MODELS.register_module()
 class ETFClassifier(nn.Module):
     """A fixed classifier whose vectors form a simplex; features go through a batch normalisation first.
 
+    In fewer than K - 1 dimensions there is no simplex, and :func:`spread_vectors` takes its place, with a warning.
+
     Args:
-        in_channels: D, at least K - 1.
+        in_channels: D, at least K / 2.
         num_classes: K.
         seed: Of the orientation. The vectors are also saved with the model.
+        spatial_dims: 2 for maps, 0 for vectors.
 
-    Shapes: (N, D, H, W) -> (N, K, H, W).
+    Shapes: (N, D, H, W) -> (N, K, H, W), or (N, D) -> (N, K).
 
     Source:
         Yang et al., Inducing Neural Collapse in Imbalanced Learning, NeurIPS 2022, section 3.2; the batch
         normalisation is its released code's.
     """
 
-    def __init__(self, in_channels: int, num_classes: int, seed: int = 0) -> None:
+    def __init__(self, in_channels: int, num_classes: int, seed: int = 0, spatial_dims: int = 2) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm2d(in_channels)
-        vectors = simplex_vectors(num_classes, in_channels, torch.Generator().manual_seed(seed))
+        self.norm = (nn.BatchNorm2d if spatial_dims else nn.BatchNorm1d)(in_channels)
+        vectors = spread_vectors(num_classes, in_channels, torch.Generator().manual_seed(seed)).float()
+        if in_channels < num_classes - 1:
+            warnings.warn(
+                f'ETFClassifier: a simplex of {num_classes} classes needs {num_classes - 1} feature dimensions, got '
+                f'{in_channels}. Small simplices in orthogonal subspaces take its place; use wider features for the '
+                'method of the paper.',
+                stacklevel=2,
+            )
         # Not called weight: the host's heads initialise what is called so.
-        self.register_buffer('vectors', vectors.float()[..., None, None])
+        self.register_buffer('vectors', vectors.view(*vectors.shape, *[1] * spatial_dims))
         self.vectors: Tensor
         self.feature_norm: Tensor | None = None
+
+    @property
+    def class_vectors(self) -> Tensor:
+        """The class vectors (K, D)."""
+        return self.vectors.flatten(1)
 
     def forward(self, features: Tensor) -> Tensor:
         features = self.norm(features)
         # For the dot-regression loss, which the head computes right after this call.
         self.feature_norm = features.detach().norm(dim=1) if self.training else None
-        return F.conv2d(features, self.vectors)
+        return _products(features, self.vectors)
+
+
+def _products(features: Tensor, vectors: Tensor) -> Tensor:
+    return F.linear(features, vectors) if features.ndim == 2 else F.conv2d(features, vectors)
+
+
+def spread_vectors(num_classes: int, dimensions: int, generator: torch.Generator | None = None) -> Tensor:
+    """Unit vectors with the smallest possible largest cosine and sum 0.
+
+    With D >= K - 1 this is :func:`ltseg.core.geometry.simplex_vectors`. With fewer dimensions some cosine must be at
+    least 0, and it is exactly 0 here: the classes are split into K - D groups of nearly equal size (class k belongs to
+    group k mod (K - D)), each group is a simplex, and the groups span orthogonal subspaces.
+
+    Args:
+        num_classes: K.
+        dimensions: D, at least K / 2.
+        generator: Of the orientation.
+
+    Returns:
+        (K, D) float64.
+
+    Raises:
+        ValueError: If D < K / 2, where no vectors with cosines of at most 0 exist.
+
+    Source:
+        Rankin, The closest packing of spherical caps in n dimensions, Glasgow Mathematical Journal 1955 (the bounds);
+        their use for classifiers with few dimensions is ours.
+    """
+    if dimensions >= num_classes - 1:
+        return simplex_vectors(num_classes, dimensions, generator)
+    if 2 * dimensions < num_classes:
+        cure = 'Use wider features or a learned classifier.'
+        raise ValueError(fault('simplex', f'at least {(num_classes + 1) // 2} feature dimensions', dimensions, cure))
+    groups, column = num_classes - dimensions, 0
+    vectors = torch.zeros(num_classes, dimensions, dtype=torch.float64)
+    for group in range(groups):
+        size = len(range(group, num_classes, groups))
+        vectors[group::groups, column : column + size - 1] = simplex_vectors(size, size - 1, generator)
+        column += size - 1
+    random = torch.randn(dimensions, dimensions, dtype=torch.float64, generator=generator)
+    return vectors @ torch.linalg.qr(random).Q

@@ -30,7 +30,7 @@ def test_simplex(num_classes, dimensions):
 
 
 def test_too_few_dimensions_for_a_simplex():
-    with pytest.raises(ValueError, match='at least 18 feature dimensions, got 8'):
+    with pytest.raises(ValueError, match='at least 10 feature dimensions, got 8'):
         ETFClassifier(8, 19)
 
 

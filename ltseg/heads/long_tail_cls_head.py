@@ -1,0 +1,231 @@
+"""Any classification head of mmpretrain with what long-tail methods need."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cache
+from typing import Any
+
+from torch import Tensor, nn
+
+from ltseg.core.checks import fault
+from ltseg.core.features import FeatureBatch
+from ltseg.counts.sources import ClassCountsSource
+from ltseg.heads.mixed_labels import labels_of_larger_share, targets_of
+from ltseg.registry import MODELS
+from ltseg.regularizers import RegularizerGroup
+
+__all__ = ['LongTailClsHead', 'LongTailClsHeadMixin']
+
+
+class LongTailClsHeadMixin:
+    """Put in front of a head class: same checkpoint keys, same arguments, and those below.
+
+    Features (N, V, D) are V views of each image, as :func:`ltseg.models.MultiViewClassifier` gives them.
+
+    With mixed labels (mixup, CutMix, Remix) the losses get the mixed ones, counts of the batch are those of the unmixed
+    ones, and regularizers get the class with the larger share of each label, or the image's own where both are equal;
+    that last rule is ours.
+
+    Args:
+        loss: A loss, or several, which are then summed under the ``loss_name`` of each. One is called ``loss``.
+        classifier: Config of a module built with ``in_channels``, ``num_classes`` and ``spatial_dims`` that takes the
+            place of the head's last linear layer, e.g. ``dict(type='ltseg.CosineClassifier')``.
+        regularizers: Terms on the features before the classifier, of all views, and on the class vectors.
+        classified_views: The views that the losses see, as samples of their own.
+
+    Raises:
+        ValueError: If the head has losses of its own or no single last linear layer, or losses, classifier and
+            regularizers do not fit together.
+    """
+
+    loss_module: Any
+    num_classes: int
+    cal_acc: bool
+    topk: Any
+
+    def __init__(
+        self,
+        *args: Any,
+        loss: dict | Sequence[dict] | None = None,
+        classifier: dict | None = None,
+        regularizers: Sequence[dict] = (),
+        classified_views: Sequence[int] = (0,),
+        **kwargs: Any,
+    ) -> None:
+        given = {} if loss is None else {'loss': loss if isinstance(loss, dict) else _loss_list(loss)}
+        super().__init__(*args, **given, **kwargs)
+        self._check_host()
+        if not classified_views or any(not isinstance(view, int) or view < 0 for view in classified_views):
+            raise ValueError(fault(f'{_name(self)}.classified_views', 'numbers of views', classified_views))
+        self.classified_views = list(classified_views)
+        self._features: list[Tensor] | None = None  # what enters the classifier, while a loss is computed
+        self._place = self._find_classifier(needed=classifier is not None or bool(regularizers))
+        features = self.classifier.in_features if self._place else 0
+        if classifier is not None:
+            sizes = {'in_channels': features, 'num_classes': self.num_classes, 'spatial_dims': 0}
+            owner, _, name = self._place.rpartition('.')
+            setattr(self.get_submodule(owner), name, MODELS.build({**sizes, **classifier}))  # type: ignore[attr-defined]
+        self.regularizers = RegularizerGroup(regularizers, self.num_classes, features) if regularizers else None
+        self._check_losses()
+
+    @property
+    def losses(self) -> list[nn.Module]:
+        """The losses as a list."""
+        return list(self.loss_module) if isinstance(self.loss_module, nn.ModuleList) else [self.loss_module]
+
+    @property
+    def classifier(self) -> Any:
+        """The head's last layer, or None where there is no single one."""
+        return self.get_submodule(self._place) if self._place else None  # type: ignore[attr-defined]
+
+    def _check_host(self) -> None:
+        from mmpretrain.models.heads import ClsHead
+
+        host = type(self).__mro__[2]
+        if any(getattr(host, name) is not getattr(ClsHead, name) for name in ('loss', '_get_loss')):
+            expected = "a head with the losses of mmpretrain's ClsHead"
+            raise ValueError(fault(_name(self), expected, 'losses of its own', 'Use the head itself.'))
+
+    def _find_classifier(self, needed: bool) -> str:
+        modules = self.named_modules()  # type: ignore[attr-defined]
+        found = [n for n, m in modules if isinstance(m, nn.Linear) and m.out_features == self.num_classes]
+        if len(found) != 1 and needed:
+            cure = 'Leave classifier and regularizers out for this head.'
+            expected = f'one linear layer with {self.num_classes} outputs'
+            raise ValueError(fault(_name(self), expected, found or None, cure))
+        return found[0] if len(found) == 1 else ''
+
+    def _check_losses(self) -> None:
+        needing = [type(loss).__name__ for loss in self.losses if getattr(loss, 'needs_feature_norm', False)]
+        if needing and not hasattr(self.classifier, 'feature_norm'):
+            cure = "Set classifier=dict(type='ltseg.ETFClassifier')."
+            got = type(self.classifier).__name__
+            raise ValueError(fault(_name(self), f'an ETF classifier under {needing[0]}', got, cure))
+        names = {self._log_name(loss) for loss in self.losses}
+        twice = sorted(names & {term.loss_name for term in getattr(self.regularizers, 'terms', ())})
+        if twice:
+            cure = 'Give each its own loss_name.'
+            raise ValueError(fault(_name(self), 'different names in the log', ', '.join(twice), cure))
+
+    def _log_name(self, loss: nn.Module) -> str:
+        return 'loss' if len(self.losses) == 1 else str(getattr(loss, 'loss_name', f'loss_{type(loss).__name__}'))
+
+    def pre_logits(self, feats: Any) -> Tensor:
+        """The host's, noted down for the regularizers."""
+        features = super().pre_logits(feats)  # type: ignore[misc]
+        if self._features is not None:
+            self._features.append(features)
+        return features
+
+    def loss(self, feats: Any, data_samples: list, **kwargs: Any) -> dict[str, Tensor]:
+        """The losses of a batch by their names in the log.
+
+        Args:
+            feats: What the neck gives; the last entry has the shape (N, *), or (N, V, D) with V views.
+            data_samples: N samples with labels.
+            **kwargs: Further arguments of the losses.
+
+        Raises:
+            ValueError: If there are fewer views than ``classified_views`` names, or not one label for each image.
+        """
+        views, last = 1, feats[-1]
+        if isinstance(last, Tensor) and last.ndim == 3:
+            views, feats = last.shape[1], (last.flatten(0, 1),)
+        if max(self.classified_views) >= views:
+            cure = 'Let the data preprocessor give more views, or change classified_views.'
+            raise ValueError(fault(_name(self), f'the views {self.classified_views}', f'{views} views', cure))
+        self._features = []
+        try:
+            logits = self(feats)  # type: ignore[operator]
+            losses = self._get_loss(self._classified(logits, data_samples), data_samples, **kwargs)
+            return {**losses, **self._regularized(data_samples)}
+        finally:
+            self._features = None
+
+    def _classified(self, rows: Tensor, data_samples: list) -> Tensor:
+        """The rows of the classified views, (N * V, *) -> (N * V', *)."""
+        return rows.unflatten(0, (len(data_samples), -1))[:, self.classified_views].flatten(0, 1)
+
+    def _get_loss(self, cls_score: Tensor, data_samples: list, **kwargs: Any) -> dict[str, Tensor]:
+        """Losses of logits (N * V', K), under the host's name."""
+        views = len(cls_score) // len(data_samples)
+        target, unmixed = targets_of(data_samples)
+        target = target.repeat_interleave(views, 0)
+        unmixed = None if unmixed is None else unmixed.repeat_interleave(views, 0)
+        losses: dict[str, Any] = {}
+        with ExitStack() as stack:
+            if unmixed is not None:
+                for module in self.loss_module.modules():
+                    if isinstance(module, ClassCountsSource):
+                        stack.enter_context(module.counting(unmixed))
+            for loss in self.losses:
+                more = dict(kwargs)
+                if getattr(loss, 'needs_feature_norm', False):
+                    more['feature_norm'] = self._classified(self.classifier.feature_norm, data_samples)
+                name, value = self._log_name(loss), loss(cls_score, target, avg_factor=len(cls_score), **more)
+                losses[name] = losses[name] + value if name in losses else value
+        if self.cal_acc:
+            from mmpretrain.evaluation.metrics import Accuracy
+
+            labels = target if unmixed is None else labels_of_larger_share(target, unmixed)
+            accuracy = Accuracy.calculate(cls_score, labels, topk=self.topk)
+            losses |= {f'accuracy_top-{k}': value for k, value in zip(self.topk, accuracy, strict=True)}
+        return losses
+
+    def _regularized(self, data_samples: list) -> dict[str, Tensor]:
+        if self.regularizers is None or not self._features:
+            return {}
+        target, unmixed = targets_of(data_samples)
+        labels = labels_of_larger_share(target, unmixed) if target.is_floating_point() else target
+        features = self._features[-1].unflatten(0, (len(data_samples), -1))
+        vectors = getattr(self.classifier, 'class_vectors', None)
+        vectors = self.classifier.weight if vectors is None else vectors
+        return self.regularizers(FeatureBatch(features, labels, self.num_classes, vectors))
+
+    def __reduce__(self) -> tuple:
+        # The class is made on the fly, so that pickle cannot find it by name.
+        return _empty_head, (type(self).__mro__[2],), self.__dict__
+
+
+def _loss_list(losses: Sequence[dict]) -> nn.ModuleList:
+    from mmpretrain.registry import MODELS as HOST_MODELS  # noqa: N811
+
+    return nn.ModuleList(HOST_MODELS.build(loss) for loss in losses)
+
+
+@cache
+def _head_class(head_class: type) -> Any:
+    return type(f'LongTail{head_class.__name__}', (LongTailClsHeadMixin, head_class), {})
+
+
+def _empty_head(head_class: type) -> Any:
+    made = _head_class(head_class)
+    return made.__new__(made)
+
+
+def _name(head: LongTailClsHeadMixin) -> str:
+    return f'LongTailClsHead(head_type={type(head).__mro__[2].__name__!r})'
+
+
+@MODELS.register_module(name='LongTailClsHead')
+def LongTailClsHead(head_type: str = 'LinearClsHead', **head_arguments: Any) -> nn.Module:  # noqa: N802
+    """Builds a classification head of mmpretrain with :class:`LongTailClsHeadMixin` in front of it.
+
+    Args:
+        head_type: The head's type as in mmpretrain's registry.
+        **head_arguments: Arguments of the head and of the mixin.
+
+    Returns:
+        A head that is an instance of ``head_type`` and has its checkpoint keys.
+
+    Raises:
+        ValueError: If no such head exists or it is no classification head.
+    """
+    from mmpretrain.models.heads import ClsHead
+    from mmpretrain.registry import MODELS as HOST_MODELS  # noqa: N811
+
+    head_class = HOST_MODELS.get(head_type)
+    if not (isinstance(head_class, type) and issubclass(head_class, ClsHead)):
+        cure = "Give a classification head's type, e.g. head_type='LinearClsHead'."
+        raise ValueError(fault('LongTailClsHead.head_type', 'a classification head of mmpretrain', head_type, cure))
+    return _head_class(head_class)(**head_arguments)

@@ -1,0 +1,37 @@
+"""Labels of images that mixup and its relatives have mixed."""
+
+import torch
+from torch import Tensor
+
+from ltseg.core.checks import fault
+
+__all__ = ['labels_of_larger_share', 'targets_of']
+
+
+def targets_of(data_samples: list) -> tuple[Tensor, Tensor | None]:
+    """What to learn from mmpretrain's data samples, and the labels before mixing.
+
+    Returns:
+        Labels (N,) and None; or mixed labels (N, K), and the unmixed ones (N,) where the samples hold them, as those do
+        that the host's data preprocessor has mixed.
+
+    Raises:
+        ValueError: If images have several labels.
+    """
+    if 'gt_label' not in data_samples[0]:
+        return torch.stack([sample.gt_score for sample in data_samples]), None
+    labels = torch.cat([sample.gt_label for sample in data_samples])
+    if len(labels) != len(data_samples):
+        got = f'{len(labels)} labels of {len(data_samples)} images'
+        raise ValueError(fault('LongTailClsHead', 'one label for each image', got))
+    if 'gt_score' not in data_samples[0]:
+        return labels, None
+    return torch.stack([sample.gt_score for sample in data_samples]), labels
+
+
+def labels_of_larger_share(scores: Tensor, own: Tensor | None) -> Tensor:
+    """The class with most of each mixed label (N, K), the image's ``own`` (N,) where others have as much."""
+    largest = scores.argmax(1)
+    if own is None:
+        return largest
+    return torch.where(scores.gather(1, own[:, None]).squeeze(1) >= scores.amax(1), own, largest)

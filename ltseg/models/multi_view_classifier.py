@@ -1,0 +1,67 @@
+"""An image classifier that takes several views of each image."""
+
+from functools import cache
+from typing import Any
+
+from torch import Tensor
+
+from ltseg.core.checks import fault
+from ltseg.registry import MODELS
+
+__all__ = ['MultiViewClassifier', 'MultiViewClassifierMixin']
+
+
+class MultiViewClassifierMixin:
+    """Put in front of mmpretrain's ``ImageClassifier``: views pass through backbone and neck as images of their own.
+
+    Inputs (N, V, C, H, W) become features (N, V, *), which :func:`ltseg.heads.LongTailClsHead` understands; batch
+    normalisation sees all N * V images at once. Inputs (N, C, H, W) are treated as the host does.
+    """
+
+    def extract_feat(self, inputs: Tensor, stage: str = 'neck') -> Any:
+        """The host's features, with an axis of views where ``inputs`` have one."""
+        if inputs.ndim != 5:
+            return super().extract_feat(inputs, stage)  # type: ignore[misc]
+        features = super().extract_feat(inputs.flatten(0, 1), stage)  # type: ignore[misc]
+        views = inputs.shape[:2]
+        if isinstance(features, Tensor):
+            return features.unflatten(0, views)
+        return tuple(each.unflatten(0, views) for each in features)
+
+    def predict(self, inputs: Tensor, data_samples: list | None = None, **kwargs: Any) -> list:
+        """The host's predictions.
+
+        Raises:
+            ValueError: If there are several views of an image.
+        """
+        if inputs.ndim == 5:
+            cure = 'Test with a pipeline and a data preprocessor that give one view.'
+            got = tuple(inputs.shape)
+            raise ValueError(fault('MultiViewClassifier.predict', 'inputs (N, C, H, W)', got, cure))
+        return super().predict(inputs, data_samples, **kwargs)  # type: ignore[misc]
+
+    def __reduce__(self) -> tuple:
+        # The class is made on the fly, so that pickle cannot find it by name.
+        return _empty_classifier, (), self.__dict__
+
+
+@cache
+def _classifier_class() -> Any:
+    from mmpretrain.models import ImageClassifier
+
+    return type('MultiViewClassifier', (MultiViewClassifierMixin, ImageClassifier), {})
+
+
+def _empty_classifier() -> Any:
+    made = _classifier_class()
+    return made.__new__(made)
+
+
+@MODELS.register_module(name='MultiViewClassifier')
+def MultiViewClassifier(**arguments: Any) -> Any:  # noqa: N802, configs see a type
+    """Builds mmpretrain's ``ImageClassifier`` with :class:`MultiViewClassifierMixin` in front of it.
+
+    Args:
+        **arguments: Those of the host.
+    """
+    return _classifier_class()(**arguments)
