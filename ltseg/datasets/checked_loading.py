@@ -1,45 +1,18 @@
-"""Loading of images and labels that names the file when one is broken."""
+"""Loading of labels that names the file when one is broken."""
 
 from typing import Any
 
 import cv2
-import mmcv
 import numpy as np
-from mmcv.transforms import LoadImageFromFile
-from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 
 from ltseg.core.checks import fault
+from ltseg.datasets.checked_images import decode, read_whole
 from ltseg.registry import TRANSFORMS
 
-__all__ = ['LoadCheckedAnnotations', 'LoadCheckedImage', 'read_labels']
+__all__ = ['LoadCheckedAnnotations', 'read_labels']
 
-# opencv gives a partly grey picture for a truncated file (JPEG always, PNG in some versions): look for its last marker.
-MARKERS = ((b'\x89PNG', b'IEND'), (b'\xff\xd8', b'\xff\xd9'))
-TRAILER = 1024  # bytes that some programs append behind the last marker
 HOST_IGNORED = 255  # what MMSegmentation's reduce_zero_label and label_map write for "ignored"
-
-
-@TRANSFORMS.register_module()
-class LoadCheckedImage(LoadImageFromFile):
-    """mmcv's ``LoadImageFromFile``; a missing, truncated or undecodable file is an error that names it.
-
-    Args:
-        kwargs: mmcv's arguments but ``ignore_empty``, which would hide the fault.
-    """
-
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Adds img (H, W, 3), img_shape and ori_shape.
-
-        Raises:
-            FileNotFoundError: If the file is missing.
-            ValueError: If it cannot be decoded.
-        """
-        content = _read('image file', results['img_path'], self.backend_args)
-        image = _decode('image file', results['img_path'], content, self.color_type, self.imdecode_backend)
-        results['img'] = image.astype(np.float32) if self.to_float32 else image
-        results['img_shape'] = results['ori_shape'] = image.shape[:2]
-        return results
 
 
 @TRANSFORMS.register_module()
@@ -103,9 +76,9 @@ def read_labels(path: str, backend_args: dict[str, Any] | None = None) -> np.nda
         FileNotFoundError: If the file is missing.
         ValueError: If it cannot be decoded, has several channels, or values that 8 bits cannot hold.
     """
-    content = _read('label file', path, backend_args)
+    content = read_whole('label file', path, backend_args)
     # pillow is as fast as opencv here, and opencv turns a palette image into colours.
-    labels = _decode('label file', path, content, 'unchanged', 'pillow')
+    labels = decode('label file', path, content, 'unchanged', 'pillow')
     if labels.ndim == 3:
         cure = 'Labels are class indices, grey or with a palette, not colours.'
         raise ValueError(fault(f'label file {path}', 'one channel', f'{labels.shape[2]} channels', cure))
@@ -125,28 +98,3 @@ def _check_values(path: str, labels: np.ndarray, legal: np.ndarray, ignored: int
         expected = f'values {classes[0]}..{classes[-1]} for classes, or {ignored} for ignored pixels'
         cure = 'Check classes, reduce_zero_label and ignore_index of the data set, and that this is its label format.'
         raise ValueError(fault(f'label file {path}', expected, got, cure))
-
-
-def _read(what: str, path: str, backend_args: dict[str, Any] | None) -> bytes:
-    try:
-        content = fileio.get(path, backend_args=backend_args)
-    except FileNotFoundError:
-        cure = 'Check data_root, data_prefix and the suffixes of the data set.'
-        raise FileNotFoundError(fault(f'{what} {path}', 'a file', 'nothing', cure)) from None
-    for first, last in MARKERS:
-        if content.startswith(first) and content.rfind(last, max(0, len(content) - TRAILER)) < 0:
-            cure = 'Copy or make it again.'
-            raise ValueError(fault(f'{what} {path}', 'a whole file', f'one cut off after {len(content)} bytes', cure))
-    return content
-
-
-def _decode(what: str, path: str, content: bytes, flag: str, backend: str) -> np.ndarray:
-    try:
-        pixels = mmcv.imfrombytes(content, flag=flag, backend=backend)
-    except (cv2.error, OSError, SyntaxError, ValueError) as error:
-        reason = str(error).strip().splitlines()[-1]
-    else:
-        if pixels is not None:
-            return pixels
-        reason = f'{len(content)} bytes that are none'
-    raise ValueError(fault(f'{what} {path}', 'a picture that can be decoded', reason, 'Copy or make it again.'))

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from ltseg.core.checks import fault
+from ltseg.datasets.checked_images import check_whole, decode
 
 __all__ = ['SIDE', 'find_batches', 'find_pictures', 'read_batches', 'read_pictures']
 
@@ -103,10 +104,11 @@ def read_pictures(root: str, paths: list[str]) -> np.ndarray:
 
 
 def _decoded(path: str, content: bytes) -> np.ndarray:
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-    if pixels is None or pixels.shape != (SIDE, SIDE, 3):
-        got = f'{len(content)} bytes that are none' if pixels is None else f'one of {pixels.shape[:2]}'
-        raise ValueError(fault(f'image file {path}', f'a picture of {SIDE} x {SIDE}', got, 'Copy or make it again.'))
+    check_whole('image file', path, content)
+    pixels = decode('image file', path, content, 'color', 'cv2')
+    if pixels.shape != (SIDE, SIDE, 3):
+        got = ' x '.join(map(str, pixels.shape[:2]))
+        raise ValueError(fault(f'image file {path}', f'a picture of {SIDE} x {SIDE}', got))
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
