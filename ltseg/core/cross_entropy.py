@@ -1,18 +1,16 @@
 """The adjusted cross entropy of each sample, for class indices and for soft labels."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ltseg.core.adjustment import Adjustment
+from ltseg.core.banded_cross_entropy import banded_cross_entropy, per_class
 from ltseg.core.checks import fault
 
 __all__ = ['adjusted_cross_entropy', 'adjusted_logits', 'per_class']
-
-
-def per_class(term: Tensor, logits: Tensor) -> Tensor:
-    """``term`` (K,) shaped to broadcast over ``logits`` (N, K, *)."""
-    return term.view(1, -1, *[1] * (logits.ndim - 2))
 
 
 def adjusted_logits(logits: Tensor, labels: Tensor, adjustment: Adjustment) -> Tensor:
@@ -54,13 +52,14 @@ def adjusted_cross_entropy(
         return _soft_cross_entropy(logits, labels, adjustment, focusing)
     valid = labels != ignore_index
     indices = labels.where(valid, 0) if adjustment.margin is not None or adjustment.weight is not None else labels
-    logits = adjusted_logits(logits, indices, adjustment)
     weight = None if adjustment.weight is None else adjustment.weight[indices] * valid
-    losses = F.cross_entropy(logits, labels, reduction='none', ignore_index=ignore_index)
+    unbiased = adjusted_logits(logits, indices, replace(adjustment, bias=None))
+    losses = banded_cross_entropy(unbiased, labels, adjustment.bias, ignore_index)
     if focusing:
         losses = losses * _focal_factor(-losses, focusing)
     if adjustment.smoothing is not None:
         spread = adjustment.smoothing[labels.where(valid, 0)] * valid
+        logits = adjusted_logits(logits, indices, adjustment)
         return _smoothed(losses, logits, spread, weight, adjustment, focusing), weight
     return losses if weight is None else losses * weight, weight
 

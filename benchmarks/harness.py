@@ -1,0 +1,243 @@
+"""What the benchmarks share: runs in turns, peak memory of a fresh process, and a table that says what was reached."""
+
+import ltseg.compat  # noqa: F401  isort: skip
+import argparse
+import ctypes
+import gc
+import os
+import platform
+import re
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import torch
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+Run = Callable[[], Any]
+Prepare = Callable[..., Run]
+"""(case, side, arguments) -> what is measured; ``side`` is 'ltseg' or 'host'. Workers import it by its module."""
+
+SIDES = ('ltseg', 'host')
+KEEP_NO_FREED_PAGES = (-3, 65536)  # mallopt(M_MMAP_THRESHOLD, bytes): larger blocks go back to the system when freed
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The same quantity of both sides, measured in turns.
+
+    Args:
+        ours: Of ltseg.
+        host: Of what it is compared with; number i was measured beside number i of ``ours``.
+    """
+
+    ours: tuple[float, ...]
+    host: tuple[float, ...]
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Ours / host of each pair: what slows the machine down for a while slows both."""
+        return tuple(ours / host for ours, host in zip(self.ours, self.host, strict=True))
+
+    @property
+    def ratio(self) -> float:
+        """The median of the ratios."""
+        return median(self.ratios)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """First and third quartile of the ratios."""
+        first, _, third = quantiles(self.ratios, n=4, method='inclusive') if len(self.ratios) > 1 else self.ratios * 3
+        return first, third
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the table.
+
+    Args:
+        what: The case.
+        quantity: 'time', 'memory' or 'throughput'.
+        pairs: Seconds, bytes, or files per second.
+        reach: The ratio to reach; None for a row that only informs.
+    """
+
+    what: str
+    quantity: str
+    pairs: Pairs
+    reach: float | None = None
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the ratio is at most ``reach``, for a throughput at least."""
+        if self.reach is None:
+            return None
+        return self.pairs.ratio >= self.reach if self.quantity == 'throughput' else self.pairs.ratio <= self.reach
+
+    def cells(self) -> list[str]:
+        """The row as text."""
+        shown = {'time': '{:.2f} ms', 'memory': '{:.1f} MB', 'throughput': '{:.1f} / s'}[self.quantity]
+        factor = {'time': 1e3, 'memory': 1e-6, 'throughput': 1.0}[self.quantity]
+        ours, host = (shown.format(factor * median(values)) for values in (self.pairs.ours, self.pairs.host))
+        low, high = self.pairs.spread
+        sign = '>=' if self.quantity == 'throughput' else '<='
+        reach = '' if self.reach is None else f'{sign} {self.reach:g}'
+        reached = {None: '', True: 'yes', False: 'NO'}[self.reached]
+        spread = f'{low:.3f}-{high:.3f}'
+        return [self.what, self.quantity, ours, host, f'{self.pairs.ratio:.3f}', spread, reach, reached]
+
+
+def arguments_of(description: str | None, given: Sequence[str] | None, **defaults: Any) -> argparse.Namespace:
+    """The options of every benchmark; sets the number of threads and the seed."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--device', default='cpu', help='cpu, or cuda')
+    parser.add_argument('--amp', choices=('none', 'bfloat16', 'float16'), default='none', help='autocast to this type')
+    parser.add_argument('--compile', action='store_true', help='compile both sides with torch.compile')
+    parser.add_argument('--pairs', type=int, default=defaults.get('pairs', 15), help='runs of each side, in turns')
+    parser.add_argument('--threads', type=int, default=2, help='threads of torch on the CPU')
+    parser.add_argument('--batch-size', type=int, default=2)
+    parser.add_argument('--quick', action='store_true', help='tiny shapes, to see whether it runs')
+    arguments = parser.parse_args(given)
+    arguments.pairs = 2 if arguments.quick else arguments.pairs
+    start(arguments)
+    return arguments
+
+
+def start(arguments: argparse.Namespace) -> None:
+    """What a process needs before anything is measured in it."""
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(0)
+
+
+def autocast(arguments: argparse.Namespace) -> AbstractContextManager:
+    """The precision that --amp asks for."""
+    if arguments.amp == 'none':
+        return nullcontext()
+    return torch.autocast(torch.device(arguments.device).type, getattr(torch, arguments.amp))
+
+
+def compare(
+    what: str,
+    prepare: Prepare,
+    case: Any,
+    arguments: argparse.Namespace,
+    time_reach: float | None = None,
+    memory_reach: float | None = None,
+    with_memory: bool = True,
+) -> list[Result]:
+    """Time, and peak memory over what was there before the run, of both sides of a case."""
+    ours, host = (prepare(case, side, arguments) for side in SIDES)
+    results = [Result(what, 'time', in_turns(ours, host, arguments.pairs, arguments.device), time_reach)]
+    del ours, host
+    if with_memory:
+        peaks = Pairs(*((peak_of(prepare, case, side, arguments),) for side in SIDES))
+        results.append(Result(what, 'memory', peaks, memory_reach))
+    return results
+
+
+def in_turns(ours: Run, host: Run, pairs: int, device: str = 'cpu', warm_up: int = 2) -> Pairs:
+    """Seconds of runs in turns; which side begins alternates."""
+    for run in (ours, host) * warm_up:
+        run()
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for turn in range(pairs):
+        for side in (0, 1) if turn % 2 == 0 else (1, 0):
+            seconds[side].append(seconds_of((ours, host)[side], device))
+    return Pairs(tuple(seconds[0]), tuple(seconds[1]))
+
+
+def seconds_of(run: Run, device: str = 'cpu') -> float:
+    """Wall time of one run, until the device has finished."""
+    gc.collect()
+    _wait(device)
+    begin = time.perf_counter()
+    run()
+    _wait(device)
+    return time.perf_counter() - begin
+
+
+def peak_of(prepare: Prepare, case: Any, side: str, arguments: argparse.Namespace) -> float:
+    """Bytes that a run takes beyond what was there before it; of a fresh process for the CPU."""
+    if arguments.quick or arguments.device != 'cpu':
+        return _peak(prepare, case, side, arguments)
+    with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
+        return pool.submit(_peak, prepare, case, side, arguments).result()
+
+
+def _peak(prepare: Prepare, case: Any, side: str, arguments: argparse.Namespace) -> float:
+    on_cpu = arguments.device == 'cpu'
+    if on_cpu:
+        library = ctypes.CDLL(None)
+        library.mallopt(*KEEP_NO_FREED_PAGES)
+    start(arguments)
+    run = prepare(case, side, arguments)
+    run()  # what is made once: threads, kernels, gradients of weights
+    gc.collect()
+    if not on_cpu:
+        _wait(arguments.device)
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        run()
+        _wait(arguments.device)
+        return torch.cuda.max_memory_allocated() - before
+    library.malloc_trim(0)
+    Path('/proc/self/clear_refs').write_text('5')  # the peak starts anew from what is resident now
+    before = _resident('VmRSS')
+    run()
+    return _resident('VmHWM') - before
+
+
+def _resident(field: str) -> float:
+    found = re.search(rf'{field}:\s+(\d+) kB', Path('/proc/self/status').read_text())
+    if found is None:
+        raise RuntimeError(f'/proc/self/status has no {field}: peak memory is measured on Linux only')
+    return 1024.0 * int(found[1])
+
+
+def _wait(device: str) -> None:
+    if device != 'cpu':
+        torch.cuda.synchronize()
+
+
+def show(title: str, results: Sequence[Result], arguments: argparse.Namespace) -> None:
+    """Prints the table, with the machine and the versions that it was measured on."""
+    table = Table('case', 'what', 'ltseg', 'host', 'ratio', 'middle half', 'reach', 'reached', box=box.MARKDOWN)
+    for result in results:
+        table.add_row(*result.cells())
+    console = Console(width=200, highlight=False)
+    console.print(f'\n{title}', style='bold')
+    console.print(f'{machine(arguments)}; {arguments.pairs} runs of each side in turns', soft_wrap=True)
+    console.print(table)
+
+
+def machine(arguments: argparse.Namespace) -> str:
+    """Device, threads and versions in a line."""
+    device = f'{_processor()}, {os.cpu_count()} cores'
+    if arguments.device != 'cpu':
+        device = f'{torch.cuda.get_device_name()} beside {device}'
+    options = f'{torch.get_num_threads()} threads, amp {arguments.amp}' + ', compiled' * arguments.compile
+    return f'{device}; {options}; torch {torch.__version__}, mmseg {_version()}, Python {platform.python_version()}'
+
+
+def _processor() -> str:
+    with open('/proc/cpuinfo') as file:
+        found = re.search(r'model name\s*: (.*)', file.read())
+    return found[1] if found else platform.processor()
+
+
+def _version() -> str:
+    for distribution in ('onedl-mmsegmentation', 'mmsegmentation'):
+        try:
+            return version(distribution)
+        except PackageNotFoundError:
+            continue
+    return 'unknown'
