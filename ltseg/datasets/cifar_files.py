@@ -4,7 +4,7 @@ import io
 import os
 import pickle
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
@@ -81,13 +81,15 @@ def find_pictures(root: str, split: str) -> list[tuple[str, str]]:
     if _is_zip(root):
         try:
             with zipfile.ZipFile(root) as archive:
-                paths = [Path(name) for name in archive.namelist()]
+                paths = [PurePosixPath(name) for name in archive.namelist()]
         except (OSError, zipfile.BadZipFile) as error:
             raise ValueError(fault(f'zip file {root}', 'a zip file that can be read', _reason(error))) from error
-        paths = [path for path in paths if len(path.parts) >= 3 and path.parts[-3] == split]
+        found = [(path.parent.name, str(path)) for path in paths if len(path.parts) >= 3 and path.parts[-3] == split]
     else:
-        paths = list(Path(root, split).glob('*/*'))
-    return sorted((path.parent.name, path.as_posix()) for path in paths if path.suffix.lower() in SUFFIXES)
+        places = os.path.join(root, split)
+        folders = [entry for entry in os.scandir(places) if entry.is_dir()] if os.path.isdir(places) else []
+        found = [(folder.name, f'{folder.path}/{name}') for folder in folders for name in os.listdir(folder.path)]
+    return sorted((folder, path) for folder, path in found if path.lower().endswith(SUFFIXES))
 
 
 def read_pictures(root: str, paths: list[str]) -> np.ndarray:

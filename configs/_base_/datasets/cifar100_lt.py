@@ -11,8 +11,8 @@ data_preprocessor = dict(
 )
 train_dataloader = dict(
     batch_size=128,
-    num_workers=2,
-    persistent_workers=True,
+    num_workers=0,  # the images are in memory: handing them over from another process takes longer
+    persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='ltseg.LongTailedDataset',
@@ -29,8 +29,8 @@ train_dataloader = dict(
 )
 val_dataloader = dict(
     batch_size=500,
-    num_workers=2,
-    persistent_workers=True,
+    num_workers=0,
+    persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type, data_root=data_root, num_classes=100, split='test', pipeline=[dict(type='PackInputs')]
