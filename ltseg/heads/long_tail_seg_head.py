@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ltseg.core.checks import check_positive, fault
+from ltseg.heads.feature_tap import FeatureTapMixin
 from ltseg.losses.upsampled import can_be_upsampled, long_tail_losses_of_upsampled
 from ltseg.registry import MODELS
 
@@ -65,6 +66,9 @@ class LongTailSegHeadMixin:
         return list(self.loss_decode) if isinstance(self.loss_decode, nn.ModuleList) else [self.loss_decode]
 
     def _check_losses(self) -> None:
+        if not hasattr(self, 'loss_decode'):
+            cure = "Build the heads inside it as 'ltseg.LongTailSegHead'."
+            raise ValueError(fault(_name(self), 'a head with losses of its own', None, cure))
         needing = [loss for loss in self.losses if getattr(loss, 'needs_feature_norm', False)]
         if not needing:
             return
@@ -89,7 +93,7 @@ class LongTailSegHeadMixin:
         """Whether the head computes its losses as most do, from logits alone."""
         from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 
-        return type(self).__mro__[2].loss_by_feat is BaseDecodeHead.loss_by_feat  # type: ignore[attr-defined]
+        return type(self).__bases__[-1].loss_by_feat is BaseDecodeHead.loss_by_feat  # type: ignore[attr-defined]
 
     def _labels(self, batch_data_samples: list) -> Tensor:
         return self._stack_batch_gt(batch_data_samples).squeeze(1)  # type: ignore[attr-defined]
@@ -122,12 +126,12 @@ class LongTailSegHeadMixin:
 
     def __reduce__(self) -> tuple:
         # The class is made on the fly, so that pickle cannot find it by name.
-        return _empty_head, (type(self).__mro__[2],), self.__dict__
+        return _empty_head, (type(self).__bases__[-1],), self.__dict__
 
 
 @cache
 def _head_class(head_class: type) -> Any:
-    return type(f'LongTail{head_class.__name__}', (LongTailSegHeadMixin, head_class), {})
+    return type(f'LongTail{head_class.__name__}', (FeatureTapMixin, LongTailSegHeadMixin, head_class), {})
 
 
 def _empty_head(head_class: type) -> Any:
@@ -136,16 +140,16 @@ def _empty_head(head_class: type) -> Any:
 
 
 def _name(head: LongTailSegHeadMixin) -> str:
-    return f'LongTailSegHead(head_type={type(head).__mro__[2].__name__!r})'
+    return f'LongTailSegHead(head_type={type(head).__bases__[-1].__name__!r})'
 
 
 @MODELS.register_module(name='LongTailSegHead')
 def LongTailSegHead(head_type: str, **head_arguments: Any) -> nn.Module:  # noqa: N802, configs see a type
-    """Builds any mmseg decode head with :class:`LongTailSegHeadMixin` in front of it.
+    """Builds any mmseg decode head with :class:`LongTailSegHeadMixin` and :class:`FeatureTapMixin` in front of it.
 
     Args:
         head_type: The head's type as in mmseg's registry, e.g. 'DepthwiseSeparableASPPHead'.
-        **head_arguments: Arguments of the head and of the mixin.
+        **head_arguments: Arguments of the head and of the mixins.
 
     Returns:
         A head that is an instance of ``head_type`` and has its checkpoint keys.

@@ -1,0 +1,90 @@
+"""Regularizers on what enters the classifier of a decode head."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ltseg.core.checks import fault
+from ltseg.core.features import FeatureBatch, feature_rows
+from ltseg.regularizers import RegularizerGroup
+
+__all__ = ['FeatureTapMixin']
+
+
+class FeatureTapMixin:
+    """Put in front of a decode head class: adds regularizers to its losses.
+
+    Their features are what enters the last layer before dropout, at its resolution, with the nearest labels; their
+    class vectors are the weights of that layer. Nothing is kept between two calls of ``loss``.
+
+    Args:
+        regularizers: Terms on features, class means and class vectors.
+
+    Raises:
+        ValueError: If the head does not classify all features in ``conv_seg``, or two terms have the same name in the
+            log.
+    """
+
+    conv_seg: Any
+    num_classes: int
+    out_channels: int
+    ignore_index: int
+
+    def __init__(self, *args: Any, regularizers: Sequence[dict] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._tapped: list[Tensor] | None = None  # open while a list
+        self.regularizers = self._built(regularizers) if regularizers else None
+
+    def _built(self, regularizers: Sequence[dict]) -> RegularizerGroup:
+        if getattr(self, 'conv_seg', None) is None:
+            raise _unserved(self)
+        if self.out_channels != self.num_classes:
+            cure = 'Set out_channels to num_classes.'
+            raise ValueError(fault('regularizers', f'{self.num_classes} class vectors', self.out_channels, cure))
+        group = RegularizerGroup(regularizers, self.num_classes, self.channels)  # type: ignore[attr-defined]
+        taken = {loss.loss_name for loss in self.losses}  # type: ignore[attr-defined]
+        repeated = sorted(taken.intersection(term.loss_name for term in group.terms))
+        if repeated:
+            cure = 'Give the regularizer another loss_name.'
+            raise ValueError(fault('regularizers', 'names in the log that no loss has', ', '.join(repeated), cure))
+        return group
+
+    def cls_seg(self, features: Tensor) -> Tensor:
+        """The host's classification, seen by the tap."""
+        if self._tapped is not None:
+            self._tapped.append(features)
+        return super().cls_seg(features)  # type: ignore[misc]
+
+    def loss(self, *args: Any, **kwargs: Any) -> dict:
+        """The host's losses and the regularizers; the tap is closed again whatever happens."""
+        self._tapped = None if self.regularizers is None else []
+        try:
+            return super().loss(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            self._tapped = None
+
+    def loss_by_feat(self, seg_logits: Any, batch_data_samples: list, *args: Any, **kwargs: Any) -> dict:
+        """The losses and the regularizers."""
+        losses = super().loss_by_feat(seg_logits, batch_data_samples, *args, **kwargs)  # type: ignore[misc]
+        if self.regularizers is None:
+            return losses
+        if self._tapped is None or len(self._tapped) != 1:
+            raise _unserved(self)
+        labels = torch.stack([sample.gt_sem_seg.data for sample in batch_data_samples])
+        rows, labels = feature_rows(self._tapped[0], labels, self.ignore_index)
+        batch = FeatureBatch(rows.unsqueeze(1), labels, self.num_classes, _class_vectors(self.conv_seg))
+        return {**losses, **self.regularizers(batch)}
+
+
+def _class_vectors(classifier: nn.Module) -> Tensor | None:
+    """The vectors (K, D) of a 1x1 convolution or of one of our classifiers; None where there are no such vectors."""
+    if isinstance(classifier, nn.Conv2d):
+        return classifier.weight.flatten(1)
+    return getattr(classifier, 'class_vectors', None)
+
+
+def _unserved(head: object) -> ValueError:
+    cure = 'Leave regularizers out: no layer of this head classifies the features of all pixels once.'
+    return ValueError(fault(type(head).__name__, 'a head that calls cls_seg once, with its conv_seg', None, cure))
