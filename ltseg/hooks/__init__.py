@@ -1,7 +1,8 @@
 """Hooks: counting before training, schedules, monitors."""
 
+from ltseg.hooks.autocast import AutocastOptimWrapper
 from ltseg.hooks.count_classes import CountClasses
 from ltseg.hooks.exact_resume import ExactResume
 from ltseg.hooks.stop_on_nan import SkippingOptimWrapper, StopOnNaN
 
-__all__ = ['CountClasses', 'ExactResume', 'SkippingOptimWrapper', 'StopOnNaN']
+__all__ = ['AutocastOptimWrapper', 'CountClasses', 'ExactResume', 'SkippingOptimWrapper', 'StopOnNaN']

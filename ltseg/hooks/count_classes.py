@@ -120,7 +120,7 @@ def _check_heads(table: CountsTable, waiting: dict[str, ClassCountsSource], mode
     modules, faults = dict(model.named_modules()), []
     for name in waiting:
         owners = [name.rsplit('.', depth)[0] for depth in range(1, name.count('.') + 1)]
-        head = next((owner for owner in owners if hasattr(modules[owner], 'num_classes')), None)
+        head = next((owner for owner in owners if getattr(modules[owner], 'num_classes', None)), None)
         if head is not None and modules[head].num_classes != len(table.class_names):
             loss = name.rsplit('.', 1)[0]
             owner = f'{type(modules[head]).__name__} {head!r} with the loss {loss!r}'

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ltseg.core.checks import fault
 from ltseg.registry import MODELS, TRANSFORMS
@@ -27,6 +27,8 @@ class AugmentingClsPreprocessorMixin:
             gives the same shapes without it.
         mean, std: Of red, green and blue, 0..255; None normalises nothing.
         to_rgb: Whether inputs are blue, green, red.
+        batch_augments: As the host's; types of scope ltseg (``ltseg.Remix``) are modules, whose class counts
+            ``ltseg.CountClasses`` finds.
         kwargs: Other arguments of the host.
 
     Raises:
@@ -36,6 +38,7 @@ class AugmentingClsPreprocessorMixin:
     device: Any
     cast_data: Any
     register_buffer: Any
+    batch_augments: Any
     mean: Tensor
     std: Tensor
 
@@ -46,6 +49,7 @@ class AugmentingClsPreprocessorMixin:
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         to_rgb: bool = False,
+        batch_augments: dict | None = None,
         **kwargs: Any,
     ) -> None:
         if (mean is None) != (std is None):
@@ -53,7 +57,10 @@ class AugmentingClsPreprocessorMixin:
         if augmentations and views is not None:
             cure = 'Put the transforms of each view into views.'
             raise ValueError(fault('AugmentingClsPreprocessor', 'augmentations or views', 'both', cure))
-        super().__init__(**kwargs)  # the host must not normalise: it does so for single views only
+        # The host must not normalise: it does so for single views only.
+        super().__init__(batch_augments=_with_ours_built(batch_augments), **kwargs)  # type: ignore[call-arg]
+        mixing = getattr(self.batch_augments, 'augments', ())
+        self.mixing = nn.ModuleList(augment for augment in mixing if isinstance(augment, nn.Module))  # for CountClasses
         self.normalizes, self.reverses_channels = mean is not None, to_rgb
         for name, values in (('mean', mean or [0.0]), ('std', std or [1.0])):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(-1, 1, 1), False)
@@ -101,6 +108,17 @@ class AugmentingClsPreprocessorMixin:
 
 def _built(transform: Any) -> Any:
     return TRANSFORMS.build(transform) if isinstance(transform, dict) else transform
+
+
+def _with_ours_built(batch_augments: dict | None) -> dict | None:
+    """The host's settings with modules for our types, which the host's registry of augmentations does not know."""
+    if not batch_augments or 'augments' not in batch_augments:
+        return batch_augments
+    given = batch_augments['augments']
+    listed = list(given) if isinstance(given, list | tuple) else [given]
+    ours = [isinstance(each, dict) and str(each.get('type')).startswith('ltseg.') for each in listed]
+    built = [MODELS.build(each) if own else each for own, each in zip(ours, listed, strict=True)]
+    return {**batch_augments, 'augments': built}
 
 
 def _stacked(inputs: Any) -> Tensor:
