@@ -92,6 +92,10 @@ class AugmentingClsPreprocessorMixin:
             done['inputs'] = done['inputs'].unflatten(1, (views, -1))
         return done
 
+    def __reduce__(self) -> tuple:
+        # The class is made on the fly, so that pickle cannot find it by name.
+        return _empty_preprocessor, (), self.__dict__
+
     def _augmented(self, images: Tensor) -> Tensor:
         given = images.shape[1]
         if self.num_views is not None and given not in (1, self.num_views):
@@ -149,6 +153,11 @@ def _preprocessor_class() -> Any:
     from mmpretrain.models import ClsDataPreprocessor
 
     return type('AugmentingClsPreprocessor', (AugmentingClsPreprocessorMixin, ClsDataPreprocessor), {})
+
+
+def _empty_preprocessor() -> Any:
+    made = _preprocessor_class()
+    return made.__new__(made)
 
 
 @MODELS.register_module(name='AugmentingClsPreprocessor')

@@ -1,0 +1,165 @@
+"""CIFAR is the same from every layout, and faults name the file."""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_images import cifar_pixels, write_cifar_batches, write_cifar_tree, zipped
+
+from ltseg.counts.data_set_counts import build_dataset, count_dataset
+from ltseg.datasets import CIFARDataset
+from ltseg.datasets.cifar import OFFICIAL
+
+
+def keep(results: dict[str, Any]) -> dict[str, Any]:
+    return results
+
+
+def cifar(root: Path, split: str = 'train', num_classes: int = 10, **settings: Any) -> CIFARDataset:
+    return CIFARDataset(split, num_classes, data_root=str(root), **{'pipeline': [keep], **settings})
+
+
+def contents(dataset: CIFARDataset) -> list[tuple[int, bytes]]:
+    return sorted((dataset[index]['gt_label'], dataset[index]['img'].tobytes()) for index in range(len(dataset)))
+
+
+@pytest.mark.parametrize('split', ['train', 'test'])
+@pytest.mark.parametrize('num_classes', [10, 100])
+def test_batches_tree_and_zip_hold_the_same(tmp_path: Path, num_classes: int, split: str) -> None:
+    per_class = 3 if num_classes == 10 else 1
+    batches = cifar(write_cifar_batches(tmp_path / 'batches', num_classes, per_class), split, num_classes)
+    tree = write_cifar_tree(tmp_path / 'tree', num_classes, per_class)
+    expected = contents(batches)
+    assert len(expected) == num_classes * per_class
+    assert [label for label, _ in expected] == sorted(list(range(num_classes)) * per_class)
+    for root in (tree, zipped(tree)):
+        assert contents(cifar(root, split, num_classes)) == expected
+    np.testing.assert_array_equal(batches[4]['img'], cifar_pixels(5, split == 'test')[4])
+
+
+def test_the_batches_themselves_may_be_the_data_root(tmp_path: Path) -> None:
+    root = write_cifar_batches(tmp_path)
+    assert contents(cifar(root / 'cifar-10-batches-py')) == contents(cifar(root))
+
+
+def test_gives_what_mmpretrains_reader_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mmpretrain.datasets import CIFAR10
+
+    monkeypatch.setattr(CIFAR10, '_check_integrity', lambda self: True)
+    root = write_cifar_batches(tmp_path)
+    ours, theirs = cifar(root), CIFAR10(str(root), metainfo={'classes': OFFICIAL[10]}, pipeline=[keep])
+    assert ours.metainfo['classes'] == CIFAR10.METAINFO['classes']
+    assert len(ours) == len(theirs) == 20
+    for index in range(20):
+        np.testing.assert_array_equal(ours[index]['img'], theirs[index]['img'])
+        assert ours[index]['gt_label'] == theirs[index]['gt_label']
+    np.testing.assert_array_equal(ours.get_gt_labels(), theirs.get_gt_labels())
+    assert ours.get_cat_ids(3) == theirs.get_cat_ids(3) == [3]
+
+
+def test_hundred_names_are_the_hosts() -> None:
+    from mmpretrain.datasets import CIFAR100
+
+    assert OFFICIAL[100] == tuple(CIFAR100.METAINFO['classes'])
+
+
+def test_labels_follow_the_order_of_the_classes(tmp_path: Path) -> None:
+    order = OFFICIAL[10][::-1]
+    for root in (write_cifar_batches(tmp_path / 'batches'), write_cifar_tree(tmp_path / 'tree')):
+        turned = contents(cifar(root, metainfo={'classes': order}))
+        assert turned == sorted((9 - label, pixels) for label, pixels in contents(cifar(root)))
+    with pytest.raises(ValueError, match='10 official names'):
+        cifar(tmp_path / 'tree', metainfo={'classes': ('cat', 'dog')})
+
+
+def test_a_part_of_the_indices_keeps_images_and_labels_together(tmp_path: Path) -> None:
+    root = write_cifar_batches(tmp_path)
+    whole, part = cifar(root), cifar(root, indices=[7, 12])
+    assert contents(part) == sorted((whole[i]['gt_label'], whole[i]['img'].tobytes()) for i in (7, 12))
+
+
+def test_counting_decodes_nothing_and_training_names_the_broken_file(tmp_path: Path) -> None:
+    root = write_cifar_tree(tmp_path, suffix='.jpg')
+    broken = root / 'train/cat/0001.jpg'
+    broken.write_bytes(broken.read_bytes()[:-300])
+    dataset = build_dataset(
+        {'type': 'ltseg.CIFARDataset', 'data_root': str(root), 'pipeline': [{'type': 'PackInputs'}]}
+    )
+    table, _ = count_dataset(dataset)
+    assert table.counts.samples.tolist() == [2] * 10 and table.class_names == OFFICIAL[10]
+    with pytest.raises(ValueError, match=r'cat/0001\.jpg: expected a whole file.*cut off'):
+        cifar(root)
+
+
+@pytest.mark.parametrize('num_classes', [10, 100])
+def test_missing_data_is_one_message_with_folder_source_and_layout(tmp_path: Path, num_classes: int) -> None:
+    root = tmp_path / 'nothing'
+    with pytest.raises(FileNotFoundError) as caught:
+        cifar(root, num_classes=num_classes)
+    for part in (str(root), f'CIFAR-{num_classes}', 'cs.toronto.edu', 'cifar-10-batches-py', '<class>', '--data-root'):
+        assert part in str(caught.value)
+
+
+def test_a_missing_batch_is_named(tmp_path: Path) -> None:
+    root = write_cifar_batches(tmp_path)
+    (root / 'cifar-10-batches-py/data_batch_3').unlink()
+    with pytest.raises(FileNotFoundError, match='data_batch_3'):
+        cifar(root)
+    assert len(cifar(root, 'test')) == 20
+
+
+def test_folders_that_are_no_classes_are_named(tmp_path: Path) -> None:
+    root = write_cifar_tree(tmp_path)
+    (root / 'train/cat').rename(root / 'train/kitten')
+    with pytest.raises(ValueError, match=r"1 missing \['cat'\], 1 of no class \['kitten'\]"):
+        cifar(root)
+
+
+def test_a_picture_of_another_size_is_named(tmp_path: Path) -> None:
+    root = write_cifar_tree(tmp_path)
+    Image.fromarray(np.zeros((32, 31, 3), np.uint8)).save(root / 'train/dog/0000.png')
+    with pytest.raises(ValueError, match=r'dog/0000\.png: expected a picture of 32 x 32.*32 x 31'):
+        cifar(root)
+
+
+class Harmful:
+    """What calls a function when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_batch_that_is_none_is_named_and_calls_nothing(tmp_path: Path) -> None:
+    root = write_cifar_batches(tmp_path)
+    batch = root / 'cifar-10-batches-py/data_batch_2'
+    whole = batch.read_bytes()
+    for content in (
+        pickle.dumps(Harmful(tmp_path / 'made')),
+        whole[:1000],
+        pickle.dumps({'data': np.zeros((2, 3072), np.uint8), 'labels': [1]}),
+        pickle.dumps({'data': np.zeros((1, 3072), np.uint8), 'labels': [10]}),
+    ):
+        batch.write_bytes(content)
+        with pytest.raises(ValueError, match='data_batch_2'):
+            cifar(root)
+    assert not (tmp_path / 'made').exists()
+
+
+def test_a_broken_zip_file_is_named(tmp_path: Path) -> None:
+    path = zipped(write_cifar_tree(tmp_path / 'tree'))
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises((ValueError, FileNotFoundError), match=r'tree\.zip'):
+        cifar(path)
+
+
+@pytest.mark.parametrize('settings', [{'split': 'val'}, {'num_classes': 20}])
+def test_unknown_settings_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match='CIFARDataset'):
+        CIFARDataset(**settings)
