@@ -27,6 +27,17 @@ def registered_hosts() -> None:
     register_all_modules(init_default_scope=True)
 
 
+@pytest.fixture
+def classification_hosts() -> Iterator[None]:
+    """MMPretrain with everything registered and ``mmpretrain`` as the default scope, for one test."""
+    from mmengine.registry import DefaultScope
+    from mmpretrain.utils import register_all_modules
+
+    register_all_modules(init_default_scope=False)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def default_scope_stays() -> Iterator[None]:
     """Puts the default scope back, which a Runner built by a test changes for the whole process."""

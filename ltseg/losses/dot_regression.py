@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.checks import fault
+from ltseg.core.cross_entropy import per_class
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
 
@@ -22,7 +23,7 @@ class DotRegressionLoss(LogitsLoss):
     points along its class vector, and its gradient ``-s_y^2 (1 - cos) m_y`` does not depend on the length of h.
 
     It needs the norm of the features, and so a head that hands it over:
-    ``LongTailSegHead(classifier=dict(type='ltseg.ETFClassifier'))``.
+    ``LongTailSegHead(classifier=dict(type='ltseg.ETFClassifier'))``, or ``LongTailClsHead``.
 
     Deviations: the paper fixes the norms E_H; |h| of each sample is what its released code uses, and so is the scale s
     of the class vectors by the counts of the batch (``balanced=True``; 1 for absent classes).
@@ -47,7 +48,7 @@ class DotRegressionLoss(LogitsLoss):
     ) -> Tensor:
         """As :meth:`LogitsLoss.forward`, with ``feature_norm`` (N, *), the norms |h| of the features."""
         if feature_norm is None:
-            cure = "Use LongTailSegHead with classifier=dict(type='ltseg.ETFClassifier')."
+            cure = "Use LongTailSegHead or LongTailClsHead with classifier=dict(type='ltseg.ETFClassifier')."
             raise ValueError(fault('DotRegressionLoss', 'the norms of the features', None, cure))
         self._feature_norm = feature_norm.detach()
         try:
@@ -56,17 +57,17 @@ class DotRegressionLoss(LogitsLoss):
             self._feature_norm = None
 
     def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
-        if labels.is_floating_point():
-            cure = 'With mixed labels, mix the losses of the two hard labels.'
-            raise ValueError(fault('DotRegressionLoss', 'class indices', 'soft labels', cure))
-        valid = labels != ignore_index
-        indices = labels.where(valid, 0)
-        norm = torch.as_tensor(self._feature_norm, dtype=logits.dtype).clamp(min=1e-8)
-        error = logits.gather(1, indices.unsqueeze(1)).squeeze(1) - norm
-        losses = 0.5 * error**2 / norm * valid
+        norm = torch.as_tensor(self._feature_norm, dtype=logits.dtype).clamp(min=1e-8).unsqueeze(1)  # (N, 1, *)
+        scale = logits.new_ones(logits.shape[1])  # s^2
         if self.balanced:
             counts = self.count(logits, labels, ignore_index).samples.double()
             present = counts > 0
-            scale = (counts.sum() / present.sum().clamp(min=1) / counts).where(present, 1.0)
-            losses = losses * scale.to(logits.dtype)[indices]
-        return losses, None
+            scale = (counts.sum() / present.sum().clamp(min=1) / counts).where(present, 1.0).to(logits.dtype)
+        if labels.is_floating_point():  # the losses of the classes, mixed as their labels are
+            weights = labels.to(logits) * per_class(scale, logits)
+        else:
+            valid = labels != ignore_index
+            indices = labels.where(valid, 0)
+            weights = (scale[indices] * valid).unsqueeze(1)
+            logits = logits.gather(1, indices.unsqueeze(1))
+        return (0.5 * (logits - norm) ** 2 / norm * weights).sum(1), None

@@ -54,5 +54,13 @@ def test_ignored_and_zero_features():
 def test_says_what_it_needs():
     with pytest.raises(ValueError, match='ETFClassifier'):
         DotRegressionLoss()(torch.zeros(2, K), torch.tensor([0, 1]))
-    with pytest.raises(ValueError, match='mix the losses'):
-        loss_of(torch.zeros(2, D, dtype=torch.float64), torch.full((2, K), 0.2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize('balanced', [True, False])
+def test_mixed_labels_mix_the_losses(balanced):
+    torch.manual_seed(0)
+    features, labels, partner = torch.randn(12, D, dtype=torch.float64), torch.randint(0, K, (12,)), torch.randperm(12)
+    hot = torch.nn.functional.one_hot(labels, K).double()
+    mixed = loss_of(features, 0.3 * hot + 0.7 * hot[partner], balanced=balanced)
+    expected = [loss_of(features, y, balanced=balanced) for y in (labels, labels[partner])]
+    torch.testing.assert_close(mixed, 0.3 * expected[0] + 0.7 * expected[1])
