@@ -81,7 +81,7 @@ class LongTailClsHeadMixin:
     def _check_host(self) -> None:
         from mmpretrain.models.heads import ClsHead
 
-        host = type(self).__mro__[2]
+        host = type(self).__bases__[-1]
         if any(getattr(host, name) is not getattr(ClsHead, name) for name in ('loss', '_get_loss')):
             expected = "a head with the losses of mmpretrain's ClsHead"
             raise ValueError(fault(_name(self), expected, 'losses of its own', 'Use the head itself.'))
@@ -178,13 +178,13 @@ class LongTailClsHeadMixin:
         target, unmixed = targets_of(data_samples)
         labels = labels_of_larger_share(target, unmixed) if target.is_floating_point() else target
         features = self._features[-1].unflatten(0, (len(data_samples), -1))
-        vectors = getattr(self.classifier, 'class_vectors', None)
-        vectors = self.classifier.weight if vectors is None else vectors
+        linear = isinstance(self.classifier, nn.Linear)
+        vectors = self.classifier.weight if linear else getattr(self.classifier, 'class_vectors', None)
         return self.regularizers(FeatureBatch(features, labels, self.num_classes, vectors))
 
     def __reduce__(self) -> tuple:
         # The class is made on the fly, so that pickle cannot find it by name.
-        return _empty_head, (type(self).__mro__[2],), self.__dict__
+        return _empty_head, (type(self).__bases__[-1],), self.__dict__
 
 
 def _loss_list(losses: Sequence[dict]) -> nn.ModuleList:
@@ -204,7 +204,7 @@ def _empty_head(head_class: type) -> Any:
 
 
 def _name(head: LongTailClsHeadMixin) -> str:
-    return f'LongTailClsHead(head_type={type(head).__mro__[2].__name__!r})'
+    return f'LongTailClsHead(head_type={type(head).__bases__[-1].__name__!r})'
 
 
 @MODELS.register_module(name='LongTailClsHead')
