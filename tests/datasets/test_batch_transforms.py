@@ -1,0 +1,165 @@
+"""Augmentation of a batch draws for each image alone, stays an image, and is repeatable."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.transforms import AutoAugment, AutoAugmentPolicy
+
+from ltseg.datasets import BatchColorJitter, BatchRandAugment, BatchRandomResizedCrop, batch_policies
+from ltseg.datasets.batch_policies import CIFAR_POLICY, ENHANCEMENTS, NAMES, OPERATIONS, SIGNED
+from ltseg.registry import TRANSFORMS
+
+ALL = (
+    'BatchRandomCrop',
+    'BatchRandomFlip',
+    'BatchRandomResizedCrop',
+    'BatchCutout',
+    'BatchColorJitter',
+    'BatchRandomGrayscale',
+    'BatchAutoAugment',
+    'BatchRandAugment',
+    'BatchSimAugment',
+)
+PLACES_ONLY = ALL[:2] + ALL[3:4]
+every_transform = pytest.mark.parametrize('name', ALL)
+
+
+def noise(number: int = 64) -> Tensor:
+    return torch.randint(1, 256, (number, 3, 16, 16), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+
+
+def applied(name: str, images: Tensor, seed: int = 0) -> Tensor:
+    transform = TRANSFORMS.build({'type': f'ltseg.{name}'})
+    torch.manual_seed(seed)
+    return transform(images)
+
+
+@every_transform
+def test_results_are_images_of_the_same_size_and_inputs_stay(name: str) -> None:
+    images = noise()
+    result = applied(name, images)
+    assert result.shape == images.shape and torch.equal(images, noise())
+    assert result.dtype == (torch.uint8 if name in PLACES_ONLY else torch.float32)
+    assert result.min() >= -1e-3 and result.max() <= 255 + 1e-3
+    assert not torch.equal(result.float(), images.float())
+
+
+@every_transform
+def test_parameters_are_drawn_for_each_image(name: str) -> None:
+    alike = noise(1).expand(64, -1, -1, -1)
+    different = {image.numpy().tobytes() for image in applied(name, alike)}
+    assert len(different) >= (2 if name in ('BatchRandomFlip', 'BatchRandomGrayscale') else 20)
+
+
+@every_transform
+def test_the_seed_of_torch_decides(name: str) -> None:
+    images = noise()
+    assert torch.equal(applied(name, images), applied(name, images))
+    assert not torch.equal(applied(name, images), applied(name, images, seed=1))
+
+
+@every_transform
+def test_bytes_floats_and_a_single_image_serve(name: str) -> None:
+    torch.testing.assert_close(applied(name, noise()).float(), applied(name, noise().float()).float())
+    assert applied(name, noise(1)).shape == (1, 3, 16, 16)
+
+
+def test_crops_are_places_in_the_padded_image_all_of_them_drawn() -> None:
+    images = noise(400)
+    padded = F.pad(images, [4] * 4)
+    found = set()
+    for image, result in zip(padded, applied('BatchRandomCrop', images), strict=True):
+        places = [(y, x) for y in range(9) for x in range(9) if torch.equal(image[:, y : y + 16, x : x + 16], result)]
+        assert len(places) == 1
+        found.add(places[0])
+    assert len(found) > 75  # of 81
+
+
+def test_flips_mirror_about_half_of_the_images() -> None:
+    images = noise(400)
+    result = applied('BatchRandomFlip', images)
+    kept = (result == images).flatten(1).all(1)
+    mirrored = (result == images.flip(-1)).flatten(1).all(1)
+    assert (kept ^ mirrored).all() and 150 < mirrored.sum() < 250
+
+
+def test_cutout_blanks_one_square_that_the_border_may_cut() -> None:
+    transform = TRANSFORMS.build({'type': 'ltseg.BatchCutout', 'size': 6, 'value': [1, 2, 3]})
+    images = torch.full((200, 3, 16, 16), 99.0)
+    result = transform(images)
+    hole = result[:, 0] == 1
+    assert torch.equal(result[:, 1] == 2, hole) and torch.equal(result[:, 2] == 3, hole)
+    heights, widths = hole.any(2).sum(1), hole.any(1).sum(1)
+    assert torch.equal(hole.sum((1, 2)), heights * widths)  # a full rectangle
+    assert heights.max() == widths.max() == 6 and heights.min() >= 3 and (heights == 6).sum() > 100
+
+
+def test_resized_crops_of_the_whole_area_are_the_image() -> None:
+    images = noise()
+    whole = BatchRandomResizedCrop(scale=(1, 1), ratio=(1, 1))(images)
+    torch.testing.assert_close(whole, images.float(), atol=1e-2, rtol=0)
+    ramp = torch.arange(16.0).expand(500, 3, 16, 16)
+    crops = BatchRandomResizedCrop(scale=(0.25, 0.25), ratio=(1, 1))(ramp)
+    spans = crops[:, 0, 8, -1] - crops[:, 0, 8, 0]
+    assert (spans > 6.5).all() and (spans < 8.5).all()  # 8 of 16 columns each
+    assert crops[:, 0, 8].mean(1).unique().numel() > 5
+
+
+@pytest.mark.parametrize('settings', [{'scale': (0, 1)}, {'scale': (0.5, 1.5)}, {'ratio': (2, 1)}])
+def test_ranges_without_sense_are_refused(settings: dict) -> None:
+    with pytest.raises(ValueError, match='BatchRandomResizedCrop'):
+        BatchRandomResizedCrop(**settings)
+
+
+def test_grey_images_have_equal_channels_and_are_a_fifth() -> None:
+    result = applied('BatchRandomGrayscale', noise(1000))
+    grey = (result[:, 0] == result[:, 1]).flatten(1).all(1)
+    assert 150 < grey.sum() < 250
+
+
+def test_color_jitter_changes_the_share_it_says_and_nothing_at_strength_0() -> None:
+    images = noise(500).float()
+    changed = (BatchColorJitter(prob=0.8)(images) != images).flatten(1).any(1)
+    assert 370 < changed.sum() < 430
+    torch.testing.assert_close(BatchColorJitter(0, 0, 0, 0)(images), images, atol=1e-2, rtol=0)
+
+
+def test_the_policy_is_torchvisions() -> None:
+    theirs = AutoAugment(AutoAugmentPolicy.CIFAR10).policies
+    ours = [tuple((name, share, ninths or None) for name, share, ninths in pair) for pair in CIFAR_POLICY]
+    plain = [tuple((name, share, ninths or None) for name, share, ninths in pair) for pair in theirs]
+    assert ours == plain
+
+
+def test_strengths_are_torchvisions() -> None:
+    space = AutoAugment()._augmentation_space(10, (32, 32))
+    for name, (bins, signed) in space.items():
+        _, least, most = OPERATIONS[name]
+        size = 32 if name.startswith('Translate') else 1
+        assert signed == (name in SIGNED)
+        if bins.ndim:
+            ours = least + (most - least) * torch.arange(10) / 9 * size
+            tolerance = {'Posterize': 0.5, 'Solarize': 1}.get(name, 1e-3)  # theirs are whole, and start at 255
+            torch.testing.assert_close(ours, bins.float(), atol=tolerance, rtol=0)
+    assert set(space) <= set(NAMES) and set(ENHANCEMENTS) < set(SIGNED)
+
+
+def test_rand_augment_takes_all_operations_alike_and_none_at_strength_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[Tensor] = []
+    operated = batch_policies._operated
+
+    def record(images: Tensor, chosen: Tensor, strength: Tensor) -> Tensor:
+        taken.append(chosen)
+        assert strength.min() >= 0 and strength.max() <= 1
+        return operated(images, chosen, strength)
+
+    monkeypatch.setattr(batch_policies, '_operated', record)
+    images = noise(700)
+    BatchRandAugment(num_ops=3)(images)
+    times = torch.bincount(torch.cat(taken), minlength=len(NAMES))
+    assert len(taken) == 3 and times[NAMES.index('Invert')] == 0
+    assert (times[:14] > 100).all() and (times[:14] < 200).all()
+    weak = BatchRandAugment(num_ops=1, magnitude=0, magnitude_std=0)(images)
+    same = (weak - images.float()).abs().flatten(1).amax(1) < 1e-2
+    assert set(taken[-1][~same].tolist()) <= {NAMES.index('AutoContrast'), NAMES.index('Equalize')}
