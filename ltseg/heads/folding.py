@@ -1,6 +1,7 @@
-"""Writing post-hoc logit adjustment into a model's weights."""
+"""Writing post-hoc logit adjustment and tau-normalisation into a model's weights."""
 
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,21 @@ from torch import Tensor, nn
 
 from ltseg.core.checks import fault
 from ltseg.core.posthoc import adjusted_logits
+from ltseg.core.tau_norm import normalised_logits, normalised_weight, weight_norms
+from ltseg.heads.predicted_logits import classifier_logits, classifier_of, linear_classifier_of
 
-__all__ = ['check_foldable', 'fold_prior', 'save_folded']
+__all__ = ['check_foldable', 'fold_norm', 'fold_prior', 'save_folded']
 
 
 def fold_prior(model: nn.Module, log_prior: Tensor, tau: float, batch: dict[str, Any]) -> str:
-    """Subtracts ``tau * log pi`` from the bias of a segmentor's classifier, in place.
+    """Subtracts ``tau * log pi`` from the bias of a model's classifier, in place.
 
     A constant per class commutes with the upsampling of logits and with the mean over sliding windows, so that the
     folded model predicts what the adjustment of its outputs would.
 
     Args:
-        model: Segmentor of mmseg whose (last) decode head classifies through ``conv_seg``.
+        model: Segmentor of mmseg whose (last) decode head classifies through ``conv_seg``, or classifier of mmpretrain
+            whose head has one last linear layer.
         log_prior: ``log pi``, (K,).
         tau: Strength.
         batch: One batch of a test data loader: on it the folded model is compared with the adjusted one.
@@ -36,81 +40,133 @@ def fold_prior(model: nn.Module, log_prior: Tensor, tau: float, batch: dict[str,
     Source:
         The adjustment is Menon et al., Long-Tail Learning via Logit Adjustment, ICLR 2021, eq. 9; folding it is ours.
     """
-    key, classifier = _classifier(model)
-    expected = adjusted_logits(_first_logits(model, batch), log_prior, tau)
-    bias = classifier.get_parameter('bias')
-    original = bias.detach().clone()
-    with torch.no_grad():
-        bias.sub_((tau * log_prior).to(original))
-    folded = _first_logits(model, batch)
-    if not torch.allclose(folded, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max())):
-        with torch.no_grad():
-            bias.copy_(original)
-        cure = 'Adjust its outputs instead.'
-        raise ValueError(fault(key, 'a head whose logits move with this bias', 'other logits', cure))
+    key, bias = _bias(model)
+    _fold(model, {'bias': bias - (tau * log_prior).to(bias)}, lambda z: adjusted_logits(z, log_prior, tau), batch)
     return key
 
 
-def _classifier(model: nn.Module) -> tuple[str, nn.Conv2d]:
-    key, head = 'decode_head', getattr(model, 'decode_head', None)
-    if isinstance(head, nn.ModuleList):
-        key, head = f'decode_head.{len(head) - 1}', head[-1]
-    classifier = getattr(head, 'conv_seg', None)
-    if not isinstance(classifier, nn.Conv2d) or classifier.bias is None:
-        got = f'{type(head).__name__} with {type(classifier).__name__}'
+def fold_norm(model: nn.Module, tau: float, batch: dict[str, Any]) -> list[str]:
+    """Divides the class vectors of a model's classifier by ``|w_k|^tau`` and sets its bias to 0, in place.
+
+    ``tau = 0`` changes nothing, see ``normalised_logits``.
+
+    Args:
+        model: As for ``fold_prior``; the classifier may lack a bias.
+        tau: Strength.
+        batch: One batch of a test data loader: on it the folded model is compared with the adjusted one.
+
+    Returns:
+        Keys of the weight and the bias in the model's state dict.
+
+    Raises:
+        ValueError: As ``fold_prior``.
+    """
+    key, classifier = linear_classifier_of(model)
+    weight, bias = classifier.weight.detach().clone(), classifier.bias
+    bias = None if bias is None else bias.detach().clone()
+    changes = {'weight': normalised_weight(weight, tau)}
+    if bias is not None:
+        changes['bias'] = torch.zeros_like(bias) if tau else bias
+    norms = weight_norms(weight)
+    _fold(model, changes, lambda z: normalised_logits(z, norms, bias, tau), batch)
+    return [f'{key}.{name}' for name in changes]
+
+
+def _bias(model: nn.Module) -> tuple[str, Tensor]:
+    key, classifier = classifier_of(model)
+    bias = getattr(classifier, 'bias', None)
+    if not isinstance(classifier, nn.Conv2d | nn.Linear) or bias is None:
+        expected, got = f'a head whose {key.rpartition(".")[2]} has a bias', f'{type(classifier).__name__} without'
         cure = 'Adjust its outputs instead: there is nothing to fold the prior into.'
-        raise ValueError(fault('fold_prior', 'a decode head whose conv_seg has a bias', got, cure))
-    return f'{key}.conv_seg.bias', classifier
+        raise ValueError(fault('fold_prior', expected, got, cure))
+    return f'{key}.bias', bias.detach()
 
 
 @torch.inference_mode()
-def _first_logits(model: Any, batch: dict[str, Any]) -> Tensor:
+def _logits(model: Any, batch: dict[str, Any]) -> Tensor:
     model.eval()
-    return model.test_step(batch)[0].seg_logits.data.unsqueeze(0).clone()
+    if hasattr(model, 'decode_head'):
+        return model.test_step(batch)[0].seg_logits.data.unsqueeze(0).clone()
+    return classifier_logits(model, classifier_of(model)[1], batch)[0].clone()
 
 
-def check_foldable(model: nn.Module, source: str | os.PathLike, target: str | os.PathLike) -> None:
+def _fold(
+    model: nn.Module, changes: Mapping[str, Tensor], adjusted: Callable[[Tensor], Tensor], batch: dict[str, Any]
+) -> None:
+    """Puts ``changes`` into the classifier's parameters, and looks whether they adjust the logits as they should."""
+    key, classifier = classifier_of(model)
+    expected = adjusted(_logits(model, batch))
+    original = {name: classifier.get_parameter(name).detach().clone() for name in changes}
+    _put(classifier, changes)
+    folded = _logits(model, batch)
+    if not torch.allclose(folded, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max())):
+        _put(classifier, original)
+        cure = 'Adjust its outputs instead.'
+        raise ValueError(fault(key, 'a head whose logits move with its last layer', 'other logits', cure))
+
+
+@torch.no_grad()
+def _put(classifier: nn.Module, values: Mapping[str, Tensor]) -> None:
+    for name, value in values.items():
+        classifier.get_parameter(name).copy_(value)
+
+
+def check_foldable(model: nn.Module, source: str | os.PathLike, target: str | os.PathLike, by: str = 'prior') -> None:
     """Checks what ``save_folded`` needs, before a long evaluation.
 
+    Args:
+        model: The model.
+        source: The checkpoint that it was loaded from.
+        target: The file to write.
+        by: 'prior' or 'norm'.
+
     Raises:
-        ValueError: If the classifier has no bias, both files are the same, the checkpoint lacks the bias, or a prior
-            was folded in before.
+        ValueError: If the classifier has no bias for the prior, both files are the same, the checkpoint lacks the
+            classifier, or something was folded in before.
     """
-    key, _ = _classifier(model)
+    key = _bias(model)[0] if by == 'prior' else f'{linear_classifier_of(model)[0]}.weight'
     if Path(target).resolve() == Path(source).resolve():
         raise ValueError(fault('fold into', 'another file than the checkpoint', str(target)))
-    _read(source, key)
+    _find(_read(source)[0], key, source)
 
 
-def _read(source: str | os.PathLike, key: str) -> tuple[dict[str, Tensor], dict[str, Any], str]:
-    """State dict, meta data, and the bias's key in the state dict."""
+def _read(source: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """State dict and meta data."""
     checkpoint = CheckpointLoader.load_checkpoint(str(source), map_location='cpu', logger='silent')
     state, meta = dict(checkpoint.get('state_dict', checkpoint)), dict(checkpoint.get('meta', {}))
     if 'posthoc' in meta:
         cure = 'Start from the checkpoint that training wrote.'
         got = f'tau = {meta["posthoc"].get("tau")} folded in'
         raise ValueError(fault(str(source), 'a checkpoint without a folded prior', got, cure))
+    return state, meta
+
+
+def _find(state: Mapping[str, Tensor], key: str, source: str | os.PathLike) -> str:
+    """The key as the state dict has it."""
     found = next((name for name in (key, f'module.{key}') if name in state), None)
     if found is None:
         raise ValueError(fault(str(source), f'the key {key!r}', 'none of that name'))
-    return state, meta, found
+    return found
 
 
-def save_folded(source: str | os.PathLike, target: str | os.PathLike, key: str, bias: Tensor, note: dict) -> None:
-    """Copies a checkpoint with another bias. It is for testing: states of the optimizer are left out.
+def save_folded(
+    source: str | os.PathLike, target: str | os.PathLike, weights: Mapping[str, Tensor], note: dict[str, Any]
+) -> None:
+    """Copies a checkpoint with some weights changed. It is for testing: states of the optimizer are left out.
 
     Args:
         source: The checkpoint that the model was loaded from.
         target: The file to write.
-        key: The bias's key in the model's state dict, of ``fold_prior``.
-        bias: The folded bias, (K,).
+        weights: The changed ones by their key in the model's state dict, of ``fold_prior`` or ``fold_norm``.
         note: What was done; kept as ``meta['posthoc']``.
 
     Raises:
         ValueError: As ``check_foldable``.
     """
-    state, meta, key = _read(source, key)
-    state[key] = bias.detach().cpu().to(state[key].dtype)
+    state, meta = _read(source)
+    for key, value in weights.items():
+        found = _find(state, key, source)
+        state[found] = value.detach().cpu().to(state[found].dtype)
     _write({'meta': meta | {'posthoc': note}, 'state_dict': state}, Path(target))
 
 

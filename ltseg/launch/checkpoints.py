@@ -13,7 +13,8 @@ from ltseg.launch.errors import UserError
 
 __all__ = ['check_checkpoint', 'check_weights', 'newest_checkpoint']
 
-NOT_NEEDED = ('auxiliary_head', 'loss_decode', 'num_batches_tracked', '_extra_state')  # for predictions
+# For predictions.
+NOT_NEEDED = ('auxiliary_head', 'loss_decode', 'loss_module', 'regularizers', 'num_batches_tracked', '_extra_state')
 
 
 def check_checkpoint(path: str) -> dict[str, Any]:

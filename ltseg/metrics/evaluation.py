@@ -98,10 +98,11 @@ class Evaluation:
 
     def class_key(self, rate: str, index: int) -> str:
         """Key of the rate of the class ``index``."""
-        return f'{rate}/{self._labels[index]}'
+        return f'{rate}/{self.labels[index]}'
 
     @cached_property
-    def _labels(self) -> list[str]:
+    def labels(self) -> list[str]:
+        """The names of the classes, different from each other and from the names of means."""
         return self.task.labels(self.class_names)
 
     def metrics(self) -> dict[str, float]:

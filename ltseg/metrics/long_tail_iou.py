@@ -12,9 +12,10 @@ from mmengine.dist import all_reduce, get_rank, get_world_size
 from mmengine.logging import print_log
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
 from ltseg.core.checks import fault
-from ltseg.core.confusion import confusion_matrix
+from ltseg.core.confusion import confusion_matrix, confusion_with_rest, on_accelerator, without_rest
 from ltseg.counts.groups import GroupsOption, build_groups, check_groups_option
 from ltseg.metrics.counted_metric import CountedMetric
 from ltseg.metrics.evaluation import Evaluation
@@ -76,8 +77,8 @@ class LongTailIoU(CountedMetric):
         self._start()
 
     def _start(self) -> None:
-        self._matrix: Tensor | None = None  # (K, K), of all images so far
-        self._last: Tensor | None = None  # (K, K), of the last one
+        self._matrix: Tensor | None = None  # (K + 1, K + 1), of all images so far, with what is no class
+        self._last: Tensor | None = None  # (K + 1, K + 1), of the last one
         self._seen = 0
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -96,7 +97,7 @@ class LongTailIoU(CountedMetric):
             raise ValueError(fault(f'LongTailIoU, {where}', 'a ground truth', None, cure))
         label = sample['gt_sem_seg']['data'].squeeze(0)
         try:
-            matrix = confusion_matrix(prediction, label, len(self.class_names), self.ignore_index)
+            matrix = _counted(prediction, label, len(self.class_names), self.ignore_index)
         except ValueError as error:
             raise ValueError(f'LongTailIoU, {where}: {error}') from error
         self._matrix = matrix.clone() if self._matrix is None else self._matrix.add_(matrix.to(self._matrix.device))
@@ -129,8 +130,8 @@ class LongTailIoU(CountedMetric):
 
     def _total(self, size: int) -> tuple[Tensor, int]:
         """Matrix and number of the images of all processes, each image once."""
-        num_classes = len(self.class_names)
-        total = torch.zeros(num_classes**2 + 2, dtype=torch.int64)
+        size_with_rest = len(self.class_names) + 1
+        total = torch.zeros(size_with_rest**2 + 2, dtype=torch.int64)
         mine = math.ceil((size - get_rank()) / get_world_size())
         repeats = max(self._seen - max(mine, 0), 0)
         if self._matrix is not None and self._last is not None:
@@ -142,7 +143,7 @@ class LongTailIoU(CountedMetric):
             cure = 'Evaluate every image once; only one padded repeat for each process can be left out.'
             got = f'{self._seen} in process {get_rank()} of {get_world_size()}'
             raise ValueError(fault('LongTailIoU.evaluate', f'{size} images', got, cure))
-        return total[:-2].view(num_classes, num_classes), int(total[-2])
+        return without_rest(total[:-2].view(size_with_rest, size_with_rest)), int(total[-2])
 
     def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
         """Metrics of the sum of confusion matrices (K, K); prints them, and keeps them as ``evaluation``."""
@@ -150,6 +151,13 @@ class LongTailIoU(CountedMetric):
         counts, origin = self.counts_or(matrix.sum(1))
         groups = build_groups(self.groups, counts, self.class_names)
         return self.report(Evaluation(matrix, self.class_names, groups, counts, origin))
+
+
+def _counted(prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int) -> Tensor:
+    """(K + 1, K + 1); an image that is no good is refused at once where looking costs nothing, else at the end."""
+    if on_accelerator(prediction):
+        return confusion_with_rest(prediction, label, num_classes, ignore_index)
+    return F.pad(confusion_matrix(prediction, label, num_classes, ignore_index), (0, 1, 0, 1))
 
 
 def _write(prediction: Tensor, sample: dict, folder: Path) -> None:

@@ -7,50 +7,56 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ltseg.counts.groups import GROUP_NAMES
 from ltseg.metrics.evaluation import ABSENT, Evaluation
+from ltseg.metrics.task import SEGMENTATION
 from ltseg.reports.record import RunRecord
 from ltseg.reports.text_table import Cell, TextTable
 
 __all__ = ['render', 'tall_table', 'wide_table', 'write_report']
 
-MEANS = (None, *GROUP_NAMES)
+WIDE = 30  # classes of a classifier up to which files have a column for each
 
 
 def wide_table(record: RunRecord) -> TextTable:
     """A column for each class and a row for each metric, as in Table 4 of the ARB-Loss paper.
 
-    Rows: IoU, Acc, Precision, share of pixels, group. Columns: the classes in the order of the data set, the mean, and
-    the means of head, medium and tail.
+    Rows: the rates (IoU, Acc, Precision; or accuracy, precision, and the number of training images), share, group.
+    Columns: the classes in the order of the data set, the mean, and the means of the groups.
     """
     evaluation = record.evaluation
+    groups = (None, *evaluation.groups.names)
     classes = range(len(evaluation.class_names))
     rows: list[list[Cell]] = []
     for rate in evaluation.rates:
-        means = [evaluation.mean(rate, group) for group in MEANS]
+        means = [evaluation.mean(rate, group) for group in groups]
         rows.append([rate, *(_rate(evaluation, rate, index) for index in classes), *means])
-    rows.append(['share of pixels %', *_shares(evaluation), *[''] * len(MEANS)])
-    rows.append(['group', *(evaluation.groups.group_of(index) for index in classes), *[''] * len(MEANS)])
-    header = ('', *evaluation.class_names, *(group or 'mean' for group in MEANS))
+    rows += [[name, *texts, *[''] * len(groups)] for name, texts in _texts(evaluation).items()]
+    rows.append(['group', *(evaluation.groups.group_of(index) for index in classes), *[''] * len(groups)])
+    header = ('', *evaluation.class_names, *(group or 'mean' for group in groups))
     return TextTable(_title(record), header, rows, _notes(record))
 
 
 def tall_table(record: RunRecord) -> TextTable:
     """A row for each class and a column for each metric, for terminals on which ``wide_table`` has no room."""
     evaluation = record.evaluation
+    texts = _texts(evaluation)
     rows: list[list[Cell]] = []
-    for index, (name, share) in enumerate(zip(evaluation.class_names, _shares(evaluation), strict=True)):
+    for index, (name, *of_class) in enumerate(zip(evaluation.class_names, *texts.values(), strict=True)):
         rates = (_rate(evaluation, rate, index) for rate in evaluation.rates)
-        rows.append([name, evaluation.groups.group_of(index), share, *rates])
-    for group in MEANS:
+        rows.append([name, evaluation.groups.group_of(index), *of_class, *rates])
+    for group in (None, *evaluation.groups.names):
         means = (evaluation.mean(rate, group) for rate in evaluation.rates)
-        rows.append([f'mean {group}' if group else 'mean', '', '', *means])
-    header = ('class', 'group', 'share %', *evaluation.rates)
+        rows.append([f'mean {group}' if group else 'mean', '', *[''] * len(texts), *means])
+    header = ('class', 'group', *(name.replace('share of pixels', 'share') for name in texts), *evaluation.rates)
     return TextTable(_title(record), header, rows, _notes(record), labels=2)
 
 
-def _shares(evaluation: Evaluation) -> list[str]:
-    return [f'{share:.3g}' for share in evaluation.share.tolist()]
+def _texts(evaluation: Evaluation) -> dict[str, list[str]]:
+    """What is told of each class besides its rates."""
+    shares = [f'{share:.3g}' for share in evaluation.share.tolist()]
+    if evaluation.task is SEGMENTATION:
+        return {'share of pixels %': shares}
+    return {'images': [f'{count:g}' for count in evaluation.counts.tolist()], 'share %': shares}
 
 
 def _rate(evaluation: Evaluation, rate: str, index: int) -> Cell:
@@ -64,9 +70,10 @@ def _title(record: RunRecord) -> str:
 
 def _notes(record: RunRecord) -> list[str]:
     evaluation = record.evaluation
-    overall = f'aAcc {record.metrics()["aAcc"]:.2f}. All values in percent.'
+    overall, *others = evaluation.overall_lines()
+    lines = [f'{overall.replace(": ", " ")}. All values in percent.', *(f'{line}.' for line in others)]
     origin = f'Shares and groups are from {evaluation.counts_from}.'
-    return [overall, *evaluation.groups.describe(evaluation.class_names).splitlines(), origin]
+    return [*lines, *evaluation.groups.describe(evaluation.class_names).splitlines(), origin]
 
 
 def render(record: RunRecord, console: Console) -> None:
@@ -79,11 +86,13 @@ def write_report(record: RunRecord, folder: str | os.PathLike) -> list[Path]:
     """Writes ``<split>_report.csv``, ``.json`` and ``.md`` into ``folder``, and returns their paths."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    wide = wide_table(record)
+    evaluation = record.evaluation
+    is_wide = evaluation.task is SEGMENTATION or len(evaluation.class_names) <= WIDE
+    table = (wide_table if is_wide else tall_table)(record)
     texts = {
-        'csv': wide.csv(),
+        'csv': table.csv(),
         'json': json.dumps(_content(record), indent=2, allow_nan=False) + '\n',
-        'md': wide.markdown(),
+        'md': table.markdown(),
     }
     paths = [folder / f'{record.split}_report.{suffix}' for suffix in texts]
     for path, text in zip(paths, texts.values(), strict=True):
@@ -95,7 +104,7 @@ def _content(record: RunRecord) -> dict:
     """Everything that the tables show, by name; null for nan."""
     evaluation = record.evaluation
     classes = {}
-    for index, name in enumerate(evaluation.class_names):
+    for index, name in enumerate(evaluation.labels):
         rates = {rate: _or_none(values[index].item()) for rate, values in evaluation.rates.items()}
         share = {'group': evaluation.groups.group_of(index), 'share': _or_none(evaluation.share[index].item())}
         classes[name] = {**share, **rates, 'absent': evaluation.absent[index]}
@@ -104,7 +113,7 @@ def _content(record: RunRecord) -> dict:
         **{name: getattr(record, name) for name in names},
         'groups': evaluation.groups.rule,
         'counts_from': evaluation.counts_from,
-        'metrics': {key: _or_none(value) for key, value in record.metrics().items() if '/' not in key},
+        'metrics': {key: _or_none(value) for key, value in evaluation.means().items()},
         'classes': classes,
     }
 

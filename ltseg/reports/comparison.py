@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ltseg.core.checks import check_choice, fault
-from ltseg.counts.groups import GROUP_NAMES
 from ltseg.metrics.evaluation import Evaluation
+from ltseg.metrics.task import CLASSIFICATION, TASKS
 from ltseg.reports.method_column import DEVIATION_FROM, MethodColumn, measured_column, published_column
 from ltseg.reports.published import PublishedRun
 from ltseg.reports.record import RunRecord
@@ -13,14 +13,13 @@ from ltseg.reports.text_table import Cell, TextTable
 
 __all__ = ['TABLES', 'Comparison', 'compare']
 
-MEANS = ('mIoU', 'mAcc', 'aAcc', 'mPrecision')
-SUMMARY = (*MEANS, *(f'{mean}_{group}' for mean in ('mIoU', 'mAcc') for group in GROUP_NAMES))
-TABLES = ('summary', 'IoU', 'Acc', 'Precision')
+TABLES = {name: ('summary', *(rate for rate, _ in task.rates)) for name, task in TASKS.items()}
+MANY_CLASSES = 30  # of classifiers; the single classes are shown from here on only where they are asked for
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """MethodColumns over the same classes.
+    """Columns of methods over the same classes.
 
     Args:
         columns: In the order of the runs.
@@ -52,34 +51,41 @@ class Comparison:
         common = [self.columns[0].setting[part] for part in self._setting_parts(vary=False)]
         return ', '.join((f'{what} in percent', *common))
 
-    def tables(self, names: Sequence[str] = TABLES) -> list[TextTable]:
-        """The tables with these names, out of 'summary', 'IoU', 'Acc' and 'Precision'; notes are below the last.
+    def tables(self, names: Sequence[str] = ()) -> list[TextTable]:
+        """The tables with these names, out of 'summary' and the rates of the task; notes are below the last.
+
+        By default all, but of classifiers with many classes the summary only.
 
         Raises:
             ValueError: If there is no such table.
         """
+        reference, known = self.reference, TABLES[self.reference.task.name]
         for name in names:
-            check_choice('compare, tables', name, TABLES)
+            check_choice('compare, tables', name, known)
+        many = reference.task is CLASSIFICATION and len(reference.class_names) > MANY_CLASSES
+        names = names or (known[:1] if many else known)
         tables = [self.summary() if name == 'summary' else self.of_classes(name) for name in names]
         return [*tables[:-1], *(replace(table, notes=self.notes) for table in tables[-1:])]
 
     def of_classes(self, rate: str) -> TextTable:
-        """'IoU', 'Acc' or 'Precision' of each class, the most frequent first, and the means."""
-        reference = self.reference
-        columns = [column for column in self.columns if column.values(f'm{rate}')]
+        """A rate of each class, the most frequent first, and the means; methods without that rate are left out."""
+        reference, task = self.reference, self.reference.task
+        first = reference.class_key(rate, 0)
+        columns = [column for column in self.columns if column.values(first)]
         rows: list[list[Cell]] = []
         for index in reference.counts.argsort(descending=True, stable=True).tolist():
             name, share = reference.class_names[index], f'{reference.share[index].item():.3g}'
-            rows.append([name, reference.groups.group_of(index), share, *self._cells(f'{rate}/{name}', columns)])
-        rows.append(['mean', '', '', *self._cells(f'm{rate}', columns)])
-        if rate != 'Precision':
-            rows += [[f'mean {group}', '', '', *self._cells(f'm{rate}_{group}', columns)] for group in GROUP_NAMES]
+            cells = self._cells(reference.class_key(rate, index), columns)
+            rows.append([name, reference.groups.group_of(index), share, *cells])
+        rows.append(['mean', '', '', *self._cells(task.key(rate), columns)])
+        for group in task.group_names if rate in task.grouped else ():
+            rows.append([f'mean {group}', '', '', *self._cells(task.key(rate, group), columns)])
         header = ('class', 'group', 'share %', *self._labels(columns))
         return TextTable(self._title(rate), header, rows, labels=3)
 
     def summary(self) -> TextTable:
         """The means, those of the groups, and whether there is a curve over post-hoc adjustment."""
-        rows = [[key, *self._cells(key, self.columns)] for key in SUMMARY]
+        rows = [[key, *self._cells(key, self.columns)] for key in self.reference.means()]
         curves = [', '.join(f'{points} points' for points in c.tau_points if points) or 'none' for c in self.columns]
         rows.append(['curve over tau', *curves])
         return TextTable(self._title('Means'), ('', *self._labels(self.columns)), rows)
@@ -127,12 +133,17 @@ def compare(records: Sequence[RunRecord], published: Sequence[PublishedRun] = ()
         notes.append('In parentheses: difference to the first method of the same model, data set and split.')
     if any(len(column.runs) >= DEVIATION_FROM for column in columns):
         notes.append('± is the standard deviation (n - 1) over the seeds.')
+    if published and reference.task is CLASSIFICATION:
+        notes.append('Papers have their own rules for many, medium and few.')
     if any(column.printed for column in columns):
         notes.append('[printed]: the mean as the paper prints it, which is not the mean of the rows it prints.')
     return Comparison(tuple(columns), reference, tuple(notes))
 
 
 def _check_classes(record: RunRecord, first: RunRecord) -> None:
+    if record.evaluation.task is not first.evaluation.task:
+        got = f'{record.name}, {record.evaluation.task.name}'
+        raise ValueError(fault('compare', f'{first.evaluation.task.name}, as {first.name}', got))
     ours, theirs = record.evaluation.class_names, first.evaluation.class_names
     if ours != theirs:
         other = [name for name in ours if name not in theirs] + [name for name in theirs if name not in ours]

@@ -24,6 +24,7 @@ from ltseg.reports.class_table import tall_table, wide_table
 from ltseg.reports.frontier import frontier_table
 from ltseg.reports.record import RunRecord, find_records
 from ltseg.reports.selection import add_compare_options, selected_comparison
+from ltseg.reports.tau_curve import WAYS
 from ltseg.reports.text_table import Cell, TextTable
 
 __all__ = ['documents_in', 'fill_tables']
@@ -103,5 +104,6 @@ def tau_table(record: RunRecord) -> TextTable:
     rows: list[list[Cell]] = []
     for point in record.tau_curve:
         rows.append([f'{point["tau"]:g}', *(point.get(key, math.nan) for key in keys)])
-    title = f'{record.method}, {record.model}, {record.dataset} {record.split}: logit adjustment by tau, in percent'
+    way = WAYS[record.settings.get('posthoc', {}).get('adjustment', 'prior')].lower()
+    title = f'{record.method}, {record.model}, {record.dataset} {record.split}: {way} by tau, in percent'
     return TextTable(title, ('tau', *keys), rows)

@@ -13,9 +13,10 @@ __all__ = ['best_with_accuracy', 'frontier_table']
 def best_with_accuracy(record: RunRecord, level: float) -> float:
     """The highest mIoU on the record's curve over tau whose mAcc is at least ``level``; nan where none is.
 
-    Between two neighbouring taus the curve is taken as straight.
+    Of classifiers: top-1 and mean class accuracy. Between two neighbouring taus the curve is taken as straight.
     """
-    points = sorted((point['tau'], point['mAcc'], point['mIoU']) for point in record.tau_curve)
+    quality, fairness = record.evaluation.task.axes
+    points = sorted((point['tau'], point[fairness], point[quality]) for point in record.tau_curve)
     reached = [iou for _, accuracy, iou in points if accuracy >= level]
     for (_, a, iou_a), (_, b, iou_b) in zip(points, points[1:], strict=False):
         if (a - level) * (b - level) < 0:
@@ -39,18 +40,22 @@ def frontier_table(records: Sequence[RunRecord], levels: Sequence[float]) -> Tex
     of = {(record.model, record.dataset, record.split) for record in records}
     if len(of) != 1:
         raise ValueError(fault('frontier', 'one model, data set and split', sorted(of)))
+    quality, fairness = records[0].evaluation.task.axes
     rows: list[list[Cell]] = []
     for method in dict.fromkeys(record.method for record in records):
         runs = [record for record in records if record.method == method]
-        own = [(run.metrics()['mIoU'], run.metrics()['mAcc']) for run in runs]
-        highest = [max(point['mIoU'] for point in run.tau_curve) for run in runs]
+        means = [run.evaluation.means() for run in runs]
+        own = [(values[quality], values[fairness]) for values in means]
+        highest = [max(point[quality] for point in run.tau_curve) for run in runs]
         reached = [_mean([best_with_accuracy(run, level) for run in runs]) for level in levels]
         rows.append(
             [method, str(len(runs)), *(_mean(column) for column in zip(*own, strict=True)), _mean(highest), *reached]
         )
     model, dataset, split = of.pop()
-    header = ('method', 'seeds', 'mIoU', 'mAcc', 'highest mIoU', *(f'mAcc {level:g}' for level in levels))
-    title = f'{model}, {dataset} {split}: highest mIoU over tau with at least the mAcc of the column, in percent'
+    header = ('method', 'seeds', quality, fairness, f'highest {quality}', *(f'{fairness} {each:g}' for each in levels))
+    title = (
+        f'{model}, {dataset} {split}: highest {quality} over tau with at least the {fairness} of the column, in percent'
+    )
     return TextTable(title, header, rows)
 
 

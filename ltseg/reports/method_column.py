@@ -7,6 +7,7 @@ from statistics import fmean, stdev
 
 from ltseg.core.checks import fault
 from ltseg.metrics.evaluation import ABSENT, Evaluation
+from ltseg.metrics.task import CLASSIFICATION
 from ltseg.reports.published import PublishedRun
 from ltseg.reports.record import RunRecord
 from ltseg.reports.text_table import Cell, number_text
@@ -27,6 +28,7 @@ class MethodColumn:
         seeds: Of the runs; empty for a published one.
         tau_points: Points of the curve over post-hoc adjustment in each run.
         printed: Values that a paper printed and that are not the means of its rows, by their key.
+        absent: Keys of rates of classes that no run's ground truth has.
     """
 
     method: str
@@ -35,6 +37,7 @@ class MethodColumn:
     seeds: tuple[int | None, ...] = ()
     tau_points: tuple[int, ...] = ()
     printed: Mapping[str, float] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
 
     def values(self, key: str) -> list[float]:
         """The metric in each run; empty where the column does not have it."""
@@ -54,7 +57,7 @@ class MethodColumn:
     def cell(self, key: str, baseline: 'MethodColumn') -> Cell:
         """The metric: each value below three runs, else mean and standard deviation; and the difference."""
         values = self.values(key)
-        if self._is_absent(key):
+        if key in self.absent:
             return ABSENT
         if not values or all(map(math.isnan, values)):
             return math.nan
@@ -68,10 +71,6 @@ class MethodColumn:
             text = f'{text} ({difference:+.2f})'
         return text
 
-    def _is_absent(self, key: str) -> bool:
-        accuracies = self.values(f'Acc/{key.partition("/")[2]}')
-        return bool(accuracies) and all(map(math.isnan, accuracies))
-
 
 def measured_column(runs: Sequence[RunRecord], reference: Evaluation) -> MethodColumn:
     first = runs[0]
@@ -81,11 +80,23 @@ def measured_column(runs: Sequence[RunRecord], reference: Evaluation) -> MethodC
         tuple(replace(run.evaluation, groups=reference.groups).metrics() for run in runs),
         tuple(run.seed for run in runs),
         tuple(len(run.tau_curve) for run in runs),
+        absent=frozenset(
+            reference.class_key(rate, index)
+            for index, nowhere in enumerate(map(all, zip(*(run.evaluation.absent for run in runs), strict=True)))
+            for rate in reference.rates
+            if nowhere
+        ),
     )
 
 
 def published_column(run: PublishedRun, reference: Evaluation) -> MethodColumn:
-    """A paper's rows as a column, with the means computed from them."""
+    """A paper's rows as a column, with the means computed from them; or the means that it printed, without rows."""
+    if not run.rates:
+        size = len(reference.class_names)
+        if reference.task is not CLASSIFICATION or run.num_classes != size:
+            got = f'{size} classes of {reference.task.name}'
+            raise ValueError(fault('published run', f'{run.num_classes} classes, as {run.dataset} has', got))
+        return MethodColumn(f'{run.method} ({run.paper})', (run.model, run.dataset, ''), (run.means,))
     unmatched = sorted(set(reference.class_names) ^ set(run.rates['IoU']))
     if unmatched:
         expected = f'the classes of the {run.paper} ({run.dataset})'

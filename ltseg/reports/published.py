@@ -6,9 +6,9 @@ are shown then. For DeepLabv3+ with ARB-Loss the IoU rows average 78.44 where 79
 instead of 38.15 would close the gap. For U-Net with ARB-Loss the Acc rows average 79.64 where 79.69 is printed.
 """
 
-from dataclasses import dataclass
-
 from ltseg.core.checks import fault
+from ltseg.reports.published_accuracy import ACCURACIES
+from ltseg.reports.published_run import PublishedRun
 
 __all__ = ['PUBLISHED', 'PublishedRun', 'find_published']
 
@@ -37,27 +37,6 @@ mean          67.56 74.55 67.89 79.69 79.33 86.28 79.49 88.95
 """
 
 
-@dataclass(frozen=True)
-class PublishedRun:
-    """What a paper printed for one run, in percent.
-
-    Args:
-        paper: Short name.
-        method: As the paper calls it.
-        model: As the paper calls it.
-        dataset: What it was evaluated on.
-        rates: 'IoU' and 'Acc' of each class.
-        means: Their means as printed.
-    """
-
-    paper: str
-    method: str
-    model: str
-    dataset: str
-    rates: dict[str, dict[str, float]]
-    means: dict[str, float]
-
-
 def _read_table(table: str, runs: dict[str, tuple[str, str]]) -> dict[str, PublishedRun]:
     """Runs of a table of the ARB paper, two columns each; ``runs`` gives method and model by the name of the run."""
     lines = [line.split() for line in table.strip().splitlines()]
@@ -69,11 +48,11 @@ def _read_table(table: str, runs: dict[str, tuple[str, str]]) -> dict[str, Publi
     for position, (name, (method, model)) in enumerate(runs.items()):
         rates = dict(zip(('IoU', 'Acc'), columns[2 * position : 2 * position + 2], strict=True))
         means = {rate: values.pop('mean') for rate, values in rates.items()}
-        found[name] = PublishedRun('ARB paper', method, model, 'Cityscapes', rates, means)
+        found[name] = PublishedRun('ARB paper', method, model, 'Cityscapes', rates, means, len(lines) - 1)
     return found
 
 
-PUBLISHED = _read_table(
+ROWS = _read_table(
     ARB_TABLE_4,
     {
         'arb/unet/ce': ('cross entropy', 'U-Net'),
@@ -84,13 +63,19 @@ PUBLISHED = _read_table(
 )
 
 
+PUBLISHED = {**ROWS, **ACCURACIES}
+
+
 def find_published(name: str) -> list[PublishedRun]:
     """The runs whose name is ``name`` or starts with it: 'arb/unet' stands for 'arb/unet/ce' and 'arb/unet/arb'.
+
+    Classifiers are found by data set, paper and method: 'cifar10lt100', 'cifar10lt100/arb', 'imagenetlt/bcl'.
 
     Raises:
         ValueError: If there is none; names those that there are.
     """
     found = [run for key, run in PUBLISHED.items() if f'{key}/'.startswith(f'{name}/')]
     if not found:
-        raise ValueError(fault('published run', 'one of ' + ', '.join(PUBLISHED), name))
+        near = [key for key in PUBLISHED if key.startswith(name.partition('/')[0])]
+        raise ValueError(fault('published run', 'one of ' + ', '.join(near or PUBLISHED), name))
     return found

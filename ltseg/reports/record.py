@@ -6,17 +6,16 @@ import math
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ltseg.core.checks import fault
-from ltseg.counts.groups import ClassGroups
 from ltseg.metrics.evaluation import Evaluation
+from ltseg.reports.evaluation_fields import evaluation_from, fields_of
 
 __all__ = ['RunRecord', 'commit_of', 'find_records', 'host_versions']
 
@@ -33,6 +32,8 @@ def host_versions() -> dict[str, str]:
             versions[package] = importlib.import_module(package).__version__
         except ImportError:
             continue
+    if 'mmpretrain' in sys.modules:  # too slow to be imported for its version only
+        versions['mmpretrain'] = sys.modules['mmpretrain'].__version__
     return versions
 
 
@@ -117,17 +118,8 @@ class RunRecord:
         return path
 
     def _content(self) -> dict[str, Any]:
-        evaluation = self.evaluation
         content = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != 'evaluation'}
-        return {
-            'kind': KIND,
-            **content,
-            'class_names': list(evaluation.class_names),
-            'class_counts': evaluation.counts.tolist(),
-            'class_counts_from': evaluation.counts_from,
-            'groups': asdict(evaluation.groups),
-            'matrix': evaluation.matrix.tolist(),
-        }
+        return {'kind': KIND, **content, **fields_of(self.evaluation)}
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> 'RunRecord':
@@ -147,24 +139,11 @@ class RunRecord:
         if not isinstance(content, dict) or content.pop('kind', None) != KIND:
             raise ValueError(fault(where, 'a record that tools/test.py wrote', 'a JSON file of another kind'))
         try:
-            return cls(evaluation=_evaluation(content), **content)
+            return cls(evaluation=evaluation_from(content), **content)
         except KeyError as error:
             raise ValueError(fault(where, f'the field {error}', 'a record without it')) from error
-        except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+        except (TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
             raise ValueError(f'{where}: {error}') from error
-
-
-def _evaluation(content: dict[str, Any]) -> Evaluation:
-    """Takes the parts of the evaluation out of ``content``."""
-    groups = content.pop('groups')
-    rule = groups.pop('rule')
-    return Evaluation(
-        torch.tensor(content.pop('matrix')),
-        tuple(content.pop('class_names')),
-        ClassGroups(**{name: tuple(classes) for name, classes in groups.items()}, rule=rule),
-        torch.tensor(content.pop('class_counts')),
-        content.pop('class_counts_from'),
-    )
 
 
 def _finite(value: Any) -> Any:

@@ -15,9 +15,11 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
     """Adds ``--split``, ``--first``, ``--paper`` and ``--tables``."""
     parser.add_argument('--split', help='only records of this split, e.g. test')
     parser.add_argument('--first', metavar='METHOD', help='method that the others are compared to')
-    names = ', '.join(PUBLISHED)
-    parser.add_argument('--paper', nargs='+', default=[], metavar='NAME', help=f'published runs beside them: {names}')
-    parser.add_argument('--tables', nargs='+', default=TABLES, metavar='TABLE', help='out of ' + ', '.join(TABLES))
+    names = ', '.join(dict.fromkeys(name.rpartition('/')[0] for name in PUBLISHED))
+    paper = f'published runs beside them, all below a name or one of them: {names}'
+    parser.add_argument('--paper', nargs='+', default=[], metavar='NAME', help=paper)
+    tables = '; '.join(f'{task}: {", ".join(names)}' for task, names in TABLES.items())
+    parser.add_argument('--tables', nargs='+', default=(), metavar='TABLE', help=f'out of ({tables})')
 
 
 def selected_comparison(paths: Sequence[str], options: argparse.Namespace) -> Comparison:

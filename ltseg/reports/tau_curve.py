@@ -1,22 +1,21 @@
-"""Post-hoc logit adjustment of a trained model for many tau, in one pass over the data."""
+"""Post-hoc adjustment of a trained model for many strengths tau, in one pass over the data."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
 from ltseg.core.checks import check_choice, fault
 from ltseg.core.confusion import confusion_matrix
-from ltseg.core.posthoc import check_logits, predictions_over_tau
 from ltseg.metrics.evaluation import Evaluation
 
-__all__ = ['TauCurve', 'evaluate_over_tau', 'parse_taus']
+__all__ = ['WAYS', 'Predictions', 'TauCurve', 'evaluate_over_tau', 'parse_taus']
 
+Predictions = Callable[[Tensor], Iterator[Tensor]]  # from logits (N, K, *) to class indices (N, *), one for each tau
+
+WAYS = {'prior': 'Logit adjustment', 'norm': 'Tau-normalisation'}
 STEP = 0.25
 
 
@@ -62,57 +61,29 @@ class TauCurve:
 
 
 def evaluate_over_tau(
-    model: Any,
-    batches: Iterable[dict],
-    log_prior: Tensor,
-    taus: Sequence[float],
-    ignore_index: int = 255,
-    title: str = 'Evaluating',
+    logits_and_labels: Iterable[tuple[Tensor, Tensor]],
+    predictions: Predictions,
+    num_taus: int,
+    num_classes: int,
+    ignore_index: int,
 ) -> Tensor:
-    """Runs a segmentor once over the data and counts its predictions for each tau.
+    """Counts a model's predictions for each tau, in one pass.
 
     Args:
-        model: Segmentor of mmseg; its ``test_step`` yields logits at the size of the original image.
-        batches: A data loader with labels.
-        log_prior: ``log pi``, (K,), of ``ltseg.core.posthoc.log_prior_of``.
-        taus: The T strengths.
+        logits_and_labels: Logits (N, K, *) and labels (N, *) of one batch after another.
+        predictions: The adjustment, e.g. ``predictions_over_tau`` of ``ltseg.core.posthoc`` with prior and taus.
+        num_taus: T.
+        num_classes: K.
         ignore_index: Label that is not counted.
-        title: Of the progress bar.
 
     Returns:
         Confusion matrices, (T, K, K) int64.
-
-    Raises:
-        ValueError: If the model returns probabilities, or images and labels do not fit.
     """
-    model.eval()
-    matrices = torch.zeros(len(taus), log_prior.numel(), log_prior.numel(), dtype=torch.int64)
-    console = Console(stderr=True)
-    for batch in track(batches, title, console=console, disable=not console.is_terminal):
-        with torch.inference_mode():
-            for sample in model.test_step(batch):
-                logits, labels = _logits_and_labels(sample)
-                matrices += torch.stack(
-                    [
-                        confusion_matrix(predicted[0], labels, log_prior.numel(), ignore_index)
-                        for predicted in predictions_over_tau(logits, log_prior, taus)
-                    ]
-                ).cpu()
+    matrices = torch.zeros(num_taus, num_classes, num_classes, dtype=torch.int64)
+    for logits, labels in logits_and_labels:
+        for matrix, predicted in zip(matrices, predictions(logits), strict=True):
+            matrix += confusion_matrix(predicted, labels, num_classes, ignore_index).cpu()
     return matrices
-
-
-def _logits_and_labels(sample: Any) -> tuple[Tensor, Tensor]:
-    """Logits (1, K, H, W) and labels (H, W) of a result."""
-    where = getattr(sample, 'img_path', 'an image')
-    if 'gt_sem_seg' not in sample:
-        cure = 'Choose a split with labels, and keep LoadAnnotations in its pipeline.'
-        raise ValueError(fault(f'labels of {where}', 'a label map', None, cure))
-    logits, labels = sample.seg_logits.data.unsqueeze(0), sample.gt_sem_seg.data.squeeze(0)
-    if logits.shape[2:] != labels.shape:
-        cure = "Put LoadAnnotations behind Resize in the test pipeline, as mmseg's configs do."
-        raise ValueError(fault(f'labels of {where}', f'the size {tuple(logits.shape[2:])}', tuple(labels.shape), cure))
-    check_logits(logits)
-    return logits, labels
 
 
 def parse_taus(words: Sequence[str]) -> tuple[float, ...]:

@@ -1,41 +1,72 @@
-"""The curve of post-hoc logit adjustment as a table, a picture and data."""
+"""The curve of post-hoc adjustment as a table, a picture and data."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
 
-from ltseg.counts.groups import GROUP_NAMES
 from ltseg.metrics.evaluation import Evaluation
+from ltseg.metrics.task import SEGMENTATION
 from ltseg.reports.record import RunRecord
-from ltseg.reports.tau_curve import TauCurve
+from ltseg.reports.tau_curve import WAYS, TauCurve
 
 __all__ = ['adjusted_record', 'curve_figure', 'curve_points', 'curve_table', 'same_result']
 
-KEYS = ('mIoU', 'mAcc', 'aAcc', *(f'{mean}_{group}' for mean in ('mIoU', 'mAcc') for group in GROUP_NAMES))
+SUFFIXES = {'prior': 'post-hoc', 'norm': 'tau-norm'}  # of the method
 
 
-def curve_table(curve: TauCurve, chosen: float) -> Table:
-    """One row for each tau: the means, and those of head, medium and tail. The chosen tau is marked."""
-    title = f'Logit adjustment on {curve.split}, in percent; * is the chosen tau'
+def curve_table(curve: TauCurve, chosen: float, by: str = 'prior') -> Table:
+    """One row for each tau: the means, and those of the groups. The chosen tau is marked."""
+    title = f'{WAYS[by]} on {curve.split}, in percent; * is the chosen tau'
     table = Table(title=title, title_justify='left', box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for name in ('tau', *KEYS):
-        table.add_column(name.replace('_', '\n'), justify='right', no_wrap=True)
-    for tau, *values in zip(curve.taus, *(curve.values(key) for key in KEYS), strict=True):
+    keys = [key for key in curve.evaluations[0].task.summary if 'precision' not in key.lower()]
+    for name in ('tau', *keys):
+        table.add_column(name.replace('_', '\n').replace('/', '\n'), justify='right', no_wrap=True)
+    for tau, *values in zip(curve.taus, *(curve.values(key) for key in keys), strict=True):
         name = f'{tau:g}{" *" if tau == chosen else "  "}'
         table.add_row(name, *(f'{value:.2f}' for value in values), style='bold' if tau == chosen else None)
     return table
 
 
-def curve_figure(curves: Sequence[TauCurve], chosen: float, path: Path) -> None:
-    """Draws mIoU against mAcc, a point for each tau, with tau = 0 and the chosen tau marked, and saves it."""
+def curve_figure(curves: Sequence[TauCurve], chosen: float, path: Path, by: str = 'prior') -> None:
+    """Draws the curves, with tau = 0 and the chosen tau marked, and saves the picture.
+
+    Segmentation: mIoU against mAcc, a point for each tau. Classification: top-1, mean class accuracy and that of the
+    groups over tau, because top-1 is the mean class accuracy where the evaluated images are balanced.
+    """
     figure = Figure(figsize=(6.4, 4.8), layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.subplots()
+    if curves[0].evaluations[0].task is SEGMENTATION:
+        _draw_against_each_other(axes, curves, chosen)
+    else:
+        _draw_over_tau(axes, curves, chosen)
+    axes.set_title(f'{WAYS[by]} by tau; star: tau = {chosen:g}')
+    axes.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+
+
+def _draw_over_tau(axes: Axes, curves: Sequence[TauCurve], chosen: float) -> None:
+    for curve, style in zip(curves, ('-', '--'), strict=False):
+        for colour, key in enumerate(curve.evaluations[0].task.summary):
+            values = curve.values(key)
+            if key.startswith('accuracy/') and not all(map(math.isnan, values)):
+                label = f'{key.removeprefix("accuracy/").replace("_", " ")}, {curve.split}'
+                axes.plot(curve.taus, values, style, color=f'C{colour}', label=label)
+                at = curve.taus.index(chosen)
+                axes.plot(chosen, values[at], marker='*', markersize=12, color=f'C{colour}', fillstyle='none')
+    axes.axvline(0, color='grey', linewidth=0.5)
+    axes.set(xlabel='tau', ylabel='accuracy (%)')
+
+
+def _draw_against_each_other(axes: Axes, curves: Sequence[TauCurve], chosen: float) -> None:
     for curve in curves:
         accuracies, ious = curve.values('mAcc'), curve.values('mIoU')
         (line,) = axes.plot(accuracies, ious, marker='.', label=curve.split)
@@ -44,20 +75,13 @@ def curve_figure(curves: Sequence[TauCurve], chosen: float, path: Path) -> None:
             if tau in (0.0, chosen):
                 marker = '*' if tau == chosen else 'o'
                 axes.plot(*point, marker=marker, markersize=12, color=line.get_color(), fillstyle='none')
-    axes.set(xlabel='mAcc (%)', ylabel='mIoU (%)', title=f'Logit adjustment by tau; star: tau = {chosen:g}')
-    axes.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    axes.set(xlabel='mAcc (%)', ylabel='mIoU (%)')
 
 
 def curve_points(curve: TauCurve) -> list[dict[str, float]]:
     """The curve as points of a run record: tau and every mean, without the single classes."""
     rows = zip(curve.taus, curve.evaluations, strict=True)
-    return [{'tau': tau, **_means(evaluation.metrics())} for tau, evaluation in rows]
-
-
-def _means(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {key: value for key, value in metrics.items() if '/' not in key}
+    return [{'tau': tau, **evaluation.means()} for tau, evaluation in rows]
 
 
 def same_result(one: Evaluation, other: Evaluation) -> bool:
@@ -67,7 +91,9 @@ def same_result(one: Evaluation, other: Evaluation) -> bool:
     return int((one.matrix - other.matrix).abs().sum()) <= 1e-4 * int(other.matrix.sum())
 
 
-def adjusted_record(record: RunRecord, selection: TauCurve, report: TauCurve, criterion: str) -> RunRecord:
+def adjusted_record(
+    record: RunRecord, selection: TauCurve, report: TauCurve, criterion: str, by: str = 'prior'
+) -> RunRecord:
     """The record of a run after post-hoc adjustment.
 
     Args:
@@ -75,16 +101,18 @@ def adjusted_record(record: RunRecord, selection: TauCurve, report: TauCurve, cr
         selection: Curve of the split that tau is chosen on.
         report: Curve of the split that the record is about.
         criterion: What tau is chosen by.
+        by: 'prior' for logit adjustment, 'norm' for tau-normalisation.
     """
     chosen = selection.best(criterion)
-    settings = {
-        **record.settings,
-        'posthoc': {'tau': chosen, 'chosen_on': selection.split, 'by': criterion, 'curve': curve_points(selection)},
-    }
+    made = {'tau': chosen, 'chosen_on': selection.split, 'by': criterion, 'curve': curve_points(selection)}
+    if by != 'prior':  # records without it are of logit adjustment
+        made['adjustment'] = by
+    suffix = SUFFIXES[by]
+    settings = {**record.settings, 'posthoc': made}
     return replace(
         record,
-        name=f'{record.name}-posthoc',
-        method=f'{record.method} + post-hoc',
+        name=f'{record.name}-{suffix.replace("post-hoc", "posthoc")}',
+        method=f'{record.method} + {suffix}',
         split=report.split,
         evaluation=report.at(chosen),
         settings=settings,

@@ -105,7 +105,7 @@ def test_saved_checkpoint_differs_in_the_bias_only_and_is_folded_once(tmp_path: 
     original = {key: value.clone() for key, value in model.state_dict().items()}
     check_foldable(model, source, target)
     key = fold_prior(model, PRIOR, 1.0, batch())
-    save_folded(source, target, key, model.decode_head.conv_seg.bias, {'tau': 1.0})
+    save_folded(source, target, {key: model.decode_head.conv_seg.bias}, {'tau': 1.0})
     saved = torch.load(target, weights_only=True)
     assert saved['meta'] == {'seed': 3, 'posthoc': {'tau': 1.0}} and 'optimizer' not in saved
     assert [name for name, value in saved['state_dict'].items() if not torch.equal(value, original[name])] == [key]

@@ -1,6 +1,9 @@
-"""A trained segmentor with the data of its config, for what is done after training."""
+"""A trained model with the data of its config, for what is done after training."""
 
 import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,25 +11,30 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader, Runner
-from torch import nn
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ltseg.core.checks import check_choice, fault
-from ltseg.core.posthoc import log_prior_of
+from ltseg.core.posthoc import log_prior_of, predictions_over_tau
+from ltseg.core.tau_norm import normalised_predictions, weight_norms
 from ltseg.counts.data_set_counts import count_dataset, without_pipeline
-from ltseg.counts.groups import ClassGroups, build_groups
+from ltseg.counts.groups import ClassGroups
 from ltseg.counts.table import CountsTable, check_table
+from ltseg.heads.predicted_logits import linear_classifier_of
 from ltseg.metrics.evaluation import Evaluation
+from ltseg.metrics.task import Task
 from ltseg.registry import DATASETS, MODELS
-from ltseg.reports.tau_curve import TauCurve, evaluate_over_tau
+from ltseg.reports.tau_curve import WAYS, Predictions, TauCurve, evaluate_over_tau
 
-__all__ = ['TrainedSegmentor']
+__all__ = ['SPLITS', 'TrainedModel']
 
 SPLITS = ('val', 'test')
 
 
-class TrainedSegmentor:
-    """A segmentor of mmseg, its weights, and the class counts of the labels that it was trained on.
+class TrainedModel(ABC):
+    """A model of a host, its weights, and the class counts of the labels that it was trained on.
 
     Args:
         config: Config of the training.
@@ -38,6 +46,8 @@ class TrainedSegmentor:
         ValueError: If the checkpoint is of another model, or the table of other classes.
         FileNotFoundError: If a file is missing.
     """
+
+    task: Task
 
     def __init__(self, config: Config, checkpoint: str | os.PathLike, table: str | os.PathLike | None = None) -> None:
         init_default_scope(config.get('default_scope') or 'mmseg')
@@ -72,43 +82,84 @@ class TrainedSegmentor:
 
     def check_criterion(self, key: str) -> None:
         """Raises ValueError, with the nearest one, unless ``key`` is a metric of these classes."""
-        samples, size = self.table.counts.samples, self.table.counts.num_classes
-        nothing = torch.zeros(size, size, dtype=torch.int64)
-        evaluation = Evaluation(nothing, self.table.class_names, ClassGroups.tertiles(samples), samples, '')
+        size = self.table.counts.num_classes
+        nothing, names = torch.zeros(size, size, dtype=torch.int64), self.table.class_names
+        samples = self.table.counts.samples
+        evaluation = Evaluation(nothing, names, self.groups(None, names), samples, '', self.task)
         check_choice('criterion', key, tuple(evaluation.metrics()))
 
-    def curve(self, split: str, taus: tuple[float, ...], floor: float = 0.0) -> TauCurve:
+    def curve(self, split: str, taus: tuple[float, ...], floor: float = 0.0, by: str = 'prior') -> TauCurve:
         """Evaluates all taus in one pass over a split.
 
         Args:
             split: 'val' or 'test'.
             taus: Strengths of the adjustment.
             floor: Training counts below it are raised to it.
+            by: 'prior' for logit adjustment, 'norm' for tau-normalisation.
         """
         loader = self.loader(split)
         dataset: Any = loader.dataset
         names = tuple(dataset.metainfo['classes'])
-        check_table(self.table, self.model.out_channels, names)
+        check_table(self.table, self.num_classes, names)
         samples, origin = self.table.counts.samples, 'the training labels'
-        groups = build_groups(self._groups(split), samples, names)
-        ignore_index = getattr(dataset, 'ignore_index', 255)
-        log_prior = log_prior_of(samples, floor, names)
-        matrices = evaluate_over_tau(self.model, loader, log_prior, taus, ignore_index, split)
-        evaluations = tuple(Evaluation(matrix, names, groups, samples, origin) for matrix in matrices)
-        return TauCurve(split, taus, evaluations)
+        groups = self.groups(self._groups_option(split), names)
+        batches, predictions = self._batches(loader, split, by), self._predictions(taus, floor, by, names)
+        matrices = evaluate_over_tau(batches, predictions, len(taus), len(names), self.ignore_index(dataset))
+        evaluations = (Evaluation(matrix, names, groups, samples, origin, self.task) for matrix in matrices)
+        return TauCurve(split, taus, tuple(evaluations))
 
-    def _groups(self, split: str) -> Any:
+    def _predictions(self, taus: tuple[float, ...], floor: float, by: str, names: Sequence[str]) -> Predictions:
+        check_choice('by', by, tuple(WAYS))
+        if by == 'prior':
+            log_prior = log_prior_of(self.table.counts.samples, floor, names)
+            return partial(predictions_over_tau, log_prior=log_prior, taus=taus)
+        classifier = linear_classifier_of(self.model)[1]
+        return partial(normalised_predictions, norms=weight_norms(classifier.weight), bias=classifier.bias, taus=taus)
+
+    def _batches(self, loader: DataLoader, title: str, by: str) -> Iterator[tuple[Tensor, Tensor]]:
+        console = Console(stderr=True)
+        for batch in track(loader, title, console=console, disable=not console.is_terminal):
+            with torch.inference_mode():
+                yield from self.logits_and_labels(batch, by)
+
+    def _groups_option(self, split: str) -> Any:
         """The option ``groups`` of the split's metric."""
         evaluators = self.config.get(f'{split}_evaluator') or []
         evaluators = evaluators if isinstance(evaluators, list | tuple) else [evaluators]
         return next((each['groups'] for each in evaluators if each.get('groups')), None)
+
+    @property
+    @abstractmethod
+    def num_classes(self) -> int:
+        """K of the model."""
+
+    @abstractmethod
+    def ignore_index(self, dataset: Any) -> int:
+        """Label that is not evaluated."""
+
+    @abstractmethod
+    def groups(self, option: Any, names: Sequence[str]) -> ClassGroups:
+        """The groups that the option ``groups`` of the task's metric asks for, by the training counts."""
+
+    @abstractmethod
+    def logits_and_labels(self, batch: dict[str, Any], by: str) -> Iterator[tuple[Tensor, Tensor]]:
+        """Logits (N, K, *) and labels (N, *) of a batch of a data loader.
+
+        Raises:
+            ValueError: If there are no labels, or the model returns no logits that the adjustment could start from.
+        """
+
+
+LOSSES = ('loss_decode', 'loss_module', 'regularizers')  # parts that prediction does not need
 
 
 def _load(model: nn.Module, checkpoint: str) -> nn.Module:
     """Loads all weights that prediction needs; losses and auxiliary heads may be others than in training."""
     content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
     state = content.get('state_dict', content)
-    state = {key.removeprefix('module.'): value for key, value in state.items() if 'loss_decode' not in key}
+    state = {
+        key.removeprefix('module.'): value for key, value in state.items() if not any(part in key for part in LOSSES)
+    }
     cure = 'Give the config that this checkpoint was trained with.'
     try:
         missing, unexpected = model.load_state_dict(state, strict=False)
@@ -116,7 +167,8 @@ def _load(model: nn.Module, checkpoint: str) -> nn.Module:
         raise ValueError(
             fault(checkpoint, 'weights of this model', str(error).splitlines()[-1].strip(), cure)
         ) from error
-    faults = [key for key in (*missing, *unexpected) if 'auxiliary_head' not in key and 'loss_decode' not in key]
+    needless = (*LOSSES, 'auxiliary_head')
+    faults = [key for key in (*missing, *unexpected) if not any(part in key for part in needless)]
     if faults:
         raise ValueError(fault(checkpoint, 'the weights of this model', f'other ones, e.g. {faults[0]}', cure))
     return model

@@ -1,0 +1,100 @@
+"""The classifier of a trained model, what enters and leaves it, and the logits that predictions are made from."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ltseg.core.checks import fault
+
+__all__ = ['PassedOn', 'classifier_logits', 'classifier_of', 'linear_classifier_of', 'passing', 'probabilities']
+
+
+def classifier_of(model: nn.Module) -> tuple[str, nn.Module]:
+    """Key and module of a model's last layer: ``conv_seg`` of the (last) decode head, or a classification head's.
+
+    Raises:
+        ValueError: If there is no such layer, or more than one.
+    """
+    head = getattr(model, 'decode_head', None)
+    if isinstance(head, nn.ModuleList):
+        head = head[-1]
+    if head is not None:
+        found = [getattr(head, 'conv_seg', None)]
+    else:
+        head = getattr(model, 'head', None)
+        found = [getattr(head, 'classifier', None) or getattr(head, 'fc', None)]
+    if found == [None]:
+        size = getattr(head, 'num_classes', None)
+        modules = head.modules() if isinstance(head, nn.Module) else ()
+        found = [module for module in modules if isinstance(module, nn.Linear) and module.out_features == size]
+    if len(found) != 1 or not isinstance(found[0], nn.Module):
+        cure = 'Adjust its outputs instead.'
+        raise ValueError(fault('classifier', 'a head with one last layer', type(head).__name__, cure))
+    return next(name for name, module in model.named_modules() if module is found[0]), found[0]
+
+
+def linear_classifier_of(model: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
+    """As ``classifier_of``.
+
+    Raises:
+        ValueError: If the last layer is not linear, as one of cosines.
+    """
+    key, classifier = classifier_of(model)
+    if not isinstance(classifier, nn.Linear | nn.Conv2d):
+        raise ValueError(fault(key, 'a linear layer', type(classifier).__name__, 'There is nothing to adjust.'))
+    return key, classifier
+
+
+@dataclass
+class PassedOn:
+    """What has entered a module (first arguments) and left it, in the order of its calls."""
+
+    entered: list[Tensor] = field(default_factory=list)
+    left: list[Tensor] = field(default_factory=list)
+
+
+@contextmanager
+def passing(module: nn.Module) -> Iterator[PassedOn]:
+    """Notes what enters and leaves ``module`` while the context is open."""
+    passed = PassedOn()
+
+    def note(_: nn.Module, arguments: tuple, result: Tensor) -> None:
+        passed.entered.append(arguments[0])
+        passed.left.append(result)
+
+    handle = module.register_forward_hook(note)
+    try:
+        yield passed
+    finally:
+        handle.remove()
+
+
+def probabilities(results: Sequence[Any]) -> Tensor:
+    """The scores of a classifier's results, (N, K).
+
+    Raises:
+        ValueError: If they have none.
+    """
+    if 'pred_score' not in results[0]:
+        raise ValueError(fault('predictions', 'a score for each class', 'none'))
+    return torch.stack([result.pred_score for result in results])
+
+
+def classifier_logits(model: Any, classifier: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Sequence[Any]]:
+    """The logits (N, K) of an image classifier, which mmpretrain does not hand out, and its results.
+
+    Raises:
+        ValueError: If its predictions are something else than the softmax of what leaves ``classifier``.
+    """
+    with passing(classifier) as passed:
+        results = model.test_step(batch)
+    scores = probabilities(results)
+    logits = torch.cat(passed.left) if passed.left else scores.new_zeros(0)
+    if logits.shape != scores.shape or not torch.allclose(logits.float().softmax(1), scores.float(), atol=1e-3):
+        expected = 'a head that predicts the softmax of its last layer'
+        raise ValueError(fault('classifier', expected, type(model.head).__name__, 'Adjust by the prior instead.'))
+    return logits, results

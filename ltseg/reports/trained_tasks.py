@@ -1,0 +1,89 @@
+"""Trained segmentors and trained image classifiers."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from torch import Tensor
+
+from ltseg.core.checks import fault
+from ltseg.core.posthoc import check_logits
+from ltseg.counts.groups import ClassGroups, build_groups
+from ltseg.counts.shots import build_shots
+from ltseg.heads.predicted_logits import classifier_logits, classifier_of, probabilities
+from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION
+from ltseg.reports.trained_model import TrainedModel
+
+__all__ = ['TrainedClassifier', 'TrainedSegmentor', 'trained_model']
+
+
+class TrainedSegmentor(TrainedModel):
+    """A segmentor of mmseg; its ``test_step`` yields logits at the size of the original image."""
+
+    task = SEGMENTATION
+
+    @property
+    def num_classes(self) -> int:
+        return self.model.out_channels
+
+    def ignore_index(self, dataset: Any) -> int:
+        return getattr(dataset, 'ignore_index', 255)
+
+    def groups(self, option: Any, names: Sequence[str]) -> ClassGroups:
+        return build_groups(option, self.table.counts.samples, names)
+
+    def logits_and_labels(self, batch: dict[str, Any], by: str) -> Iterator[tuple[Tensor, Tensor]]:
+        """Logits (1, K, H, W) and labels (1, H, W) of each image."""
+        for sample in self.model.test_step(batch):
+            where = getattr(sample, 'img_path', 'an image')
+            if 'gt_sem_seg' not in sample:
+                cure = 'Choose a split with labels, and keep LoadAnnotations in its pipeline.'
+                raise ValueError(fault(f'labels of {where}', 'a label map', None, cure))
+            logits, labels = sample.seg_logits.data.unsqueeze(0), sample.gt_sem_seg.data
+            if logits.shape[2:] != labels.shape[1:]:
+                size, got = tuple(logits.shape[2:]), tuple(labels.shape[1:])
+                cure = "Put LoadAnnotations behind Resize in the test pipeline, as mmseg's configs do."
+                raise ValueError(fault(f'labels of {where}', f'the size {size}', got, cure))
+            check_logits(logits)
+            yield logits, labels
+
+
+class TrainedClassifier(TrainedModel):
+    """An image classifier of mmpretrain, which hands out probabilities.
+
+    Their logarithms are the logits but for a constant in each image, which logit adjustment does not change the best
+    class by. Tau-normalisation scales each class differently and needs the logits as they leave the last layer.
+    """
+
+    task = CLASSIFICATION
+
+    @property
+    def num_classes(self) -> int:
+        return self.model.head.num_classes
+
+    def ignore_index(self, dataset: Any) -> int:
+        return -100  # no label of a class
+
+    def groups(self, option: Any, names: Sequence[str]) -> ClassGroups:
+        return build_shots(option, self.table.counts.samples, names)
+
+    def logits_and_labels(self, batch: dict[str, Any], by: str) -> Iterator[tuple[Tensor, Tensor]]:
+        """Logits (N, K) and labels (N,) of the batch."""
+        if by == 'norm':
+            logits, results = classifier_logits(self.model, classifier_of(self.model)[1], batch)
+        else:
+            results = self.model.test_step(batch)
+            logits = probabilities(results).log()
+        if 'gt_label' not in results[0]:
+            raise ValueError(fault('labels', 'a class for each image', None, 'Choose a split with labels.'))
+        yield logits, torch.cat([result.gt_label for result in results])
+
+
+def trained_model(
+    config: Config, checkpoint: str | os.PathLike, table: str | os.PathLike | None = None
+) -> TrainedSegmentor | TrainedClassifier:
+    """The trained model of the host that the config's default scope names; arguments as of ``TrainedModel``."""
+    kind = TrainedClassifier if config.get('default_scope') == 'mmpretrain' else TrainedSegmentor
+    return kind(config, checkpoint, table)
