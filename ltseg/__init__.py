@@ -2,12 +2,14 @@
 
 The map of the package, from the lowest floor up; a file imports from lower floors only:
 
-    core/       pure torch: the adjusted cross entropy, its reduction, confusion matrices, checks
+    core/       pure torch: the adjusted cross entropy, its reduction, confusion matrices, features, figures of
+                neural collapse, checks
     registry    registries with scope ``ltseg``; compat: cures for known host faults; schedules: weights that change
     rules/      one long-tail method = one rule: class counts -> adjustment of the softmax
     counts/     class counts: of the batch, of a data set, moving, from a table; head / medium / tail groups
     losses/     ``LongTailLoss`` applies rules; its presets carry the names of the papers
-    heads/      ``LongTailSegHead``: any decode head of the host, with another classifier
+                regularizers/: terms on features, class means and class vectors beside a loss
+    heads/      ``LongTailSegHead``: any decode head of the host, with another classifier and regularizers
     metrics/    ``LongTailIoU``: exact per-class rates as real metrics
     datasets/   generated street scenes, CamVid, checked loading, sampling that resumes exactly
     hooks/      counting before training, exact resume

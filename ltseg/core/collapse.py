@@ -1,0 +1,171 @@
+"""How far features and classifier are from neural collapse, as figures; all float64.
+
+``vectors`` and ``means`` are (K, D): one row for each class. The figures are those of the formulas' sources but for
+normalisers and centres that are named with each.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ltseg.core.geometry import directions
+
+__all__ = [
+    'Balance',
+    'Equiangularity',
+    'balance',
+    'centred',
+    'equiangularity',
+    'nearest_mean_disagreement',
+    'off_diagonal',
+    'relative_products',
+    'self_duality_gap',
+    'within_class_variability',
+]
+
+
+def centred(vectors: Tensor, centre: Tensor | None = None) -> Tensor:
+    """Vectors as seen from ``centre``; by default their mean, in which each class has the same share."""
+    vectors = vectors.detach().double()
+    return vectors - (vectors.mean(0) if centre is None else centre)
+
+
+def off_diagonal(matrix: Tensor) -> Tensor:
+    """The K (K - 1) entries of a square matrix that are not on its diagonal."""
+    return matrix[~torch.eye(len(matrix), dtype=torch.bool, device=matrix.device)]
+
+
+def within_class_variability(within: Tensor, means: Tensor) -> Tensor:
+    """NC1, the variation within classes in the directions in which the class means differ::
+
+        tr(S_W S_B^+) / K,    S_B = 1/K sum_k (mu_k - mu_C) (mu_k - mu_C)^T
+
+    Args:
+        within: S_W, (D, D).
+        means: (K, D), of present classes only.
+
+    Returns:
+        A scalar, 0 for collapsed classes; infinite where classes vary and all means coincide.
+
+    Source:
+        Papyan, Han and Donoho, Prevalence of neural collapse, PNAS 2020. S_B has rank K - 1 at most: the pseudoinverse
+        keeps that many directions, where one with a cutoff may count rounding errors.
+    """
+    rows = centred(means)
+    _, sizes, basis = torch.linalg.svd(rows, full_matrices=False)
+    rank = min(len(rows) - 1, rows.shape[1])
+    sizes, basis = sizes[:rank], basis[:rank]
+    kept = sizes > torch.finfo(torch.float64).eps * max(rows.shape) * means.detach().double().norm()
+    spread = ((basis @ within.double()) * basis).sum(1)
+    if not kept.any():
+        return within.new_tensor(torch.inf if within.diagonal().sum() > 0 else 0.0, dtype=torch.float64)
+    return (spread[kept] / sizes[kept].square()).sum()  # 1/K of S_B and of the trace cancel
+
+
+@dataclass(frozen=True)
+class Equiangularity:
+    """NC2 of vectors as they are given; centre them first where the figure is of centred ones.
+
+    Args:
+        norm_variation: Standard deviation of the norms over their mean.
+        cosine_deviation: Standard deviation of the cosines of all pairs.
+        simplex_gap: Mean of ``|cos + 1 / (K - 1)|`` over all pairs.
+        least_angle: Degrees.
+        optimal_angle: ``arccos(-1 / (K - 1))`` in degrees.
+    """
+
+    norm_variation: float
+    cosine_deviation: float
+    simplex_gap: float
+    least_angle: float
+    optimal_angle: float
+
+
+def equiangularity(vectors: Tensor) -> Equiangularity:
+    """NC2 of ``vectors``, all standard deviations over the population.
+
+    Source:
+        Papyan, Han and Donoho, PNAS 2020; Zhang et al., All-around Neural Collapse, TKDE 2025, eq. 6-7 (cosines).
+    """
+    vectors = vectors.detach().double()
+    norms, unit, ideal = vectors.norm(dim=1), directions(vectors), -1 / (len(vectors) - 1)
+    cosines = off_diagonal(unit @ unit.T).clamp(-1, 1)
+    return Equiangularity(
+        norm_variation=(norms.std(correction=0) / norms.mean()).item(),
+        cosine_deviation=cosines.std(correction=0).item(),
+        simplex_gap=(cosines - ideal).abs().mean().item(),
+        least_angle=cosines.max().arccos().rad2deg().item(),
+        optimal_angle=torch.tensor(ideal, dtype=torch.float64).arccos().rad2deg().item(),
+    )
+
+
+def self_duality_gap(classifier: Tensor, means: Tensor) -> float:
+    """NC3, ``| W / |W|_F - M / |M|_F |_F`` with M the centred class means and W as it is; 0 to 2.
+
+    Source:
+        Zhang et al., All-around Neural Collapse, TKDE 2025, eq. 4. Released code of Papyan et al. squares it.
+    """
+    weights, centred_means = classifier.detach().double(), centred(means)
+    return (weights / weights.norm() - centred_means / centred_means.norm()).norm().item()
+
+
+def nearest_mean_disagreement(rows: Tensor, logits: Tensor, means: Tensor) -> Tensor:
+    """NC4, for each of N features (N, D) whether the classifier and the nearest class mean decide differently, (N,)."""
+    nearest = torch.cdist(rows.detach().double(), means.detach().double()).argmin(1)
+    return nearest != logits.argmax(1)
+
+
+@dataclass(frozen=True)
+class Balance:
+    """ARB-Loss' measures of a classifier; all are 0 for a simplex.
+
+    Args:
+        product: B_D, standard deviation of the products ``w_i . w_j`` over all pairs.
+        angle: B_A, that of the cosines.
+        length: B_L, that of the norms.
+    """
+
+    product: float
+    angle: float
+    length: float
+
+
+def balance(vectors: Tensor, literal: bool = False) -> Balance:
+    """The balance of ``vectors``.
+
+    Args:
+        vectors: (K, D).
+        literal: Whether K (K - 1) pairs are divided by (K - 1)^2, as printed. That is neither a mean nor a variance:
+            it is not 0 for a simplex, which the paper says it is.
+
+    Source:
+        Xie et al., ARB-Loss, Neurocomputing 2023, eq. 19; the figures are the roots of the variances there.
+    """
+    vectors = vectors.detach().double()
+    unit = directions(vectors)
+    pairs = (len(vectors) - 1) ** 2 if literal else len(vectors) * (len(vectors) - 1)
+
+    def deviation(values: Tensor) -> float:
+        return ((values - values.sum() / pairs).square().sum() / pairs).sqrt().item()
+
+    norms = vectors.norm(dim=1)
+    return Balance(
+        product=deviation(off_diagonal(vectors @ vectors.T)),
+        angle=deviation(off_diagonal(unit @ unit.T)),
+        length=norms.std(correction=0).item(),
+    )
+
+
+def relative_products(vectors: Tensor) -> Tensor:
+    """Matrix M: ``w_i . w_j / sum_{k != i} w_i . w_k`` for i != j, else 0, (K, K); 1 / (K - 1) for a simplex.
+
+    Rows sum to 1, or are nan where the sum below is 0.
+
+    Source:
+        Xie et al., ARB-Loss, Neurocomputing 2023, eq. 20.
+    """
+    vectors = vectors.detach().double()
+    products = (vectors @ vectors.T).fill_diagonal_(0)
+    sums = products.sum(1, keepdim=True)
+    return (products / torch.where(sums == 0, torch.nan, sums)).fill_diagonal_(0)
