@@ -7,10 +7,10 @@ from torch import Tensor
 
 from ltseg.core.checks import fault
 
-__all__ = ['ClassRates', 'confusion_matrix', 'mean_of']
+__all__ = ['ClassRates', 'confusion_matrix', 'confusion_with_rest', 'mean_of', 'on_accelerator', 'without_rest']
 
-# Pixels counted at a time on the CPU: the cells of a band stay in the cache between the passes over them.
-BAND = 2**18
+BAND = 2**18  # pixels counted at a time on the CPU: their cells stay in the cache between the passes over them
+CURE = 'Check num_classes of the head, and ignore_index and reduce_zero_label of the data set.'
 
 
 def confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = 255) -> Tensor:
@@ -30,21 +30,22 @@ def confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int, ignore
     Raises:
         ValueError: If the shapes differ, or a prediction or label is not a class.
     """
-    if prediction.shape != label.shape:
-        shapes = f'{tuple(prediction.shape)} and {tuple(label.shape)}'
-        raise ValueError(fault('confusion_matrix', 'a prediction and a label of the same shape', shapes))
+    if on_accelerator(prediction):
+        return without_rest(confusion_with_rest(prediction, label, num_classes, ignore_index))
+    _check_shapes(prediction, label)
     prediction, label = prediction.flatten(), label.to(prediction.device).flatten()
     ignored_row: int | None = ignore_index
     if not 0 <= ignore_index < max(num_classes, 256):  # too far off for a row of its own
         valid = label != ignore_index
         prediction, label, ignored_row = prediction[valid], label[valid], None
     rows = num_classes if ignored_row is None else max(num_classes, ignored_row + 1)
-    histogram = torch.zeros(rows * num_classes, dtype=torch.int64, device=prediction.device)
-    band = BAND if prediction.device.type == 'cpu' else max(prediction.numel(), 1)
-    for predicted, true in zip(prediction.split(band), label.split(band), strict=True):
-        _check_range('prediction', predicted, num_classes, num_classes)
-        _check_range('label', true, rows, num_classes)
-        _add_cells(histogram, torch.add(predicted.int(), true.int(), alpha=num_classes))
+    cells = rows * num_classes
+    kind = torch.int16 if cells <= 2**15 else torch.int32 if cells <= 2**31 else torch.int64
+    histogram = torch.zeros(cells, dtype=torch.int64)
+    for predicted, true in zip(prediction.split(BAND), label.split(BAND), strict=True):
+        if predicted.numel():
+            _check_ranges(predicted, true, num_classes, rows)
+        histogram += torch.bincount(torch.add(predicted.to(kind), true.to(kind), alpha=num_classes), minlength=cells)
     table = histogram.view(rows, num_classes)
     if ignored_row is not None:
         table[ignored_row] = 0
@@ -54,24 +55,60 @@ def confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int, ignore
     return table[:num_classes].clone()
 
 
-def _add_cells(histogram: Tensor, cells: Tensor) -> None:
-    if cells.device.type == 'cpu':
-        histogram += torch.bincount(cells, minlength=histogram.numel())
-    else:  # bincount would read its range back to the host twice
-        histogram.scatter_add_(0, cells.long(), torch.ones_like(cells, dtype=torch.int64))
+def on_accelerator(values: Tensor) -> bool:
+    """Whether looking at ``values`` makes a device wait for the host."""
+    return values.device.type != 'cpu'
 
 
-def _check_range(what: str, values: Tensor, limit: int, num_classes: int) -> None:
-    if values.numel() == 0:
-        return
-    low, high = torch.stack(values.aminmax()).tolist()
-    if low < 0 or high >= limit:
-        raise ValueError(_not_a_class(what, low if low < 0 else high, num_classes))
+def confusion_with_rest(prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = 255) -> Tensor:
+    """The confusion matrix without a look at the values, so that no device waits for the host.
+
+    Returns:
+        (K + 1, K + 1) int64; the last row counts labels and the last column predictions that are no class. Such
+        matrices may be added up before :func:`without_rest` looks at them.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    _check_shapes(prediction, label)
+    prediction, label = prediction.flatten().long(), label.to(prediction.device).flatten().long()
+    row = label.where((label >= 0) & (label < num_classes), num_classes).where(label != ignore_index, num_classes + 1)
+    column = prediction.where((prediction >= 0) & (prediction < num_classes), num_classes)
+    histogram = torch.zeros((num_classes + 2) * (num_classes + 1), dtype=torch.int64, device=prediction.device)
+    # bincount would read its range back to the host twice.
+    histogram.scatter_add_(0, row * (num_classes + 1) + column, torch.ones_like(row))
+    return histogram.view(num_classes + 2, num_classes + 1)[:-1]
+
+
+def without_rest(matrix: Tensor) -> Tensor:
+    """The (K, K) matrix of classes in a matrix of :func:`confusion_with_rest`.
+
+    Raises:
+        ValueError: If a prediction or label was not a class.
+    """
+    last = len(matrix) - 1
+    for what, pixels in (('prediction', matrix[:, last].sum()), ('label', matrix[last].sum())):
+        if pixels:
+            got = f'{int(pixels)} pixels of other values'
+            raise ValueError(fault(f'confusion_matrix.{what}', f'classes 0..{last - 1}', got, CURE))
+    return matrix[:last, :last]
+
+
+def _check_shapes(prediction: Tensor, label: Tensor) -> None:
+    if prediction.shape != label.shape:
+        shapes = f'{tuple(prediction.shape)} and {tuple(label.shape)}'
+        raise ValueError(fault('confusion_matrix', 'a prediction and a label of the same shape', shapes))
+
+
+def _check_ranges(predicted: Tensor, true: Tensor, num_classes: int, rows: int) -> None:
+    extremes = torch.stack((*predicted.aminmax(), *true.aminmax())).tolist()
+    for what, low, high, limit in (('prediction', *extremes[:2], num_classes), ('label', *extremes[2:], rows)):
+        if low < 0 or high >= limit:
+            raise ValueError(_not_a_class(what, low if low < 0 else high, num_classes))
 
 
 def _not_a_class(what: str, value: int, num_classes: int) -> str:
-    cure = 'Check num_classes of the head, and ignore_index and reduce_zero_label of the data set.'
-    return fault(f'confusion_matrix.{what}', f'classes 0..{num_classes - 1}', value, cure)
+    return fault(f'confusion_matrix.{what}', f'classes 0..{num_classes - 1}', value, CURE)
 
 
 @dataclass(frozen=True, eq=False)

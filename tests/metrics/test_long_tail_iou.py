@@ -149,6 +149,17 @@ def test_a_bad_image_is_named(given: dict, message: str) -> None:
         metric().process(None, [given])
 
 
+def test_an_accelerator_is_looked_at_once_for_an_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = [sample(index) for index in range(3)]
+    expected = evaluate(samples)
+    monkeypatch.setattr('ltseg.metrics.long_tail_iou.on_accelerator', lambda values: True)
+    assert evaluate(samples) == expected
+    built = metric()
+    built.process(None, [*samples, broken(gt_sem_seg=torch.full((1, 12, 17), 6))])
+    with pytest.raises(ValueError, match=r"label: expected classes 0\.\.4, got '204 pixels of other values'"):
+        built.evaluate(4)
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [

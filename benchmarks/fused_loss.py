@@ -1,0 +1,100 @@
+"""ARB-Loss in a LongTailSegHead against cross entropy in the host's head: upsampling, loss, accuracy and backward.
+
+python benchmarks/fused_loss.py [--device cuda --batch-size 8 --amp bfloat16 --compile]
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from harness import Result, Run, arguments_of, autocast, compare, in_turns, show
+from mmengine.registry import MODELS
+from mmengine.structures import PixelData
+
+from ltseg.compat import quietly
+
+IGNORED = 255
+
+
+@dataclass(frozen=True)
+class Case:
+    """Logits (N, K, h, w) for labels (N, H, W)."""
+
+    logits: tuple[int, int, int, int]
+    labels: tuple[int, int]
+
+
+def head_of(side: str, num_classes: int) -> Any:
+    """A head whose ``loss_by_feat`` is measured; its convolutions are not used."""
+    with quietly():
+        import mmseg.models  # noqa: F401
+
+    loss, kind = {
+        'ltseg': (dict(type='ltseg.ARBLoss'), dict(type='ltseg.LongTailSegHead', head_type='FCNHead')),
+        'host': (dict(type='mmseg.CrossEntropyLoss', avg_non_ignore=True), dict(type='mmseg.FCNHead')),
+    }[side]
+    config = dict(in_channels=4, channels=4, num_convs=1, num_classes=num_classes, align_corners=False)
+    return MODELS.build({**config, **kind, 'loss_decode': loss})
+
+
+def prepare(case: Case, side: str, arguments: argparse.Namespace) -> Run:
+    """``loss_by_feat`` and backward to the low-resolution logits."""
+    from mmseg.structures import SegDataSample
+
+    head = head_of(side, case.logits[1]).to(arguments.device)
+    dtype = torch.float32 if arguments.amp == 'none' else getattr(torch, arguments.amp)  # what the convolution gives
+    logits = torch.randn(case.logits, device=arguments.device).to(dtype).requires_grad_()
+    samples = []
+    for _ in range(case.logits[0]):
+        labels = torch.randint(case.logits[1], (1, *case.labels), device=arguments.device)
+        labels[:, : max(case.labels[0] // 16, 1)] = IGNORED
+        samples.append(SegDataSample(gt_sem_seg=PixelData(data=labels)))
+    loss_of = torch.compile(head.loss_by_feat) if arguments.compile else head.loss_by_feat
+
+    def run() -> None:
+        with autocast(arguments):
+            losses = loss_of(logits, samples)
+        sum(value for name, value in losses.items() if 'loss' in name).backward()
+        logits.grad = None
+
+    return run
+
+
+def cases(arguments: argparse.Namespace) -> list[tuple[Case, float, float]]:
+    """Each case with the ratios of time and of memory to reach."""
+    if arguments.quick:
+        return [(Case((2, 5, 6, 8), (24, 32)), 0.35, 0.15)]
+    number = arguments.batch_size
+    small, large = Case((number, 19, 128, 256), (512, 1024)), Case((number, 150, 128, 128), (512, 512))
+    if arguments.device == 'cpu':
+        return [(small, 0.35, 0.15), (large, 0.75, 0.08)]
+    return [(small, 1.0, 0.25), (large, 1.0, 0.25)]
+
+
+def least(case: Case, arguments: argparse.Namespace) -> Result:
+    """Time against that of moving only what must be moved: logits and labels in, the logits' gradient out."""
+    element = 4 if arguments.amp == 'none' else 2
+    pixels = case.logits[0] * case.labels[0] * case.labels[1]
+    size = 2 * element * torch.Size(case.logits).numel() + 8 * pixels
+    source = torch.empty(size // 2, dtype=torch.uint8, device=arguments.device)  # a copy reads and writes it
+    target = torch.empty_like(source)
+    pairs = in_turns(prepare(case, 'ltseg', arguments), lambda: target.copy_(source), arguments.pairs, arguments.device)
+    return Result(f'ltseg / copying {size / 1e6:.0f} MB', 'time', pairs)
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    """Measures and prints."""
+    arguments = arguments_of(__doc__, given)
+    results = []
+    for case, time_reach, memory_reach in cases(arguments):
+        what = f'ARB / CE, {case.logits} to {case.labels}'
+        results += compare(what, prepare, case, arguments, time_reach, memory_reach)
+        if arguments.device != 'cpu':
+            results.append(least(case, arguments))
+    show('Fused loss: upsampling, loss, accuracy, backward', results, arguments)
+
+
+if __name__ == '__main__':
+    main()
