@@ -20,7 +20,8 @@ pytestmark = pytest.mark.usefixtures('registered_hosts')
 
 ROOT = Path(__file__).parents[1]
 LEAVES = sorted(path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts)
-every_leaf = pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
+SEGMENTATION = [leaf for leaf in LEAVES if leaf.parent.name != 'classification']  # the others: their own file of tests
+every_leaf = pytest.mark.parametrize('leaf', SEGMENTATION, ids=lambda leaf: leaf.stem)
 
 MODELS = ('unet', 'deeplabv3plus')
 METHODS = ('balanced_softmax', 'logit_adjusted', 'ldam', 'class_balanced', 'focal', 'seesaw')
@@ -71,7 +72,7 @@ def test_trains_validates_and_saves(leaf: Path, folders: dict[str, Path], quick:
     assert any(not torch.equal(saved[name], value) for name, value in before.items())
 
 
-@every_leaf
+@pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
 def test_header_says_what_it_is_the_command_and_the_result(leaf: Path) -> None:
     what, command, result, rest = leaf.read_text(encoding='utf-8').split('\n', 3)
     assert what.startswith('# ') and what.endswith('.')
@@ -81,9 +82,7 @@ def test_header_says_what_it_is_the_command_and_the_result(leaf: Path) -> None:
 
 
 def test_every_combination_of_the_contract_exists() -> None:
-    assert {'_'.join(names) for names in COMBINATIONS} <= {
-        leaf.stem for leaf in LEAVES if leaf.parent.name == 'configs'
-    }
+    assert {'_'.join(names) for names in COMBINATIONS} <= {leaf.stem for leaf in SEGMENTATION}
 
 
 @pytest.mark.parametrize('names', [names for names in COMBINATIONS if names[1] != 'ce'], ids='_'.join)

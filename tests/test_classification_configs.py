@@ -1,0 +1,120 @@
+"""Every classification config trains, evaluates and saves on the files of its data set, and states its one difference."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import PARAM_SCHEDULERS
+from test_configs import LEAVES, differences
+from tiny_images import write_cifar_batches
+from tiny_runs import parts, quick_runners
+
+from ltseg.launch.configs import register_hosts
+from ltseg.launch.terminal import build_runner
+
+ROOT = Path(__file__).parents[1] / 'configs' / 'classification'
+CLASSIFICATION = [leaf for leaf in LEAVES if leaf.parent == ROOT]
+every_leaf = pytest.mark.parametrize('leaf', CLASSIFICATION, ids=lambda leaf: leaf.stem)
+
+# What a config is changed in, wherever the setting occurs: batch, workers, length and depth, and a tail as short as the
+# tiny data sets need.
+CUT = {
+    'batch_size': 256,
+    'num_workers': 0,
+    'persistent_workers': False,
+    'max_epochs': 1,
+    'val_interval': 1,
+    'interval': 1,
+    'depth': 20,
+    'imbalance_factor': 2,
+}
+CIFAR = ('cifar10lt100', 'cifar100lt100')
+METHODS = ('ce', 'ce_mixup', 'arb', 'balanced_softmax')
+MIXUP = {'model.train_cfg.augments.0.type': "'Mixup'", 'model.train_cfg.augments.0.alpha': '1.0'}
+
+
+@cache
+def read(name: str) -> dict[str, Any]:
+    return Config.fromfile(ROOT / f'{name}.py').to_dict()
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    root = tmp_path_factory.mktemp('classification')
+    for num_classes in (10, 100):
+        write_cifar_batches(root / f'cifar{num_classes}', num_classes)
+    with quick_runners():
+        yield root
+
+
+@every_leaf
+def test_trains_evaluates_and_saves(leaf: Path, folder: Path) -> None:
+    config = Config.fromfile(leaf)
+    for part in parts(config._cfg_dict):
+        part.update({key: CUT[key] for key in CUT if key in part})
+        if 'data_root' in part:
+            part['data_root'] = str(folder / Path(part['data_root']).name)
+    config.work_dir = config.experiment_name = str(folder / 'work_dirs' / leaf.stem)
+    register_hosts(config)
+    runner = build_runner(config)
+    runner.train()
+    logged = {name: buffer.current() for name, buffer in runner.message_hub.log_scalars.items()}
+    losses = [value for name, value in logged.items() if name.startswith('train/') and 'loss' in name]
+    assert losses and all(0 < value < 100 for value in losses)
+    assert 0 <= logged['val/accuracy/top1'] <= 100 and 'val/accuracy/many' in logged
+    saved = torch.load(Path(config.work_dir) / 'epoch_1.pth', weights_only=False)['state_dict']
+    assert saved.keys() == runner.model.state_dict().keys()
+    assert all(value.isfinite().all() for value in saved.values() if value.is_floating_point())
+
+
+@every_leaf
+def test_heads_have_the_classes_of_the_data_set(leaf: Path) -> None:
+    config = read(leaf.stem)
+    numbers = {part['num_classes'] for part in parts(config) if 'num_classes' in part}
+    assert len(numbers) == 1 and f'{numbers.pop()}lt' in leaf.stem
+
+
+def test_every_method_has_both_data_sets() -> None:
+    assert {f'resnet32_{method}_{data}' for method in METHODS for data in CIFAR} <= {
+        leaf.stem for leaf in CLASSIFICATION
+    }
+
+
+@pytest.mark.parametrize('data', CIFAR)
+@pytest.mark.parametrize(
+    ('method', 'base', 'expected'),
+    [
+        ('ce_mixup', 'ce', MIXUP),
+        ('arb', 'ce_mixup', {'model.head.loss.type': "'ltseg.ARBLoss'"}),
+        ('balanced_softmax', 'ce', {'model.head.loss.type': "'ltseg.BalancedSoftmaxLoss'"}),
+    ],
+)
+def test_states_its_one_difference(method: str, base: str, expected: dict[str, str], data: str) -> None:
+    changed = differences(read(f'resnet32_{base}_{data}'), read(f'resnet32_{method}_{data}'))
+    assert {name: new for name, (_, new) in changed.items()} == expected
+
+
+def test_data_sets_differ_in_their_classes_only() -> None:
+    changed = differences(*(read(f'resnet32_ce_{data}') for data in CIFAR))
+    names = {name.split('.')[-1] for name in changed}
+    assert names == {'data_root', 'num_classes', 'mean', 'std'}
+
+
+def test_learning_rate_is_that_of_the_recipe() -> None:
+    """Warm-up over five epochs to 0.1, then 0.01 from epoch 160 and 0.001 from epoch 180."""
+    config = read('resnet32_arb_cifar10lt100')
+    wrapper = build_optim_wrapper(torch.nn.Linear(2, 2), config['optim_wrapper'])
+    schedulers = [PARAM_SCHEDULERS.build({**each, 'optimizer': wrapper}) for each in config['param_scheduler']]
+    rates = []
+    for _ in range(config['train_cfg']['max_epochs']):
+        rates.append(wrapper.get_lr()['lr'][0])
+        wrapper.step()
+        for scheduler in schedulers:
+            scheduler.step()
+    expected = [0.02, 0.04, 0.06, 0.08] + 156 * [0.1] + 20 * [0.01] + 20 * [0.001]
+    assert rates == pytest.approx(expected)
