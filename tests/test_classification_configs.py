@@ -1,4 +1,4 @@
-"""Every classification config trains, evaluates and saves on the files of its data set, and states its one difference."""
+"""Every classification config trains, evaluates and saves on the files of its data, and states its one difference."""
 
 from collections.abc import Iterator
 from functools import cache
