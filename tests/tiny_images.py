@@ -58,7 +58,7 @@ def write_image_lists(root: Path, kind: str, num_classes: int, per_class: int = 
     lists = {
         'imagenet_lt': ('ImageNet_LT_{}.txt', 'train/n{:08d}/n{:08d}_{}.JPEG', 'val/ILSVRC2012_val_{:08d}.JPEG'),
         'places_lt': ('Places_LT_{}.txt', 'data_256/a/scene_{:03d}/{:08d}_{}.jpg', 'val_256/Places365_val_{:08d}.jpg'),
-        'inaturalist2018': ('{}2018.json', 'train_val2018/Aves/{}/{}_{}.jpg', 'train_val2018/Insecta/{}.jpg'),
+        'inaturalist2018': ('{}2018.json', 'train_val2018/Aves/{:04d}/{}_{}.jpg', 'train_val2018/Insecta/{}.jpg'),
     }
     name, training, other = lists[kind]
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8))
