@@ -12,7 +12,7 @@ from ltseg.core.geometry import centred_directions, class_means
 from ltseg.registry import MODELS
 from ltseg.regularizers.centers import Centers, LearnedCenters
 from ltseg.regularizers.known_means import KnownMeansRegularizer
-from ltseg.regularizers.regularizer import Regularizer
+from ltseg.regularizers.regularizer import Regularizer, not_built
 from ltseg.regularizers.within_class import CenterPull
 
 __all__ = ['BetweenClassRegularizer', 'between_class']
@@ -69,14 +69,14 @@ class BetweenClassRegularizer(KnownMeansRegularizer):
         if self._owner:
             return self._of_learned_centers(batch, self._owner[0])
         means, counts = class_means(*batch.rows, batch.num_classes, self.sync)
-        if self.memory is not None:
-            self.memory.observe(means, counts > 0)
-        return between_class(*self.known_means(means, counts))
+        known = self.known_means(means, counts)
+        self.observe(means, counts)
+        return between_class(*known)
 
     def _of_learned_centers(self, batch: FeatureBatch, owner: CenterPull) -> Tensor:
         learned, rate = owner.centers, owner.factor()
         if not isinstance(learned, LearnedCenters):
-            raise RuntimeError(fault('BetweenClassRegularizer', 'built centers', None, 'Call build on all terms.'))
+            raise not_built(owner)
         with torch.enable_grad():
             centers = learned.vectors.detach().clone().requires_grad_()
             value = between_class(centers, torch.ones_like(centers[:, 0], dtype=torch.bool))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ltseg.regularizers.centers import MovingCenters
-from ltseg.regularizers.regularizer import Regularizer
+from ltseg.regularizers.regularizer import Regularizer, not_built
 
 __all__ = ['KnownMeansRegularizer']
 
@@ -32,10 +32,17 @@ class KnownMeansRegularizer(Regularizer):
     def known_means(self, means: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         """The means (K, D) of classes in the batch or in memory, and which these are, (K,) bool."""
         present = counts > 0
-        if self.memory is None:
+        if not self.remember:
             return means, present
+        if self.memory is None:
+            raise not_built(self)
         remembered = self.memory.vectors.to(means.dtype, copy=True)  # the step comes before the backward pass
         return torch.where(present[:, None], means, remembered), present | self.memory.seen
+
+    def observe(self, means: Tensor, counts: Tensor) -> None:
+        """Takes the batch's means into the next step of the memory."""
+        if self.memory is not None:
+            self.memory.observe(means, counts > 0)
 
     def step(self) -> None:
         if self.memory is not None:

@@ -56,8 +56,7 @@ class PeerToPeerRegularizer(KnownMeansRegularizer):
             return peer_to_peer(batch.class_vectors)
         views = [class_means(view, batch.labels, batch.num_classes, self.sync) for view in batch.features.unbind(1)]
         counts = views[0][1]
-        if self.memory is not None:
-            self.memory.observe(torch.stack([means for means, _ in views]).mean(0), counts > 0)
+        self.observe(torch.stack([means for means, _ in views]).mean(0), counts)
         values = []
         for means, _ in views:
             means, known = self.known_means(means, counts)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ltseg.core.checks import check_range
+from ltseg.core.checks import check_range, fault
 from ltseg.core.features import FeatureBatch
 from ltseg.schedules import Schedule, training_progress
 
-__all__ = ['Regularizer']
+__all__ = ['Regularizer', 'not_built']
 
 
 class Regularizer(nn.Module):
@@ -64,3 +64,9 @@ class Regularizer(nn.Module):
 
     def extra_repr(self) -> str:
         return f'loss_weight={self.loss_weight}, loss_name={self.loss_name!r}, sync={self.sync}'
+
+
+def not_built(regularizer: Regularizer) -> RuntimeError:
+    """What to raise where a batch comes before :meth:`Regularizer.build`."""
+    cure = 'Call build(num_classes, feature_dim), or let RegularizerGroup do so.'
+    return RuntimeError(fault(type(regularizer).__name__, 'to be built before the first batch', None, cure))

@@ -12,7 +12,7 @@ from ltseg.core.geometry import class_means
 from ltseg.core.reduction import world_size
 from ltseg.registry import MODELS
 from ltseg.regularizers.centers import Centers, LearnedCenters, MovingCenters
-from ltseg.regularizers.regularizer import Regularizer
+from ltseg.regularizers.regularizer import Regularizer, not_built
 
 __all__ = ['CenterPull', 'WithinClassRegularizer']
 
@@ -61,8 +61,10 @@ class CenterPull(Regularizer):
 
     def _centers(self, means: Tensor, counts: Tensor) -> Tensor:
         """The centres for this batch (K, D), which the centres also learn from."""
-        if self.centers is None:
+        if self.mode == 'batch':
             return means
+        if self.centers is None:
+            raise not_built(self)
         vectors = self.centers.vectors.to(means.dtype, copy=True)  # the step comes before the backward pass
         if isinstance(self.centers, MovingCenters):
             self.centers.observe(means, counts > 0)

@@ -138,3 +138,13 @@ def test_schedule_is_read_from_the_config(config):
 def test_negative_weight_is_named(config):
     with pytest.raises(ValueError, match=r'loss_weight: expected a number in \[0'):
         built(config, loss_weight=-1)
+
+
+@every_regularizer
+def test_a_batch_before_the_sizes_are_known_works_or_is_named(config):
+    regularizer = MODELS.build(config)
+    if not built(config).state_dict():
+        assert torch.equal(regularizer(batch()), built(config)(batch()))
+    else:
+        with pytest.raises(RuntimeError, match=r'to be built before the first batch, got None. Call build\('):
+            regularizer(batch())
