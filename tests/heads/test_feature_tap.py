@@ -20,7 +20,7 @@ TERMS = [
     dict(type='ltseg.BetweenClassRegularizer', loss_weight=0.1),
     dict(type='ltseg.PeerToPeerRegularizer'),
     dict(type='ltseg.PeerToPeerRegularizer', on='classifier'),
-    dict(type='ltseg.WeightRepulsion'),
+    dict(type='ltseg.WeightRepulsion', schedule=None),
 ]
 NAMES = {
     'loss_within_class',
