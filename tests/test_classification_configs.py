@@ -34,7 +34,7 @@ CUT = {
     'imbalance_factor': 2,
 }
 CIFAR = ('cifar10lt100', 'cifar100lt100')
-METHODS = ('ce', 'ce_mixup', 'arb', 'balanced_softmax')
+METHODS = ('ce', 'ce_mixup', 'remix', 'arb', 'balanced_softmax', 'ldam', 'etf')
 MIXUP = {'model.train_cfg.augments.0.type': "'Mixup'", 'model.train_cfg.augments.0.alpha': '1.0'}
 
 
@@ -91,7 +91,16 @@ def test_every_method_has_both_data_sets() -> None:
     [
         ('ce_mixup', 'ce', MIXUP),
         ('arb', 'ce_mixup', {'model.head.loss.type': "'ltseg.ARBLoss'"}),
+        ('remix', 'ce', {'model.train_cfg.augments.0.type': "'ltseg.Remix'"}),
         ('balanced_softmax', 'ce', {'model.head.loss.type': "'ltseg.BalancedSoftmaxLoss'"}),
+        (
+            'ldam',
+            'ce',
+            {
+                'model.head.loss.type': "'ltseg.LDAMLoss'",
+                'model.head.classifier.type': "'ltseg.CosineClassifier'",
+            },
+        ),
     ],
 )
 def test_states_its_one_difference(method: str, base: str, expected: dict[str, str], data: str) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ltseg.core.checks import check_positive, fault
+from ltseg.core.features import in_full_precision
 from ltseg.core.geometry import simplex_vectors
 from ltseg.registry import MODELS
 
@@ -40,7 +41,7 @@ class CosineClassifier(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         with torch.autocast(features.device.type, enabled=False):
-            features = features if features.dtype == torch.float64 else features.float()
+            features = in_full_precision(features)
             return _products(F.normalize(features), F.normalize(self.weight.to(features.dtype))) * self.scale
 
 
@@ -85,10 +86,11 @@ class ETFClassifier(nn.Module):
         return self.vectors.flatten(1)
 
     def forward(self, features: Tensor) -> Tensor:
-        features = self.norm(features)
+        features = in_full_precision(self.norm(features))  # dot regression is about small differences of long vectors
         # For the dot-regression loss, which the head computes right after this call.
         self.feature_norm = features.detach().norm(dim=1) if self.training else None
-        return _products(features, self.vectors)
+        with torch.autocast(features.device.type, enabled=False):
+            return _products(features, self.vectors.to(features.dtype))
 
 
 def _products(features: Tensor, vectors: Tensor) -> Tensor:

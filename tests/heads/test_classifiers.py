@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ltseg.heads import CosineClassifier, ETFClassifier, simplex_vectors
+from ltseg.heads import CosineClassifier, ETFClassifier, simplex_vectors, spread_vectors
 
 
 def test_cosines():
@@ -21,6 +21,30 @@ def test_cosines_are_float32_under_autocast():
         assert torch.equal(classifier(features), CosineClassifier.forward(classifier, features.float()))
 
 
+@pytest.mark.parametrize('shape', [(6, 8), (2, 8, 3, 3)])
+@pytest.mark.parametrize('kind', [CosineClassifier, ETFClassifier])
+def test_vectors_are_classified_as_maps_are(kind, shape):
+    features = torch.randn(shape)
+    classifier = kind(8, 5, spatial_dims=len(shape) - 2).eval()
+    assert classifier.class_vectors.shape == (5, 8)
+        1,
+        len(shape),
+    )
+    on_maps = kind(8, 5).eval()
+    on_maps.load_state_dict({k: v.view_as(on_maps.state_dict()[k]) for k, v in classifier.state_dict().items()})
+    logits = classifier(features)
+    torch.testing.assert_close(logits, on_maps(features.view(*shape, *[1] * (4 - len(shape)))).view_as(logits))
+
+
+@pytest.mark.parametrize('spatial_dims', [0, 2])
+def test_simplex_logits_are_float32_under_autocast(spatial_dims):
+    classifier, features = ETFClassifier(8, 5, spatial_dims=spatial_dims), torch.randn(6, 8, *[3] * spatial_dims)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        logits = classifier(features.bfloat16())
+    assert logits.dtype == classifier.feature_norm.dtype == torch.float32
+    assert (logits.abs().amax(1) <= classifier.feature_norm * (1 + 1e-6)).all()
+
+
 @pytest.mark.parametrize(('num_classes', 'dimensions'), [(2, 1), (5, 4), (5, 5), (19, 64)])
 def test_simplex(num_classes, dimensions):
     vectors = simplex_vectors(num_classes, dimensions)
@@ -29,7 +53,25 @@ def test_simplex(num_classes, dimensions):
     torch.testing.assert_close(vectors.sum(0), torch.zeros(dimensions, dtype=torch.float64))
 
 
-def test_too_few_dimensions_for_a_simplex():
+@pytest.mark.parametrize(('num_classes', 'dimensions'), [(5, 3), (6, 3), (100, 64), (1000, 512), (19, 10)])
+def test_fewer_dimensions_than_a_simplex_needs(num_classes, dimensions):
+    """Then some cosine must be 0 or more; none is more here, and most are 0."""
+    vectors = spread_vectors(num_classes, dimensions, torch.Generator().manual_seed(0))
+    gram = vectors @ vectors.T
+    torch.testing.assert_close(gram.diagonal(), torch.ones(num_classes, dtype=torch.float64))
+    torch.testing.assert_close(vectors.sum(0), torch.zeros(dimensions, dtype=torch.float64))
+    assert (gram - torch.eye(num_classes)).max() < 1e-12
+    assert torch.linalg.matrix_rank(vectors) == dimensions
+
+
+def test_enough_dimensions_give_the_simplex():
+    generators = [torch.Generator().manual_seed(3) for _ in range(2)]
+    assert torch.equal(spread_vectors(5, 4, generators[0]), simplex_vectors(5, 4, generators[1]))
+
+
+def test_few_dimensions_are_said_and_too_few_refused():
+    with pytest.warns(UserWarning, match='a simplex of 100 classes needs 99 feature dimensions, got 64'):
+        ETFClassifier(64, 100)
     with pytest.raises(ValueError, match='at least 10 feature dimensions, got 8'):
         ETFClassifier(8, 19)
 

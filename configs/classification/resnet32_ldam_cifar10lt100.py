@@ -1,0 +1,6 @@
+# ResNet-32 with LDAM on a cosine classifier on CIFAR-10-LT, factor 100.
+#     python tools/train.py configs/classification/resnet32_ldam_cifar10lt100.py
+# Not measured.
+_base_ = './resnet32_ce_cifar10lt100.py'
+model = dict(head=dict(
+    classifier=dict(type='ltseg.CosineClassifier'), loss=dict(_delete_=True, type='ltseg.LDAMLoss')))
