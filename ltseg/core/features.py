@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ltseg.core.checks import check_positive, fault
 
-__all__ = ['FeatureBatch', 'feature_rows', 'stratified_sample']
+__all__ = ['FeatureBatch', 'feature_rows', 'in_full_precision', 'stratified_sample']
 
 
 @dataclass(frozen=True, eq=False)

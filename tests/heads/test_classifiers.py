@@ -27,9 +27,6 @@ def test_vectors_are_classified_as_maps_are(kind, shape):
     features = torch.randn(shape)
     classifier = kind(8, 5, spatial_dims=len(shape) - 2).eval()
     assert classifier.class_vectors.shape == (5, 8)
-        1,
-        len(shape),
-    )
     on_maps = kind(8, 5).eval()
     on_maps.load_state_dict({k: v.view_as(on_maps.state_dict()[k]) for k, v in classifier.state_dict().items()})
     logits = classifier(features)
