@@ -59,6 +59,10 @@ class Pairs:
         first, _, third = quantiles(self.ratios, n=4, method='inclusive') if len(self.ratios) > 1 else self.ratios * 3
         return first, third
 
+    def rates(self, number: int) -> 'Pairs':
+        """How many of ``number`` each second, of seconds for all of them."""
+        return Pairs(*(tuple(number / seconds for seconds in side) for side in (self.ours, self.host)))
+
 
 @dataclass(frozen=True)
 class Result:
