@@ -48,8 +48,8 @@ class BatchRandomFlip:
         self.prob = prob
 
     def __call__(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, C, H, W)
-        chosen = (torch.rand(len(images)) < self.prob).to(images.device)
-        return torch.where(chosen[:, None, None, None], images.flip(-1), images)
+        chosen = (torch.rand(len(images)) < self.prob).nonzero().squeeze(1).to(images.device)
+        return images.index_copy(0, chosen, images[chosen].flip(-1))
 
 
 @TRANSFORMS.register_module()

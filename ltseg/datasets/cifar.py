@@ -1,8 +1,10 @@
 """CIFAR-10 and CIFAR-100, from the official batches or from a folder or zip file of pictures, held in memory."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from ltseg.core.checks import check_choice, fault
 from ltseg.datasets.cifar_files import SIDE, find_batches, find_pictures, read_batches, read_pictures
@@ -110,6 +112,34 @@ Elsewhere on your disk? Give the tools --data-root FOLDER, or set data_root in e
         info['img'] = self.images[info.pop('place')]
         info['img_shape'] = info['ori_shape'] = (SIDE, SIDE)
         return self.pipeline(info)
+
+    @property
+    def __getitems__(self) -> Callable[[Sequence[int]], list[dict[str, Any]]] | None:
+        return self.packed_samples  # torch takes one by one where this is None
+
+    @property
+    def packed_samples(self) -> Callable[[Sequence[int]], list[dict[str, Any]]] | None:
+        """Gives the samples of many indices at once, some five times faster than one by one.
+
+        None where the pipeline is not mmpretrain's ``PackInputs`` with default arguments alone.
+        """
+        transforms = self.pipeline.transforms
+        if len(transforms) != 1 or type(transforms[0]).__name__ != 'PackInputs':
+            return None
+        return self._packed if vars(transforms[0]) == vars(type(transforms[0])()) else None
+
+    def _packed(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        from mmpretrain.structures import DataSample
+
+        infos = [self.get_data_info(index) for index in indices]
+        pixels = torch.from_numpy(self.images[[info['place'] for info in infos]])
+        labels = torch.tensor([[info['gt_label']] for info in infos])
+        samples = []
+        for info, image, label in zip(infos, pixels.permute(0, 3, 1, 2).contiguous(), labels, strict=True):
+            shape = (SIDE, SIDE)
+            sample = DataSample(metainfo={'sample_idx': info['sample_idx'], 'img_shape': shape, 'ori_shape': shape})
+            samples.append({'inputs': image, 'data_samples': sample.set_gt_label(label)})
+        return samples
 
 
 def _difference(folders: set[str], names: list[str]) -> str:

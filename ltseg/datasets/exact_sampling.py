@@ -1,7 +1,7 @@
 """Random augmentation that depends on the position of a sample in the stream of a training, and on nothing else."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,12 @@ class SeededDataset(Dataset):
         index, position = place
         seed_everything(self.seed, position, accelerators=False)  # data are loaded on the CPU
         return self.dataset[index]
+
+    @property
+    def __getitems__(self) -> Callable[[Sequence[tuple[int, int]]], list[Any]] | None:
+        """Takes many samples at once where the data set inside does so without random numbers; else None."""
+        inside = getattr(self.dataset, 'packed_samples', None)
+        return None if inside is None else lambda places: inside([index for index, _ in places])
 
     def __len__(self) -> int:
         return len(self.dataset)

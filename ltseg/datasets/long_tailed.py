@@ -1,7 +1,7 @@
 """A long-tailed part of a balanced classification data set."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -109,6 +109,16 @@ class LongTailedDataset:
     @force_full_init
     def __getitem__(self, idx: int) -> Any:
         return self.dataset[int(self.indices[idx])]
+
+    @property
+    def packed_samples(self) -> Callable[[Sequence[int]], list[Any]] | None:
+        """Gives the samples of many indices at once, where the data set inside does."""
+        inside = getattr(self.dataset, 'packed_samples', None)
+        return None if inside is None else lambda indices: inside(self.indices[list(indices)].tolist())
+
+    @property
+    def __getitems__(self) -> Callable[[Sequence[int]], list[Any]] | None:
+        return self.packed_samples  # torch takes one by one where this is None
 
     @force_full_init
     def __len__(self) -> int:

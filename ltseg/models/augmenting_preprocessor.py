@@ -78,7 +78,7 @@ class AugmentingClsPreprocessorMixin:
         Returns:
             inputs: (N, C, H, W), or (N, V, C, H, W) with several views, float32; data_samples.
         """
-        images = _stacked(self.cast_data(data['inputs']))  # (N, V, C, H, W); bytes stay bytes as long as they can
+        images = self.cast_data(_stacked(data['inputs']))  # (N, V, C, H, W), one transfer of bytes to the device
         if self.reverses_channels and images.shape[2] == 3:
             images = images.flip(2)
         if training:

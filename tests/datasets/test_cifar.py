@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tiny_images import cifar_pixels, write_cifar_batches, write_cifar_tree, zipped
+from torch.utils.data import DataLoader
 
 from ltseg.counts.data_set_counts import build_dataset, count_dataset
-from ltseg.datasets import CIFARDataset
+from ltseg.datasets import CIFARDataset, LongTailedDataset, SeededDataset
 from ltseg.datasets.cifar import OFFICIAL
 
 
@@ -163,3 +165,33 @@ def test_a_broken_zip_file_is_named(tmp_path: Path) -> None:
 def test_unknown_settings_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match='CIFARDataset'):
         CIFARDataset(**settings)
+
+
+@pytest.mark.parametrize('exact', [False, True])
+def test_samples_taken_at_once_are_those_taken_one_by_one(tmp_path: Path, exact: bool) -> None:
+    from mmpretrain.datasets.transforms import PackInputs
+
+    inside = cifar(write_cifar_batches(tmp_path, per_class=20), pipeline=[PackInputs()])
+    dataset = LongTailedDataset(inside, 4)
+    indices = [5, 0, 77, 5]
+    if exact:
+        together = SeededDataset(dataset).__getitems__([(index, 100 + index) for index in indices])
+    else:
+        together = dataset.__getitems__(indices)
+    for index, sample in zip(indices, together, strict=True):
+        alone = dataset[index]
+        assert torch.equal(sample['inputs'], alone['inputs']) and sample['inputs'].dtype == torch.uint8
+        ours, theirs = sample['data_samples'], alone['data_samples']
+        assert torch.equal(ours.gt_label, theirs.gt_label) and ours.gt_label.shape == theirs.gt_label.shape
+        assert dict(ours.metainfo_items()) == dict(theirs.metainfo_items())
+
+
+def test_a_pipeline_that_does_more_is_taken_one_by_one(tmp_path: Path) -> None:
+    from mmpretrain.datasets.transforms import PackInputs
+
+    root = write_cifar_batches(tmp_path)
+    for pipeline in ([keep], [keep, PackInputs()], [PackInputs(meta_keys=('sample_idx',))]):
+        dataset = LongTailedDataset(cifar(root, pipeline=pipeline), 2)
+        assert dataset.__getitems__ is None and SeededDataset(dataset).__getitems__ is None
+        loader = DataLoader(dataset, batch_size=4, collate_fn=list)
+        assert len(next(iter(loader))) == 4
