@@ -11,7 +11,7 @@ The map of the package, from the lowest floor up; a file imports from lower floo
                 regularizers/: terms on features, class means and class vectors beside a loss
     heads/      ``LongTailSegHead``: any decode head of the host, with another classifier and regularizers
     metrics/    ``LongTailIoU``: exact per-class rates as real metrics
-    datasets/   generated street scenes, CamVid, checked loading, sampling that resumes exactly
+    datasets/   street scenes, CamVid, CIFAR, long-tailed parts, list files, samplers, augmentation of batches
     hooks/      counting before training, exact resume
     reports/    tables of one run and of many
 
