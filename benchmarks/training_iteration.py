@@ -44,9 +44,10 @@ def model_of(case: Case, side: str, arguments: argparse.Namespace) -> Any:
         register_all_modules(init_default_scope=True)
     config = Config.fromfile(MODEL).model
     if arguments.device == 'cpu':
-        config.merge_from_dict(RESNET18)
+        for part, changes in RESNET18.items():
+            config[part].update(changes)
     config.pretrained, norm = None, dict(type='BN', requires_grad=True)
-    config.backbone.norm_cfg = norm
+    config.backbone.norm_cfg, config.data_preprocessor.size = norm, case.crop
     for head in (config.decode_head, config.auxiliary_head):
         weight = head.loss_decode.get('loss_weight', 1.0)
         head.update(num_classes=case.classes, norm_cfg=norm, loss_decode=dict(type='ltseg.ARBLoss', loss_weight=weight))
