@@ -10,7 +10,8 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.utils import ManagerMixin
-from tiny_runs import cut_down, quick_runners, write_camvid, write_sample
+from tiny_images import write_cifar_batches
+from tiny_runs import cut_down, parts, quick_runners, write_camvid, write_sample
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / 'configs' / 'unet_arb_camvid.py'
@@ -55,5 +56,23 @@ def write_training(folder: Path, iterations: int = 2, **settings: Any) -> Path:
     config.default_hooks.checkpoint.interval = 2
     config.merge_from_dict(settings)
     path = folder / CONFIG.name
+    config.dump(path)
+    return path
+
+
+def write_classification(folder: Path, name: str = 'resnet32_ce_cifar10lt100', **settings: Any) -> Path:
+    """Writes CIFAR of a few noisy pictures and a config of the project for one epoch of ResNet-20 on it."""
+    config = Config.fromfile(ROOT / f'configs/classification/{name}.py')
+    data = folder / 'cifar'
+    write_cifar_batches(data, config.model.head.num_classes, per_class=6)
+    cut = {'batch_size': 60, 'max_epochs': 1, 'val_interval': 1, 'interval': 1, 'depth': 20, 'imbalance_factor': 6}
+    for part in parts(config._cfg_dict):
+        part.update({key: cut[key] for key in cut if key in part})
+        if 'data_root' in part:
+            part['data_root'] = str(data)
+    config.work_dir = str(folder / 'work_dirs' / 'training')
+    config.merge_from_dict(settings)
+    path = folder / 'classification' / f'{name}.py'  # the folder decides names in records
+    path.parent.mkdir()
     config.dump(path)
     return path

@@ -1,7 +1,8 @@
-"""Counts the classes in the labels of a config's data set and writes the table.
+"""Counts the classes in the labels of a config's data set, pixels or images, and writes the table.
 
     python tools/count_classes.py configs/unet_arb_camvid.py
     python tools/count_classes.py CONFIG --split val --out val_counts.json
+    python tools/count_classes.py configs/classification/resnet32_arb_cifar10lt100.py
 
 Losses take the table as ``counts='FILE.json'``. Without --out it is kept beside the work directories, where training
 with ``counts='dataset'`` finds it.
@@ -16,7 +17,8 @@ from typing import Any
 from rich.console import Console
 
 from ltseg.counts.data_set_counts import build_dataset, count_dataset
-from ltseg.counts.groups import ClassGroups
+from ltseg.counts.groups import build_groups, by_frequency
+from ltseg.counts.shots import build_shots
 from ltseg.counts.table import CountsTable
 from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
 from ltseg.launch.errors import one_message_errors
@@ -40,22 +42,22 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 
 def frequency_table(table: CountsTable) -> TextTable:
-    """The classes from the most to the least frequent."""
-    counts, share = table.counts, table.counts.prior
+    """The classes from the most to the least frequent; pixels, or images in classification."""
+    counts, share, of_images = table.counts, table.counts.prior, 'total_pixels' not in table.provenance
+    columns = {'images': counts.samples} if of_images else {'pixels': counts.samples}
+    more = {} if of_images else {'images': counts.images, 'pixels of these images': counts.samples_of_images}
     rows = []
-    for index in counts.samples.argsort(descending=True, stable=True).tolist():
-        numbers = [counts.samples[index], counts.images[index], counts.samples_of_images[index]]
-        texts = [f'{int(number):,}' for number in numbers]
-        rows.append([table.class_names[index], texts[0], f'{share[index]:.4%}', *texts[1:]])
-    unit = 'pixels' if 'total_pixels' in table.provenance else 'images'
+    for index in by_frequency(counts.samples):
+        first, *others = (f'{int(numbers[index]):,}' for numbers in (*columns.values(), *more.values()))
+        rows.append([table.class_names[index], first, f'{share[index]:.4%}', *others])
     present = counts.samples[counts.samples > 0]
     absent = [name for name, number in zip(table.class_names, counts.samples, strict=True) if number == 0]
     notes = [f'Imbalance ratio: {present.max() / present.min():.1f} (most to least frequent class).']
     notes += ['Absent: ' + ', '.join(absent)] if absent else []
-    notes.append(ClassGroups.tertiles(counts.samples).describe(table.class_names))
-    header = ['class', unit, 'share', 'images', f'{unit} of these images']
+    groups = (build_shots if of_images else build_groups)(None, counts.samples, table.class_names)
+    notes.append(groups.describe(table.class_names))
     title = f'{table.provenance["dataset"]}: {table.provenance["files"]:,} images'
-    return TextTable(title, header, rows, notes)
+    return TextTable(title, ['class', *columns, 'share', *more], rows, notes)
 
 
 def with_reduced_zero(config: dict[str, Any]) -> dict[str, Any]:

@@ -5,23 +5,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ltseg.core.checks import check_choice, fault
+from ltseg.core.geometry import class_means, directions
+from ltseg.core.reduction import all_reduced_sum
 
-__all__ = ['FEATURE_FORMS', 'NearestMean', 'class_sums', 'formed']
+__all__ = ['FEATURE_FORMS', 'NearestMean']
 
 FEATURE_FORMS = ('un', 'l2n', 'cl2n')
-
-
-def class_sums(features: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Sums of the features of each class, (K, D) float64, and numbers of samples, (K,) int64.
-
-    Args:
-        features: (N, D).
-        labels: (N,) int64 in [0, K).
-        num_classes: K.
-    """
-    sums = torch.zeros(num_classes, features.shape[1], dtype=torch.float64, device=features.device)
-    sums.index_add_(0, labels, features.double())
-    return sums, torch.bincount(labels, minlength=num_classes)
 
 
 class NearestMean(nn.Module):
@@ -31,45 +20,47 @@ class NearestMean(nn.Module):
 
     The features ``f(h)`` are taken as they are ('un'), with length 1 ('l2n'), or with length 1 after the mean of all
     training features was subtracted ('cl2n'); class means are those of ``f(h)``. A class without samples is never
-    predicted.
+    predicted. All is float64, because distances are small differences of large numbers.
 
     Args:
-        sums: Sums of ``f(h)`` over the training samples of each class, (K, D).
-        numbers: Training samples of each class, (K,).
+        features: ``h`` of the training samples, (N, D).
+        labels: Their classes, (N,) int64 in [0, K).
+        num_classes: K.
         form: 'un', 'l2n' or 'cl2n'.
-        center: Mean of all training features, (D,); for 'cl2n'.
+        sync: Whether the samples of all processes count. Then every process must come here.
 
-    Shapes: (N, D) -> (N, K).
+    Shapes: (N, D) -> (N, K) float64.
 
     Raises:
-        ValueError: If the form is none of these, a center is missing, or no class has a sample.
+        ValueError: If the form is none of these, or there are no samples.
 
     Source:
         Kang et al., Decoupling Representation and Classifier for Long-Tailed Recognition, ICLR 2020, section 4; the
         three forms are its released code's.
     """
 
-    def __init__(self, sums: Tensor, numbers: Tensor, form: str = 'un', center: Tensor | None = None) -> None:
+    def __init__(
+        self, features: Tensor, labels: Tensor, num_classes: int, form: str = 'un', sync: bool = False
+    ) -> None:
         super().__init__()
         check_choice('NearestMean.form', form, FEATURE_FORMS)
-        if (form == 'cl2n') != (center is not None):
-            raise ValueError(fault('NearestMean.center', "the mean of all features for 'cl2n' only", center))
-        if not bool((numbers > 0).any()):
-            raise ValueError(fault('NearestMean', 'training samples of at least one class', 'none'))
         self.form = form
         self.weight: Tensor
         self.bias: Tensor
         self.center: Tensor
-        means = sums.double() / numbers.clamp(min=1)[:, None]  # (K, D)
-        bias = (-means.square().sum(1)).masked_fill(numbers == 0, -torch.inf)
-        self.register_buffer('weight', 2 * means.float())
-        self.register_buffer('bias', bias.float())
-        self.register_buffer('center', torch.zeros(means.shape[1]) if center is None else center.float())
+        rows = features.detach().double()
+        total = torch.cat([rows.sum(0), rows.new_tensor([len(rows)])])
+        total = all_reduced_sum(total) if sync else total
+        if total[-1] == 0:
+            raise ValueError(fault('NearestMean', 'samples of at least one class', 'none'))
+        center = total[:-1] / total[-1] if form == 'cl2n' else torch.zeros_like(total[:-1])
+        self.register_buffer('center', center)
+        means, counts = class_means(self._formed(rows), labels, num_classes, sync)
+        self.register_buffer('weight', 2 * means)
+        self.register_buffer('bias', (-means.square().sum(1)).masked_fill(counts == 0, -torch.inf))
+
+    def _formed(self, features: Tensor) -> Tensor:
+        return features if self.form == 'un' else directions(features - self.center)
 
     def forward(self, features: Tensor) -> Tensor:
-        return F.linear(formed(features.float(), self.form, self.center), self.weight, self.bias)
-
-
-def formed(features: Tensor, form: str, center: Tensor) -> Tensor:
-    """``f(h)`` of features (N, D), where ``center`` (D,) is 0 but for 'cl2n'."""
-    return features if form == 'un' else F.normalize(features - center, dim=1)
+        return F.linear(self._formed(features.double()), self.weight, self.bias)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ltseg.core.checks import fault
 from ltseg.core.posthoc import adjusted_logits
 from ltseg.core.tau_norm import normalised_logits, normalised_weight, weight_norms
-from ltseg.heads.predicted_logits import classifier_logits, classifier_of, linear_classifier_of
+from ltseg.heads.predicted_logits import class_scores, classifier_of, linear_classifier_of
 
 __all__ = ['check_foldable', 'fold_norm', 'fold_prior', 'save_folded']
 
@@ -87,7 +87,11 @@ def _logits(model: Any, batch: dict[str, Any]) -> Tensor:
     model.eval()
     if hasattr(model, 'decode_head'):
         return model.test_step(batch)[0].seg_logits.data.unsqueeze(0).clone()
-    return classifier_logits(model, classifier_of(model)[1], batch)[0].clone()
+    logits, exact, _ = class_scores(model, batch)
+    if not exact:
+        expected, cure = 'a head that predicts the softmax of its last layer', 'Adjust its outputs instead.'
+        raise ValueError(fault(classifier_of(model)[0], expected, type(model.head).__name__, cure))
+    return logits.clone()
 
 
 def _fold(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ltseg.core.checks import fault
 
-__all__ = ['PassedOn', 'classifier_logits', 'classifier_of', 'linear_classifier_of', 'passing', 'probabilities']
+__all__ = ['PassedOn', 'class_scores', 'classifier_of', 'linear_classifier_of', 'passing', 'probabilities']
 
 
 def classifier_of(model: nn.Module) -> tuple[str, nn.Module]:
@@ -84,17 +84,21 @@ def probabilities(results: Sequence[Any]) -> Tensor:
     return torch.stack([result.pred_score for result in results])
 
 
-def classifier_logits(model: Any, classifier: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Sequence[Any]]:
-    """The logits (N, K) of an image classifier, which mmpretrain does not hand out, and its results.
+def class_scores(model: Any, batch: dict[str, Any]) -> tuple[Tensor, bool, Sequence[Any]]:
+    """The scores (N, K) of an image classifier, of which mmpretrain hands out the softmax only.
 
-    Raises:
-        ValueError: If its predictions are something else than the softmax of what leaves ``classifier``.
+    Returns:
+        The logits as they leave the last layer, where the predictions are their softmax; elsewhere the logarithms of
+        the predictions, which are logits but for a constant in each image, and -inf where float32 has no such number.
+        Whether they are the former. The results of the model.
     """
+    try:
+        classifier: nn.Module = classifier_of(model)[1]
+    except ValueError:  # several last layers
+        classifier = nn.Identity()
     with passing(classifier) as passed:
         results = model.test_step(batch)
-    scores = probabilities(results)
-    logits = torch.cat(passed.left) if passed.left else scores.new_zeros(0)
-    if logits.shape != scores.shape or not torch.allclose(logits.float().softmax(1), scores.float(), atol=1e-3):
-        expected = 'a head that predicts the softmax of its last layer'
-        raise ValueError(fault('classifier', expected, type(model.head).__name__, 'Adjust by the prior instead.'))
-    return logits, results
+    predicted = probabilities(results)
+    logits = torch.cat(passed.left) if passed.left else predicted.new_zeros(0)
+    exact = logits.shape == predicted.shape and torch.allclose(logits.float().softmax(1), predicted.float(), atol=1e-3)
+    return logits if exact else predicted.log(), exact, results

@@ -100,7 +100,7 @@ def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]]
             built = build_dataset(dataset)
         except Exception as error:
             message = message_of(error)
-            if message is None and not isinstance(error, OSError | AssertionError):  # what hosts raise
+            if message is None and not isinstance(error, OSError | AssertionError | RuntimeError):  # what hosts raise
                 raise
             missing = fault(f'{split}_dataloader.dataset', 'data that can be read', str(error))
             first, *guide = (message or missing).split('\n', 1)

@@ -1,18 +1,20 @@
 """Configs from the command line."""
 
+import importlib
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config, ConfigDict, DictAction
 
 from ltseg.compat import quietly
 from ltseg.core.checks import fault
 from ltseg.launch.errors import UserError
 
-__all__ = ['add_host_arguments', 'load_config', 'register_hosts']
+__all__ = ['add_host_arguments', 'load_config', 'register_hosts', 'training_images']
 
 
 class _Settings(DictAction):
@@ -79,12 +81,27 @@ def _datasets(dataset: Any) -> Iterator[dict]:
         yield dataset
 
 
+def training_images(config: Config) -> ConfigDict:
+    """The config of the training data set with the pipeline of validation: its images without augmentation."""
+    dataset = deepcopy(config.train_dataloader.dataset)
+    pipeline = next(_datasets(config.val_dataloader.dataset)).get('pipeline')
+    for inner in _datasets(dataset):
+        inner['pipeline'] = pipeline
+    return dataset
+
+
 def register_hosts(config: Config) -> None:
-    """Registers the host that the config's default scope names."""
-    scope = config.get('default_scope') or 'mmseg'
-    with quietly():
-        if scope == 'mmpretrain':
-            from mmpretrain.utils import register_all_modules
-        else:
-            from mmseg.utils import register_all_modules
-        register_all_modules(init_default_scope=True)
+    """Registers the host that the config's default scope names.
+
+    Raises:
+        UserError: If it is not installed.
+    """
+    scope = 'mmpretrain' if config.get('default_scope') == 'mmpretrain' else 'mmseg'
+    try:
+        with quietly():
+            importlib.import_module(f'{scope}.utils').register_all_modules(init_default_scope=True)
+    except ModuleNotFoundError as error:
+        if error.name != scope:
+            raise
+        cure = 'tools/check_env.py says how to install it.'
+        raise UserError(fault(f"default_scope = '{scope}'", f'the package {scope}', 'none installed', cure)) from error

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
+from ltseg.launch.names import names_of
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.record import RunRecord, commit_of
 
@@ -15,36 +16,10 @@ __all__ = ['RunRecorder', 'evaluation_of', 'names_of', 'record_of', 'training_of
 
 CURVE = 'ltseg_curve'
 LOSS_POINTS = 100  # the losses between two points are averaged
-MODELS = {'unet': 'U-Net', 'deeplabv3plus': 'DeepLabv3+'}
-DATA_SETS = {'camvid': 'CamVid', 'cityscapes': 'Cityscapes', 'minicity': 'MiniCity'}
-METHODS = {
-    'ce': 'cross entropy',
-    'arb': 'ARB (batch)',
-    'balanced_softmax': 'balanced softmax',
-    'logit_adjusted': 'logit adjusted (0.5)',
-    'ldam': 'LDAM',
-    'class_balanced': 'class-balanced',
-    'focal': 'focal',
-    'seesaw': 'Seesaw',
-}
-
-
-def names_of(config: str) -> dict[str, str]:
-    """Name, model, method and data set of a config file named ``<model>_<method>_<dataset>[_<variant>].py``."""
-    stem = Path(config).stem
-    model, *words = stem.split('_')
-    end = next((index for index, word in enumerate(words) if word in DATA_SETS), len(words) - 1)
-    method, (dataset, *variant) = '_'.join(words[: max(end, 0)]), words[max(end, 0) :] or [stem]
-    return {
-        'name': stem,
-        'model': MODELS.get(model, model),
-        'method': METHODS.get(method, method) or stem,
-        'dataset': ' '.join([DATA_SETS.get(dataset, dataset), *variant]),
-    }
 
 
 def evaluation_of(loop: Any) -> Evaluation | None:
-    """The last evaluation by an ``ltseg.LongTailIoU`` of a validation or test loop, or None."""
+    """The last evaluation of a validation or test loop by ``ltseg.LongTailIoU`` or ``LongTailAccuracy``, or None."""
     metrics = getattr(getattr(loop, 'evaluator', None), 'metrics', ())
     return next((metric.evaluation for metric in metrics if getattr(metric, 'evaluation', None) is not None), None)
 
@@ -78,7 +53,11 @@ def record_of(
         given: Fields from the command line; those that are None are taken from ``training`` or :func:`names_of`.
         training: See :func:`training_of`.
     """
-    known = {**names_of(config), **training, **{key: value for key, value in given.items() if value is not None}}
+    known = {
+        **names_of(config, given.get('settings')),
+        **training,
+        **{key: value for key, value in given.items() if value is not None},
+    }
     commit = commit_of(Path(__file__).parent)
     return RunRecord(**known, split=split, evaluation=evaluation, config=config, commit=commit)
 
@@ -98,17 +77,22 @@ class RunRecorder(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Makes up for a validation that was lost because the training was killed behind its checkpoint."""
-        loop, done = runner.train_loop, runner.iter
-        if not done or not runner.val_loop or not isinstance(loop, IterBasedTrainLoop):
+        loop = runner.train_loop
+        if not runner.iter or not runner.val_loop or not isinstance(loop, IterBasedTrainLoop | EpochBasedTrainLoop):
             return
-        due = done >= loop.val_begin and (done % loop.val_interval == 0 or done == loop.max_iters)
-        if due and done not in {point['iteration'] for point in _curve(runner)}:
+        by_epoch = isinstance(loop, EpochBasedTrainLoop)
+        done, last = (runner.epoch, loop.max_epochs) if by_epoch else (runner.iter, loop.max_iters)
+        due = done >= loop.val_begin and (done % loop.val_interval == 0 or done == last)
+        if due and runner.iter not in {point['iteration'] for point in _curve(runner)}:
             runner.val_loop.run()
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Adds a point to the curve."""
         earlier = [point for point in _curve(runner) if point['iteration'] < runner.iter]
-        kept = {key: float(value) for key, value in (metrics or {}).items() if '/' not in key and value == value}
+        evaluation = evaluation_of(runner.val_loop)
+        means = {} if evaluation is None else evaluation.means()
+        of_all = ((key, value) for key, value in (metrics or {}).items() if '/' not in key or key in means)
+        kept = {key: float(value) for key, value in of_all if value == value}
         runner.message_hub.update_info(CURVE, [*earlier, {'iteration': runner.iter, **kept}])
 
     def after_train(self, runner: Runner) -> None:

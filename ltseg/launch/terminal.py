@@ -27,7 +27,8 @@ DUMPS = (
     'Checkpoints will be saved to',
     'Exp name:',
 )
-PER_CLASS = re.compile(r'(Iter|Epoch)\((val|test)\).* IoU/')  # one line of what the table above it shows
+# One line of what the table above it shows; of the host's accuracy there is no table.
+PER_CLASS = re.compile(r'(Iter|Epoch)\((val|test)\).* (IoU/|accuracy/mean_class)')
 PROGRESS = re.compile(r'(Iter|Epoch)\((val|test)\).* eta: ')
 PATIENCE = 30  # seconds of silence after which the progress of an evaluation is shown
 

@@ -23,7 +23,7 @@ from ltseg.registry import METRICS
 
 __all__ = ['LongTailAccuracy']
 
-Result = tuple[int, int, float, str]  # label, prediction, confidence, path of the image
+Result = tuple[int, int, float, str]  # label, prediction, confidence, path or index of the image
 
 
 @METRICS.register_module()
@@ -73,7 +73,7 @@ class LongTailAccuracy(CountedMetric):
         """Keeps label, prediction and confidence of the images of a batch."""
         if not data_samples:
             return
-        paths = [str(sample.get('img_path') or len(self.results) + index) for index, sample in enumerate(data_samples)]
+        paths = [str(sample.get('img_path', sample.get('sample_idx', ''))) for sample in data_samples]
         try:
             label, prediction, confidence = _columns(data_samples, len(self.class_names))
         except ValueError as error:

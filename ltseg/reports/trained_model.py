@@ -52,7 +52,9 @@ class TrainedModel(ABC):
     def __init__(self, config: Config, checkpoint: str | os.PathLike, table: str | os.PathLike | None = None) -> None:
         init_default_scope(config.get('default_scope') or 'mmseg')
         self.config, self.checkpoint = config, str(checkpoint)
-        self.model: Any = _load(MODELS.build(config.model), self.checkpoint)
+        preprocessor = config.get('data_preprocessor')  # which the host's runner puts into the model
+        settings = config.model if preprocessor is None else {'data_preprocessor': preprocessor, **config.model}
+        self.model: Any = _load(MODELS.build(settings), self.checkpoint)
         self.model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
         self.table = self._count() if table is None else CountsTable.load(table)
         self._loaders: dict[str, DataLoader] = {}

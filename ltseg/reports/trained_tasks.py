@@ -12,7 +12,7 @@ from ltseg.core.checks import fault
 from ltseg.core.posthoc import check_logits
 from ltseg.counts.groups import ClassGroups, build_groups
 from ltseg.counts.shots import build_shots
-from ltseg.heads.predicted_logits import classifier_logits, classifier_of, probabilities
+from ltseg.heads.predicted_logits import class_scores
 from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION
 from ltseg.reports.trained_model import TrainedModel
 
@@ -53,8 +53,9 @@ class TrainedSegmentor(TrainedModel):
 class TrainedClassifier(TrainedModel):
     """An image classifier of mmpretrain, which hands out probabilities.
 
-    Their logarithms are the logits but for a constant in each image, which logit adjustment does not change the best
-    class by. Tau-normalisation scales each class differently and needs the logits as they leave the last layer.
+    Where they are the softmax of the last layer its logits are adjusted. For other heads the logarithms of the
+    probabilities are, which are logits but for a constant in each image: logit adjustment has the same best class then,
+    tau-normalisation, which scales each class differently, has not.
     """
 
     task = CLASSIFICATION
@@ -71,11 +72,10 @@ class TrainedClassifier(TrainedModel):
 
     def logits_and_labels(self, batch: dict[str, Any], by: str) -> Iterator[tuple[Tensor, Tensor]]:
         """Logits (N, K) and labels (N,) of the batch."""
-        if by == 'norm':
-            logits, results = classifier_logits(self.model, classifier_of(self.model)[1], batch)
-        else:
-            results = self.model.test_step(batch)
-            logits = probabilities(results).log()
+        logits, exact, results = class_scores(self.model, batch)
+        if by == 'norm' and not exact:
+            expected, cure = 'a head that predicts the softmax of its last layer', 'Adjust by the prior instead.'
+            raise ValueError(fault('tau-normalisation', expected, type(self.model.head).__name__, cure))
         if 'gt_label' not in results[0]:
             raise ValueError(fault('labels', 'a class for each image', None, 'Choose a split with labels.'))
         yield logits, torch.cat([result.gt_label for result in results])

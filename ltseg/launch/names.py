@@ -1,0 +1,74 @@
+"""What reports call the model, the method and the data set of a config."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ['names_of']
+
+MODELS = {
+    'unet': 'U-Net',
+    'deeplabv3plus': 'DeepLabv3+',
+    'resnet32': 'ResNet-32',
+    'resnet50': 'ResNet-50',
+    'resnet152': 'ResNet-152',
+    'resnext50': 'ResNeXt-50',
+}
+LONG_TAILED = {'cifar10lt100': 'CIFAR-10-LT 100', 'cifar100lt100': 'CIFAR-100-LT 100'}  # with the imbalance factor
+DATA_SETS = {
+    'camvid': 'CamVid',
+    'cityscapes': 'Cityscapes',
+    'minicity': 'MiniCity',
+    'imagenetlt': 'ImageNet-LT',
+    'placeslt': 'Places-LT',
+    'inat2018': 'iNaturalist 2018',
+    **LONG_TAILED,
+}
+METHODS = {
+    'ce': 'cross entropy',
+    'ce_mixup': 'cross entropy, mixup',
+    'ce_drw': 'CE-DRW',
+    'arb': 'ARB (batch)',
+    'arb_dataset': 'ARB (dataset)',
+    'balanced_softmax': 'balanced softmax',
+    'logit_adjusted': 'logit adjusted (0.5)',
+    'ldam': 'LDAM',
+    'ldam_drw': 'LDAM-DRW',
+    'class_balanced': 'class-balanced',
+    'focal': 'focal',
+    'seesaw': 'Seesaw',
+    'remix': 'Remix',
+    'vs': 'VS',
+    'crt': 'cRT',
+    'lws': 'LWS',
+    'etf': 'ETF',
+    'bbn': 'BBN',
+    'ride': 'RIDE',
+    'mislas': 'MiSLAS',
+    'disalign': 'DisAlign',
+}
+CLASSIFICATION = {**METHODS, 'logit_adjusted': 'logit adjusted'}
+
+
+def names_of(config: str, settings: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Name, model, method and data set of a config file named ``<model>_<method>_<dataset>[_<variant>].py``.
+
+    Args:
+        config: Path of the config file.
+        settings: What differs from it, by dotted keys: an imbalance factor becomes part of the data set's name.
+    """
+    stem = Path(config).stem
+    model, *words = stem.split('_')
+    end = next((index for index, word in enumerate(words) if word in DATA_SETS), len(words) - 1)
+    method, (dataset, *variant) = '_'.join(words[: max(end, 0)]), words[max(end, 0) :] or [stem]
+    methods = CLASSIFICATION if 'classification' in Path(config).parts else METHODS
+    name = DATA_SETS.get(dataset, dataset)
+    factor = next((value for key, value in (settings or {}).items() if key.endswith('imbalance_factor')), None)
+    if factor is not None and dataset in LONG_TAILED:
+        name = f'{name.rpartition(" ")[0]} {factor}'
+    return {
+        'name': stem,
+        'model': MODELS.get(model, model),
+        'method': methods.get(method, method) or stem,
+        'dataset': ' '.join([name, *variant]),
+    }
