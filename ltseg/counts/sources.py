@@ -46,6 +46,11 @@ class ClassCountsSource(nn.Module):
         """Whether every batch gets the same counts."""
         return self.mode in ('dataset', 'fixed')
 
+    @property
+    def filled(self) -> ClassCounts | None:
+        """The counts that every batch gets, where they are known."""
+        return self._filled
+
     def fill(self, table: Any) -> None:
         """Takes over the counts of a ``CountsTable`` or a ``ClassCounts``."""
         self._filled = getattr(table, 'counts', table)

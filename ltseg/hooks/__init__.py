@@ -2,7 +2,8 @@
 
 from ltseg.hooks.autocast import AutocastOptimWrapper
 from ltseg.hooks.count_classes import CountClasses
+from ltseg.hooks.deferred_rules import DeferredRules
 from ltseg.hooks.exact_resume import ExactResume
 from ltseg.hooks.stop_on_nan import SkippingOptimWrapper, StopOnNaN
 
-__all__ = ['AutocastOptimWrapper', 'CountClasses', 'ExactResume', 'SkippingOptimWrapper', 'StopOnNaN']
+__all__ = ['AutocastOptimWrapper', 'CountClasses', 'DeferredRules', 'ExactResume', 'SkippingOptimWrapper', 'StopOnNaN']

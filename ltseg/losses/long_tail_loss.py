@@ -13,6 +13,7 @@ from ltseg.core.checks import check_range
 from ltseg.core.cross_entropy import adjusted_cross_entropy
 from ltseg.core.upsampled import SampleLosses
 from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.sources import build_counts
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
 from ltseg.rules.rule import Rule
@@ -48,29 +49,57 @@ class LongTailLoss(LogitsLoss):
 
     def __init__(self, rules: Sequence[Rule | dict] = (), focusing: float = 0.0, **options: Any) -> None:
         built: list[Rule] = [MODELS.build(rule) if isinstance(rule, dict) else rule for rule in rules]
-        uses_counts = any(rule.uses_counts for rule in built)
-        counts = {} if uses_counts else {'counts': 'batch'}  # nothing to wait for
+        counts = {} if any(rule.uses_counts for rule in built) else {'counts': 'batch'}  # nothing to wait for
         super().__init__(**{'average': 'weight', 'loss_name': 'loss_long_tail', **counts, **options})
         self.rules = built
-        self.focusing, self._uses_counts = focusing, uses_counts
+        self.focusing, self._counts_given = focusing, 'counts' in options
         check_range(f'{type(self).__name__}.focusing', focusing, 0)
         self._checked: ClassCounts | None = None
-        if self._uses_counts and not self.counts.constant:
-            for rule in self.rules:
+        self._check_varying(built)
+
+    def expect_rules(self, rules: Sequence[Rule]) -> None:
+        """Gets ready for rules that ``add_rules`` brings during training; the loss stays what it is.
+
+        They follow the counts of this loss. Where it needed none and was given none, those are the data set's.
+
+        Raises:
+            ValueError: As the class does.
+        """
+        unused = not self._counts_given and not any(rule.uses_counts for rule in self.rules)
+        if unused and any(rule.uses_counts for rule in rules):
+            self.counts = build_counts('dataset', self.sync)
+        self._check_varying([*self.rules, *rules])
+
+    def add_rules(self, rules: Sequence[Rule]) -> None:
+        """Applies further rules from now on."""
+        self.rules, self._checked = [*self.rules, *rules], None
+
+    def check_rules(self, rules: Sequence[Rule]) -> None:
+        """Checks rules against the counts that every batch gets, where they are known.
+
+        Raises:
+            ValueError: If a rule is undefined for a class without samples.
+        """
+        if self.counts.filled is not None:
+            for rule in rules:
+                rule.check_constant(self.counts.filled, self.counts.class_names)
+
+    def _check_varying(self, rules: Sequence[Rule]) -> None:
+        if any(rule.uses_counts for rule in rules) and not self.counts.constant:
+            for rule in rules:
                 rule.check_varying(self.counts.mode)
 
     def adjustment(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Adjustment:
         """What the rules make of this batch's class counts, on the device and in the precision of ``logits``."""
         if not self.rules:
             return Adjustment()
-        if not self._uses_counts:
+        if not any(rule.uses_counts for rule in self.rules):
             counts = ClassCounts(torch.zeros(logits.shape[1], dtype=torch.int64, device=logits.device))
         else:
             counts = self.count(logits, labels, ignore_index)
             self.inspect_counts(logits, counts)
             if self.counts.constant and counts is not self._checked:
-                for rule in self.rules:
-                    rule.check_constant(counts, self.counts.class_names)
+                self.check_rules(self.rules)
                 self._checked = counts
         return reduce(and_, [rule(counts) for rule in self.rules]).to(logits.device, logits.dtype)
 

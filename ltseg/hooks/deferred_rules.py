@@ -1,0 +1,114 @@
+"""Rules that begin late in training, such as deferred re-weighting."""
+
+from collections.abc import Sequence
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
+
+from ltseg.core.checks import check_range, fault
+from ltseg.losses import LongTailLoss
+from ltseg.registry import HOOKS, MODELS
+from ltseg.rules import Rule, Weighting
+
+__all__ = ['DeferredRules']
+
+
+@HOOKS.register_module()
+class DeferredRules(Hook):
+    """Adds rules to losses from a point of training on; before it the losses are exactly what the config says.
+
+    The rules follow the class counts of each loss. A loss that has no use for counts yet gets those of the data set,
+    which ``ltseg.CountClasses`` fills in before training. Whether the rules apply is read off the Runner's epoch or
+    iteration, so that it is right after a resume.
+
+    Args:
+        rules: Rules, or their configs. None is deferred re-weighting (DRW): weights by the inverse effective number of
+            samples with beta = 0.9999.
+        begin: Epoch or iteration, counted from 0, from which on the rules apply; it must lie within training.
+        by_epoch: Whether ``begin`` is an epoch.
+        target: Names of losses in the model, e.g. ``['decode_head.loss_decode']``. None is every
+            :class:`ltseg.losses.LongTailLoss`.
+
+    Source:
+        Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019, section 3.3
+        (DRW); other rules are our extension.
+    """
+
+    priority = 'HIGH'  # before CountClasses, which must know which losses wait for counts
+
+    def __init__(
+        self,
+        rules: Sequence[Rule | dict] | None = None,
+        begin: int = 160,
+        by_epoch: bool = True,
+        target: Sequence[str] | None = None,
+    ) -> None:
+        check_range('DeferredRules.begin', begin, 0)
+        given = [Weighting(scheme='effective_number')] if rules is None else rules
+        self.rules: list[Rule] = [MODELS.build(rule) if isinstance(rule, dict) else rule for rule in given]
+        self.begin, self.by_epoch = begin, by_epoch
+        self.target = None if target is None else list(target)
+        self._losses: dict[str, LongTailLoss] = {}
+        self._applied = False
+
+    def before_run(self, runner: Runner) -> None:
+        """Prepares the losses.
+
+        Raises:
+            ValueError: If there are no such losses, or the rules cannot follow their counts.
+        """
+        if self._losses or not isinstance(runner._train_loop, BaseLoop):
+            return
+        self._losses = self._find(runner)
+        for loss in self._losses.values():
+            loss.expect_rules(self.rules)
+
+    def before_train(self, runner: Runner) -> None:
+        """Checks what would otherwise come up when the rules begin.
+
+        Raises:
+            ValueError: If they would never begin, or the counts do not suit them.
+            RuntimeError: If nobody has counted the data set.
+        """
+        end, unit = (runner.max_epochs, 'epochs') if self.by_epoch else (runner.max_iters, 'iterations')
+        if self.by_epoch and not isinstance(runner.train_loop, EpochBasedTrainLoop):
+            raise ValueError(fault('DeferredRules', 'a training in epochs', 'one in iterations', 'Set by_epoch=False.'))
+        if self.begin >= end:
+            raise ValueError(fault('DeferredRules.begin', f'less than the {end} {unit} of training', self.begin))
+        uses_counts = any(rule.uses_counts for rule in self.rules)
+        waiting = [name for name, loss in self._losses.items() if loss.counts.waiting]
+        if uses_counts and waiting:
+            cure = "Add custom_hooks=[dict(type='ltseg.CountClasses')] to the config, or give the losses counts=PATH."
+            raise RuntimeError(fault(f'DeferredRules: {", ".join(waiting)}', 'class counts', None, cure))
+        for loss in self._losses.values():
+            loss.check_rules(self.rules if uses_counts else [])
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Adds the rules from their epoch on."""
+        if self.by_epoch and runner.epoch >= self.begin:
+            self._apply(runner)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: object = None) -> None:
+        """Adds the rules from their iteration on."""
+        if not self.by_epoch and runner.iter >= self.begin:
+            self._apply(runner)
+
+    def _apply(self, runner: Runner) -> None:
+        if self._applied:
+            return
+        self._applied = True
+        for loss in self._losses.values():
+            loss.add_rules(self.rules)
+        names = ', '.join(type(rule).__name__ for rule in self.rules)
+        runner.logger.info(f'DeferredRules: from here on {names} in {", ".join(self._losses)}.')
+
+    def _find(self, runner: Runner) -> dict[str, LongTailLoss]:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        found = {name: module for name, module in model.named_modules() if isinstance(module, LongTailLoss)}
+        wanted = list(found) if self.target is None else self.target
+        if not wanted or set(wanted) - set(found):
+            missing = sorted(set(wanted) - set(found)) or None
+            expected = f'names out of {sorted(found)}' if found else 'a model with an ltseg.LongTailLoss or a preset'
+            raise ValueError(fault('DeferredRules.target', expected, missing))
+        return {name: found[name] for name in wanted}

@@ -1,0 +1,66 @@
+"""A Runner that trains a small network on a few vectors."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+COUNTS = [6, 2, 1]
+
+
+class Head(nn.Module):
+    def __init__(self, loss: nn.Module) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, len(COUNTS))
+        self.loss_module = loss
+
+
+class Network(BaseModel):
+    """A normalised trunk and a head; notes the rules and the mode of its normalisation at each step."""
+
+    def __init__(self, loss: nn.Module | None = None) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.trunk = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU())
+        self.head = Head(loss or nn.CrossEntropyLoss())
+        self.steps: list[tuple[int, bool]] = []
+
+    def forward(self, inputs: Tensor, label: Tensor, mode: str = 'loss') -> dict[str, Tensor]:
+        self.steps.append((len(getattr(self.head.loss_module, 'rules', ())), self.trunk[1].training))
+        return {'loss': self.head.loss_module(self.head.fc(self.trunk(inputs)), label)}
+
+
+def training(
+    folder: Path, model: nn.Module, *hooks: dict, epochs: int = 3, iterations: int = 0, **settings: Any
+) -> Runner:
+    """A Runner with two batches in an epoch, which saves at the end of each; or one that counts iterations."""
+    labels = torch.repeat_interleave(torch.arange(len(COUNTS)), torch.tensor(COUNTS))
+    samples = torch.randn(len(labels), 3, generator=torch.Generator().manual_seed(1))
+    data = [{'inputs': sample, 'label': label} for sample, label in zip(samples, labels, strict=True)]
+    given = {
+        'train_cfg': {'by_epoch': False, 'max_iters': iterations}
+        if iterations
+        else {'by_epoch': True, 'max_epochs': epochs},
+        'optim_wrapper': {'optimizer': {'type': 'SGD', 'lr': 0.1, 'momentum': 0.9, 'weight_decay': 0.01}},
+        'default_hooks': {'logger': None, 'checkpoint': {'type': 'CheckpointHook', 'interval': 1}},
+    }
+    return Runner(
+        model,
+        work_dir=str(folder),
+        train_dataloader={
+            'dataset': data,
+            'batch_size': 5,
+            'num_workers': 0,
+            'sampler': {'type': 'InfiniteSampler' if iterations else 'DefaultSampler', 'shuffle': True},
+            'collate_fn': {'type': 'default_collate'},
+        },
+        custom_hooks=list(hooks),
+        default_scope='mmengine',
+        experiment_name=f'{folder}-{id(model)}',
+        log_level='ERROR',
+        randomness={'seed': 3},
+        **{**given, **settings},
+    )
