@@ -1,0 +1,116 @@
+"""The gradient of a linear classifier, taken apart by the classes of the samples that it comes from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ltseg.core.checks import fault
+from ltseg.core.reduction import all_reduced_sum, world_size
+
+__all__ = ['ComponentNorms', 'component_norms', 'gradient_components']
+
+ROWS = 2**14  # computed in float64 at a time
+
+
+def gradient_components(
+    gradients: Tensor, rows: Tensor, labels: Tensor, num_labels: int, sync: bool = False
+) -> Iterator[tuple[int, Tensor]]:
+    """The parts of ``dL/dW`` that come from the samples of each class::
+
+        c_ik = sum_{j: y_j = k} dL/dz_ji h_j,    a_i = c_ii,    r_ik = c_ik for k != i,    a_i + sum_k r_ik = dL/dw_i
+
+    which for the cross entropy, summed over samples, are ``a_i = -sum (1 - p_ji) h_j`` and ``r_ik = sum p_ji h_j``.
+
+    Args:
+        gradients: dL/dz, (N, K).
+        rows: h, what enters the classifier, (N, D).
+        labels: y, (N,) int64 in [0, L).
+        num_labels: L; K, or one more where a label stands for samples without a class.
+        sync: Whether the samples of all processes count, with the average over processes that
+            DistributedDataParallel takes of gradients. Then every process must come here.
+
+    Yields:
+        Each label that occurs, and ``c_ik`` of all i, (K, D) float64. Nothing of the size N K D or K K D is made.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+
+    Source:
+        Xie et al., ARB-Loss, Neurocomputing 2023, eq. 9, where the loss is summed over samples: of a mean it is 1/N.
+    """
+    if gradients.ndim != 2 or rows.ndim != 2 or not len(gradients) == len(rows) == len(labels):
+        got = tuple(tuple(value.shape) for value in (gradients, rows, labels))
+        raise ValueError(fault('gradient_components', 'gradients (N, K), rows (N, D) and labels (N,)', got))
+    counts = torch.zeros(num_labels, dtype=torch.int64, device=labels.device)
+    counts.scatter_add_(0, labels, torch.ones_like(labels))
+    own = counts.tolist()
+    everywhere = all_reduced_sum(counts).tolist() if sync else own
+    order, begin = labels.argsort(), 0
+    for label, number in enumerate(own):
+        if everywhere[label]:
+            part = _product(gradients, rows, order[begin : begin + number])
+            yield label, all_reduced_sum(part) / world_size() if sync else part
+        begin += number
+
+
+def _product(gradients: Tensor, rows: Tensor, chosen: Tensor) -> Tensor:
+    """``G^T H`` of the chosen samples, (K, D) float64."""
+    total = torch.zeros(gradients.shape[1], rows.shape[1], dtype=torch.float64, device=rows.device)
+    for part in chosen.split(ROWS):
+        total.addmm_(gradients[part].double().T, rows[part].double())
+    return total
+
+
+@dataclass(frozen=True, eq=False)
+class ComponentNorms:
+    """Lengths of the components of each class vector's gradient, float64.
+
+    Args:
+        components: ``|c_ik|``, (K, K): row i is of the class vector i, column k of the samples of class k.
+        repulsion: ``|sum_k r_ik|`` of the sum over k != i, (K,).
+    """
+
+    components: Tensor
+    repulsion: Tensor
+
+    @property
+    def attraction(self) -> Tensor:
+        """``|a_i|``, (K,)."""
+        return self.components.diagonal()
+
+
+def component_norms(
+    gradients: Tensor, rows: Tensor, labels: Tensor, sync: bool = False, cosine_weight: Tensor | None = None
+) -> ComponentNorms:
+    """The lengths of attraction and repulsion.
+
+    Args:
+        gradients: dL/dz, (N, K).
+        rows: What enters the classifier, (N, D).
+        labels: (N,) int64 in [0, K]; K stands for samples without a class, which belong to neither.
+        sync: As for :func:`gradient_components`.
+        cosine_weight: Class vectors (K, D) of a classifier of cosines ``w_k . h / (|w_k| |h|)``, of which ``gradients``
+            are those with respect to the cosines. Only what is orthogonal to a class vector changes it.
+    """
+    number = gradients.shape[1]
+    components = torch.zeros(number, number, dtype=torch.float64, device=rows.device)
+    repulsion = torch.zeros(number, rows.shape[1], dtype=torch.float64, device=rows.device)
+    if cosine_weight is not None:
+        rows = torch.nn.functional.normalize(rows.double())
+    for label, part in gradient_components(gradients, rows, labels, number + 1, sync):
+        if label == number:
+            continue
+        part = part if cosine_weight is None else _through_direction(part, cosine_weight.double())
+        components[:, label] = part.norm(dim=1)
+        part[label] = 0
+        repulsion += part
+    return ComponentNorms(components, repulsion.norm(dim=1))
+
+
+def _through_direction(gradient: Tensor, weight: Tensor) -> Tensor:
+    """The gradient of ``weight`` (K, D), given that of its rows' directions."""
+    norms = weight.norm(dim=1, keepdim=True).clamp(min=torch.finfo(weight.dtype).tiny)
+    unit = weight / norms
+    return (gradient - (gradient * unit).sum(1, keepdim=True) * unit) / norms
