@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install test check fix demo clean
+.PHONY: help install test check fix demo bench clean
 
 help:     ## list the targets
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,6 +27,10 @@ fix: $(INSTALLED)  ## format, and mend what the linter can
 
 demo: $(INSTALLED)  ## generate data, train cross entropy and ARB-Loss, compare them
 	$(BIN)/python tools/demo.py
+
+bench: $(INSTALLED)  ## measure time and memory against MMSegmentation (20 minutes)
+	for name in fused_loss plain_loss confusion counting training_iteration profile_iteration; do \
+		$(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean:  ## remove .venv and caches; keeps data/ and work_dirs/
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -33,7 +33,7 @@ def prepare(case: tuple[tuple[int, int], str], side: str, arguments: argparse.Na
     from ltseg.metrics import LongTailIoU
 
     prediction, label = maps(*case)
-    metric = {'ltseg': LongTailIoU, 'host': IoUMetric}[side]()
+    metric = {'ltseg': LongTailIoU, 'host': IoUMetric}[side](prefix='of the benchmark')
     metric.dataset_meta = dict(classes=tuple(map(str, range(CLASSES))))
     sample = {'pred_sem_seg': {'data': prediction.to(arguments.device)}, 'gt_sem_seg': {'data': label}}
 

@@ -91,7 +91,7 @@ def main(given: Sequence[str] | None = None) -> None:
     for case, time_reach, memory_reach in cases(arguments):
         what = f'ARB / CE, {case.logits} to {case.labels}'
         results += compare(what, prepare, case, arguments, time_reach, memory_reach)
-        if arguments.device != 'cpu':
+        if arguments.device != 'cpu' and arguments.only in what:
             results.append(least(case, arguments))
     show('Fused loss: upsampling, loss, accuracy, backward', results, arguments)
 

@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -28,6 +29,7 @@ Prepare = Callable[..., Run]
 """(case, side, arguments) -> what is measured; ``side`` is 'ltseg' or 'host'. Workers import it by its module."""
 
 SIDES = ('ltseg', 'host')
+warnings.filterwarnings('ignore', category=UserWarning, module=r'mm(cv|seg)\.')  # hosts' advice, in workers too
 KEEP_NO_FREED_PAGES = (-3, 65536)  # mallopt(M_MMAP_THRESHOLD, bytes): larger blocks go back to the system when freed
 
 
@@ -109,6 +111,7 @@ def arguments_of(description: str | None, given: Sequence[str] | None, **default
     parser.add_argument('--pairs', type=int, default=defaults.get('pairs', 15), help='runs of each side, in turns')
     parser.add_argument('--threads', type=int, default=2, help='threads of torch on the CPU')
     parser.add_argument('--batch-size', type=int, default=2)
+    parser.add_argument('--only', default='', help='measure the cases whose name contains this')
     parser.add_argument('--quick', action='store_true', help='tiny shapes, to see whether it runs')
     arguments = parser.parse_args(given)
     arguments.pairs = 2 if arguments.quick else arguments.pairs
@@ -136,22 +139,23 @@ def compare(
     arguments: argparse.Namespace,
     time_reach: float | None = None,
     memory_reach: float | None = None,
-    with_memory: bool = True,
+    warm_up: int = 2,
 ) -> list[Result]:
-    """Time, and peak memory over what was there before the run, of both sides of a case."""
+    """Time, and peak memory over what was there before the run, of both sides of a case that --only asks for."""
+    if arguments.only not in what:
+        return []
     ours, host = (prepare(case, side, arguments) for side in SIDES)
-    results = [Result(what, 'time', in_turns(ours, host, arguments.pairs, arguments.device), time_reach)]
+    seconds = in_turns(ours, host, arguments.pairs, arguments.device, warm_up)
     del ours, host
-    if with_memory:
-        peaks = Pairs(*((peak_of(prepare, case, side, arguments),) for side in SIDES))
-        results.append(Result(what, 'memory', peaks, memory_reach))
-    return results
+    peaks = Pairs(*((peak_of(prepare, case, side, arguments),) for side in SIDES))
+    return [Result(what, 'time', seconds, time_reach), Result(what, 'memory', peaks, memory_reach)]
 
 
 def in_turns(ours: Run, host: Run, pairs: int, device: str = 'cpu', warm_up: int = 2) -> Pairs:
     """Seconds of runs in turns; which side begins alternates."""
     for run in (ours, host) * warm_up:
         run()
+    gc.collect()
     seconds: tuple[list[float], list[float]] = ([], [])
     for turn in range(pairs):
         for side in (0, 1) if turn % 2 == 0 else (1, 0):
@@ -161,7 +165,6 @@ def in_turns(ours: Run, host: Run, pairs: int, device: str = 'cpu', warm_up: int
 
 def seconds_of(run: Run, device: str = 'cpu') -> float:
     """Wall time of one run, until the device has finished."""
-    gc.collect()
     _wait(device)
     begin = time.perf_counter()
     run()

@@ -106,7 +106,7 @@ def main(given: Sequence[str] | None = None) -> None:
     results = []
     for case, time_reach, memory_reach in cases(arguments):
         what = f'ARB / CE, {case.classes} classes, {case.crop[0]}x{case.crop[1]}, batch {arguments.batch_size}'
-        results += compare(what, prepare, case, arguments, time_reach, memory_reach)
+        results += compare(what, prepare, case, arguments, time_reach, memory_reach, warm_up=1)
     name = 'ResNet-18' if arguments.device == 'cpu' else 'ResNet-50'
     show(f'Training iteration of DeepLabv3+ on {name} with an auxiliary head', results, arguments)
 

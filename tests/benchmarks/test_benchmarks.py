@@ -1,0 +1,76 @@
+"""The harness computes what it says, and every benchmark runs."""
+
+import importlib
+from argparse import Namespace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+FOLDER = Path(__file__).parents[2] / 'benchmarks'
+SCRIPTS = sorted(path.stem for path in FOLDER.glob('*.py') if 'from harness import' in path.read_text(encoding='utf-8'))
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch):
+    """Imports a file of the folder as the scripts import each other."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    threads = torch.get_num_threads()
+    yield importlib.import_module
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def harness(load) -> ModuleType:
+    return load('harness')
+
+
+def test_the_ratio_is_the_median_of_the_pairs(harness: ModuleType) -> None:
+    pairs = harness.Pairs((2.0, 9.0, 1.0), (4.0, 3.0, 1.0))
+    assert pairs.ratios == (0.5, 3.0, 1.0)
+    assert pairs.ratio == 1.0 and pairs.spread == (0.75, 2.0)
+    assert harness.Pairs((1.0,), (2.0,)).spread == (0.5, 0.5)
+    assert pairs.rates(18).ours == (9.0, 2.0, 18.0)
+
+
+@pytest.mark.parametrize(
+    ('quantity', 'reach', 'reached'),
+    [
+        ('time', 0.5, True),
+        ('time', 0.4, False),
+        ('throughput', 0.5, True),
+        ('throughput', 0.6, False),
+        ('time', None, None),
+    ],
+)
+def test_a_reach_is_a_limit_from_above_but_for_throughput(harness: ModuleType, quantity, reach, reached) -> None:
+    result = harness.Result('a case', quantity, harness.Pairs((1.0,), (2.0,)), reach)
+    assert result.reached is reached
+    assert result.cells()[4] == '0.500' and result.cells()[-1] == {None: '', True: 'yes', False: 'NO'}[reached]
+
+
+def test_sides_take_turns_and_alternate_in_who_begins(harness: ModuleType) -> None:
+    calls: list[str] = []
+    pairs = harness.in_turns(lambda: calls.append('o'), lambda: calls.append('h'), 3, warm_up=1)
+    assert ''.join(calls) == 'ohohhooh'
+    assert len(pairs.ours) == len(pairs.host) == 3
+
+
+def test_the_peak_is_what_a_run_takes_for_a_while(harness: ModuleType) -> None:
+    def prepare(case, side, arguments):
+        return lambda: torch.ones(case // 4).add(1).sum()
+
+    arguments = Namespace(device='cpu', threads=1, quick=True)
+    expected = 2 * 40e6
+    assert harness.peak_of(prepare, int(expected / 2), 'ltseg', arguments) == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', SCRIPTS)
+@pytest.mark.filterwarnings('ignore')
+def test_runs(load, name: str, capsys: pytest.CaptureFixture[str], registered_hosts: None) -> None:
+    load(name).main(['--quick', '--threads', '1'])
+    printed = capsys.readouterr().out
+    assert 'ltseg' in printed and 'torch' in printed
+    assert name == 'profile_iteration' or 'reached' in printed
