@@ -4,6 +4,17 @@ from ltseg.hooks.autocast import AutocastOptimWrapper
 from ltseg.hooks.count_classes import CountClasses
 from ltseg.hooks.deferred_rules import DeferredRules
 from ltseg.hooks.exact_resume import ExactResume
+from ltseg.hooks.max_norm import MaxNorm
 from ltseg.hooks.stop_on_nan import SkippingOptimWrapper, StopOnNaN
+from ltseg.hooks.train_only import TrainOnly
 
-__all__ = ['AutocastOptimWrapper', 'CountClasses', 'DeferredRules', 'ExactResume', 'SkippingOptimWrapper', 'StopOnNaN']
+__all__ = [
+    'AutocastOptimWrapper',
+    'CountClasses',
+    'DeferredRules',
+    'ExactResume',
+    'MaxNorm',
+    'SkippingOptimWrapper',
+    'StopOnNaN',
+    'TrainOnly',
+]
