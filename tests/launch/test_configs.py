@@ -1,9 +1,11 @@
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
-from ltseg.launch.configs import add_host_arguments, load_config
+from ltseg.launch.configs import add_host_arguments, load_config, register_hosts, training_images
 from ltseg.launch.errors import UserError
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -81,3 +83,20 @@ def test_data_root_reaches_every_data_set(tmp_path: Path) -> None:
     roots = [config[f'{split}_dataloader'].dataset.data_root for split in ('train', 'val', 'test')]
     assert roots == ['new'] * 3
     assert load_config(parsed(ARB)).train_dataloader.dataset.data_root == 'data/camvid/'
+
+
+def test_training_images_have_the_pipeline_of_validation_inside_wrappers() -> None:
+    inner = {'type': 'A', 'data_root': 'x', 'pipeline': ['flip']}
+    wrapped = {'type': 'Wrap', 'imbalance_factor': 9, 'dataset': inner}
+    config = Config({'train_dataloader': {'dataset': wrapped}, 'val_dataloader': {'dataset': {'pipeline': ['pack']}}})
+    expected = {**wrapped, 'dataset': {**inner, 'pipeline': ['pack']}}
+    assert training_images(config).to_dict() == expected
+    assert config.train_dataloader.dataset.to_dict() == wrapped
+
+
+@pytest.mark.parametrize(('scope', 'package'), [('mmpretrain', 'mmpretrain'), (None, 'mmseg')])
+def test_a_missing_host_is_named(monkeypatch: pytest.MonkeyPatch, scope: str | None, package: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, f'{package}.utils', raising=False)
+    with pytest.raises(UserError, match=f'expected the package {package}.*check_env'):
+        register_hosts(Config({'default_scope': scope}))

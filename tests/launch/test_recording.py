@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.logging import MessageHub
+from mmengine.runner import EpochBasedTrainLoop
 
 from ltseg.counts.groups import ClassGroups
-from ltseg.launch.recording import evaluation_of, names_of, record_of, training_of
+from ltseg.counts.shots import build_shots
+from ltseg.launch.recording import RunRecorder, evaluation_of, names_of, record_of, training_of
 from ltseg.metrics.evaluation import Evaluation
+from ltseg.metrics.task import CLASSIFICATION
 from ltseg.reports.record import RunRecord
 
 
@@ -56,6 +60,43 @@ def test_record_of_a_test_takes_over_from_its_own_training_only(tmp_path: Path) 
     assert training_of({'seed': 3, 'iter': 9}, tmp_path) == {'seed': 3, 'iterations': 9}
     assert training_of({}, tmp_path) == {'seed': None, 'iterations': None}
     assert training_of({'seed': 3, 'iter': 8}, tmp_path / 'none') == {'seed': 3, 'iterations': 8}
+
+
+class Loop(EpochBasedTrainLoop):
+    """An epoch-based loop without anything else."""
+
+    def __init__(self) -> None:
+        self._max_epochs, self.val_begin, self.val_interval = 5, 1, 2
+
+
+@pytest.mark.parametrize(
+    ('epoch', 'points', 'runs'), [(0, [], 0), (1, [], 0), (2, [], 1), (2, [20], 0), (4, [20], 1), (5, [20, 40], 1)]
+)
+def test_validation_lost_behind_its_checkpoint_is_made_up_for_by_epochs(epoch: int, points: list, runs: int) -> None:
+    done = []
+    runner = SimpleNamespace(
+        train_loop=Loop(),
+        epoch=epoch,
+        iter=10 * epoch,
+        val_loop=SimpleNamespace(run=lambda: done.append(epoch)),
+        message_hub=SimpleNamespace(runtime_info={'ltseg_curve': [{'iteration': point} for point in points]}),
+    )
+    RunRecorder('config.py', {}).before_train(runner)
+    assert len(done) == runs
+
+
+def test_curve_has_means_of_either_task_and_no_single_class() -> None:
+    counts, names = torch.tensor([200, 50, 3]), ('a', 'b', 'c')
+    groups = build_shots(None, counts, names)
+    classified = Evaluation(torch.diag(counts), names, groups, counts, 'a list', CLASSIFICATION)
+    for found, kept in ((classified, 'accuracy/top1'), (evaluation(), 'mIoU_tail')):
+        metric, hub = SimpleNamespace(evaluation=found), MessageHub('curve')
+        loop = SimpleNamespace(evaluator=SimpleNamespace(metrics=[metric]))
+        runner = SimpleNamespace(val_loop=loop, message_hub=hub, iter=7)
+        RunRecorder('config.py', {}).after_val_epoch(runner, {**found.metrics(), 'mDice': 3.0, 'data/time': 1.0})
+        (point,) = hub.runtime_info['ltseg_curve']
+        assert point[kept] == 100 and point['iteration'] == 7 and point['mDice'] == 3
+        assert not {'accuracy/a', 'IoU/a', 'data/time'} & set(point)
 
 
 def test_command_line_comes_before_the_training_and_that_before_the_file(tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ def test_per_class_values_are_shown_once() -> None:
     table, summary = 'per class results:\n+---+', 'Iter(val) [5/5]    mIoU: 50.0  IoU/car: 50.0'
     assert shown(CalmRunner, table, summary) == [table]
     assert shown(ReportingRunner, table, summary.replace('val', 'test')) == []
+    of_classes = 'Epoch(val) [5/5]    accuracy/top1: 50.0  accuracy/mean_class: 50.0  accuracy/cat: 9.0'
+    host_accuracy = 'Epoch(val) [5/5]    accuracy/top1: 50.0  accuracy/top5: 90.0'
+    assert shown(CalmRunner, of_classes, host_accuracy) == [host_accuracy]
     host = 'Iter(test) [5/5]    mIoU: 50.0'
     assert shown(ReportingRunner, host) == [host]
 

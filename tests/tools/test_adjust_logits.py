@@ -112,6 +112,24 @@ def test_curve_choice_record_and_folded_checkpoint_agree(
     assert difference <= 2  # pixels whose two best classes are equal up to rounding
 
 
+def test_tau_normalisation_and_its_folded_checkpoint_agree(
+    run: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folded = tmp_path / 'folded.pth'
+    options = ('--by', 'norm', '--tau', '3', '--criterion', 'mAcc', '--work-dir', str(tmp_path))
+    adjust(run, *options, '--fold-into', str(folded))
+    record = RunRecord.load(tmp_path / 'records/test_tau_norm.json')
+    assert record.settings['posthoc']['tau'] == 3, 'the folded checkpoint would equal the original'
+    assert (record.method, record.settings['posthoc']['adjustment']) == ('cross entropy + tau-norm', 'norm')
+    assert 'conv_seg.weight /= norm ** 3, bias 0' in capsys.readouterr().out
+    adjust((run[0], folded), '--tau', '0', '--work-dir', str(tmp_path / 'second'))
+    after = RunRecord.load(tmp_path / 'second/records/test_posthoc.json')
+    assert (after.evaluation.matrix - record.evaluation.matrix).abs().sum() <= 2
+    with pytest.raises(SystemExit):
+        adjust((run[0], folded), *options, '--fold-into', str(tmp_path / 'again.pth'))
+    assert 'tau = 3.0 folded in' in capsys.readouterr().err
+
+
 def test_one_pass_equals_the_host_at_tau_zero(run: tuple[Path, Path], tmp_path: Path) -> None:
     """MMSegmentation's own runner and metric on the same checkpoint."""
     from mmengine.runner import Runner
