@@ -1,6 +1,7 @@
 """Class vectors stay within the radius of the first stage, with any optimizer."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -47,7 +48,7 @@ def test_norms_stay_within_the_radius(tmp_path: Path, optimizer: str) -> None:
 
 def test_radius_is_that_of_the_first_stage_after_a_resume(tmp_path: Path) -> None:
     whole, resumed = Network(), Network()
-    options = {'optim_wrapper': {'optimizer': {'type': 'SGD', 'lr': 0.5}}}
+    options: dict[str, Any] = {'optim_wrapper': {'optimizer': {'type': 'SGD', 'lr': 0.5}}}
     training(tmp_path, whole, HOOK, **options).train()
     radius = norm_bound(whole.head.fc.weight, 0.1)
     runner = training(tmp_path / 'r', resumed, HOOK, load_from=f'{tmp_path}/epoch_1.pth', resume=True, **options)

@@ -1,6 +1,7 @@
 """Only what is named moves; the rest keeps weights and statistics; a fresh classifier is fresh once."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -38,7 +39,8 @@ def test_the_rest_stays(tmp_path: Path, options: dict, expected: set[str]) -> No
 
 def test_statistics_follow_the_batches_where_asked(tmp_path: Path) -> None:
     """And in layers with a trained parameter."""
-    for number, options in enumerate([{'freeze_statistics': False}, {'parameters': ['head.fc', 'trunk.1.bias']}]):
+    cases: list[dict] = [{'freeze_statistics': False}, {'parameters': ['head.fc', 'trunk.1.bias']}]
+    for number, options in enumerate(cases):
         model = Network()
         before = copied(model)
         training(tmp_path / str(number), model, {**HOOK, **options}).train()
@@ -53,7 +55,7 @@ def test_classifier_is_drawn_anew_once(tmp_path: Path) -> None:
     before = Network()
     torch.nn.init.constant_(before.head.fc.weight, 5.0)
     torch.save({'state_dict': before.state_dict(), 'meta': {}}, tmp_path / 'first.pth')
-    options = {'load_from': str(tmp_path / 'first.pth'), 'optim_wrapper': still}
+    options: dict[str, Any] = {'load_from': str(tmp_path / 'first.pth'), 'optim_wrapper': still}
     model = Network()
     training(tmp_path / 'second', model, hook, **options).train()
     weight = model.head.fc.weight.detach()
