@@ -1,19 +1,25 @@
 """Terms on features, class means and classifier vectors that a head adds to its losses."""
 
+from ltseg.regularizers.balanced_contrastive import BalancedContrastiveLoss
 from ltseg.regularizers.between_class import BetweenClassRegularizer
 from ltseg.regularizers.center_loss import CenterLoss
 from ltseg.regularizers.group import RegularizerGroup
+from ltseg.regularizers.hybrid_contrastive import HybridContrastiveLoss
 from ltseg.regularizers.peer_to_peer import PeerToPeerRegularizer
 from ltseg.regularizers.regularizer import Regularizer
+from ltseg.regularizers.supervised_contrastive import SupervisedContrastiveLoss
 from ltseg.regularizers.weight_repulsion import WeightRepulsion
 from ltseg.regularizers.within_class import WithinClassRegularizer
 
 __all__ = [
+    'BalancedContrastiveLoss',
     'BetweenClassRegularizer',
     'CenterLoss',
+    'HybridContrastiveLoss',
     'PeerToPeerRegularizer',
     'Regularizer',
     'RegularizerGroup',
+    'SupervisedContrastiveLoss',
     'WeightRepulsion',
     'WithinClassRegularizer',
 ]

@@ -22,7 +22,16 @@ REGULARIZERS = [
     dict(type='ltseg.PeerToPeerRegularizer', on='classifier'),
     dict(type='ltseg.WeightRepulsion'),
     dict(type='ltseg.WeightRepulsion', threshold=-1.0, schedule=None),
+    dict(type='ltseg.SupervisedContrastiveLoss'),
+    dict(type='ltseg.SupervisedContrastiveLoss', hidden_channels=None),
+    dict(type='ltseg.BalancedContrastiveLoss'),
+    dict(type='ltseg.BalancedContrastiveLoss', averaging='inside', prototypes='ema', hidden_channels=16),
+    dict(type='ltseg.BalancedContrastiveLoss', averaging='prototypes', prototypes='learnable', hidden_channels=16),
+    dict(type='ltseg.BalancedContrastiveLoss', hidden_channels=None),
+    dict(type='ltseg.HybridContrastiveLoss'),
 ]
+# Their gradient is not the derivative of their value.
+STOPPING_GRADIENTS = ('ltseg.HybridContrastiveLoss',)
 
 
 def name_of(config: dict) -> str:

@@ -1,0 +1,115 @@
+"""Supervised and balanced contrastive losses of unit vectors."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+__all__ = ['Averaging', 'contrastive_losses', 'limited_positives']
+
+Averaging = Literal['outside', 'inside']
+NEVER = -1e9  # a score whose exponential is 0 beside any real one; -inf would make the gradient of nothing nan
+
+
+def contrastive_losses(
+    anchors: Tensor,
+    anchor_labels: Tensor,
+    keys: Tensor,
+    key_labels: Tensor,
+    own_keys: Tensor,
+    num_classes: int,
+    temperature: float,
+    averaging: Averaging | None = None,
+    positives: Tensor | None = None,
+) -> Tensor:
+    """The loss of each anchor, which is to be found among the keys by its class::
+
+        l_i = log D_i - 1/|P_i| sum_{p in P_i} s_ip,    s_ik = a_i . k_k / temperature
+
+        D_i = sum_{k != i} exp(s_ik)                                  averaging=None        (SupCon)
+        D_i = sum_j 1/n_ij sum_{k in B_j, k != i} exp(s_ik)           averaging='outside'   (L1 of BCL)
+        D_i = sum_j exp(1/n_ij sum_{k in B_j, k != i} s_ik)           averaging='inside'    (L2 of BCL; L1 >= L2)
+
+    with B_j the keys of class j, n_ij their number without the anchor, and P_i the keys of the anchor's class without
+    the anchor. An anchor without positives has the loss 0. For class-complement, append a prototype of each class to
+    the keys: it is then a positive of its class, is averaged with it, and is never an anchor.
+
+    Args:
+        anchors: (M, D), of norm 1.
+        anchor_labels: (M,) int64 in [0, K).
+        keys: (N, D), of norm 1, the anchors among them.
+        key_labels: (N,) int64 in [0, K), or negative for keys to leave out.
+        own_keys: (M,) int64, the place of each anchor among the keys.
+        num_classes: K.
+        temperature: Divisor of the inner products.
+        averaging: One of the above.
+        positives: (M, N) bool, P_i, a part of the above; it changes the positives and not D_i.
+
+    Returns:
+        (M,). The matrices in between have M x N entries.
+
+    Source:
+        Khosla et al., Supervised Contrastive Learning, NeurIPS 2020, L_out. Zhu et al., Balanced Contrastive Learning
+        for Long-Tailed Visual Recognition, CVPR 2022, eq. 6, 7 and 9; eq. 9 divides the anchor's own class by one more
+        than its keys, its text and released code do not, and neither does this.
+    """
+    scores = anchors @ keys.T / temperature  # (M, N)
+    others = (key_labels >= 0) & (torch.arange(len(keys), device=keys.device) != own_keys[:, None])
+    same = (anchor_labels[:, None] == key_labels) & others
+    numbers = scores.new_zeros(num_classes).index_add(0, key_labels.clamp(min=0), (key_labels >= 0).to(scores.dtype))
+    if averaging == 'inside':
+        totals = _class_means(scores, others, key_labels, num_classes)
+    else:
+        totals = scores.masked_fill(~others, NEVER)
+        if averaging == 'outside':
+            shares = numbers.clamp(min=1).log()[key_labels.clamp(min=0)]  # (N,)
+            own_share = (numbers[anchor_labels] - 1).clamp(min=1).log()[:, None]
+            totals = totals - torch.where(same, own_share, shares)
+    positives = same if positives is None else positives
+    number = positives.sum(1)
+    attraction = torch.where(positives, scores, 0.0).sum(1) / number.clamp(min=1)
+    return torch.where(number > 0, totals.logsumexp(dim=1) - attraction, 0.0)
+
+
+def _class_means(scores: Tensor, others: Tensor, key_labels: Tensor, num_classes: int) -> Tensor:
+    """The mean score of the other keys of each class, (M, K); ``NEVER`` for classes without."""
+    places = key_labels.clamp(min=0)
+    empty = scores.new_zeros(len(scores), num_classes)
+    sums = empty.index_add(1, places, torch.where(others, scores, 0.0))
+    sizes = empty.index_add(1, places, others.to(scores.dtype))
+    return (sums / sizes.clamp(min=1)).masked_fill(sizes == 0, NEVER)
+
+
+def limited_positives(
+    anchor_labels: Tensor,
+    anchor_samples: Tensor,
+    key_labels: Tensor,
+    key_samples: Tensor,
+    own_keys: Tensor,
+    most: int,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """The other views of each anchor's sample, and up to ``most`` random keys of other samples of its class.
+
+    Args:
+        anchor_labels: (M,) int64.
+        anchor_samples: (M,) int64, the sample that each anchor is a view of.
+        key_labels: (N,) int64.
+        key_samples: (N,) int64.
+        own_keys: (M,) int64, the place of each anchor among the keys.
+        most: k.
+        generator: Of the choice.
+
+    Returns:
+        (M, N) bool, for :func:`contrastive_losses`.
+
+    Source:
+        Kang et al., Exploring Balanced Feature Spaces for Representation Learning, ICLR 2021, KCL.
+    """
+    own_sample = anchor_samples[:, None] == key_samples
+    own_views = own_sample & (torch.arange(len(key_labels), device=key_labels.device) != own_keys[:, None])
+    candidates = (anchor_labels[:, None] == key_labels) & ~own_sample
+    draws = torch.rand(candidates.shape, generator=generator, device=candidates.device)
+    first = draws.masked_fill(~candidates, -1.0).topk(min(most, len(key_labels)), dim=1).indices
+    chosen = torch.zeros_like(candidates).scatter(1, first, True) & candidates
+    return own_views | chosen

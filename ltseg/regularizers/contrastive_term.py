@@ -1,0 +1,133 @@
+"""What contrastive terms have in common: views, a sample of pixels, all processes, a projection."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, distributed, nn
+
+from ltseg.core.checks import check_positive, check_range, fault
+from ltseg.core.collectives import gathered_rows
+from ltseg.core.features import FeatureBatch, stratified_sample
+from ltseg.core.geometry import directions
+from ltseg.core.reduction import world_size
+from ltseg.regularizers.projection import Projection
+from ltseg.regularizers.regularizer import Regularizer, not_built
+
+__all__ = ['ContrastiveTerm', 'PairwiseTerm', 'Samples']
+
+
+class Samples(NamedTuple):
+    """What a term compares.
+
+    Args:
+        features: (N, V, D), of all processes.
+        labels: (N,).
+        own: Which of them are of this process, (M,) int64.
+    """
+
+    features: Tensor
+    labels: Tensor
+    own: Tensor
+
+
+class ContrastiveTerm(Regularizer):
+    """A term that compares samples after a projection.
+
+    Args:
+        views: Which of the V views it takes; None for all.
+        hidden_channels: Of the projection; None compares the features themselves.
+        out_channels: Of the projection.
+        max_samples: Most samples of a process. Of more, such as the pixels of a dense head, it takes a random part, as
+            many of rare classes as of frequent ones.
+        **options: As for :class:`ltseg.regularizers.regularizer.Regularizer`. With ``sync``, the samples of all
+            processes are compared with each other, and share the batch normalisation of the projection.
+    """
+
+    def __init__(
+        self,
+        *,
+        views: Sequence[int] | None = None,
+        hidden_channels: int | None = 512,
+        out_channels: int = 128,
+        max_samples: int = 1024,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        check_range(f'{type(self).__name__}.max_samples', max_samples, 1)
+        if views is not None and (not views or any(not isinstance(view, int) or view < 0 for view in views)):
+            raise ValueError(fault(f'{type(self).__name__}.views', 'numbers of views', views))
+        self.views = None if views is None else list(views)
+        self.hidden_channels, self.out_channels, self.max_samples = hidden_channels, out_channels, max_samples
+        self.projection: nn.Module | None = nn.Identity() if hidden_channels is None else None
+
+    def build(self, num_classes: int, feature_dim: int) -> None:
+        if self.hidden_channels is None:
+            self.out_channels = feature_dim
+        else:
+            self.projection = Projection(feature_dim, self.hidden_channels, self.out_channels)
+
+    def samples(self, batch: FeatureBatch) -> Samples:
+        """The views of the samples that are compared.
+
+        Raises:
+            ValueError: If there are fewer views than ``views`` names.
+        """
+        features, labels = batch.features, batch.labels
+        if self.views is not None:
+            if max(self.views) >= features.shape[1]:
+                cure = 'Let the data preprocessor give more views, or change views.'
+                got = f'{features.shape[1]} views'
+                raise ValueError(fault(type(self).__name__, f'the views {self.views}', got, cure))
+            features = features[:, self.views]
+        if len(labels) > self.max_samples:
+            chosen = stratified_sample(labels, self.max_samples, self.max_samples)
+            features, labels = features[chosen], labels[chosen]
+        if not self.sync or world_size() == 1:
+            return Samples(features, labels, torch.arange(len(labels), device=labels.device))
+        rank = distributed.get_rank()
+        own = (gathered_rows(torch.full_like(labels, rank)) == rank).nonzero().squeeze(1)
+        return Samples(gathered_rows(features), gathered_rows(labels), own)
+
+    def projected(self, rows: Tensor) -> Tensor:
+        """The rows (N, D) after the projection, (N, out_channels)."""
+        if self.projection is None:
+            raise not_built(self)
+        return self.projection(rows)
+
+
+class PairwiseTerm(ContrastiveTerm):
+    """The mean over all views of all samples of a loss that compares each with the others.
+
+    Args:
+        temperature: Divisor of the cosines.
+        **options: As for :class:`ContrastiveTerm`.
+    """
+
+    def __init__(self, temperature: float, **options: Any) -> None:
+        super().__init__(**options)
+        check_positive(f'{type(self).__name__}.temperature', temperature)
+        self.temperature = temperature
+
+    @abstractmethod
+    def losses(self, batch: FeatureBatch, rows: Tensor, labels: Tensor, own: Tensor) -> Tensor:
+        """The losses (M,) of ``rows[own]``.
+
+        Args:
+            batch: Where the classifier is.
+            rows: The projected views of all samples, (N * V, D) of norm 1, those of a sample side by side.
+            labels: (N * V,).
+            own: Which rows are of this process, (M,) int64.
+        """
+
+    def value(self, batch: FeatureBatch) -> Tensor:
+        features, labels, own = self.samples(batch)
+        views = features.shape[1]
+        if len(features) * views < 2:
+            return self.nothing(batch)
+        rows = directions(self.projected(features.flatten(0, 1)))
+        own = (own[:, None] * views + torch.arange(views, device=own.device)).flatten()
+        losses = self.losses(batch, rows, labels.repeat_interleave(views), own)
+        # Each process has the anchors of its own samples and the keys of all.
+        return losses.sum() * ((world_size() if self.sync else 1) / len(rows))

@@ -1,0 +1,67 @@
+"""The hybrid contrastive loss of AllNC."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from ltseg.core.checks import fault
+from ltseg.core.features import FeatureBatch
+from ltseg.core.geometry import class_means, directions
+from ltseg.registry import MODELS
+from ltseg.regularizers.contrastive_term import ContrastiveTerm
+from ltseg.regularizers.projection import Projection
+from ltseg.regularizers.regularizer import not_built
+
+__all__ = ['HybridContrastiveLoss']
+
+
+@MODELS.register_module()
+class HybridContrastiveLoss(ContrastiveTerm):
+    """Contrast without negatives (HyCon): a view is to be foreseen from the other one, and by the mean of its class::
+
+        L = sim(h1, u2, z2) + sim(h2, u1, z1),    sim(h, u, z) = -cos(h, sg z) - cos(u, sg z)
+
+    with z = proj1(features), h = proj2(z) and u the class mean of z in the same view; sg stops the gradient at z, and
+    not at u. The mean is over samples. L lies between -4 and 4; at -4 the projected features of each class have one
+    direction.
+
+    Args:
+        **options: As for :class:`ltseg.regularizers.contrastive_term.ContrastiveTerm`. ``hidden_channels`` is that of
+            both projections; None compares the features themselves, h = z.
+
+    Raises:
+        ValueError: If there are more than two views.
+
+    Source:
+        Zhang et al., All-around Neural Collapse for Imbalanced Classification, TKDE 2025, eq. 8. The paper gives no
+        sizes of the projections: they are ours. A single view, of a dense head, stands for both; that is our
+        extension, as is the dense form.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{'loss_name': 'loss_hybrid_contrastive', **options})
+        self.prediction: nn.Module | None = nn.Identity() if self.hidden_channels is None else None
+
+    def build(self, num_classes: int, feature_dim: int) -> None:
+        super().build(num_classes, feature_dim)
+        if self.hidden_channels is not None:
+            self.prediction = Projection(self.out_channels, self.hidden_channels, self.out_channels)
+
+    def value(self, batch: FeatureBatch) -> Tensor:
+        features, labels, _ = self.samples(batch)
+        count, views = features.shape[:2]
+        if views > 2:
+            cure = 'Choose two by views=(i, j).'
+            raise ValueError(fault('HybridContrastiveLoss', 'one view or two', views, cure))
+        if count * views < 2:
+            return self.nothing(batch)
+        if self.prediction is None:
+            raise not_built(self)
+        projected = self.projected(features.flatten(0, 1))
+        predicted = directions(self.prediction(projected)).unflatten(0, (count, views))
+        total = projected.new_zeros(())
+        for view, z in enumerate(projected.unflatten(0, (count, views)).unbind(1)):
+            means, _ = class_means(z, labels, batch.num_classes, sync=False)  # all processes have all samples
+            foreseen = predicted[:, view - 1] + directions(means)[labels]  # by the other view, which may be itself
+            total = total - (foreseen * directions(z.detach())).sum(1).mean()
+        return total * (2 / views)

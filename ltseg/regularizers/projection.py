@@ -1,0 +1,49 @@
+"""The small network between features and a contrastive loss."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ltseg.core.checks import check_range
+
+__all__ = ['Projection']
+
+
+class Projection(nn.Module):
+    """``W2 relu(norm(W1 h + b1)) + b2`` with a batch normalisation, as released code of contrastive losses has it.
+
+    The normalisation always takes the statistics of the rows that it is given and keeps none: the network has no use
+    after training, and a regularizer gives it the rows of all processes. It needs two rows or more.
+
+    Args:
+        in_channels: Of h.
+        hidden_channels: Of the layer between.
+        out_channels: Of the result.
+
+    Shapes: (N, in_channels) -> (N, out_channels), in the precision of the input.
+    """
+
+    def __init__(self, in_channels: int, hidden_channels: int, out_channels: int) -> None:
+        super().__init__()
+        check_range('Projection.hidden_channels', hidden_channels, 1)
+        check_range('Projection.out_channels', out_channels, 1)
+        # Not nn.Linear: mmpretrain's heads would initialise that as they do their classifier.
+        self.hidden_weight, self.hidden_bias = _layer(in_channels, hidden_channels)
+        self.norm_weight, self.norm_bias = (
+            nn.Parameter(torch.ones(hidden_channels)),
+            nn.Parameter(torch.zeros(hidden_channels)),
+        )
+        self.out_weight, self.out_bias = _layer(hidden_channels, out_channels)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        parameters = (parameter.to(rows.dtype) for parameter in self.parameters())
+        hidden_weight, hidden_bias, norm_weight, norm_bias, out_weight, out_bias = parameters
+        hidden = F.linear(rows, hidden_weight, hidden_bias)
+        hidden = F.batch_norm(hidden, None, None, norm_weight, norm_bias, training=True)
+        return F.linear(F.relu(hidden), out_weight, out_bias)
+
+
+def _layer(inputs: int, outputs: int) -> tuple[nn.Parameter, nn.Parameter]:
+    """Weight and bias as ``nn.Linear`` begins."""
+    bound = inputs**-0.5
+    return tuple(nn.Parameter(torch.empty(shape).uniform_(-bound, bound)) for shape in ((outputs, inputs), (outputs,)))  # type: ignore[return-value]
