@@ -1,18 +1,22 @@
 """Hooks: counting before training, schedules, monitors."""
 
 from ltseg.hooks.autocast import AutocastOptimWrapper
+from ltseg.hooks.collapse_monitor import CollapseMonitor
 from ltseg.hooks.count_classes import CountClasses
 from ltseg.hooks.deferred_rules import DeferredRules
 from ltseg.hooks.exact_resume import ExactResume
+from ltseg.hooks.gradient_monitor import GradientMonitor
 from ltseg.hooks.max_norm import MaxNorm
 from ltseg.hooks.stop_on_nan import SkippingOptimWrapper, StopOnNaN
 from ltseg.hooks.train_only import TrainOnly
 
 __all__ = [
     'AutocastOptimWrapper',
+    'CollapseMonitor',
     'CountClasses',
     'DeferredRules',
     'ExactResume',
+    'GradientMonitor',
     'MaxNorm',
     'SkippingOptimWrapper',
     'StopOnNaN',

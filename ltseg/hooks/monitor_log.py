@@ -1,0 +1,101 @@
+"""Where the monitors of a training write: every visualisation backend, and a file with one line for each look."""
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from ltseg.core.checks import fault
+from ltseg.heads.classifier_watch import ClassifierWatch, class_vectors_of
+
+__all__ = ['MonitorLog', 'check_model', 'class_names_of', 'unwrapped']
+
+
+def unwrapped(runner: Runner) -> Any:
+    """The model inside the wrapper of a parallel training."""
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model
+
+
+def check_model(runner: Runner, hook: str) -> None:
+    """Raises ValueError unless the model of ``runner`` has one last layer that a monitor can watch."""
+    try:
+        ClassifierWatch(unwrapped(runner)).close()
+    except ValueError as error:
+        raise ValueError(f'{hook}: {error} Leave this hook out for this model.') from error
+
+
+def class_names_of(runner: Runner) -> list[str]:
+    """Names of the classes, different from each other; numbers where the data set has none."""
+    number = len(class_vectors_of(unwrapped(runner)))
+    dataset = getattr(getattr(runner.train_loop, 'dataloader', None), 'dataset', None)
+    names = list((getattr(dataset, 'metainfo', None) or {}).get('classes') or ())
+    if len(names) != number:
+        return [str(index) for index in range(number)]
+    return [name if names.count(name) == 1 else f'{name} ({index})' for index, name in enumerate(names)]
+
+
+class MonitorLog:
+    """A file ``WORK_DIR/collapse/<name>.jsonl``: a line with the class names, then one for each look.
+
+    A resumed training goes on where it resumes: lines from later iterations are dropped.
+
+    Args:
+        runner: Of the training.
+        name: Of the file.
+        class_names: K names.
+    """
+
+    def __init__(self, runner: Runner, name: str, class_names: Sequence[str]) -> None:
+        self.path = Path(runner.work_dir) / 'collapse' / f'{name}.jsonl'
+        if not is_main_process():
+            return
+        header = {'kind': f'ltseg {name}', 'class_names': list(class_names)}
+        lines = [json.dumps(header), *self._kept(header, runner.iter)]
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            partial = self.path.with_name(f'{self.path.name}.{os.getpid()}.part')
+            partial.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+            partial.replace(self.path)
+        except OSError as error:
+            cure = 'Choose another --work-dir.'
+            raise ValueError(fault(str(self.path), 'a file that can be written', str(error), cure)) from error
+
+    def _kept(self, header: dict[str, Any], iteration: int) -> list[str]:
+        """Lines of an earlier part of the same training, without a last one that was cut off."""
+        if not iteration or not self.path.is_file():
+            return []
+        kept = []
+        for line in self.path.read_text(encoding='utf-8', errors='replace').splitlines()[1:]:
+            try:
+                point = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(point, dict) and 0 < point.get('iteration', 0) <= iteration:
+                kept.append(line)
+        return kept
+
+    def write(self, runner: Runner, scalars: Mapping[str, float], point: Mapping[str, Any]) -> None:
+        """Logs ``scalars`` to every backend, and ``point`` to the file; in the main process only."""
+        if not is_main_process():
+            return
+        iteration = runner.iter + 1
+        runner.visualizer.add_scalars(
+            {key: value for key, value in scalars.items() if math.isfinite(value)}, step=iteration
+        )
+        with self.path.open('a', encoding='utf-8') as stream:
+            stream.write(json.dumps({'iteration': iteration, **_plain(point)}) + '\n')
+
+
+def _plain(value: Any) -> Any:
+    """Four digits of each number; null for what is not finite."""
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return (float(f'{value:.4g}') if math.isfinite(value) else None) if isinstance(value, float) else value

@@ -1,0 +1,156 @@
+"""The monitors in trainings of both tasks: what they log, and that they change nothing."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+from tiny_training import quick_tools, tool, write_classification, write_training
+
+from ltseg.hooks import CollapseMonitor, GradientMonitor
+from ltseg.hooks.monitor_log import MonitorLog
+from ltseg.registry import HOOKS
+
+pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
+
+
+@pytest.fixture(scope='module')
+def quick() -> Iterator[None]:
+    with quick_tools():
+        yield
+
+
+def hooks(interval: int = 2) -> list[dict]:
+    monitors: list[dict[str, Any]] = [
+        dict(type='ltseg.CollapseMonitor', interval=interval, samples=64),
+        dict(type='ltseg.GradientMonitor', interval=interval),
+    ]
+    return [dict(type='ltseg.CountClasses'), dict(type='ltseg.ExactResume'), *monitors]
+
+
+def lines(work_dir: Path, name: str) -> tuple[dict, list[dict]]:
+    header, *points = map(json.loads, (work_dir / f'collapse/{name}.jsonl').read_text().splitlines())
+    return header, points
+
+
+def logged(work_dir: Path) -> list[dict]:
+    (path,) = work_dir.rglob('scalars.json')
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory: pytest.TempPathFactory, registered_hosts: None, quick: None) -> Path:
+    """Work dir of a segmentor that both monitors watched."""
+    folder = tmp_path_factory.mktemp('monitors')
+    tool('train')([str(write_training(folder, 4, custom_hooks=hooks())), '--seed', '1'])
+    return folder / 'work_dirs/training'
+
+
+def test_figures_and_components_of_pixels_are_logged(trained: Path) -> None:
+    header, points = lines(trained, 'gradient_monitor')
+    assert [point['iteration'] for point in points] == [2, 4] and len(header['class_names']) == 11
+    components = torch.tensor(points[0]['components'])
+    assert components.shape == (11, 11) and components.diagonal().tolist() == pytest.approx(points[0]['attraction'])
+    assert max(points[0]['repulsion']) > 0
+    _, points = lines(trained, 'collapse_monitor')
+    assert points[1]['figures']['nc1'] > 0 and len(points[1]['classes']['classifier_norm']) == 11
+    seen = [entry for entry in logged(trained) if 'collapse/nc1' in entry]
+    assert [entry['step'] for entry in seen] == [2, 4]
+    assert seen[1]['collapse/nc3_self_duality'] == pytest.approx(points[1]['figures']['nc3_self_duality'], rel=1e-3)
+    gradients = [entry for entry in logged(trained) if any(key.startswith('gradient/attraction/') for key in entry)]
+    first, second = header['class_names'][:2]
+    assert gradients[0][f'gradient/repulsion/{first}/by/{second}'] == pytest.approx(components[0, 1].item(), rel=1e-3)
+    assert not any('loss' in key for entry in (*seen, *gradients) for key in entry)
+
+
+def test_the_training_is_the_same_without_monitors(trained: Path, tmp_path: Path) -> None:
+    config = write_training(tmp_path, 4, custom_hooks=hooks()[:2])
+    tool('train')([str(config), '--seed', '1'])
+    ours, plain = (
+        torch.load(folder / 'iter_4.pth', weights_only=False)['state_dict']
+        for folder in (trained, tmp_path / 'work_dirs/training')
+    )
+    assert all(torch.equal(ours[key], plain[key]) for key in plain if not key.endswith('_extra_state'))
+
+
+def test_a_resumed_training_goes_on_in_the_same_file(tmp_path: Path) -> None:
+    folder = tmp_path / 'work_dirs/training'
+    config = write_training(tmp_path, 4, custom_hooks=hooks(1))
+    tool('train')([str(config), '--seed', '1'])
+    _, whole = lines(folder, 'gradient_monitor')
+    (folder / 'iter_4.pth').unlink()
+    with (folder / 'collapse/gradient_monitor.jsonl').open('a') as stream:
+        stream.write('{"iteration": 5, "at')  # the end of a training that was killed
+    tool('train')([str(config), '--resume'])
+    _, points = lines(folder, 'gradient_monitor')
+    assert points == whole and [point['iteration'] for point in points] == [1, 2, 3, 4]
+
+
+class Probe(Hook):
+    """Keeps the gradient that the classifier's weight got."""
+
+    seen: list[torch.Tensor]
+
+    def __init__(self) -> None:
+        Probe.seen = []
+
+    def before_train(self, runner: Any) -> None:
+        runner.model.head.fc.weight.register_hook(Probe.seen.append)
+
+
+def test_components_of_images_add_up_to_the_gradient_of_the_weight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = []
+
+    def spied(*arguments: Any, **named: Any) -> Any:
+        from ltseg.core.gradient_components import component_norms, gradient_components
+
+        parts.append(sum(part for _, part in gradient_components(*arguments, 11)))
+        return component_norms(*arguments, **named)
+
+    monkeypatch.setitem(HOOKS.module_dict, 'Probe', Probe)
+    monkeypatch.setattr('ltseg.hooks.gradient_monitor.component_norms', spied)
+    custom = [*hooks(1), dict(type='ltseg.Probe')]
+    tool('train')([str(write_classification(tmp_path, custom_hooks=custom)), '--seed', '1'])
+    assert len(parts) == len(Probe.seen) >= 1
+    for ours, theirs in zip(parts, Probe.seen, strict=True):
+        torch.testing.assert_close(ours.float(), theirs, rtol=1e-4, atol=1e-6)
+    _, points = lines(tmp_path / 'work_dirs/training', 'collapse_monitor')
+    assert math.isfinite(points[-1]['figures']['balance_angle'])
+
+
+def test_a_model_without_a_single_classifier_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_training(tmp_path, 2, custom_hooks=hooks(1))
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr('ltseg.heads.classifier_watch.classifier_of', refuse)
+        tool('train')([str(config)])
+    assert 'CollapseMonitor: ' in (text := capsys.readouterr().err) and 'Leave this hook out' in text
+
+
+def refuse(model: Any) -> None:
+    raise ValueError('several')
+
+
+@pytest.mark.parametrize('make', [CollapseMonitor, GradientMonitor])
+def test_an_interval_is_checked(make: Any) -> None:
+    with pytest.raises(ValueError, match='interval: expected a number above 0, got 0'):
+        make(interval=0)
+
+
+def test_a_new_training_starts_a_new_file(tmp_path: Path) -> None:
+    from types import SimpleNamespace
+
+    seen: list = []
+    visualizer = SimpleNamespace(add_scalars=lambda values, step: seen.append((values, step)))
+    runner: Any = SimpleNamespace(work_dir=str(tmp_path), iter=0, visualizer=visualizer)
+    for _ in range(2):
+        log = MonitorLog(runner, 'gradient_monitor', ['a'])
+        log.write(runner, {'a': 1.0, 'b': math.nan}, {'c': [math.inf, 1 / 3]})
+    assert seen == [({'a': 1.0}, 1)] * 2
+    header, points = lines(tmp_path, 'gradient_monitor')
+    assert header['class_names'] == ['a'] and points == [{'iteration': 1, 'c': [None, 0.3333]}]
