@@ -9,9 +9,9 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import PARAM_SCHEDULERS
+from mmengine.registry import DATASETS, PARAM_SCHEDULERS
 from test_configs import LEAVES, differences
-from tiny_images import write_cifar_batches
+from tiny_images import write_cifar_batches, write_image_lists
 from tiny_runs import parts, quick_runners
 
 from ltseg.launch.configs import register_hosts
@@ -33,8 +33,17 @@ CUT = {
     'depth': 20,
     'imbalance_factor': 2,
 }
+# For the large sets besides: their lists cut down to a few classes, small crops, narrow networks from scratch.
+LARGE = {'imagenet': 'imagenet_lt', 'places': 'places_lt', 'inaturalist2018': 'inaturalist2018'}
+LARGE_CLASSES, LARGE_IMAGES = 5, 15
+WIDTH = 8  # channels of a backbone's first stage, which has 64
+LARGE_CUT = {'num_classes': LARGE_CLASSES, 'scale': 32, 'crop_size': 32, 'in_channels': 2048 * WIDTH // 64}
 CIFAR = ('cifar10lt100', 'cifar100lt100')
-METHODS = ('ce', 'ce_mixup', 'remix', 'arb', 'balanced_softmax', 'ldam', 'etf')
+METHODS = (
+    ('ce', 'ce_mixup', 'remix', 'arb', 'arb_dataset', 'balanced_softmax', 'logit_adjusted', 'vs', 'ldam', 'etf')
+    + ('focal', 'class_balanced_focal', 'reweighted', 'seesaw', 'equalization', 'label_aware_smoothing')
+    + tuple(f'resample_{how}' for how in ('class_balanced', 'square_root', 'progressive', 'repeat_factor'))
+)
 MIXUP = {'model.train_cfg.augments.0.type': "'Mixup'", 'model.train_cfg.augments.0.alpha': '1.0'}
 
 
@@ -48,15 +57,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp('classification')
     for num_classes in (10, 100):
         write_cifar_batches(root / f'cifar{num_classes}', num_classes)
+    for name, kind in LARGE.items():
+        write_image_lists(root / name, kind, LARGE_CLASSES, LARGE_IMAGES // LARGE_CLASSES)
     with quick_runners():
         yield root
 
 
 @every_leaf
-def test_trains_evaluates_and_saves(leaf: Path, folder: Path) -> None:
+def test_trains_evaluates_and_saves(leaf: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config.fromfile(leaf)
+    cut = CUT if config.model.backbone.type == 'ltseg.CIFARResNet' else cut_large(config, monkeypatch)
     for part in parts(config._cfg_dict):
-        part.update({key: CUT[key] for key in CUT if key in part})
+        part.update({key: cut[key] for key in cut if key in part})
         if 'data_root' in part:
             part['data_root'] = str(folder / Path(part['data_root']).name)
     config.work_dir = config.experiment_name = str(folder / 'work_dirs' / leaf.stem)
@@ -72,11 +84,23 @@ def test_trains_evaluates_and_saves(leaf: Path, folder: Path) -> None:
     assert all(value.isfinite().all() for value in saved.values() if value.is_floating_point())
 
 
+def cut_large(config: Config, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Takes pretrained weights and most channels away, and gives what else to change."""
+    config.model.backbone.update(base_channels=WIDTH, stem_channels=WIDTH, init_cfg=None)
+    data_set = DATASETS.get(config.train_dataloader.dataset.type)
+    monkeypatch.setattr(data_set, 'NUM_CLASSES', LARGE_CLASSES)
+    monkeypatch.setattr(data_set, 'TOTALS', dict.fromkeys(data_set.TOTALS, LARGE_IMAGES))
+    return {key: value for key, value in CUT.items() if key != 'depth'} | LARGE_CUT
+
+
 @every_leaf
 def test_heads_have_the_classes_of_the_data_set(leaf: Path) -> None:
     config = read(leaf.stem)
     numbers = {part['num_classes'] for part in parts(config) if 'num_classes' in part}
-    assert len(numbers) == 1 and f'{numbers.pop()}lt' in leaf.stem
+    data_set = DATASETS.get(config['train_dataloader']['dataset']['type'])
+    assert len(numbers) == 1
+    number = numbers.pop()
+    assert number == data_set.NUM_CLASSES if hasattr(data_set, 'NUM_CLASSES') else f'{number}lt' in leaf.stem
 
 
 def test_every_method_has_both_data_sets() -> None:

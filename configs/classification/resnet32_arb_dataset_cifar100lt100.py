@@ -1,0 +1,5 @@
+# ResNet-32 with ARB-Loss under counts of the data set, and mixup, on CIFAR-100-LT, factor 100.
+#     python tools/train.py configs/classification/resnet32_arb_dataset_cifar100lt100.py
+# Not measured.
+_base_ = './resnet32_ce_mixup_cifar100lt100.py'
+model = dict(head=dict(loss=dict(_delete_=True, type='ltseg.ARBLoss', counts='dataset')))
