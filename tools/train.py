@@ -4,7 +4,8 @@
     python tools/train.py CONFIG --resume
     python tools/train.py CONFIG --cfg-options train_dataloader.batch_size=4 model.pretrained=None
 
-Logs, checkpoints and the record of the run are in WORK_DIR.
+Logs, checkpoints and the record of the run are in WORK_DIR. A config that lists stages trains them one after the other,
+each in WORK_DIR/STAGE from the last checkpoint of the one before; --resume goes on in the stage that was interrupted.
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
@@ -20,6 +21,7 @@ from ltseg.launch.checks import check_config
 from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
 from ltseg.launch.errors import UserError, one_message_errors
 from ltseg.launch.recording import RunRecorder
+from ltseg.launch.stages import stages_of, stages_to_train
 from ltseg.launch.terminal import build_runner, calm_warnings
 
 
@@ -36,8 +38,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return parser.parse_args(arguments)
 
 
-def apply_options(config: Config, options: argparse.Namespace) -> None:
-    """Puts the flags into the config."""
+def apply_flags(config: Config, options: argparse.Namespace) -> None:
+    """Puts the flags for every stage into its config."""
     if options.amp:
         wrapper = config.optim_wrapper.get('type', 'OptimWrapper')
         if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
@@ -46,12 +48,26 @@ def apply_options(config: Config, options: argparse.Namespace) -> None:
         config.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
     if options.seed is not None:
         config.randomness = {**(config.get('randomness') or {}), 'seed': options.seed}
-    if options.resume not in (None, 'auto'):
-        check_checkpoint(options.resume)
-        config.resume, config.load_from = True, options.resume
-    elif options.resume or (config.get('resume') and not config.get('load_from')):
+
+
+def apply_resume(config: Config, resume: str | None) -> None:
+    """Puts the checkpoint to go on from into the config: that named by ``resume``, or the newest for 'auto'."""
+    if resume not in (None, 'auto'):
+        check_checkpoint(resume)
+        config.resume, config.load_from = True, resume
+    elif resume:
         path = newest_checkpoint(config.work_dir)
-        config.resume, config.load_from = path is not None, path
+        config.resume, config.load_from = path is not None, path or config.get('load_from')
+
+
+def train(config: Config, options: argparse.Namespace) -> None:
+    """Trains one stage, or the only one."""
+    runner = build_runner(config)
+    given = {'name': options.name, 'method': options.method, 'settings': options.cfg_options}
+    runner.register_hook(RunRecorder(options.config, given))
+    if config.get('resume'):
+        check_weights(runner.model, config.load_from)
+    runner.train()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -59,16 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     calm_warnings()
     with one_message_errors():
-        config = load_config(options, needs=('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'))
+        needs = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
+        config = load_config(options, needs, last_stage=False)
         register_hosts(config)
-        apply_options(config, options)
-        check_config(config, training=True)
-        runner = build_runner(config)
-        given = {'name': options.name, 'method': options.method, 'settings': options.cfg_options}
-        runner.register_hook(RunRecorder(options.config, given))
-        if config.get('resume'):
-            check_weights(runner.model, config.load_from)
-        runner.train()
+        stages = stages_of(config)
+        for stage in stages:
+            apply_flags(stage, options)
+            check_config(stage, training=True)
+        for stage, resume in stages_to_train(stages, options.resume):
+            apply_resume(stage, resume)
+            train(stage, options)
 
 
 if __name__ == '__main__':

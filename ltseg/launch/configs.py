@@ -13,6 +13,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 from ltseg.compat import quietly
 from ltseg.core.checks import fault
 from ltseg.launch.errors import UserError
+from ltseg.launch.stages import stages_of
 
 __all__ = ['add_host_arguments', 'load_config', 'register_hosts', 'training_images']
 
@@ -37,12 +38,13 @@ def add_host_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
 
 
-def load_config(options: Namespace, needs: Sequence[str] = ('model',)) -> Config:
+def load_config(options: Namespace, needs: Sequence[str] = ('model',), last_stage: bool = True) -> Config:
     """The config that the command line names, with its changes.
 
     Args:
         options: Parsed arguments, those of :func:`add_host_arguments` among them.
         needs: Parts that the config must have.
+        last_stage: Whether a config of several stages gives that of the last one, which makes the final model.
 
     Raises:
         UserError: If there is no such file, it is no config, a change does not fit, or parts are missing.
@@ -67,7 +69,7 @@ def load_config(options: Namespace, needs: Sequence[str] = ('model',)) -> Config
         for split in ('train', 'val', 'test'):
             for dataset in _datasets((config.get(f'{split}_dataloader') or {}).get('dataset')):
                 dataset['data_root'] = options.data_root
-    return config
+    return stages_of(config)[-1] if last_stage else config
 
 
 def _datasets(dataset: Any) -> Iterator[dict]:

@@ -1,0 +1,21 @@
+# ResNet-32 with MiSLAS on CIFAR-10-LT, factor 100: mixup, then label-aware smoothing on balanced classes.
+#     python tools/train.py configs/classification/resnet32_mislas_cifar10lt100.py
+# Not measured.
+_base_ = ['./resnet32_ce_mixup_cifar10lt100.py', '../_base_/schedules/second_stage_10e.py']
+stages = [
+    dict(name='representation'),
+    dict(
+        name='classifier',
+        **_base_.second_stage,
+        optim_wrapper=dict(
+            optimizer=dict(lr=0.1, weight_decay=0.0005),
+            paramwise_cfg=dict(custom_keys={'head.fc.weight': dict(lr_mult=0.5), 'head.fc.bias': dict(lr_mult=0.5)})),
+        train_dataloader=dict(sampler=dict(_delete_=True, type='ltseg.ClassAwareSampler')),
+        model=dict(
+            train_cfg=None,
+            head=dict(
+                classifier=dict(type='ltseg.LearnableScaleClassifier'),
+                loss=dict(_delete_=True, type='ltseg.LabelAwareSmoothingLoss', head=0.3, tail=0.0))),
+        custom_hooks=[*_base_.custom_hooks, dict(type='ltseg.TrainOnly', parameters=['head.fc'])],
+    ),
+]

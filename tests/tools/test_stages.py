@@ -1,0 +1,71 @@
+"""A recipe of two stages as one command: train, be interrupted, go on, test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_training import quick_tools, tool, write_classification
+
+from ltseg.reports.record import RunRecord
+
+pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
+
+
+@pytest.fixture(scope='module')
+def quick() -> Iterator[None]:
+    with quick_tools():
+        yield
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory: pytest.TempPathFactory, registered_hosts: None, quick: None) -> tuple[Path, Path]:
+    """A config for cRT, of one and of two epochs, and its work dir."""
+    config = write_classification(tmp_path_factory.mktemp('stages'), 'resnet32_crt_cifar10lt100')
+    tool('train')([str(config), '--cfg-options', 'stages.1.train_cfg.max_epochs=2'])
+    return config, config.parents[1] / 'work_dirs/training'
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return torch.load(path, weights_only=False)['state_dict']
+
+
+def test_second_stage_trains_on_what_the_first_has_learned(trained: tuple[Path, Path]) -> None:
+    _, work_dir = trained
+    first, second = weights(work_dir / 'representation/epoch_1.pth'), weights(work_dir / 'classifier/epoch_2.pth')
+    assert {name for name, value in first.items() if not torch.equal(value, second[name])} == {
+        'head.fc.weight',
+        'head.fc.bias',
+    }
+    for stage in ('representation', 'classifier'):
+        assert RunRecord.load(work_dir / stage / 'records/val.json').method == 'cRT'
+    assert len(list((work_dir / 'class_counts').iterdir())) == 1
+
+
+def test_interrupted_training_goes_on_where_it_was(trained: tuple[Path, Path]) -> None:
+    """In the second stage here; what the first has left is not touched."""
+    config, work_dir = trained
+    expected = weights(work_dir / 'classifier/epoch_2.pth')
+    first = (work_dir / 'representation/epoch_1.pth').stat().st_mtime_ns
+    (work_dir / 'classifier/epoch_2.pth').unlink()
+    tool('train')([str(config), '--resume', '--cfg-options', 'stages.1.train_cfg.max_epochs=2'])
+    resumed = weights(work_dir / 'classifier/epoch_2.pth')
+    assert all(torch.equal(value, resumed[name]) for name, value in expected.items())
+    assert (work_dir / 'representation/epoch_1.pth').stat().st_mtime_ns == first
+
+
+def test_testing_is_of_the_last_stage(trained: tuple[Path, Path]) -> None:
+    config, work_dir = trained
+    tool('test')([str(config), str(work_dir / 'classifier/epoch_2.pth')])
+    assert RunRecord.load(work_dir / 'classifier/records/test.json').evaluation.matrix.sum() == 60
+
+
+def test_faults_of_all_stages_come_before_the_first(
+    trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, _ = trained
+    wrong = ['--work-dir', str(tmp_path / 'run'), '--cfg-options', 'stages.1.custom_hooks.3.type=ltseg.TrainJust']
+    with pytest.raises(SystemExit):
+        tool('train')([str(config), *wrong])
+    text = capsys.readouterr().err
+    assert 'ltseg.TrainOnly' in text and 'Traceback' not in text and not (tmp_path / 'run').exists()
