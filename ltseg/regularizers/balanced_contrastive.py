@@ -30,8 +30,13 @@ class BalancedContrastiveLoss(PairwiseTerm):
 
     with s_ik = z_i . z_k / temperature of projected features and prototypes of norm 1, P_i the anchor's class and its
     prototype c_y without the anchor, and n_ij the number of terms of each sum. The mean is over all views of all
-    samples. It is log(1 + (K - 1) exp(-K / ((K - 1) temperature))) or more, and equal to it if and only if samples
-    and prototypes are the K vertices of a simplex, whatever classes the batch has.
+    samples.
+
+    Where samples and prototypes are the K vertices of a simplex, each anchor has the same loss,
+    log(1 + (K - 1) exp(-K / ((K - 1) temperature))), whatever classes the batch has. That is the minimum if each class
+    has as many anchors as any other. Under a long tail it is not: frequent classes have more anchors, which push their
+    negatives together, and the minimum is lower and no simplex. Theorem 3 of the paper passes over this. With
+    ``anchors='classes'``, which is ours, the simplex is the minimum of every batch that has all classes.
 
     Args:
         temperature: Divisor of the cosines.
@@ -44,7 +49,7 @@ class BalancedContrastiveLoss(PairwiseTerm):
             are parameters; 'ema' are moving averages of the projected features of each class, and a class counts from
             its first sample on.
         momentum: Of the moving averages.
-        **options: As for :class:`ltseg.regularizers.contrastive_term.ContrastiveTerm`.
+        **options: As for :class:`ltseg.regularizers.contrastive_term.PairwiseTerm`.
 
     Raises:
         ValueError: If L3 shall do without prototypes, or L2 or L3 without class-averaging.

@@ -2,12 +2,12 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, distributed, nn
 
-from ltseg.core.checks import check_positive, check_range, fault
+from ltseg.core.checks import check_choice, check_positive, check_range, fault
 from ltseg.core.collectives import gathered_rows
 from ltseg.core.features import FeatureBatch, stratified_sample
 from ltseg.core.geometry import directions
@@ -98,17 +98,19 @@ class ContrastiveTerm(Regularizer):
 
 
 class PairwiseTerm(ContrastiveTerm):
-    """The mean over all views of all samples of a loss that compares each with the others.
+    """The mean over anchors, which are all views of all samples, of a loss that compares each with the others.
 
     Args:
         temperature: Divisor of the cosines.
+        anchors: 'samples' gives each anchor the same share in the mean, 'classes' each class that the batch has.
         **options: As for :class:`ContrastiveTerm`.
     """
 
-    def __init__(self, temperature: float, **options: Any) -> None:
+    def __init__(self, temperature: float, anchors: Literal['samples', 'classes'] = 'samples', **options: Any) -> None:
         super().__init__(**options)
         check_positive(f'{type(self).__name__}.temperature', temperature)
-        self.temperature = temperature
+        check_choice(f'{type(self).__name__}.anchors', anchors, ('samples', 'classes'))
+        self.temperature, self.anchors = temperature, anchors
 
     @abstractmethod
     def losses(self, batch: FeatureBatch, rows: Tensor, labels: Tensor, own: Tensor) -> Tensor:
@@ -128,6 +130,10 @@ class PairwiseTerm(ContrastiveTerm):
             return self.nothing(batch)
         rows = directions(self.projected(features.flatten(0, 1)))
         own = (own[:, None] * views + torch.arange(views, device=own.device)).flatten()
-        losses = self.losses(batch, rows, labels.repeat_interleave(views), own)
+        labels = labels.repeat_interleave(views)
+        losses = self.losses(batch, rows, labels, own)
+        if self.anchors == 'classes':
+            counts = rows.new_zeros(batch.num_classes).index_add(0, labels, rows.new_ones(len(rows)))
+            losses = losses * (len(rows) / ((counts > 0).sum() * counts[labels[own]]))
         # Each process has the anchors of its own samples and the keys of all.
         return losses.sum() * ((world_size() if self.sync else 1) / len(rows))

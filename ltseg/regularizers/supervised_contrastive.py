@@ -26,7 +26,7 @@ class SupervisedContrastiveLoss(PairwiseTerm):
         temperature: Divisor of the cosines.
         positives: None takes all samples of the anchor's class as positives P. k takes the other views of the
             anchor's own sample and k random samples of its class, or all where there are fewer.
-        **options: As for :class:`ltseg.regularizers.contrastive_term.ContrastiveTerm`.
+        **options: As for :class:`ltseg.regularizers.contrastive_term.PairwiseTerm`.
 
     Source:
         Khosla et al., Supervised Contrastive Learning, NeurIPS 2020, L_out, without the factor temperature over base

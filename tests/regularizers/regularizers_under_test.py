@@ -27,7 +27,7 @@ REGULARIZERS = [
     dict(type='ltseg.BalancedContrastiveLoss'),
     dict(type='ltseg.BalancedContrastiveLoss', averaging='inside', prototypes='ema', hidden_channels=16),
     dict(type='ltseg.BalancedContrastiveLoss', averaging='prototypes', prototypes='learnable', hidden_channels=16),
-    dict(type='ltseg.BalancedContrastiveLoss', hidden_channels=None),
+    dict(type='ltseg.BalancedContrastiveLoss', hidden_channels=None, anchors='classes'),
     dict(type='ltseg.HybridContrastiveLoss'),
 ]
 # Their gradient is not the derivative of their value.

@@ -27,7 +27,9 @@ def two_steps(config, given):
     for _ in range(2):
         results = value_and_gradients(regularizer, given)
         regularizer.step()
-    return *results, regularizer.state_dict()
+    parameters = list(regularizer.parameters())
+    moved = torch.autograd.grad(regularizer(given), parameters) if parameters else ()
+    return *results, regularizer.state_dict(), moved
 
 
 def run(rank, folder):
@@ -61,12 +63,14 @@ def test_two_processes_are_one(results, scenario, index):
         K,
         parts[0].class_vectors,
     )
-    value, features, classifier, state = two_steps(REGULARIZERS[index], joined)
+    value, features, classifier, state, parameters = two_steps(REGULARIZERS[index], joined)
     ranks = [rank[scenario, index] for rank in results]
     # DistributedDataParallel averages the gradients of parameters, those behind the features among them.
     torch.testing.assert_close((ranks[0][0] + ranks[1][0]) / 2, value)
     torch.testing.assert_close(torch.cat([rank[1] for rank in ranks]) / 2, features)
     torch.testing.assert_close((ranks[0][2] + ranks[1][2]) / 2, classifier)
+    for expected, *ranked in zip(parameters, *(rank[4] for rank in ranks), strict=True):
+        torch.testing.assert_close((ranked[0] + ranked[1]) / 2, expected, rtol=1e-5, atol=1e-7)  # float32
     for rank in ranks:
         for name, expected in state.items():
             torch.testing.assert_close(rank[3][name], expected)

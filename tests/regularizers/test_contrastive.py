@@ -1,0 +1,266 @@
+"""Contrastive terms: their values from the paper's formulas, their optima, views, samples of pixels and prototypes."""
+
+import math
+
+import pytest
+import torch
+from regularizers_under_test import D, K, batch, built, value_and_gradients
+from torch.nn import functional as F
+
+from ltseg.core.contrastive import contrastive_losses
+from ltseg.core.features import FeatureBatch
+from ltseg.core.geometry import simplex_vectors
+from ltseg.regularizers import RegularizerGroup
+
+SUPERVISED, BALANCED = dict(type='ltseg.SupervisedContrastiveLoss'), dict(type='ltseg.BalancedContrastiveLoss')
+HYBRID = dict(type='ltseg.HybridContrastiveLoss')
+PLAIN = dict(hidden_channels=None)
+SIMPLEX = math.log1p((K - 1) * math.exp(-K / ((K - 1) * 0.1)))
+EVEN, LONG_TAIL = [10] * K, [30, 12, 5, 2, 1]
+
+
+def at_simplex(counts, views=2):
+    """Features and classifier that have collapsed, of any norm."""
+    labels = torch.arange(len(counts)).repeat_interleave(torch.as_tensor(counts))
+    vertices = simplex_vectors(K, D)
+    lengths = torch.rand(len(labels), views, 1, dtype=torch.float64) + 0.5
+    return FeatureBatch(vertices[labels][:, None] * lengths, labels, K, 3 * vertices)
+
+
+def rows_of(term, given):
+    """Projected rows of norm 1 of all views, and their labels."""
+    rows, labels = given.rows
+    return F.normalize(term.projected(rows)), labels
+
+
+def test_supervised_contrast_is_the_mean_over_anchors():
+    term, given = built(SUPERVISED, temperature=0.3), batch()
+    rows, labels = rows_of(term, given)
+    scores = rows @ rows.T / 0.3 - 1e9 * torch.eye(len(rows))
+    positives = (labels[:, None] == labels) & ~torch.eye(len(rows), dtype=torch.bool)
+    values = -(scores.log_softmax(1) * positives).sum(1) / positives.sum(1)
+    torch.testing.assert_close(term(given), values.mean())
+
+
+def test_without_prototypes_and_averaging_the_balanced_loss_is_the_supervised_one():
+    plain = built(BALANCED, class_averaging=False, class_complement=False)
+    torch.testing.assert_close(plain(batch()), built(SUPERVISED, temperature=0.1)(batch()))
+
+
+@pytest.mark.parametrize('averaging', ['outside', 'inside', None])
+def test_balanced_contrast_has_the_projected_classifier_as_prototypes(averaging):
+    options = dict(averaging=averaging) if averaging else dict(class_averaging=False)
+    term, given = built(BALANCED, **options), batch()
+    rows, labels = rows_of(term, given)
+    keys = torch.cat([rows, F.normalize(term.prototypes(given.classifier))])
+    own = torch.arange(len(rows))
+    expected = contrastive_losses(rows, labels, keys, torch.cat([labels, torch.arange(K)]), own, K, 0.1, averaging)
+    torch.testing.assert_close(term(given), expected.mean())
+
+
+def test_prototypes_alone_are_a_cosine_classifier():
+    term, given = built(BALANCED, averaging='prototypes'), batch()
+    rows, labels = rows_of(term, given)
+    logits = rows @ F.normalize(term.prototypes(given.classifier)).T / 0.1
+    torch.testing.assert_close(term(given), F.cross_entropy(logits, labels))
+
+
+def test_gradient_flows_into_features_classifier_and_both_projections():
+    term = built(BALANCED)
+    _, features, classifier = value_and_gradients(term, batch())
+    assert (features.abs().sum(2) > 0).all() and (classifier.abs().sum(1) > 0).all()
+    term(batch()).backward()
+    moved = [name for name, parameter in term.named_parameters() if parameter.grad.abs().max() > 1e-9]
+    expected = {f'{part}.{name}' for part in ('projection', 'prototypes') for name in ('hidden_weight', 'out_weight')}
+    assert expected <= set(moved)
+
+
+@pytest.mark.parametrize('counts', [[4, 4, 4, 4, 4], [20, 3, 1, 0, 0], [0, 0, 2, 0, 0]])
+@pytest.mark.parametrize('averaging', ['outside', 'inside', 'prototypes'])
+@pytest.mark.parametrize('views', [1, 2])
+def test_collapse_on_a_simplex_has_one_value_whatever_the_batch_holds(counts, averaging, views):
+    term = built(BALANCED, **PLAIN, averaging=averaging)
+    value, *gradients = value_and_gradients(term, at_simplex(counts, views))
+    assert value.item() == pytest.approx(SIMPLEX, rel=1e-9)
+    assert all(gradient.abs().max() < 1e-12 for gradient in gradients) or len(set(counts)) > 1
+
+
+def test_the_share_of_a_class_in_the_mean():
+    given = batch()
+    rows, labels = rows_of(term := built(BALANCED, **PLAIN, anchors='classes'), given)
+    own = torch.arange(len(rows))
+    keys = torch.cat([rows, F.normalize(given.classifier)]), torch.cat([labels, torch.arange(K)])
+    losses = contrastive_losses(rows, labels, *keys, own, K, 0.1, 'outside')
+    torch.testing.assert_close(term(given), sum(losses[labels == k].mean() for k in range(K)) / K)
+
+
+def largest_gap(vectors):
+    """The largest distance of a cosine from that of a simplex."""
+    cosines = F.normalize(vectors) @ F.normalize(vectors).T
+    return (cosines.fill_diagonal_(-1 / (K - 1)) + 1 / (K - 1)).abs().max().item()
+
+
+def descended(config, counts):
+    """Value, class means and classifier after gradient descent on free features and class vectors."""
+    torch.manual_seed(1)
+    term = built(config, **PLAIN, temperature=0.5)
+    labels = torch.arange(K).repeat_interleave(torch.tensor(counts))
+    features = torch.randn(len(labels), 2, D, dtype=torch.float64).requires_grad_()
+    classifier = torch.randn(K, D, dtype=torch.float64).requires_grad_()
+    optimizer = torch.optim.Adam([features, classifier], 0.05)
+    steps = 400
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps, 1e-4)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        value = term(FeatureBatch(features, labels, K, classifier))
+        value.backward()
+        optimizer.step()
+        schedule.step()
+    rows = F.normalize(features.detach(), dim=2)
+    means = torch.stack([rows[labels == k].mean((0, 1)) for k in range(K)])
+    assert (rows - means[labels][:, None]).norm(dim=2).max() < 0.2  # collapsed
+    return value.item(), means, classifier.detach()
+
+
+@pytest.mark.parametrize(
+    ('config', 'counts'),
+    [(BALANCED, EVEN), ({**BALANCED, 'averaging': 'inside'}, EVEN), ({**BALANCED, 'anchors': 'classes'}, LONG_TAIL)],
+    ids=('outside', 'inside', 'anchors by class'),
+)
+def test_descent_reaches_a_simplex(config, counts):
+    value, means, classifier = descended(config, counts)
+    assert value == pytest.approx(math.log1p((K - 1) * math.exp(-K / ((K - 1) * 0.5))), rel=1e-3)
+    assert largest_gap(means) < 0.01 and largest_gap(classifier) < 0.01
+    assert (F.normalize(means) - F.normalize(classifier)).norm(dim=1).max() < 0.05
+
+
+@pytest.mark.parametrize('config', [SUPERVISED, BALANCED], ids=('supervised', 'balanced'))
+def test_the_published_losses_have_no_simplex_under_a_long_tail(config):
+    value, means, _ = descended(config, LONG_TAIL)
+    assert largest_gap(means) > 0.3
+    assert config == SUPERVISED or value < 0.95 * math.log1p((K - 1) * math.exp(-K / ((K - 1) * 0.5)))
+
+
+def test_a_schedule_that_is_off_and_an_empty_batch_reach_every_parameter():
+    for term, given in (
+        (built(BALANCED), batch(0)),
+        (built(BALANCED, prototypes='learnable'), batch(0)),
+        (built(HYBRID), batch(0)),
+        (built(BALANCED, schedule=dict(start=5, unit='iter')), batch()),
+    ):
+        term(given).backward()
+        assert all((parameter.grad == 0).all() for parameter in term.parameters())
+
+
+def test_learned_prototypes_are_parameters_and_moving_ones_follow_the_features():
+    assert built(BALANCED, prototypes='learnable').prototypes.shape == (K, 128)
+    term, given = built(BALANCED, **PLAIN, prototypes='ema', momentum=0.75), batch(views=1, classes=2)
+    first = term(given)
+    torch.testing.assert_close(first, built(BALANCED, **PLAIN, class_complement=False)(given))  # none is known yet
+    term.step()
+    rows, labels = F.normalize(given.features[:, 0]), given.labels
+    means = torch.stack([rows[labels == k].mean(0) for k in range(2)])
+    keys, key_labels = torch.cat([rows, F.normalize(means)]), torch.cat([labels, torch.arange(2)])
+    own = torch.arange(len(rows))
+    expected = contrastive_losses(rows, labels, keys, key_labels, own, K, 0.1, 'outside').mean()
+    torch.testing.assert_close(term(given), expected, rtol=1e-5, atol=0)  # memory is float32
+    assert term.prototypes.seen.tolist() == [True, True, False, False, False]
+
+
+def test_views_are_chosen():
+    given = batch(views=3)
+    last = FeatureBatch(given.features[:, 1:], given.labels, K, given.classifier)
+    for config in (SUPERVISED, BALANCED, HYBRID):
+        torch.testing.assert_close(built(config, views=(1, 2))(given), built(config)(last))
+        with pytest.raises(ValueError, match=r'the views \[1, 3\], got .3 views.. Let the data preprocessor'):
+            built(config, views=(1, 3))(given)
+        with pytest.raises(ValueError, match='views: expected numbers of views'):
+            built(config, views=(0, -1))
+
+
+def test_of_many_pixels_it_takes_as_many_of_rare_classes_as_of_frequent_ones(monkeypatch):
+    labels = torch.arange(K).repeat_interleave(torch.tensor([5000, 900, 60, 30, 4]))
+    features = torch.randn(len(labels), 1, D).requires_grad_()
+    for config, expected in (({**BALANCED, **PLAIN}, [54, 53, 53, 30, 4]), (HYBRID, [54, 53, 53, 30, 4])):
+        (gradient,) = torch.autograd.grad(
+            built(config, max_samples=194)(FeatureBatch(features, labels, K, torch.randn(K, D))), features
+        )
+        taken = (gradient[:, 0].abs().sum(1) > 0).long()
+        number = torch.zeros(K, dtype=torch.long).index_add(0, labels, taken).tolist()
+        assert sum(number) == 194 and sorted(number) == sorted(expected) and number[3:] == [30, 4]
+
+
+def test_k_positives_between_one_and_all():
+    given = batch(views=2)
+    every = built(SUPERVISED)(given)
+    torch.testing.assert_close(built(SUPERVISED, positives=1000)(given), every)
+    torch.manual_seed(0)
+    few = built(SUPERVISED, positives=1)(given)
+    assert few.isfinite() and (few - every).abs() > 1e-6
+
+
+@pytest.mark.parametrize('views', [1, 2])
+def test_hybrid_contrast_is_that_of_the_paper(views):
+    term, given = built(HYBRID), batch(views=views)
+    features = given.features.clone().requires_grad_()
+    z = term.projected(features.flatten(0, 1))
+    h = term.prediction(z).unflatten(0, (-1, views))
+    z = z.unflatten(0, (-1, views))
+    fixed = z.detach()
+
+    def similarity(h_view, z_view):
+        means = torch.stack([z[given.labels == k, z_view].mean(0) for k in range(K)])[given.labels]
+        target = fixed[:, z_view]
+        return -F.cosine_similarity(h[:, h_view], target) - F.cosine_similarity(means, target)
+
+    expected = (similarity(0, views - 1) + similarity(views - 1, 0)).mean()
+    value, gradient, _ = value_and_gradients(term, given)
+    torch.testing.assert_close(value, expected.detach())
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected, features)[0])
+    assert -4 < value < 4
+
+
+@pytest.mark.parametrize('counts', [[4, 4, 4, 4, 4], [20, 3, 1, 0, 0], [1, 0, 0, 0, 0]])
+def test_hybrid_contrast_is_minus_four_at_collapse(counts):
+    assert built(HYBRID, **PLAIN)(at_simplex(counts)).item() == pytest.approx(-4)
+    given = batch()
+    assert built(HYBRID, **PLAIN)(given) > -3.9
+
+
+def test_a_mean_of_one_sample_pulls_nowhere():
+    given = batch(K)  # one sample of each class
+    _, gradient, _ = value_and_gradients(built(HYBRID, **PLAIN), FeatureBatch(
+        given.features[:, :1], given.labels, K, given.classifier))  # fmt: skip
+    assert gradient.abs().max() < 1e-12
+
+
+def test_hybrid_contrast_of_three_views_is_refused():
+    with pytest.raises(ValueError, match=r'one view or two, got 3. Choose two by views'):
+        built(HYBRID)(batch(views=3))
+
+
+@pytest.mark.parametrize(
+    ('config', 'message'),
+    [
+        (
+            {**BALANCED, 'class_averaging': False, 'averaging': 'inside'},
+            "class_averaging: expected True for averaging='i",
+        ),
+        ({**BALANCED, 'class_complement': False, 'averaging': 'prototypes'}, 'class_complement: expected True'),
+        ({**BALANCED, 'prototypes': 'learned'}, "got 'learned'. Did you mean 'learnable'"),
+        ({**BALANCED, 'averaging': 'outsid'}, "Did you mean 'outside'"),
+        ({**BALANCED, 'temperature': 0}, 'temperature: expected a number above 0'),
+        ({**SUPERVISED, 'positives': 0}, r'positives: expected a number in \[1'),
+        ({**HYBRID, 'max_samples': 0}, r'max_samples: expected a number in \[1'),
+        ({**HYBRID, 'hidden_channels': 0}, r'hidden_channels: expected a number in \[1'),
+    ],
+)
+def test_bad_settings_are_named(config, message):
+    with pytest.raises(ValueError, match=message):
+        RegularizerGroup([config], K, D)
+
+
+def test_a_head_without_class_vectors_is_named():
+    given = batch()
+    with pytest.raises(ValueError, match='a classifier with one vector for each class'):
+        built(BALANCED)(FeatureBatch(given.features, given.labels, K))
