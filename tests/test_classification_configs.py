@@ -140,7 +140,12 @@ def test_data_sets_differ_in_their_classes_only() -> None:
 
 def test_learning_rate_is_that_of_the_recipe() -> None:
     """Warm-up over five epochs to 0.1, then 0.01 from epoch 160 and 0.001 from epoch 180."""
-    config = read('resnet32_arb_cifar10lt100')
+    expected = [0.02, 0.04, 0.06, 0.08] + 156 * [0.1] + 20 * [0.01] + 20 * [0.001]
+    assert learning_rates(read('resnet32_arb_cifar10lt100')) == pytest.approx(expected)
+
+
+def learning_rates(config: dict[str, Any]) -> list[float]:
+    """The learning rate of each epoch."""
     wrapper = build_optim_wrapper(torch.nn.Linear(2, 2), config['optim_wrapper'])
     schedulers = [PARAM_SCHEDULERS.build({**each, 'optimizer': wrapper}) for each in config['param_scheduler']]
     rates = []
@@ -149,5 +154,4 @@ def test_learning_rate_is_that_of_the_recipe() -> None:
         wrapper.step()
         for scheduler in schedulers:
             scheduler.step()
-    expected = [0.02, 0.04, 0.06, 0.08] + 156 * [0.1] + 20 * [0.01] + 20 * [0.001]
-    assert rates == pytest.approx(expected)
+    return rates

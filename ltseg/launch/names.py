@@ -15,15 +15,13 @@ MODELS = {
     'resnext50': 'ResNeXt-50',
 }
 LONG_TAILED = {'cifar10lt100': 'CIFAR-10-LT 100', 'cifar100lt100': 'CIFAR-100-LT 100'}  # with the imbalance factor
-DATA_SETS = {
-    'camvid': 'CamVid',
-    'cityscapes': 'Cityscapes',
-    'minicity': 'MiniCity',
+LARGE = {  # where ARB takes the counts of the data set
     'imagenetlt': 'ImageNet-LT',
     'placeslt': 'Places-LT',
     'inat2018': 'iNaturalist 2018',
-    **LONG_TAILED,
+    'inaturalist2018': 'iNaturalist 2018',
 }
+DATA_SETS = {'camvid': 'CamVid', 'cityscapes': 'Cityscapes', 'minicity': 'MiniCity', **LARGE, **LONG_TAILED}
 METHODS = {
     'ce': 'cross entropy',
     'ce_mixup': 'cross entropy, mixup',
@@ -47,7 +45,18 @@ METHODS = {
     'mislas': 'MiSLAS',
     'disalign': 'DisAlign',
 }
-CLASSIFICATION = {**METHODS, 'logit_adjusted': 'logit adjusted'}
+CLASSIFICATION = {
+    **METHODS,
+    'logit_adjusted': 'logit adjusted',
+    'class_balanced_focal': 'class-balanced focal',
+    'reweighted': 're-weighting',
+    'equalization': 'equalization',
+    'label_aware_smoothing': 'label-aware smoothing',
+    'resample_class_balanced': 're-sampling (class-balanced)',
+    'resample_square_root': 're-sampling (square root)',
+    'resample_progressive': 're-sampling (progressive)',
+    'resample_repeat_factor': 're-sampling (repeat factor)',
+}
 
 
 def names_of(config: str, settings: Mapping[str, Any] | None = None) -> dict[str, str]:
@@ -62,6 +71,8 @@ def names_of(config: str, settings: Mapping[str, Any] | None = None) -> dict[str
     end = next((index for index, word in enumerate(words) if word in DATA_SETS), len(words) - 1)
     method, (dataset, *variant) = '_'.join(words[: max(end, 0)]), words[max(end, 0) :] or [stem]
     methods = CLASSIFICATION if 'classification' in Path(config).parts else METHODS
+    if method == 'arb' and dataset in LARGE:
+        method = 'arb_dataset'
     name = DATA_SETS.get(dataset, dataset)
     factor = next((value for key, value in (settings or {}).items() if key.endswith('imbalance_factor')), None)
     if factor is not None and dataset in LONG_TAILED:
