@@ -20,11 +20,12 @@ setup(
     description='Long-tailed semantic segmentation for MMSegmentation, and classification for MMPretrain',
     license='Apache-2.0',
     packages=find_packages(include=['ltseg', 'ltseg.*']),
+    package_data={'ltseg.reports.page': ['templates/*']},
     python_requires='>=3.10',
-    install_requires=['torch', 'numpy', 'rich', 'prettytable', 'matplotlib'],
+    install_requires=['torch', 'numpy', 'rich', 'prettytable', 'matplotlib', 'jinja2', 'markupsafe'],
     extras_require={
         'mmseg': SEGMENTATION,
         'mmpretrain': CLASSIFICATION,
-        'dev': ['pytest', 'hypothesis', 'ruff', 'mypy'],
+        'dev': ['pytest', 'hypothesis', 'ruff', 'mypy', 'playwright'],
     },
 )

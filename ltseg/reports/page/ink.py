@@ -1,0 +1,156 @@
+"""Figures as SVG that takes its colours, and its fonts, from the page around it."""
+
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+__all__ = [
+    'FALL',
+    'GRID',
+    'INK',
+    'MARKERS',
+    'MUTED',
+    'RISE',
+    'TAIL',
+    'WIDTH',
+    'Drawing',
+    'colour_of',
+    'draw',
+    'legend',
+    'plain_numbers',
+]
+
+# Colours of the light page; each is replaced by the page's own, which knows the dark one too.
+INK, MUTED, GRID, RISE, FALL, TAIL = '#1b2024', '#5b6670', '#dde1e4', '#0a6cae', '#c04a08', '#f3efe2'
+METHODS = ('#4a5560', '#0b6db0', '#c24b09', '#007a5b', '#99417a', '#7d6608')
+VARIABLES = {
+    **dict(zip((INK, MUTED, GRID, RISE, FALL, TAIL), ('ink', 'muted', 'grid', 'rise', 'fall', 'tail'), strict=True)),
+    **{colour: f'method-{index}' for index, colour in enumerate(METHODS)},
+}
+MARKERS = 'osD^vP'
+WIDTH = 4.7  # inches, which a phone shows a little smaller and a desktop a little larger
+STYLE: Any = {
+    'svg.fonttype': 'none',
+    'svg.hashsalt': 'ltseg',
+    'text.parse_math': False,  # names of classes and methods may hold a dollar sign
+    'font.size': 9.5,
+    'axes.titlesize': 9.5,
+    'text.color': INK,
+    'axes.labelcolor': MUTED,
+    'axes.edgecolor': MUTED,
+    'axes.linewidth': 0.6,
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+    'axes.grid': True,
+    'axes.axisbelow': True,
+    'grid.color': GRID,
+    'grid.linewidth': 0.6,
+    'xtick.color': MUTED,
+    'ytick.color': MUTED,
+    'xtick.labelcolor': INK,
+    'ytick.labelcolor': INK,
+    'xtick.major.width': 0.6,
+    'ytick.major.width': 0.6,
+    'xtick.major.size': 3,
+    'ytick.major.size': 3,
+    'lines.linewidth': 1.4,
+    'legend.frameon': False,
+    'legend.fontsize': 8.5,
+    'figure.constrained_layout.use': True,
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of the page.
+
+    Args:
+        svg: The picture.
+        title: What it shows, one line.
+        alt: What a reader sees in it, for those who do not.
+        caption: How to read it.
+        tall: Whether it is so tall that it scrolls in a box of its own.
+    """
+
+    svg: Markup
+    title: str
+    alt: str
+    caption: str = ''
+    tall: bool = False
+
+
+def colour_of(index: int) -> str:
+    """Colour of the method at a position; they repeat, and the markers beside them do too."""
+    return METHODS[index % len(METHODS)]
+
+
+def legend(axes: Axes, **options: Any) -> None:
+    """A legend above the axes, where anything in them has a name."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.figure.legend(loc='outside upper left', ncols=2, **options)
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Writes 0.1 and 10 at a logarithmic axis, instead of powers."""
+    axis.set_major_formatter('{x:g}')
+    axis.set_minor_formatter(NullFormatter())
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """matplotlib as the page has it."""
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'Glyph')  # the reader's fonts draw the text, not matplotlib's
+        yield
+
+
+@contextmanager
+def draw(name: str, height: float, width: float = WIDTH, **grid: Any) -> Iterator[tuple[Axes, list[Markup]]]:
+    """Axes to draw into, and the list that holds the SVG afterwards.
+
+    Args:
+        name: Of the figure, unique on the page.
+        height: Inches.
+        width: Inches.
+        **grid: Handed to ``Figure.subplots``.
+    """
+    with style():
+        figure = Figure(figsize=(width, height))
+        FigureCanvasAgg(figure)
+        made: list[Markup] = []
+        yield figure.subplots(**grid), made
+        stream = io.StringIO()
+        figure.savefig(stream, format='svg', transparent=True, metadata={'Date': None, 'Creator': None})
+        made.append(_inline(stream.getvalue(), name))
+
+
+def _inline(svg: str, name: str) -> Markup:
+    """The SVG as a part of an HTML page: its own ids, the page's colours and fonts, and no more digits than show."""
+    svg = svg[svg.index('<svg') :]
+    svg = re.sub(r'<metadata>.*?</metadata>\s*', '', svg, flags=re.DOTALL)
+    svg = re.sub(r'<defs>\s*<style.*?</defs>', '', svg, flags=re.DOTALL)  # would hold for the whole page
+    head, rest = svg.split('>', 1)
+    box = re.search(r'viewBox="([^"]+)"', head)
+    svg = f'<svg viewBox="{box.group(1) if box else ""}" aria-hidden="true" focusable="false">{rest}'
+    svg = re.sub(r'<g id="[^"]*"', '<g', svg)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'(href="#|url\(#)', rf'\1{name}-', svg)
+    svg = re.sub(r'font-family: [^;"]*; ?', '', svg)
+    svg = re.sub(r'font: ([^;\"]*?)([\d.]+px) [^;\"]*', r'font-size: \2', svg)
+    svg = re.sub(r' transform="rotate\(-0 [^"]*"|(?<=\n)[ \t]+', '', svg)
+    svg = re.sub(r'(?<=[\s"(\-MLCQ])(\d+\.\d{3,})', lambda number: f'{float(number[0]):.2f}', svg)
+    for colour, variable in VARIABLES.items():
+        svg = svg.replace(colour, f'var(--{variable})')
+    return Markup(svg.strip())

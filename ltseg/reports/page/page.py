@@ -1,0 +1,114 @@
+"""The page: every part that the runs have something for, in one HTML file."""
+
+import base64
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from ltseg import __version__
+from ltseg.reports.page.confusions import confusion_matrix_figure
+from ltseg.reports.page.curves import posthoc_curve, training_curves
+from ltseg.reports.page.differences import difference_bars
+from ltseg.reports.page.examples import Example
+from ltseg.reports.page.frequency import against_frequency
+from ltseg.reports.page.ink import Drawing
+from ltseg.reports.page.methods import Study
+from ltseg.reports.page.panels import logged_panels, measured_panels
+from ltseg.reports.page.provenance import config_table, data_facts, runs_table, versions_table
+from ltseg.reports.page.runs import Run
+from ltseg.reports.page.slopes import slope_plot
+from ltseg.reports.page.tables import class_table, confusion_table, means_table
+from ltseg.reports.page.words import findings
+
+__all__ = ['render_page', 'write_page']
+
+TEMPLATES = Path(__file__).parent / 'templates'
+MATRICES = 6  # methods whose confusion matrix is drawn
+
+
+def render_page(runs: Sequence[Run], title: str | None = None, examples: Sequence[Example] = ()) -> str:
+    """The page as text.
+
+    Args:
+        runs: From ``find_runs``, in the order of the page; the first method of each setting is the baseline.
+        title: By default the data set, the split and the models.
+        examples: From ``find_examples``.
+
+    Raises:
+        ValueError: If the runs cannot be compared.
+    """
+    study = Study.of(runs)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    script = (TEMPLATES / 'script.js').read_text(encoding='utf-8')
+    config, config_sentence = config_table(study)
+    return environment.get_template('page.html.j2').render(
+        title=title or _title(study),
+        subtitle=_subtitle(study),
+        style=Markup((TEMPLATES / 'style.css').read_text(encoding='utf-8')),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        version=__version__,
+        study=study,
+        findings=findings(study),
+        alone=all(len(method.runs) < 2 for method in study.methods),
+        means=means_table(study),
+        class_tables=[class_table(study, rate) for rate in study.rates],
+        differences=_difference_figures(study),
+        matrices=[confusion_matrix_figure(study, method) for method in study.methods[:MATRICES]],
+        confusions=confusion_table(study),
+        frequency=[against_frequency(study, rate) for rate in study.reference.task.grouped],
+        posthoc=_present([posthoc_curve(study)]),
+        training=training_curves(study),
+        panels=[*measured_panels(study), *logged_panels(study)],
+        examples=examples,
+        config=config,
+        config_sentence=config_sentence,
+        facts=data_facts(study),
+        runs=runs_table(study),
+        versions=versions_table(study),
+    )
+
+
+def _title(study: Study) -> str:
+    column = study.methods[0].column
+    models = ', '.join(dict.fromkeys(method.column.setting[0] for method in study.methods))
+    return f'{column.setting[1]} {column.setting[2]}, {models}'
+
+
+def _subtitle(study: Study) -> str:
+    runs = sum(len(method.runs) for method in study.methods)
+    counted = [f'{number} {word}{"s" if number != 1 else ""}' for number, word in
+               ((len(study.methods), 'method'), (runs, 'record'))]  # fmt: skip
+    return f'{", ".join(counted)}, {len(study.reference.class_names)} classes'
+
+
+def _difference_figures(study: Study) -> list[Drawing]:
+    bars = [difference_bars(study, rate) for rate in study.rates]
+    return _present([*bars, *(slope_plot(study, method, study.rates[0]) for method in study.compared)])
+
+
+def _present(drawings: Sequence[Drawing | None]) -> list[Drawing]:
+    return [drawing for drawing in drawings if drawing is not None]
+
+
+def write_page(page: str, path: str | os.PathLike) -> Path:
+    """Writes the page; a reader never sees half a file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'{path.name}.{os.getpid()}.part')
+    try:
+        partial.write_text(page, encoding='utf-8')
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path

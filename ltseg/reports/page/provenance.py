@@ -1,0 +1,144 @@
+"""Where results come from: configs, versions, commits, seeds and data."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ltseg.reports.page.methods import Method, Study
+from ltseg.reports.page.phrases import NONE
+from ltseg.reports.page.runs import Run
+from ltseg.reports.page.tables import Table, plain_table
+
+__all__ = ['config_table', 'data_facts', 'runs_table', 'versions_table']
+
+# What a Runner reads; other names in a config are only put into these.
+READ = (
+    'model', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'val_evaluator', 'test_evaluator',
+    'optim_wrapper', 'param_scheduler', 'custom_hooks', 'default_hooks', 'auto_scale_lr', 'env_cfg',
+)  # fmt: skip
+MOST = 150  # rows; configs that differ in more are not variants of each other
+LONGEST = 120  # characters of a value
+
+
+def config_table(study: Study) -> tuple[Table | None, str]:
+    """What the configs of the methods differ in, and a sentence about it."""
+    methods = [method for method in study.methods if not method.is_posthoc]
+    flat = {method: dict(_flat(_read(method.runs[0]))) for method in methods}
+    without = [method.label for method in methods if not flat[method]]
+    if len(methods) < 2 or len(without) == len(methods):
+        return None, 'There is one method only.' if len(methods) < 2 else 'No config was found beside the records.'
+    known = [method for method in methods if flat[method]]
+    keys = dict.fromkeys(key for method in known for key in flat[method])
+    differing = [key for key in keys if len({flat[method].get(key, NONE) for method in known}) > 1]
+    rows = [[key, *(flat[method].get(key, NONE) for method in known)] for key in differing[:MOST]]
+    sentence = {0: 'The configs are the same', 1: 'One setting differs'}.get(
+        len(differing), f'{len(differing)} settings differ'
+    )
+    sentence += f'; shown are the first {MOST}.' if len(differing) > MOST else '.'
+    if without:
+        sentence += f' No config was found of {", ".join(without)}.'
+    if not rows:
+        return None, sentence
+    return plain_table(
+        'config', 'Settings that differ between the methods.', ('setting', *(method.label for method in known)), rows
+    ), sentence
+
+
+def _read(run: Run) -> dict[str, Any]:
+    if run.config is None:
+        return {}
+    whole = run.config.to_dict()
+    return {key: whole[key] for key in READ if key in whole}
+
+
+def _flat(value: Any, path: str = '') -> Iterator[tuple[str, str]]:
+    """Dotted paths and values; lists of numbers or words stay whole."""
+    entries: Any = value.items() if isinstance(value, Mapping) else ()
+    if isinstance(value, list | tuple) and any(isinstance(each, Mapping) for each in value):
+        entries = enumerate(value)
+    if not entries:
+        if path:
+            text = repr(value)
+            yield path, text if len(text) <= LONGEST else f'{text[:LONGEST]}…'
+        return
+    for key, entry in entries:
+        yield from _flat(entry, f'{path}.{key}' if path else str(key))
+
+
+def runs_table(study: Study) -> Table:
+    """A row for each run."""
+    rows = [_run_row(method, run) for method in study.methods for run in method.runs]
+    header = ('run', 'method', 'seed', 'iterations', 'config', 'changed', 'commit', 'written', 'record')
+    return plain_table('runs', 'One row for each record.', header, rows)
+
+
+def _run_row(method: Method, run: Run) -> list[str]:
+    record = run.record
+    settings = {key: value for key, value in record.settings.items() if key != 'posthoc'}
+    posthoc = record.settings.get('posthoc')
+    changed = [f'{key}={json.dumps(value, default=str)}' for key, value in settings.items()]
+    if isinstance(posthoc, Mapping):
+        changed.append(f'tau {posthoc.get("tau")}, chosen on {posthoc.get("chosen_on")} by {posthoc.get("by")}')
+    commit = (record.commit or NONE).partition('-')
+    short = commit[0][:10] + (' (modified)' if commit[2] else '')
+    seed = NONE if record.seed is None else str(record.seed)
+    iterations = NONE if record.iterations is None else str(record.iterations)
+    written = record.date.replace('T', ' ').removesuffix('+00:00')
+    return [record.name, method.label, seed, iterations, record.config or NONE, '; '.join(changed) or NONE, short,
+            written, run.path.as_posix()]  # fmt: skip
+
+
+def versions_table(study: Study) -> Table:
+    """The versions of the packages in each environment."""
+    environments: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for method in study.methods:
+        for run in method.runs:
+            environments.setdefault(tuple(run.record.versions.items()), []).append(run.record.name)
+    packages = dict.fromkeys(package for environment in environments for package, _ in environment)
+    rows = [[package, *(dict(each).get(package, NONE) for each in environments)] for package in packages]
+    header = ['package', *(_shared_by(names, len(environments)) for names in environments.values())]
+    return plain_table('versions', 'Versions of what decides a result.', header, rows)
+
+
+def _shared_by(names: list[str], environments: int) -> str:
+    return (
+        'version in all runs'
+        if environments == 1
+        else f'{names[0]}' + (f' and {len(names) - 1} more' if names[1:] else '')
+    )
+
+
+def data_facts(study: Study) -> list[tuple[str, str]]:
+    """What the results were measured on, and what the groups come from."""
+    first, evaluation = study.methods[0].runs[0].record, study.reference
+    samples, unit = int(evaluation.matrix.sum()), evaluation.task.unit
+    absent = [name for name, gone in zip(evaluation.class_names, evaluation.absent, strict=True) if gone]
+    facts = [
+        (
+            'Data set',
+            f'{first.dataset}, {first.split}: {len(evaluation.class_names)} classes, {samples:,} {unit}',
+        ),
+        ('Groups', evaluation.groups.rule),
+        ('Shares', f'from {evaluation.counts_from}, {int(evaluation.counts.sum()):,} {unit}'),
+        ('Absent from the truth', ', '.join(absent) or 'none'),
+    ]
+    return [*facts, *_counted(study)]
+
+
+def _counted(study: Study) -> Iterator[tuple[str, str]]:
+    """The tables of class counts beside the work dirs that hold the shares of this page."""
+    folders = {run.work_dir.parent / 'class_counts' for m in study.methods for run in m.runs if run.work_dir}
+    for path in sorted(path for folder in folders for path in folder.glob('*.json')):
+        try:
+            content = json.loads(path.read_text(encoding='utf-8'))
+            counted = [row['samples'] for row in content['classes']]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if counted == study.reference.counts.tolist():
+            made = content.get('provenance', {})
+            known = (
+                ('files', made.get('files')),
+                ('fingerprint', made.get('fingerprint')),
+                ('counted', made.get('date')),
+            )
+            yield 'Class counts', ', '.join((path.as_posix(), *(f'{key} {value}' for key, value in known if value)))

@@ -1,0 +1,113 @@
+"""Records of runs, and what lies beside them in a work dir."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from ltseg.core.checks import check_choice, fault
+from ltseg.reports.record import KIND, RunRecord
+
+__all__ = ['Run', 'find_runs']
+
+PREFERRED = ('test', 'val', 'train')
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A record and the files of its training, as far as there are any.
+
+    Args:
+        record: The record.
+        path: Its file.
+    """
+
+    record: RunRecord
+    path: Path
+
+    @cached_property
+    def work_dir(self) -> Path | None:
+        """The folder in which the run was trained; None for a record that was moved away from it."""
+        if self.path.parent.name != 'records':
+            return None
+        near = self.path.resolve().parents[1:3]  # records of test-time augmentation lie one folder deeper
+        return next((folder for folder in near if any(folder.glob('*/vis_data'))), near[0])
+
+    @cached_property
+    def scalars(self) -> list[dict[str, Any]]:
+        """What the training logged, by step; where it was resumed, the later log counts."""
+        points: dict[int, dict[str, Any]] = {}
+        for path in self._logs:
+            for point in _lines(path):
+                points[point['step']] = points.get(point['step'], {}) | point
+        return [points[step] for step in sorted(points)]
+
+    @cached_property
+    def config(self) -> Config | None:
+        """The config as it was trained with; that of the record's path where no copy was kept."""
+        copies = [log.with_name('config.py') for log in self._logs]
+        for path in (*reversed(copies), Path(self.record.config)):
+            if path.is_file():
+                try:
+                    return Config.fromfile(path, import_custom_modules=False)
+                except Exception:  # a config is a program, and may raise anything; the page does without it
+                    continue
+        return None
+
+    @property
+    def _logs(self) -> list[Path]:
+        return sorted(self.work_dir.glob('*/vis_data/scalars.json')) if self.work_dir else []
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The points in a log, without a last line that was cut off."""
+    with path.open(encoding='utf-8', errors='replace') as stream:
+        for line in stream:
+            try:
+                point = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(point, dict) and isinstance(point.get('step'), int):
+                yield point
+
+
+def find_runs(paths: Sequence[str | os.PathLike], split: str | None = None) -> list[Run]:
+    """The runs in record files, and in folders with records in and below them.
+
+    Args:
+        paths: Files and folders.
+        split: Of the records; by default 'test' where there is such a record, else 'val', else 'train'.
+
+    Raises:
+        FileNotFoundError: If a path does not exist, or a folder holds no record.
+        ValueError: If a file is not a record, or none is of the split.
+    """
+    files = dict.fromkeys(file for path in paths for file in _records_in(Path(path)))
+    runs = [Run(RunRecord.load(file), file) for file in files]
+    splits = sorted({run.record.split for run in runs}, key=_preference)
+    if split is not None:
+        check_choice('--split', split, splits)
+    return [run for run in runs if run.record.split == (split or splits[0])]
+
+
+def _preference(split: str) -> tuple[int, str]:
+    return (PREFERRED.index(split) if split in PREFERRED else len(PREFERRED)), split
+
+
+def _records_in(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = [file for file in sorted(path.rglob('*.json')) if _is_record(file)]
+    if not found:
+        raise FileNotFoundError(fault(f'folder {str(path)!r}', 'records (*.json) that tools/test.py wrote', 'none'))
+    return found
+
+
+def _is_record(path: Path) -> bool:
+    with path.open(encoding='utf-8', errors='replace') as stream:
+        return KIND in stream.read(200)

@@ -1,0 +1,183 @@
+"""The tables of the page: cells with what they show and what they are sorted by."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ltseg.reports.page.confusions import largest_confusions
+from ltseg.reports.page.methods import Difference, Method, Study
+from ltseg.reports.page.phrases import NONE, points, signed
+
+__all__ = ['Cell', 'Row', 'Table', 'class_table', 'confusion_table', 'means_table', 'plain_table']
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell.
+
+    Args:
+        text: What it shows.
+        value: What it is sorted by; by default the text.
+        note: In small print below, such as the range over the seeds.
+        bar: Length of a bar from -1 to 1, for differences.
+        verdict: Of a difference.
+        is_label: Whether it is a text in spite of its value.
+    """
+
+    text: str
+    value: float | None = None
+    note: str = ''
+    bar: float | None = None
+    verdict: str = ''
+    is_label: bool = False
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it stands at the right."""
+        return self.value is not None and not self.is_label
+
+    @property
+    def sorting(self) -> str:
+        """The value that the page's script sorts by."""
+        if self.value is None:
+            return self.text.lower()
+        return '' if math.isnan(self.value) else f'{self.value:.6g}'
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row; the first cell is its header.
+
+    Args:
+        cells: One for each column.
+        group: Of the class, for the filter and the shade.
+        is_rare: Whether that is the group of rare classes.
+    """
+
+    cells: Sequence[Cell]
+    group: str = ''
+    is_rare: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Args:
+        name: Unique on the page.
+        caption: What it shows.
+        header: Names of the columns.
+        rows: That are sorted and filtered.
+        footer: That stay below, such as means.
+        groups: Whose rows can be chosen.
+        short: Name of the table among those that are shown one at a time.
+    """
+
+    name: str
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Row]
+    footer: Sequence[Row] = ()
+    groups: Sequence[str] = ()
+    short: str = ''
+
+    def is_number(self, column: int) -> bool:
+        """Whether a column stands at the right."""
+        return any(row.cells[column].is_number for row in self.rows)
+
+
+def class_table(study: Study, rate: str) -> Table:
+    """A rate of each class for each method, with the differences to the baselines; means are below."""
+    evaluation = study.reference
+    keys = [study.key(rate, index) for index in study.order]
+    widest = max((abs(m.difference(k).value) for m in study.compared for k in keys if m.difference(k).known), default=1)
+    rows = []
+    for index, key in zip(study.order, keys, strict=True):
+        group, share = evaluation.groups.group_of(index), evaluation.share[index].item()
+        labels = (
+            Cell(evaluation.class_names[index]),
+            Cell(group, _rank(study, group), is_label=True),
+            Cell(_share(share), share),
+        )
+        rows.append(Row((*labels, *_numbers(study, key, widest)), group, group == study.rarest))
+    footer = []
+    for name in (None, *(evaluation.groups.names if rate in evaluation.task.grouped else ())):
+        text = f'mean of {name}' if name else 'mean of all'
+        cells = (Cell(text), Cell(''), Cell(''), *_numbers(study, evaluation.task.key(rate, name), widest))
+        footer.append(Row(cells))
+    header = ('class', 'group', 'share, %', *_columns(study))
+    caption = f'{rate} of each class in percent, means over the seeds; below them the lowest and highest seed.'
+    return Table(f'classes-{rate}', caption, header, rows, footer, evaluation.groups.names, rate)
+
+
+def _rank(study: Study, group: str) -> float:
+    return float(study.reference.groups.names.index(group))
+
+
+def _share(share: float) -> str:
+    return f'{share:.3g}' if share else '0'
+
+
+def _columns(study: Study) -> list[str]:
+    names = []
+    for method in study.methods:
+        names.append(method.label)
+        if method.baseline:
+            names.append(f'difference of {method.label}' if len(study.compared) > 1 else 'difference')
+    return names
+
+
+def _numbers(study: Study, key: str, widest: float) -> list[Cell]:
+    cells = []
+    for method in study.methods:
+        cells.append(_mean(method, key))
+        if method.baseline:
+            cells.append(_difference(method.difference(key), widest))
+    return cells
+
+
+def _mean(method: Method, key: str) -> Cell:
+    if key in method.column.absent:
+        return Cell('absent', math.nan)
+    values, mean = [value for value in method.values(key) if not math.isnan(value)], method.mean(key)
+    note = f'{points(min(values))}–{points(max(values))}' if len(values) > 1 else ''
+    return Cell(points(mean), mean, note)
+
+
+def _difference(difference: Difference, widest: float) -> Cell:
+    if not difference.known:
+        return Cell(NONE, math.nan)
+    bar = max(-1.0, min(1.0, difference.value / (widest or 1)))
+    return Cell(signed(difference.value), difference.value, bar=bar, verdict=difference.verdict)
+
+
+def means_table(study: Study) -> Table:
+    """The means that are not of a single class."""
+    keys = list(study.reference.means())
+    differences = [abs(m.difference(k).value) for m in study.compared for k in keys if m.difference(k).known]
+    rows = [Row((Cell(key), *_numbers(study, key, max(differences, default=1)))) for key in keys]
+    return Table(
+        'means', 'Means in percent; below them the lowest and highest seed.', ('metric', *_columns(study)), rows
+    )
+
+
+def confusion_table(study: Study) -> Table:
+    """The largest confusions of each class of the rarest group."""
+    rows = []
+    for index in (i for i in study.order if i in study.reference.groups.of(study.rarest)):
+        cells = [Cell(study.reference.class_names[index])]
+        for method in study.methods:
+            found = largest_confusions(study, method, index)
+            text = ', '.join(f'{each.name} {each.percent:.0f}\u00a0%' for each in found) or NONE
+            right = method.mean(study.key(study.reference.task.recall, index))
+            cells += [Cell(points(right), right), Cell(text, found[0].percent if found else math.nan, is_label=True)]
+        rows.append(Row(cells, study.rarest))
+    header = ['true class', *(part for m in study.methods for part in (f'{m.label}, right %', 'taken for'))]
+    return Table(
+        'confusions', f'Largest confusions of the {study.rarest} classes, in percent of the true class.', header, rows
+    )
+
+
+def plain_table(name: str, caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table of texts."""
+    return Table(name, caption, header, [Row([Cell(text) for text in row]) for row in rows])

@@ -1,0 +1,165 @@
+"""What changed between methods and for which classes, in sentences."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ltseg.metrics.task import SEGMENTATION
+from ltseg.reports.frontier import best_with_accuracy
+from ltseg.reports.page.confusions import largest_confusions
+from ltseg.reports.page.methods import CLEAR, SINGLE, WITHIN, Difference, Method, Study
+from ltseg.reports.page.phrases import listed, points, signed
+
+__all__ = ['Finding', 'findings']
+
+SMALL = 0.05  # percentage points, which round to 0.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is to be said of one method.
+
+    Args:
+        title: Which it is, and what it is compared to.
+        sentences: The most important first.
+    """
+
+    title: str
+    sentences: tuple[str, ...]
+
+
+def findings(study: Study) -> list[Finding]:
+    """A finding for each method that is compared; of the only method, how it stands."""
+    if not study.compared:
+        return [Finding(method.label, tuple(_of_one(study, method))) for method in study.methods]
+    return [
+        Finding(f'{m.label} against {m.baseline.label}', tuple(_of_pair(study, m)))
+        for m in study.compared
+        if m.baseline
+    ]
+
+
+def _of_one(study: Study, method: Method) -> Iterator[str]:
+    task, rate = study.reference.task, study.rates[0]
+    means = [f'{key} is {points(method.mean(key))}' for key in task.axes]
+    of_groups = [f'{points(method.mean(task.key(rate, name)))} for {name}' for name in study.reference.groups.names]
+    yield f'{" and ".join(means)} percent; the mean {rate} of the groups is {listed(of_groups)} classes.'
+    known = [(method.mean(study.key(rate, index)), study.reference.class_names[index]) for index in study.order]
+    worst = sorted((value, name) for value, name in known if value == value)[:3]
+    yield f'The lowest {rate} have {listed([f"{name} ({points(value)})" for value, name in worst])}.'
+    yield from _never_predicted(study, method)
+    yield from _tail_goes_to(study, method)
+
+
+def _of_pair(study: Study, method: Method) -> Iterator[str]:
+    yield _means(study, method)
+    yield _groups(study, method)
+    yield from _classes(study, method)
+    yield from _over_predicted(study, method)
+    yield from _along_the_curve(study, method)
+    yield from _never_predicted(study, method)
+    yield from _tail_goes_to(study, method)
+
+
+def _means(study: Study, method: Method) -> str:
+    parts = []
+    for key in study.reference.task.axes:
+        difference = method.difference(key)
+        before = method.baseline.mean(key) if method.baseline else difference.value
+        parts.append(f'{key} goes from {points(before)} to {points(method.mean(key))} ({_weighed(difference)})')
+    return f'{" and ".join(parts)}.'
+
+
+def _weighed(difference: Difference) -> str:
+    """The difference, and whether it may be chance; a method with one seed is dealt with in a sentence of its own."""
+    return signed(difference.value) + (', not clear' if difference.verdict == WITHIN else '')
+
+
+def _groups(study: Study, method: Method) -> str:
+    task, rate = study.reference.task, study.rates[0]
+    sentences = []
+    for grouped in dict.fromkeys((rate, task.recall)):
+        keys = {name: task.key(grouped, name) for name in study.reference.groups.names}
+        moves = {name: method.difference(key) for name, key in keys.items()}
+        if known := [f'{name} {_weighed(move)}' for name, move in moves.items() if move.known]:
+            sentences.append(f'Mean {grouped} of the groups: {"; ".join(known)}.')
+    return ' '.join(sentences)
+
+
+def _classes(study: Study, method: Method) -> Iterator[str]:
+    rate = study.rates[0]
+    moves = [(method.difference(study.key(rate, index)), index) for index in study.order]
+    moves = sorted(((d, i) for d, i in moves if d.known), key=lambda move: -abs(move[0].value))
+    if not moves:
+        return
+    single = all(difference.verdict == SINGLE for difference, _ in moves)
+    counted = [(d, i) for d, i in moves if (single or d.verdict == CLEAR) and abs(d.value) >= SMALL]
+    for verb, sign in (('gain', 1), ('lose', -1)):
+        named = [f'{_named(study, i)} ({signed(d.value)})' for d, i in counted if d.value * sign > 0]
+        if named:
+            verb, clearly = verb + 's' * (len(named) == 1), '' if single else ' clearly'
+            yield f'{len(named)} of {len(moves)} classes{clearly} {verb} {rate}: {listed(named)}.'
+    if single:
+        yield 'A method has one seed only: nothing here tells a difference of the methods from one of the seeds.'
+    elif len(counted) < len(moves):
+        yield f'For the other {len(moves) - len(counted)} the difference in {rate} is not clear.'
+
+
+def _named(study: Study, index: int) -> str:
+    name, group = study.reference.class_names[index], study.reference.groups.group_of(index)
+    return f'{name}, {group}' if group == study.rarest else name
+
+
+def _over_predicted(study: Study, method: Method) -> Iterator[str]:
+    """Accuracy up and IoU down: the class is predicted where it is not."""
+    if study.reference.task is not SEGMENTATION:
+        return
+    named = []
+    for index in study.order:
+        iou, acc, precision = (method.difference(study.key(rate, index)) for rate in ('IoU', 'Acc', 'Precision'))
+        if acc.value > 1 and iou.value < -SMALL and CLEAR in (iou.verdict, acc.verdict, precision.verdict, SINGLE):
+            named.append(
+                (acc.value, f'{study.reference.class_names[index]} (Acc {signed(acc.value)}, IoU {signed(iou.value)})')
+            )
+    if named:
+        listing = listed([text for _, text in sorted(named, key=lambda pair: -pair[0])])
+        yield f'Found more often, but at the price of more false pixels than it is worth in IoU: {listing}.'
+
+
+def _along_the_curve(study: Study, method: Method) -> Iterator[str]:
+    """What the baseline reaches by post-hoc adjustment at the method's own trade."""
+    quality, fairness = study.reference.task.axes
+    baseline = method.baseline
+    if baseline is None or method.is_posthoc or not all(run.record.tau_curve for run in baseline.runs):
+        return
+    level = method.mean(fairness)
+    reached = [best_with_accuracy(run.record, level) for run in baseline.runs]
+    if any(value != value for value in reached):
+        most = max(point[fairness] for run in baseline.runs for point in run.record.tau_curve)
+        yield f'Adjusted after training, {baseline.label} comes to {fairness} {points(most)} at most.'
+        return
+    value = sum(reached) / len(reached)
+    yield (
+        f'Adjusted after training until its {fairness} is {points(level)} too, {baseline.label} has {quality} '
+        f'{points(value)}, against {points(method.mean(quality))} here.'
+    )
+
+
+def _never_predicted(study: Study, method: Method) -> Iterator[str]:
+    predicted, true = method.matrix.sum(0), method.matrix.sum(1)
+    names = [study.reference.class_names[index] for index in study.order if true[index] > 0 and predicted[index] == 0]
+    if names:
+        yield f'{method.label} never predicts {listed(names)}.'
+
+
+def _tail_goes_to(study: Study, method: Method) -> Iterator[str]:
+    parts = []
+    for index in study.reference.groups.of(study.rarest):
+        confusions = largest_confusions(study, method, index)
+        if confusions and confusions[0].percent >= 10:
+            first = confusions[0]
+            parts.append(
+                (first.percent, f'{study.reference.class_names[index]} for {first.name} ({first.percent:.0f} %)')
+            )
+    if parts:
+        listing = listed([text for _, text in sorted(parts, key=lambda pair: -pair[0])], limit=4)
+        yield f'Of the {study.rarest} classes, {method.label} most often takes {listing}.'
