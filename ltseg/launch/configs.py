@@ -1,6 +1,6 @@
 """Configs from the command line."""
 
-import importlib
+import importlib.util
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -99,11 +99,8 @@ def register_hosts(config: Config) -> None:
         UserError: If it is not installed.
     """
     scope = 'mmpretrain' if config.get('default_scope') == 'mmpretrain' else 'mmseg'
-    try:
-        with quietly():
-            importlib.import_module(f'{scope}.utils').register_all_modules(init_default_scope=True)
-    except ModuleNotFoundError as error:
-        if error.name != scope:
-            raise
+    if importlib.util.find_spec(scope) is None:
         cure = 'tools/check_env.py says how to install it.'
-        raise UserError(fault(f"default_scope = '{scope}'", f'the package {scope}', 'none installed', cure)) from error
+        raise UserError(fault(f"default_scope = '{scope}'", f'the package {scope}', 'none installed', cure))
+    with quietly():
+        importlib.import_module(f'{scope}.utils').register_all_modules(init_default_scope=True)
