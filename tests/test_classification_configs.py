@@ -32,6 +32,7 @@ CUT = {
     'interval': 1,
     'depth': 20,
     'imbalance_factor': 2,
+    'begin': 0,  # of deferred rules
 }
 # For the large sets besides: their lists cut down to a few classes, small crops, narrow networks from scratch.
 LARGE = {'imagenet': 'imagenet_lt', 'places': 'places_lt', 'inaturalist2018': 'inaturalist2018'}
@@ -77,7 +78,7 @@ def test_trains_evaluates_and_saves(leaf: Path, folder: Path, monkeypatch: pytes
     runner.train()
     logged = {name: buffer.current() for name, buffer in runner.message_hub.log_scalars.items()}
     losses = [value for name, value in logged.items() if name.startswith('train/') and 'loss' in name]
-    assert losses and all(0 < value < 100 for value in losses)
+    assert any(losses) and all(abs(value) < 1000 for value in losses)  # regularizers may be negative, or off at the end
     assert 0 <= logged['val/accuracy/top1'] <= 100 and 'val/accuracy/many' in logged
     saved = torch.load(Path(config.work_dir) / 'epoch_1.pth', weights_only=False)['state_dict']
     assert saved.keys() == runner.model.state_dict().keys()

@@ -63,8 +63,8 @@ def test_trains_validates_and_saves(leaf: Path, folders: dict[str, Path], quick:
     before = {name: value.clone() for name, value in runner.model.state_dict().items() if 'conv_seg' in name}
     runner.train()
     logged = {name: buffer.current() for name, buffer in runner.message_hub.log_scalars.items()}
-    losses = [name for name in logged if name.startswith('train/decode.loss_')]
-    assert losses and all(0 < logged[name] < 100 for name in losses)
+    losses = [logged[name] for name in logged if name.startswith('train/decode.loss_')]
+    assert any(losses) and all(abs(value) < 1000 for value in losses)  # regularizers may be negative
     assert 0 <= logged['val/mIoU'] <= 100 and 'val/mIoU_tail' in logged
     saved = torch.load(work_dir / 'iter_1.pth', weights_only=False)['state_dict']
     assert saved.keys() == runner.model.state_dict().keys()
@@ -74,11 +74,12 @@ def test_trains_validates_and_saves(leaf: Path, folders: dict[str, Path], quick:
 
 @pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
 def test_header_says_what_it_is_the_command_and_the_result(leaf: Path) -> None:
-    what, command, result, rest = leaf.read_text(encoding='utf-8').split('\n', 3)
-    assert what.startswith('# ') and what.endswith('.')
+    header, _, rest = leaf.read_text(encoding='utf-8').partition('\n_base_ = ')
+    what, command, *_, result = lines = header.split('\n')
+    assert rest and all(line.startswith('# ') for line in lines)
+    assert what.endswith('.')
     assert command == f'#     python tools/train.py {leaf.relative_to(ROOT)}'
-    assert result.startswith('# ')
-    assert rest.startswith('_base_ = ')
+    assert result.startswith(('# Measured', '# Not measured.', '# Not run by us.', '# The demonstration'))
 
 
 def test_every_combination_of_the_contract_exists() -> None:
