@@ -16,6 +16,7 @@ with quietly():
         BatchRandomFlip,
         BatchRandomResizedCrop,
     )
+    from ltseg.datasets.bilateral_sampling import BilateralSampler
     from ltseg.datasets.checked_images import LoadCheckedImage
     from ltseg.datasets.cifar import CIFARDataset
     from ltseg.datasets.class_sampling import ClassAwareSampler, ClassBalancedSampler, RepeatFactorSampler
@@ -40,6 +41,7 @@ __all__ = [
     'BatchRandomGrayscale',
     'BatchRandomResizedCrop',
     'BatchSimAugment',
+    'BilateralSampler',
     'CIFARDataset',
     'CamVidDataset',
     'CityscapesDataset',

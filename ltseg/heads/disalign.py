@@ -29,7 +29,8 @@ class DisAlignClassifier(AdaptedClassifier):
             for segmentation, where c is then at least 1/2. The paper has neither.
 
     Source:
-        Zhang et al., Distribution Alignment: A Unified Framework for Long-Tail Visual Recognition, CVPR 2021, eq. 6-8.
+        Zhang et al., Distribution Alignment: A Unified Framework for Long-Tail Visual Recognition, CVPR 2021,
+        section 3 (adaptive calibration).
     """
 
     def __init__(

@@ -50,7 +50,7 @@ class LearnableScaleClassifier(AdaptedClassifier):
     LWS trains ``scale`` alone, MiSLAS the linear layer too, at a lower learning rate.
 
     Source:
-        Kang et al., Decoupling Representation and Classifier for Long-Tailed Recognition, ICLR 2020, section 4.1; the
+        Kang et al., Decoupling Representation and Classifier for Long-Tailed Recognition, ICLR 2020, section 4; the
         bias, which the released code scales too, is not in the paper.
     """
 

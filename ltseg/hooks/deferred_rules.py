@@ -31,7 +31,7 @@ class DeferredRules(Hook):
             :class:`ltseg.losses.LongTailLoss`.
 
     Source:
-        Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019, section 3.3
+        Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019, algorithm 1
         (DRW); other rules are our extension.
     """
 

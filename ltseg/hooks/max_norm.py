@@ -40,8 +40,8 @@ class MaxNorm(Hook):
         ratio: Where the radius lies between the shortest (0) and the longest (1) class vector.
 
     Source:
-        Alshammari et al., Long-Tailed Recognition via Weight Balancing, CVPR 2022, eq. 4; the radius is its released
-        code's.
+        Alshammari et al., Long-Tailed Recognition via Weight Balancing, CVPR 2022, section 4; the radius is its
+        released code's.
     """
 
     priority = 'ABOVE_NORMAL'  # EMAHook (NORMAL) averages what is projected

@@ -32,8 +32,9 @@ class TrainOnly(Hook):
             "shifted" batch normalisation).
 
     Source:
-        Kang et al., Decoupling Representation and Classifier for Long-Tailed Recognition, ICLR 2020, section 4.1;
-        Zhong et al., Improving Calibration for Long-Tailed Recognition (MiSLAS), CVPR 2021, section 4.3.
+        Kang et al., Decoupling Representation and Classifier for Long-Tailed Recognition, ICLR 2020, section 4;
+        Zhong et al., Improving Calibration for Long-Tailed Recognition (MiSLAS), CVPR 2021, section 3
+        (shifted batch normalisation).
     """
 
     priority = 'HIGH'  # EMAHook (NORMAL) copies the model in before_run

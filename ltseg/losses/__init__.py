@@ -3,6 +3,7 @@
 from ltseg.losses.arb import ARBLoss
 from ltseg.losses.dot_regression import DotRegressionLoss
 from ltseg.losses.equalization import EqualizationLoss
+from ltseg.losses.expert_diversity import ExpertDiversityLoss
 from ltseg.losses.ldam import LDAMLoss
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.losses.long_tail_loss import LongTailLoss
@@ -27,6 +28,7 @@ __all__ = [
     'CrossEntropyLoss',
     'DotRegressionLoss',
     'EqualizationLoss',
+    'ExpertDiversityLoss',
     'FocalLoss',
     'LDAMLoss',
     'LabelAwareSmoothingLoss',

@@ -1,0 +1,119 @@
+"""The bilateral-branch network."""
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ltseg.core.checks import check_positive, fault
+from ltseg.models.branches import branch_off
+from ltseg.registry import MODELS
+from ltseg.schedules import Progress, training_progress
+
+__all__ = ['BilateralClassifier', 'BilateralClassifierMixin', 'instance_share']
+
+
+def instance_share(progress: Progress, epochs: int | None = None) -> float:
+    """``alpha = 1 - (t / T)^2``, the weight of the branch of the images as they occur.
+
+    Args:
+        progress: Of training; t is the epoch, from 0, or the iteration where training counts those only.
+        epochs: T; None is the length of the training.
+    """
+    if progress.max_epochs > 1 or epochs is not None:
+        return 1 - (progress.epoch / (epochs or progress.max_epochs)) ** 2
+    return 1 - (progress.iter / progress.max_iters) ** 2
+
+
+class BilateralClassifierMixin:
+    """Put in front of mmpretrain's ``ImageClassifier``: two copies of a last block, for frequent and rare classes.
+
+    Images of a batch take turns: one as they occur (label y_c), one of a sampler that prefers rare classes (y_r), as
+    ``ltseg.BilateralSampler`` gives them. A shared trunk and a branch each make features f_c and f_r, and::
+
+        z = W [2 alpha f_c, 2 (1 - alpha) f_r] + b,    loss = alpha l(z, y_c) + (1 - alpha) l(z, y_r)
+
+    alpha falls from 1 to 0 (:func:`instance_share`), from learning features to learning rare classes. Tests see every
+    image in both branches, with alpha = 1/2. The head has twice the features of the backbone as ``in_channels``.
+
+    Args:
+        branched: Name of the part of the backbone that has two copies, 'NAME.-1' for the last block of a stage.
+        epochs: T of alpha; None is the length of the training. The released code takes 100 for trainings of 90 epochs
+            and 200 for 180, so that alpha does not come close to 0.
+
+    Raises:
+        ValueError: If the backbone has no such part, or images are to be mixed, which has no meaning for pairs.
+
+    Source:
+        Zhou et al., BBN: Bilateral-Branch Network with Cumulative Learning for Long-Tailed Visual Recognition, CVPR
+        2020, section 4.
+    """
+
+    backbone: Any
+    head: Any
+
+    def __init__(
+        self, *args: Any, branched: str = 'layer3.-1', epochs: int | None = None, train_cfg: Any = None, **kwargs: Any
+    ) -> None:
+        if epochs is not None:
+            check_positive('BilateralClassifier.epochs', epochs)
+        if (train_cfg or {}).get('augments'):
+            raise ValueError(fault('BilateralClassifier', 'pairs of images that are not mixed', train_cfg['augments']))
+        super().__init__(*args, train_cfg=train_cfg, **kwargs)  # type: ignore[call-arg]
+        self.branches, self.epochs = [branch_off(self.backbone, branched, 2)], epochs  # a list: no second owner
+
+    def extract_feat(self, inputs: Tensor, stage: str = 'neck') -> Any:
+        """Features of images as tests see them: those of both branches, (N, 2D), or their maps (N, 2C, H, W)."""
+        given = super().extract_feat(inputs, 'neck' if stage == 'pre_logits' else stage)  # type: ignore[misc]
+        feats = tuple(both.unflatten(0, (len(inputs), 2)).flatten(1, 2) for both in given)
+        return self.head.pre_logits(feats) if stage == 'pre_logits' else feats
+
+    def loss(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
+        """The losses of pairs.
+
+        Raises:
+            ValueError: If the number of images is odd, or they have several views.
+        """
+        if len(inputs) % 2 or inputs.ndim != 4:
+            cure = "Use an even batch_size and sampler=dict(type='ltseg.BilateralSampler')."
+            raise ValueError(
+                fault('BilateralClassifier', 'an even number of images (N, C, H, W)', tuple(inputs.shape), cure)
+            )
+        share = instance_share(training_progress(), self.epochs)
+        shares, features = (share, 1 - share), []
+        for branch, weight in enumerate(shares):
+            self.branches[0].chosen = branch
+            try:
+                features.append(2 * weight * super().extract_feat(inputs[branch::2])[-1])  # type: ignore[misc]
+            finally:
+                self.branches[0].chosen = None
+        feats = (torch.cat(features, 1),)
+        losses = [self.head.loss(feats, data_samples[branch::2]) for branch in range(2)]
+        return {name: sum(share * each[name] for share, each in zip(shares, losses, strict=True)) for name in losses[0]}
+
+    def __reduce__(self) -> tuple:
+        # The class is made on the fly, so that pickle cannot find it by name.
+        return _empty_classifier, (), self.__dict__
+
+
+@cache
+def _classifier_class() -> Any:
+    from mmpretrain.models import ImageClassifier
+
+    return type('BilateralClassifier', (BilateralClassifierMixin, ImageClassifier), {})
+
+
+def _empty_classifier() -> Any:
+    made = _classifier_class()
+    return made.__new__(made)
+
+
+@MODELS.register_module(name='BilateralClassifier')
+def BilateralClassifier(**arguments: Any) -> Any:  # noqa: N802, configs see a type
+    """Builds mmpretrain's ``ImageClassifier`` with :class:`BilateralClassifierMixin` in front of it.
+
+    Args:
+        **arguments: Those of the mixin and of the host.
+    """
+    return _classifier_class()(**arguments)
