@@ -1,40 +1,27 @@
-"""Figures as data: pictures, spreadsheets and pages show what one JSON file holds.
+"""Figures as data, from which pictures, tables and panels of the HTML report are made.
 
-``WORK_DIR/collapse/*.json`` are such files; :func:`figure_files` finds them. Their form::
-
-    {"kind": "ltseg figures", "title": TEXT, "note": TEXT, "figures": [FIGURE, ...]}
-
-    FIGURE = {"kind": KIND, "name": WORD, "title": TEXT, "caption": TEXT, ...}      and, by KIND,
-
-    "values"   "rows": [{"name": TEXT, "value": NUMBER, "ideal": NUMBER, "meaning": TEXT}, ...]
-    "bars"     "labels": [TEXT, ...], "series": {TEXT: [NUMBER, ...], ...}, "axis": TEXT, "ideal": NUMBER
-    "lines"    "x": [NUMBER, ...], "x_axis": TEXT, "series": {TEXT: [NUMBER, ...], ...}, "axis": TEXT,
-               "ideal": NUMBER, "logarithmic": BOOLEAN
-    "matrix"   "labels": [TEXT, ...], "values": [[NUMBER, ...], ...], "axis": TEXT, "ideal": NUMBER
-    "points"   "series": {TEXT: [[NUMBER, NUMBER], ...], ...}, "marks": {TEXT: [NUMBER, NUMBER], ...}
-
-A NUMBER is null where there is none: an undefined figure, or no ideal value. Labels are classes from frequent to rare
-where they are classes; rows and columns of a matrix have the same labels, and its diagonal has no meaning. ``name`` is
-that of the picture and of the table beside the file: ``<file's stem>_<name>.png`` and ``.csv``.
+Panels have the form of :mod:`ltseg.reports.page.panels`; ``WORK_DIR/collapse/<split>_figures.json`` is a list of them.
+Labels are classes from frequent to rare where they are classes, and None is a number that does not exist.
 """
 
-import csv
-import json
 import math
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
-from ltseg.core.checks import fault
+__all__ = ['Bars', 'FeatureMap', 'Figure', 'Lines', 'Matrix', 'finite']
 
-__all__ = ['Bars', 'Figure', 'FigureFile', 'Lines', 'Matrix', 'Points', 'Value', 'Values', 'figure_files']
+PANEL = 'ltseg figure'
 
-KIND = 'ltseg figures'
-Number = float | None
-Series = Mapping[str, Sequence[Number]]
+
+def finite(values: Any) -> Any:
+    """Nested numbers with None for what is not finite, as JSON wants them."""
+    if isinstance(values, Mapping):
+        return {key: finite(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [finite(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,185 +29,111 @@ class Figure(ABC):
     """What all figures have.
 
     Args:
-        name: Of the files, e.g. 'angles_of_means'.
+        name: Of the files, e.g. 'mean_angles'.
         title: One line.
         caption: What to see in it, whole sentences.
+        unit: What the numbers are.
+        ideal: Where they would be at neural collapse.
     """
 
-    kind: ClassVar[str]
     name: str
     title: str
     caption: str = ''
+    unit: str = ''
+    ideal: float | None = None
 
     @abstractmethod
     def table(self) -> list[list[Any]]:
-        """The figure as rows of a table, the header first."""
+        """Rows for a spreadsheet, the header first."""
 
+    @abstractmethod
+    def panels(self) -> list[dict[str, Any]]:
+        """Plain JSON values for the HTML report."""
 
-@dataclass(frozen=True, kw_only=True)
-class Value:
-    """A number with its ideal value, and what it measures."""
-
-    name: str
-    value: Number
-    ideal: Number = None
-    meaning: str = ''
-
-
-@dataclass(frozen=True, kw_only=True)
-class Values(Figure):
-    """Single numbers."""
-
-    kind = 'values'
-    rows: Sequence[Value]
-
-    def table(self) -> list[list[Any]]:
-        return [['figure', 'value', 'ideal', 'meaning'], *([r.name, r.value, r.ideal, r.meaning] for r in self.rows)]
+    def _panel(self, form: str, **more: Any) -> dict[str, Any]:
+        references = [] if self.ideal is None else [{'name': 'ideal', 'y': self.ideal}]
+        about = {'kind': PANEL, 'title': self.title, 'form': form, 'caption': self.caption, 'y_label': self.unit}
+        return finite(about | {'references': references} | more)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bars(Figure):
-    """A number of each class, in one or more series."""
+    """Numbers of each class, in one or more series."""
 
-    kind = 'bars'
     labels: Sequence[str]
-    series: Series
-    axis: str = ''
-    ideal: Number = None
+    series: Mapping[str, Sequence[float]]
 
     def table(self) -> list[list[Any]]:
         return [['class', *self.series], *map(list, zip(self.labels, *self.series.values(), strict=True))]
 
+    def panels(self) -> list[dict[str, Any]]:
+        made = []
+        for name, values in self.series.items():
+            title = self.title if len(self.series) == 1 else f'{self.title}: {name}'
+            series = [{'name': name, 'x': list(self.labels), 'y': list(values)}]
+            made.append(self._panel('bars', series=series) | {'title': title})
+        return made
+
 
 @dataclass(frozen=True, kw_only=True)
 class Lines(Figure):
-    """Series of numbers over training."""
+    """Numbers over training."""
 
-    kind = 'lines'
-    x: Sequence[float]
-    x_axis: str = 'iteration'
-    series: Series
-    axis: str = ''
-    ideal: Number = None
+    iterations: Sequence[float]
+    series: Mapping[str, Sequence[float]]
     logarithmic: bool = False
 
     def table(self) -> list[list[Any]]:
-        return [[self.x_axis, *self.series], *map(list, zip(self.x, *self.series.values(), strict=True))]
+        return [['iteration', *self.series], *map(list, zip(self.iterations, *self.series.values(), strict=True))]
+
+    def panels(self) -> list[dict[str, Any]]:
+        series = [{'name': name, 'x': list(self.iterations), 'y': list(y)} for name, y in self.series.items()]
+        scale = 'log' if self.logarithmic else 'linear'
+        return [self._panel('line', series=series, x_label='iteration', y_scale=scale)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Matrix(Figure):
-    """A number of each pair of classes."""
+    """A number of each pair of classes; the diagonal has no meaning."""
 
-    kind = 'matrix'
     labels: Sequence[str]
-    values: Sequence[Sequence[Number]]
-    axis: str = ''
-    ideal: Number = None
+    values: Sequence[Sequence[float]]
 
     def table(self) -> list[list[Any]]:
-        rows = zip(self.labels, self.values, strict=True)
-        return [['class', *self.labels], *([label, *row] for label, row in rows)]
+        return [['class', *self.labels], *([label, *row] for label, row in zip(self.labels, self.values, strict=True))]
+
+    def panels(self) -> list[dict[str, Any]]:
+        off = [[math.nan if i == j else x for j, x in enumerate(row)] for i, row in enumerate(self.values)]
+        names = list(self.labels)
+        unit = f'{self.unit}; ideal {self.ideal:.3g}' if self.ideal is not None else self.unit
+        values = [[math.nan if x is None else x for x in row] for row in off]
+        return [self._panel('matrix', values=values, rows=names, columns=names) | {'y_label': unit, 'references': []}]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Points(Figure):
-    """Samples of each class in the plane, and a mark for the class."""
-
-    kind = 'points'
-    series: Mapping[str, Sequence[Sequence[float]]]
-    marks: Mapping[str, Sequence[float]]
-
-    def table(self) -> list[list[Any]]:
-        marks = [[name, 'mean', *mark] for name, mark in self.marks.items()]
-        points = ([name, 'sample', *point] for name, rows in self.series.items() for point in rows)
-        return [['class', 'what', 'x', 'y'], *marks, *points]
-
-
-KINDS: dict[str, Any] = {kind.kind: kind for kind in (Values, Bars, Lines, Matrix, Points)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class FigureFile:
-    """Figures that belong together.
+class FeatureMap(Figure):
+    """Features and class means in the plane.
 
     Args:
-        title: One line.
-        figures: In the order to show them in.
-        note: Where they come from, whole sentences.
+        classes: Points of each class, from frequent to rare.
+        means: The mean of each class.
+        groups: Names of classes by the group that they belong to.
     """
 
-    title: str
-    figures: Sequence[Figure]
-    note: str = ''
+    classes: Mapping[str, Sequence[Sequence[float]]]
+    means: Mapping[str, Sequence[float]]
+    groups: Mapping[str, Sequence[str]]
 
-    def save(self, path: Path) -> None:
-        """Writes the JSON file; a reader never sees half of it."""
-        content = {'kind': KIND, 'title': self.title, 'note': self.note, 'figures': list(map(_plain, self.figures))}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f'{path.name}.{os.getpid()}.part')
-        try:
-            partial.write_text(json.dumps(content, indent=1, allow_nan=False) + '\n', encoding='utf-8')
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+    def table(self) -> list[list[Any]]:
+        means = [[name, 'mean', *place] for name, place in self.means.items()]
+        points = ([name, 'sample', *place] for name, places in self.classes.items() for place in places)
+        return [['class', 'what', 'x', 'y'], *means, *points]
 
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> 'FigureFile':
-        """Reads a file that ``save`` wrote.
-
-        Raises:
-            ValueError: If it is something else.
-        """
-        where = f'figures {str(path)!r}'
-        try:
-            content = json.loads(Path(path).read_text(encoding='utf-8'))
-        except (OSError, ValueError) as error:
-            raise ValueError(fault(where, 'a JSON file', str(error))) from error
-        if not isinstance(content, dict) or content.get('kind') != KIND:
-            raise ValueError(
-                fault(where, 'figures that tools/analyze_collapse.py wrote', 'a JSON file of another kind')
-            )
-        try:
-            figures = [_figure(dict(part)) for part in content['figures']]
-            return cls(title=content['title'], figures=figures, note=content.get('note', ''))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(fault(where, 'the parts of figures', str(error))) from error
-
-    def save_tables(self, folder: Path, prefix: str) -> list[Path]:
-        """Writes each figure as CSV."""
-        paths = [folder / f'{prefix}_{figure.name}.csv' for figure in self.figures]
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, figure in zip(paths, self.figures, strict=True):
-            with path.open('w', newline='', encoding='utf-8') as stream:
-                csv.writer(stream, lineterminator='\n').writerows(figure.table())
-        return paths
-
-
-def figure_files(folder: Path) -> list[FigureFile]:
-    """The figures in a folder such as WORK_DIR/collapse, sorted by file name; other JSON files are passed over."""
-    return [FigureFile.load(path) for path in sorted(folder.glob('*.json')) if _is_figure_file(path)]
-
-
-def _is_figure_file(path: Path) -> bool:
-    with path.open(encoding='utf-8', errors='replace') as stream:
-        return f'"kind": "{KIND}"' in stream.read(200)
-
-
-def _plain(value: Any) -> Any:
-    """Plain JSON values of figures; what is not finite becomes null."""
-    if isinstance(value, Figure | Value):
-        kind = {'kind': value.kind} if isinstance(value, Figure) else {}
-        return kind | {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return list(map(_plain, value))
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _figure(content: dict[str, Any]) -> Figure:
-    kind = KINDS[content.pop('kind')]
-    if kind is Values:
-        content['rows'] = [Value(**row) for row in content['rows']]
-    return kind(**content)
+    def panels(self) -> list[dict[str, Any]]:
+        series = []
+        for group, names in self.groups.items():
+            places = [place for name in names for place in self.classes.get(name, ())]
+            series.append({'name': group, 'x': [x for x, _ in places], 'y': [y for _, y in places]})
+        x, y = zip(*self.means.values(), strict=True)
+        series.append({'name': 'class means', 'x': list(x), 'y': list(y), 'labels': list(self.means)})
+        return [self._panel('points', series=series)]

@@ -1,0 +1,80 @@
+"""Pictures of what ``ltseg.GradientMonitor`` wrote."""
+
+import json
+import math
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ltseg.core.checks import fault
+from ltseg.reports.collapse.contents import Classes
+from ltseg.reports.collapse.figures import Figure, Lines
+
+__all__ = ['gradient_charts']
+
+POINTS = 60  # looks between two of these are averaged
+
+
+def gradient_charts(path: Path, classes: Classes) -> list[Figure]:
+    """Lengths of the components of the gradient over training: repulsion of the rarest class, and attraction.
+
+    Args:
+        path: The monitor's file; without one there are no pictures.
+        classes: Those of the model.
+
+    Raises:
+        ValueError: If the file is something else, or of other classes.
+
+    Source:
+        Xie et al., ARB-Loss, Neurocomputing 2023, Figure 5.
+    """
+    if not path.is_file():
+        return []
+    points = _points(path, len(classes.names))
+    if not points:
+        return []
+    iterations, rare = _averaged([[point['iteration']] for point in points]), classes.order[-1]
+    order = [index for index in classes.order if index != rare]
+    charts = []
+    if all('components' in point for point in points):
+        rows = _averaged([point['components'][rare] for point in points])
+        series = {classes.names[k]: [row[k] for row in rows] for k in order}
+        charts.append(_lines('repulsion', f'Repulsion of {classes.names[rare]} by', series, iterations))
+    rows = _averaged([point['attraction'] for point in points])
+    series = {classes.names[k]: [row[k] for row in rows] for k in classes.order}
+    return [*charts, _lines('attraction', 'Attraction of', series, iterations)]
+
+
+def _lines(name: str, title: str, series: dict[str, list[float]], iterations: list[list[float]]) -> Figure:
+    return Lines(
+        name=f'gradient_{name}',
+        title=title,
+        caption='Lengths of the parts of the gradient of a class vector that samples of one class send it.',
+        unit='length of the gradient',
+        iterations=[x for (x,) in iterations],
+        series=series,
+        logarithmic=any(value > 0 for values in series.values() for value in values),
+    )
+
+
+def _points(path: Path, number: int) -> list[dict[str, Any]]:
+    lines = []
+    for line in path.read_text(encoding='utf-8', errors='replace').splitlines():
+        with suppress(ValueError):  # of a training that was killed
+            lines.append(json.loads(line))
+    names = lines[0].get('class_names') if lines and isinstance(lines[0], dict) else None
+    if not isinstance(names, list) or len(names) != number:
+        got = 'something else' if names is None else f'one of {len(names)} classes'
+        raise ValueError(fault(f'file {str(path)!r}', f'a log of gradients of {number} classes', got, 'Remove it.'))
+    return lines[1:]
+
+
+def _averaged(rows: list[list[float]]) -> list[list[float]]:
+    """Means of as many neighbouring rows as leave at most ``POINTS``; numbers that do not exist are left out."""
+    step = math.ceil(len(rows) / POINTS)
+    return [[_mean(column) for column in zip(*rows[at : at + step], strict=True)] for at in range(0, len(rows), step)]
+
+
+def _mean(values: tuple[float | None, ...]) -> float:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else math.nan

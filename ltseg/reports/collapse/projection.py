@@ -1,0 +1,61 @@
+"""Features in the plane."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ltseg.core.class_sample import ClassSample
+from ltseg.reports.collapse.contents import Classes
+from ltseg.reports.collapse.figures import FeatureMap
+
+__all__ = ['PROJECTIONS', 'feature_map']
+
+PROJECTIONS = ('pca', 'tsne')
+MOST = 3000  # points in all
+MOST_OF_CLASS = 200
+
+
+def feature_map(
+    sample: ClassSample, means: Tensor, present: Tensor, classes: Classes, by: str = 'pca'
+) -> FeatureMap | None:
+    """Samples of each class and the class means in the plane; None where there are fewer than three means.
+
+    Args:
+        sample: Of the features.
+        means: (K, D).
+        present: Whether a class has samples, (K,) bool.
+        classes: Of the model.
+        by: 'pca' for the plane in which the class means differ the most, 'tsne' for neighbourhoods.
+    """
+    order, names = [index for index in classes.order if present[index]], classes.names
+    if len(order) < 3 or means.shape[1] < 2:
+        return None
+    each = max(min(MOST_OF_CLASS, MOST // len(order)), 1)
+    chosen = [(sample.labels == index).nonzero().squeeze(1)[:each] for index in order]
+    rows = sample.rows[torch.cat(chosen)].double().cpu().numpy()
+    places, marks = _projected(rows, means[order].double().cpu().numpy(), by)
+    parts = np.split(places, np.cumsum([len(part) for part in chosen])[:-1])
+    what = 'the plane in which the class means differ the most' if by == 'pca' else 't-SNE, which keeps neighbours'
+    return FeatureMap(
+        name='map',
+        title='Features and class means',
+        caption=f'Up to {each} samples of each class in {what}. Stars are class means.',
+        classes={names[i]: part.round(4).tolist() for i, part in zip(order, parts, strict=True)},
+        means={names[i]: mark.round(4).tolist() for i, mark in zip(order, marks, strict=True)},
+        groups=classes.groups,
+    )
+
+
+def _projected(rows: np.ndarray, means: np.ndarray, by: str) -> tuple[np.ndarray, np.ndarray]:
+    # Slow to load, and nothing else needs it.
+    if by == 'tsne':
+        from sklearn.manifold import TSNE
+
+        joined = np.concatenate([means, rows])
+        perplexity = min(30, (len(joined) - 1) / 3)
+        found = TSNE(init='pca', perplexity=perplexity, random_state=0).fit_transform(joined)
+        return found[len(means) :], found[: len(means)]
+    from sklearn.decomposition import PCA
+
+    plane = PCA(2, random_state=0).fit(means)
+    return plane.transform(rows), plane.transform(means)
