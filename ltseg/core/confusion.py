@@ -9,7 +9,7 @@ from ltseg.core.checks import fault
 
 __all__ = ['ClassRates', 'confusion_matrix', 'confusion_with_rest', 'mean_of', 'on_accelerator', 'without_rest']
 
-BAND = 2**18  # pixels counted at a time on the CPU: their cells stay in the cache between the passes over them
+BAND = 2**20  # pixels counted at a time on the CPU: few passes, whose cells stay in the cache
 CURE = 'Check num_classes of the head, and ignore_index and reduce_zero_label of the data set.'
 
 
