@@ -1,0 +1,160 @@
+"""Configs of neural-collapse and contrastive methods: recipes, differences, and AllNC against its equations."""
+
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS
+from test_classification_configs import CIFAR, learning_rates
+from test_configs import MODELS as SEGMENTORS
+from test_configs import differences, used
+from torch.nn import functional as F
+
+from ltseg.launch.stages import stages_of
+from ltseg.schedules import Progress
+
+pytestmark = pytest.mark.usefixtures('classification_hosts')
+
+CONFIGS = Path(__file__).parents[1] / 'configs'
+REGULARIZERS = ('model.head.regularizers', 'model.decode_head.regularizers')
+DECAY = 'optim_wrapper.optimizer.weight_decay'
+# A method, its baseline, and what the names of all settings that differ start with.
+ON_CIFAR = [
+    ('ncr_drw', 'ce_drw', (*REGULARIZERS, DECAY)),
+    ('lwr_balanced_softmax', 'balanced_softmax', REGULARIZERS),
+    ('supcon', 'bcl', REGULARIZERS),
+]
+ON_CAMVID = [
+    ('arb_ncr', 'arb'),
+    ('arb_p2p', 'arb'),
+    ('balanced_softmax_lwr', 'balanced_softmax'),
+    ('logit_adjusted_bcl', 'logit_adjusted'),
+]
+# Images of a batch, learning rate, weight decay.
+RECIPES = {
+    'ncr_drw': (128, 0.1, 5e-4),
+    'bcl': (256, 0.15, 5e-4),
+    'supcon': (256, 0.15, 5e-4),
+    'allnc': (64, 0.01, 5e-3),
+}
+
+
+@cache
+def read(name: str) -> Config:
+    return Config.fromfile(CONFIGS / f'{name}.py')
+
+
+def on_cifar(method: str, data: str = CIFAR[0]) -> Config:
+    return read(f'classification/resnet32_{method}_{data}')
+
+
+@pytest.mark.parametrize(('method', 'base', 'starts'), ON_CIFAR)
+@pytest.mark.parametrize('data', CIFAR)
+def test_differs_from_its_baseline_in_its_terms_only(method: str, base: str, starts: tuple, data: str) -> None:
+    changed = differences(used(on_cifar(base, data)), used(on_cifar(method, data)))
+    assert changed and all(name.startswith(starts) for name in changed)
+
+
+@pytest.mark.parametrize(('model', 'method', 'base'), [(m, *pair) for m, pair in product(SEGMENTORS, ON_CAMVID)])
+def test_dense_form_differs_from_its_baseline_in_its_terms_only(model: str, method: str, base: str) -> None:
+    ours, baseline = (used(read(f'{model}_{name}_camvid')) for name in (method, base))
+    changed = differences(baseline, ours)
+    assert changed and all(name.startswith(REGULARIZERS) for name in changed)
+
+
+@pytest.mark.parametrize('method', RECIPES)
+@pytest.mark.parametrize('data', CIFAR)
+def test_recipe_is_the_one_of_the_paper(method: str, data: str) -> None:
+    config = on_cifar(method, data)
+    batch, rate, decay = RECIPES[method]
+    optimizer = config.optim_wrapper.optimizer
+    assert (config.train_dataloader.batch_size, optimizer.lr, optimizer.weight_decay) == (batch, rate, decay)
+    steps = [0.2, 0.4, 0.6, 0.8] + 156 * [1] + 20 * [0.1] + 20 * [0.01]
+    assert learning_rates(config.to_dict()) == pytest.approx([rate * step for step in steps])
+
+
+@pytest.mark.parametrize('data', CIFAR)
+def test_weights_are_those_of_the_papers(data: str) -> None:
+    many = data == 'cifar100lt100'
+    within, between = on_cifar('ncr_drw', data).model.head.regularizers
+    assert (within.loss_weight, between.loss_weight) == (0.01, 0.5 if many else 0.1)
+    assert all(term.get('schedule') == (dict(start=0.5) if many else None) for term in (within, between))
+    head = on_cifar('bcl', data).model.head
+    (balanced,) = head.regularizers
+    assert (head.loss.loss_weight, balanced.loss_weight, balanced.temperature) == (2.0, 0.6, 0.1)
+
+
+@pytest.mark.parametrize('method', ['ncr_drw_crt', 'allnc_plus'])
+@pytest.mark.parametrize('data', CIFAR)
+def test_second_stage_trains_the_classifier_alone(method: str, data: str) -> None:
+    config = on_cifar(method, data).copy()
+    config.work_dir = 'work_dirs'
+    first, second = stages_of(config)
+    base = on_cifar(method.removesuffix('_crt').removesuffix('_plus'), data)
+    assert differences(base.model.to_dict(), first.model.to_dict()) == {}
+    hooks = {hook.type: hook for hook in second.custom_hooks}
+    assert hooks['ltseg.TrainOnly'].parameters == ['head.fc'] and 'ltseg.DeferredRules' not in hooks
+    assert 'ltseg.CountClasses' in hooks and second.train_cfg.max_epochs == 10
+    head = MODELS.build(second.model).head
+    assert head.regularizers is None and len(head.losses) == 1
+
+
+def gram_gap(vectors: torch.Tensor) -> torch.Tensor:
+    """Eq. 10 and 11 of AllNC."""
+    size = len(vectors)
+    target = size / (size - 1) * torch.eye(size) - 1 / (size - 1)
+    return ((vectors @ vectors.T - target) ** 2).sum() / size**2
+
+
+@pytest.mark.parametrize('epoch', [0, 3, 9])
+def test_allnc_is_the_sum_of_its_equations(epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eq. 8 and 10 to 14 with alpha = 1, views, classes and counts as the head sees them."""
+    from mmpretrain.structures import DataSample
+
+    for module in ('losses.logits_loss', 'regularizers.regularizer'):
+        monkeypatch.setattr(f'ltseg.{module}.training_progress', lambda: Progress(epoch=epoch, max_epochs=10))
+    config = on_cifar('allnc').model.head.to_dict()
+    counts = torch.linspace(500, 5, 10).long()
+    config['loss'][1]['counts'] = counts.tolist()
+    torch.manual_seed(0)
+    head = MODELS.build(config).double()
+    labels = torch.arange(40) % 10
+    views = torch.randn(40, 2, 64, dtype=torch.float64)
+    found = head.loss((views,), [DataSample().set_gt_label(int(label)) for label in labels])
+
+    eta = 1 - ((epoch + 1) / 10) ** 3
+    weights = (1 / counts)[labels].double()
+    total, means_term = torch.zeros(()), torch.zeros(())
+    for view in views.unbind(1):
+        losses = F.cross_entropy(head.fc(view), labels, reduction='none')
+        reweighted = (weights * losses).sum() / weights.sum()
+        total = total + eta * losses.mean() + (1 - eta) * (reweighted + gram_gap(head.fc.weight))
+        means = torch.stack([view[labels == k].mean(0) for k in range(10)])
+        means_term = means_term + gram_gap(F.normalize(means - means.mean(0))) / 2
+    (hybrid,) = [term for term in head.regularizers.terms if term.loss_name == 'loss_hybrid_contrastive']
+    z = hybrid.projected(views.flatten(0, 1)).unflatten(0, (40, 2))
+    h = hybrid.prediction(z.flatten(0, 1)).unflatten(0, (40, 2))
+    contrast = torch.zeros(())
+    for one, other in ((0, 1), (1, 0)):
+        u = torch.stack([z[labels == k, other].mean(0) for k in range(10)])[labels]
+        contrast = contrast - F.cosine_similarity(h[:, one], z[:, other]).mean()
+        contrast = contrast - F.cosine_similarity(u, z[:, other]).mean()
+    losses = {name: value for name, value in found.items() if 'loss' in name}
+    assert set(losses) == {'loss_ce', 'loss_reweighted'} | {
+        f'loss_{name}' for name in ('peer_to_peer_classifier', 'peer_to_peer_means', 'hybrid_contrastive')
+    }
+    torch.testing.assert_close(sum(losses.values()), total + contrast + means_term)
+
+
+def test_views_of_the_recipes() -> None:
+    preprocessor: Any = MODELS.build(on_cifar('bcl').data_preprocessor)
+    names = [[type(step).__name__ for step in steps] for steps in preprocessor.pipelines]
+    strong = ['BatchRandomCrop', 'BatchRandomFlip', 'BatchAutoAugment', 'BatchCutout']
+    assert names == [strong, ['BatchSimAugment'], ['BatchSimAugment']]
+    preprocessor = MODELS.build(on_cifar('allnc').data_preprocessor)
+    names = [[type(step).__name__ for step in steps] for steps in preprocessor.pipelines]
+    assert names == 2 * [['BatchRandomCrop', 'BatchRandomFlip', 'BatchRandAugment']]
