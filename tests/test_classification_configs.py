@@ -15,6 +15,7 @@ from tiny_images import write_cifar_batches, write_image_lists
 from tiny_runs import parts, quick_runners
 
 from ltseg.launch.configs import register_hosts
+from ltseg.launch.stages import stages_of, stages_to_train
 from ltseg.launch.terminal import build_runner
 
 ROOT = Path(__file__).parents[1] / 'configs' / 'classification'
@@ -43,8 +44,10 @@ CIFAR = ('cifar10lt100', 'cifar100lt100')
 METHODS = (
     ('ce', 'ce_mixup', 'remix', 'arb', 'arb_dataset', 'balanced_softmax', 'logit_adjusted', 'vs', 'ldam', 'etf')
     + ('focal', 'class_balanced_focal', 'reweighted', 'seesaw', 'equalization', 'label_aware_smoothing')
+    + ('ce_drw', 'ldam_drw', 'crt', 'lws', 'disalign', 'mislas', 'weight_balancing', 'bbn', 'ride')
     + tuple(f'resample_{how}' for how in ('class_balanced', 'square_root', 'progressive', 'repeat_factor'))
 )
+DRW = {'custom_hooks.3.type': "'ltseg.DeferredRules'", 'custom_hooks.3.begin': '160'}
 MIXUP = {'model.train_cfg.augments.0.type': "'Mixup'", 'model.train_cfg.augments.0.alpha': '1.0'}
 
 
@@ -67,20 +70,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @every_leaf
 def test_trains_evaluates_and_saves(leaf: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config.fromfile(leaf)
-    cut = CUT if config.model.backbone.type == 'ltseg.CIFARResNet' else cut_large(config, monkeypatch)
+    cut = CUT if config.model.backbone.type.startswith('ltseg.') else cut_large(config, monkeypatch)
     for part in parts(config._cfg_dict):
         part.update({key: cut[key] for key in cut if key in part})
         if 'data_root' in part:
             part['data_root'] = str(folder / Path(part['data_root']).name)
     config.work_dir = config.experiment_name = str(folder / 'work_dirs' / leaf.stem)
     register_hosts(config)
-    runner = build_runner(config)
-    runner.train()
+    for stage, _ in stages_to_train(stages_of(config), None):
+        runner = build_runner(stage)
+        runner.train()
     logged = {name: buffer.current() for name, buffer in runner.message_hub.log_scalars.items()}
     losses = [value for name, value in logged.items() if name.startswith('train/') and 'loss' in name]
     assert any(losses) and all(abs(value) < 1000 for value in losses)  # regularizers may be negative, or off at the end
     assert 0 <= logged['val/accuracy/top1'] <= 100 and 'val/accuracy/many' in logged
-    saved = torch.load(Path(config.work_dir) / 'epoch_1.pth', weights_only=False)['state_dict']
+    saved = torch.load(Path(runner.work_dir) / 'epoch_1.pth', weights_only=False)['state_dict']
     assert saved.keys() == runner.model.state_dict().keys()
     assert all(value.isfinite().all() for value in saved.values() if value.is_floating_point())
 
@@ -118,6 +122,8 @@ def test_every_method_has_both_data_sets() -> None:
         ('arb', 'ce_mixup', {'model.head.loss.type': "'ltseg.ARBLoss'"}),
         ('remix', 'ce', {'model.train_cfg.augments.0.type': "'ltseg.Remix'"}),
         ('balanced_softmax', 'ce', {'model.head.loss.type': "'ltseg.BalancedSoftmaxLoss'"}),
+        ('ce_drw', 'ce', DRW),
+        ('ldam_drw', 'ldam', DRW),
         (
             'ldam',
             'ce',

@@ -66,7 +66,7 @@ def _stage(config: Config, changes: dict[str, Any]) -> Config:
     except Exception as error:  # mmengine's own, of several types
         raise UserError(fault(f'stage {name!r}', 'changes that fit the config', str(error))) from error
     stage.work_dir = str(Path(config.work_dir) / name)
-    stage.experiment_name = f'{Path(config.filename or "config").stem}_{name}'
+    stage.experiment_name = f'{config.get("experiment_name") or Path(config.filename or "config").stem}_{name}'
     return stage
 
 

@@ -1,0 +1,73 @@
+"""The second stages of the two-stage recipes do what their papers say."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmengine.config import Config
+
+from ltseg.launch.stages import stages_of
+
+ROOT = Path(__file__).parents[2] / 'configs' / 'classification'
+DISALIGN = ['head.fc.logit_scale', 'head.fc.logit_bias', 'head.fc.confidence']
+every_data_set = pytest.mark.parametrize('data', ['cifar10lt100', 'cifar100lt100'])
+
+
+@cache
+def stages(method: str, data: str) -> list[Config]:
+    config = Config.fromfile(ROOT / f'resnet32_{method}_{data}.py')
+    config.work_dir = 'work_dirs'
+    return stages_of(config)
+
+
+def hook(stage: Config, name: str) -> dict[str, Any]:
+    (found,) = [hook for hook in stage.custom_hooks if hook.type == f'ltseg.{name}']
+    return found
+
+
+@every_data_set
+@pytest.mark.parametrize(
+    ('method', 'trained', 'sampler', 'rate', 'decay'),
+    [
+        ('crt', ['head.fc'], 'ltseg.ClassBalancedSampler', 0.2 * 128 / 512, 5e-4),
+        ('lws', ['head.fc.scale'], 'ltseg.ClassBalancedSampler', 0.2 * 128 / 512, 5e-4),
+        ('disalign', DISALIGN, 'DefaultSampler', 0.1, 5e-4),
+        ('mislas', ['head.fc'], 'ltseg.ClassAwareSampler', 0.1, 5e-4),
+        ('weight_balancing', ['head.fc'], 'DefaultSampler', 0.01, 0.1),
+    ],
+)
+def test_second_stage(data: str, method: str, trained: list[str], sampler: str, rate: float, decay: float) -> None:
+    first, second = stages(method, data)
+    assert (first.train_cfg.max_epochs, second.train_cfg.max_epochs) == (200, 10)
+    assert hook(second, 'TrainOnly')['parameters'] == trained
+    assert second.train_dataloader.sampler.type == sampler and first.train_dataloader.sampler.type == 'DefaultSampler'
+    optimizer = second.optim_wrapper.optimizer
+    assert (optimizer.lr, optimizer.weight_decay) == pytest.approx((rate, decay))
+    (schedule,) = second.param_scheduler
+    assert (schedule.type, schedule.T_max) == ('CosineAnnealingLR', 10)
+    assert (hook(second, 'TrainOnly').get('reinitialize') == ['head.fc']) == (method == 'crt')
+
+
+@pytest.mark.parametrize(
+    ('data', 'smoothing', 'factor', 'shifts'),
+    [('cifar10lt100', (0.3, 0.0), 0.5, False), ('cifar100lt100', (0.4, 0.1), 0.2, True)],
+)
+def test_mislas(data: str, smoothing: tuple[float, float], factor: float, shifts: bool) -> None:
+    first, second = stages('mislas', data)
+    assert first.model.train_cfg.augments[0].type == 'Mixup' and second.model.train_cfg is None
+    loss = second.model.head.loss
+    assert (loss.type, (loss.head, loss.tail)) == ('ltseg.LabelAwareSmoothingLoss', smoothing)
+    assert hook(second, 'TrainOnly').get('freeze_statistics', True) == (not shifts)
+    factors = second.optim_wrapper.paramwise_cfg.custom_keys
+    assert {name: each.lr_mult for name, each in factors.items()} == {'head.fc.weight': factor, 'head.fc.bias': factor}
+
+
+@every_data_set
+def test_weight_balancing(data: str) -> None:
+    first, second = stages('weight_balancing', data)
+    optimizer = first.optim_wrapper.optimizer
+    assert (optimizer.lr, optimizer.weight_decay) == (0.01, 5e-3)
+    assert first.param_scheduler[0].type == 'CosineAnnealingLR'
+    assert second.model.head.loss.type == 'ltseg.ClassBalancedLoss'
+    assert hook(second, 'MaxNorm')['ratio'] == 0.1
