@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from ltseg.launch.stages import stages_of
 
-ROOT = Path(__file__).parents[2] / 'configs' / 'classification'
+ROOT = Path(__file__).parents[1] / 'configs' / 'classification'
 DISALIGN = ['head.fc.logit_scale', 'head.fc.logit_bias', 'head.fc.confidence']
 every_data_set = pytest.mark.parametrize('data', ['cifar10lt100', 'cifar100lt100'])
 
