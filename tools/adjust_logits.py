@@ -7,11 +7,12 @@
 --by prior is logit adjustment, z_k - tau * log pi_k. A positive tau helps rare classes; a negative one moves a model
 that was trained with the prior in its loss part of the way back. --by norm is tau-normalisation, which divides the
 class vectors by |w_k|^tau and leaves the bias out; tau = 0 is the model as it is, bias included. Tau is chosen on one
-split and reported on another.
+split and reported on another, or fixed in advance with --fixed 1, as for data sets without a validation split.
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
 import argparse
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument(
         '--tau', nargs='+', help="numbers; '...' continues the row (default: -1 ... 1.5; --by norm: 0 0.1 ... 2)"
     )
+    parser.add_argument('--fixed', type=float, metavar='TAU', help='report this tau and choose none')
     parser.add_argument('--prior', help='counts table of the training labels (default: they are counted)')
     parser.add_argument('--floor', type=float, default=0.0, help='raise training counts below it to it')
     parser.add_argument('--select-on', choices=SPLITS, default='val', help='split that tau is chosen on')
@@ -57,7 +59,10 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 def curves_of(
     model: TrainedModel, taus: tuple[float, ...], options: argparse.Namespace, console: Console
 ) -> tuple[TauCurve, TauCurve]:
-    """The curves to choose from and to report."""
+    """The curves to choose from and to report; the same where nothing is chosen."""
+    if options.fixed is not None:
+        curve = model.curve(options.report_on, taus, options.floor, options.by)
+        return curve, curve
     selection = model.curve(options.select_on, taus, options.floor, options.by)
     if options.select_on == options.report_on or model.same_data(options.select_on, options.report_on):
         console.print('Note: tau is chosen and reported on the same images, which flatters it.', style='yellow')
@@ -65,18 +70,19 @@ def curves_of(
     return selection, model.curve(options.report_on, taus, options.floor, options.by)
 
 
-def print_curves(selection: TauCurve, report: TauCurve, criterion: str, by: str, console: Console) -> None:
+def print_curves(
+    selection: TauCurve, report: TauCurve, chosen: float, criterion: str, options: argparse.Namespace, console: Console
+) -> None:
     """The tables, the groups, and what the choice changes."""
-    chosen = selection.best(criterion)
     for curve in dict.fromkeys((selection, report)):
-        console.print(curve_table(curve, chosen, by))
+        console.print(curve_table(curve, chosen, options.by))
     evaluation, before = report.at(chosen), report.at(0.0).means()
     console.print(evaluation.groups.describe(evaluation.class_names), highlight=False)
     after = evaluation.means()
-    changes = (f'{key} {before[key]:.2f} -> {after[key]:.2f}' for key in evaluation.task.headline)
-    console.print(
-        f'tau = {chosen:g} has the best {criterion} on {selection.split}. On {report.split}: ' + ', '.join(changes)
-    )
+    known = (key for key in evaluation.task.headline if not math.isnan(after[key]))
+    changes = ', '.join(f'{key} {before[key]:.2f} -> {after[key]:.2f}' for key in known)
+    why = f'has the best {criterion} on {selection.split}' if options.fixed is None else 'is fixed'
+    console.print(f'tau = {chosen:g} {why}. On {report.split}: {changes}')
 
 
 def base_record(options: argparse.Namespace, folder: Path, report: TauCurve) -> RunRecord:
@@ -114,6 +120,8 @@ def fold(model: TrainedModel, tau: float, options: argparse.Namespace) -> str:
 def run(options: argparse.Namespace) -> None:
     console = Console()
     taus = parse_taus(options.tau or TAUS[options.by])
+    if options.fixed is not None:
+        taus = tuple(sorted({*taus, options.fixed}))
     config = load_config(options)
     register_hosts(config)
     check_checkpoint(options.checkpoint)
@@ -124,13 +132,13 @@ def run(options: argparse.Namespace) -> None:
     if options.fold_into:
         check_foldable(model.model, options.checkpoint, options.fold_into, options.by)
     selection, report = curves_of(model, taus, options, console)
-    chosen = selection.best(criterion)
-    print_curves(selection, report, criterion, options.by, console)
+    chosen = selection.best(criterion) if options.fixed is None else options.fixed
+    print_curves(selection, report, chosen, criterion, options, console)
     folder, (ending, picture_name) = Path(config.work_dir), FILES[options.by]
     picture = folder / 'reports' / f'{report.split}_{picture_name}.png'
     curve_figure(list(dict.fromkeys((selection, report))), chosen, picture, options.by)
     base = base_record(options, folder / 'records', report)
-    record = adjusted_record(base, selection, report, criterion, options.by)
+    record = adjusted_record(base, selection, report, criterion, options.by, options.fixed)
     path = record.save(folder / 'records' / f'{report.split}_{ending}.json')
     console.print(f'Written: {path}, {picture}', soft_wrap=True)
     if options.fold_into:

@@ -1,5 +1,6 @@
 """What an evaluation found: the confusion matrix, and every metric that follows from it."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -138,7 +139,7 @@ class Evaluation:
         """Sentences on what is measured over all samples."""
         values = self.means()
         lines = [f'{self.task.overall_name}: {values[self.task.overall]:.2f}']
-        errors = {key: value for key, value in values.items() if key.startswith('ece/')}
+        errors = {key: value for key, value in values.items() if key.startswith('ece/') and not math.isnan(value)}
         if errors:
             parts = (f'{key.removeprefix("ece/")} {value:.2f}' for key, value in errors.items())
             lines.append(f'Expected calibration error: {", ".join(parts)}')

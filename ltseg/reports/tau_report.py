@@ -92,7 +92,12 @@ def same_result(one: Evaluation, other: Evaluation) -> bool:
 
 
 def adjusted_record(
-    record: RunRecord, selection: TauCurve, report: TauCurve, criterion: str, by: str = 'prior'
+    record: RunRecord,
+    selection: TauCurve,
+    report: TauCurve,
+    criterion: str,
+    by: str = 'prior',
+    fixed: float | None = None,
 ) -> RunRecord:
     """The record of a run after post-hoc adjustment.
 
@@ -102,9 +107,12 @@ def adjusted_record(
         report: Curve of the split that the record is about.
         criterion: What tau is chosen by.
         by: 'prior' for logit adjustment, 'norm' for tau-normalisation.
+        fixed: The tau where none is chosen.
     """
-    chosen = selection.best(criterion)
+    chosen = selection.best(criterion) if fixed is None else fixed
     made = {'tau': chosen, 'chosen_on': selection.split, 'by': criterion, 'curve': curve_points(selection)}
+    if fixed is not None:
+        made = {'tau': fixed, 'chosen_on': 'nothing: fixed in advance'}
     if by != 'prior':  # records without it are of logit adjustment
         made['adjustment'] = by
     suffix = SUFFIXES[by]

@@ -112,6 +112,17 @@ def test_curve_choice_record_and_folded_checkpoint_agree(
     assert difference <= 2  # pixels whose two best classes are equal up to rounding
 
 
+def test_a_fixed_tau_is_reported_and_none_chosen(
+    run: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adjust(run, '--tau', '0', '--fixed', '0.7', '--work-dir', str(tmp_path))
+    record = RunRecord.load(tmp_path / 'records/test_posthoc.json')
+    assert record.settings['posthoc'] == {'tau': 0.7, 'chosen_on': 'nothing: fixed in advance'}
+    assert record.tau_curve[1]['mIoU'] == pytest.approx(record.metrics()['mIoU'])
+    shown = capsys.readouterr().out
+    assert 'tau = 0.7 is fixed. On test:' in shown and 'flatters' not in shown
+
+
 def test_tau_normalisation_and_its_folded_checkpoint_agree(
     run: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
