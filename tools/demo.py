@@ -38,6 +38,7 @@ def commands(iterations: int, folder: Path) -> list[list[str]]:
         steps.append(['tools/test.py', config, str(run / f'iter_{iterations}.pth'), '--work-dir', str(run)])
     runs = [str(folder / method) for method in METHODS]
     steps.append(['tools/compare_runs.py', *runs, '--split', 'test', '--tables', 'IoU', 'Acc'])
+    steps.append(['tools/report.py', *runs, '--split', 'test', '--images', '4', '--out', str(folder / 'report.html')])
     return steps
 
 
@@ -49,7 +50,9 @@ def main() -> None:
         finished = subprocess.run([sys.executable, *step], cwd=ROOT, env=environment, check=False)
         if finished.returncode:
             sys.exit(f'demo: this command failed with exit code {finished.returncode}: python {shlex.join(step)}')
+    report = (ROOT / options.folder / 'report.html').resolve()
     print(f'\nData: data/minicity. Checkpoints, logs, reports and records: {options.folder}/{{{",".join(METHODS)}}}')
+    print(f'What changed, and for which classes, as a page for the browser: {report}')
 
 
 if __name__ == '__main__':

@@ -32,6 +32,9 @@ def test_cityscapes_recipe_trains_evaluates_and_reports(
         trained = capsys.readouterr().out
         tool('test')([CONFIG, str(run / 'iter_1.pth'), *where, '--cfg-options', *SIZES, *workers])
         tested = capsys.readouterr().out
+        tool('report')([str(run), '--images', '1', '--out', str(tmp_path / 'report.html')])
+    page = (tmp_path / 'report.html').read_text(encoding='utf-8')
+    assert 'ARB (batch): errors' in page and 'Training loss' in page and 'Settings that differ' not in page
     records = [RunRecord.load(run / 'records' / f'{split}.json') for split in ('val', 'test')]
     named = {(record.method, record.model, record.dataset) for record in records}
     assert named == {('ARB (batch)', 'DeepLabv3+', 'Cityscapes')}

@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 
 from ltseg.reports.page.ink import FALL, INK, MUTED, RISE, TAIL, Drawing, colour_of, draw
-from ltseg.reports.page.methods import CLEAR, Difference, Method, Study
+from ltseg.reports.page.methods import CLEAR, SINGLE, WITHIN, Difference, Method, Study
 from ltseg.reports.page.phrases import listed, shortened, signed
 
 __all__ = ['TALL', 'difference_bars', 'label_rows', 'one_sentence']
@@ -26,12 +26,13 @@ def difference_bars(study: Study, rate: str) -> Drawing | None:
                     _bar(axes, place + shift, 0.75 / len(methods), method, difference, alone=len(methods) == 1)
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_xlabel(f'{rate}, percentage points')
+        axes.tick_params(axis='x', labeltop=len(order) > TALL)
         if len(methods) > 1:
             handles = [axes.barh(0, 0, color=colour_of(method.index), label=method.label) for method in methods]
             axes.figure.legend(handles=handles, loc='outside upper left', ncols=1)
     caption = (
-        'The most frequent class is at the top. Dark lines run from the smallest to the largest difference between '
-        'two seeds. Full bars are clear of the spread of the seeds; pale ones are not, or have one seed only.'
+        'The most frequent class is at the top. Where there are several seeds, dark lines run from the smallest to the '
+        'largest difference between two of them, and pale bars are not clear of their spread.'
     )
     baselines = listed(list(dict.fromkeys(method.baseline.label for method in methods if method.baseline)))
     alt = ' '.join(one_sentence(study, method, rate) for method in methods)
@@ -44,7 +45,7 @@ def _shifts(number: int) -> list[float]:
 
 def _bar(axes: Axes, place: float, thickness: float, method: Method, difference: Difference, alone: bool) -> None:
     colour = (RISE if difference.value > 0 else FALL) if alone else colour_of(method.index)
-    alpha = 1.0 if difference.verdict == CLEAR else 0.45
+    alpha = {CLEAR: 1.0, WITHIN: 0.35, SINGLE: 0.8}[difference.verdict]
     axes.barh(place, difference.value, thickness, color=colour, alpha=alpha, linewidth=0)
     if difference.high > difference.low:
         axes.plot([difference.low, difference.high], [place, place], color=INK, linewidth=0.9, solid_capstyle='butt')

@@ -13,13 +13,13 @@ from ltseg import __version__
 from ltseg.reports.page.confusions import confusion_matrix_figure
 from ltseg.reports.page.curves import posthoc_curve, training_curves
 from ltseg.reports.page.differences import difference_bars
-from ltseg.reports.page.examples import Example
+from ltseg.reports.page.examples import Examples
 from ltseg.reports.page.frequency import against_frequency
 from ltseg.reports.page.ink import Drawing
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.panels import logged_panels, measured_panels
+from ltseg.reports.page.phrases import listed
 from ltseg.reports.page.provenance import config_table, data_facts, runs_table, versions_table
-from ltseg.reports.page.runs import Run
 from ltseg.reports.page.slopes import slope_plot
 from ltseg.reports.page.tables import class_table, confusion_table, means_table
 from ltseg.reports.page.words import findings
@@ -30,18 +30,14 @@ TEMPLATES = Path(__file__).parent / 'templates'
 MATRICES = 6  # methods whose confusion matrix is drawn
 
 
-def render_page(runs: Sequence[Run], title: str | None = None, examples: Sequence[Example] = ()) -> str:
+def render_page(study: Study, title: str | None = None, examples: Examples | None = None) -> str:
     """The page as text.
 
     Args:
-        runs: From ``find_runs``, in the order of the page; the first method of each setting is the baseline.
+        study: The methods, in the order of the page.
         title: By default the data set, the split and the models.
         examples: From ``find_examples``.
-
-    Raises:
-        ValueError: If the runs cannot be compared.
     """
-    study = Study.of(runs)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -60,6 +56,7 @@ def render_page(runs: Sequence[Run], title: str | None = None, examples: Sequenc
         version=__version__,
         study=study,
         findings=findings(study),
+        single_seeds=_single_seeds(study),
         alone=all(len(method.runs) < 2 for method in study.methods),
         means=means_table(study),
         class_tables=[class_table(study, rate) for rate in study.rates],
@@ -90,6 +87,14 @@ def _subtitle(study: Study) -> str:
     counted = [f'{number} {word}{"s" if number != 1 else ""}' for number, word in
                ((len(study.methods), 'method'), (runs, 'record'))]  # fmt: skip
     return f'{", ".join(counted)}, {len(study.reference.class_names)} classes'
+
+
+def _single_seeds(study: Study) -> str:
+    """Which methods have one seed, as the beginning of a sentence; empty where none has."""
+    single = [method.label for method in study.methods if len(method.runs) < 2]
+    if single and len(single) == len(study.methods):
+        return 'The methods have'
+    return f'{listed(single)} {"has" if len(single) == 1 else "have"}' if single else ''
 
 
 def _difference_figures(study: Study) -> list[Drawing]:

@@ -95,7 +95,7 @@ def _draw_series(axes: Axes, content: Mapping[str, Any], form: str) -> None:
         else:
             marker = MARKERS[position % len(MARKERS)] if form == 'points' or len(x) < 30 else None
             line = 'none' if form == 'points' else '-'
-            axes.plot(x, y, line, marker=marker, markersize=3.5, color=colour, label=series.get('name'))
+            axes.plot(x, y, linestyle=line, marker=marker, markersize=3.5, color=colour, label=series.get('name'))
         for place, value, label in zip(x, y, series.get('labels', ()), strict=False):
             axes.annotate(shortened(str(label), 14), (place, value), (3, 3), textcoords='offset points', fontsize=7)
     for reference in content.get('references', ()):

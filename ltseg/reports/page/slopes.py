@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ltseg.reports.page.differences import one_sentence
 from ltseg.reports.page.ink import FALL, MUTED, RISE, Drawing, draw
-from ltseg.reports.page.methods import CLEAR, Method, Study
+from ltseg.reports.page.methods import WITHIN, Method, Study
 from ltseg.reports.page.phrases import points, shortened
 
 __all__ = ['slope_plot', 'spread_out']
@@ -26,8 +26,11 @@ def slope_plot(study: Study, method: Method, rate: str) -> Drawing | None:
     with draw(f'slopes-{method.index}-{rate}', 4.2) as (axes, made):
         for index, before, after, difference in changes:
             dashes = DASHES[study.reference.groups.names.index(study.reference.groups.group_of(index))]
-            colour = MUTED if difference.verdict != CLEAR else RISE if difference.value > 0 else FALL
-            axes.plot((0, 1), (before, after), color=colour, linestyle=dashes, marker='o', markersize=2.5)
+            colour = MUTED if difference.verdict == WITHIN else RISE if difference.value > 0 else FALL
+            width = 0.5 if difference.verdict == WITHIN and len(study.order) > NAMED else 1.4
+            axes.plot(
+                (0, 1), (before, after), color=colour, linewidth=width, linestyle=dashes, marker='o', markersize=2.5
+            )
         loudest = sorted(changes, key=lambda change: -abs(change[3].value))[:NAMED]
         for side in (0, 1):
             ends = sorted((before if side == 0 else after, index) for index, before, after, _ in loudest)
@@ -44,8 +47,8 @@ def slope_plot(study: Study, method: Method, rate: str) -> Drawing | None:
     first, second, third = study.reference.groups.names
     few = '' if len(changes) <= NAMED else f' Named are the {NAMED} classes that change the most.'
     caption = (
-        f'{rate} in percent, means over the seeds. Blue rises and orange falls clear of the spread of the seeds, grey '
-        f'does not or has one seed. Solid: {first}; dashed: {second}; dotted: {third}.{few}'
+        f'{rate} in percent, means over the seeds. Blue rises, orange falls, and grey is not clear of their '
+        f'spread. Solid: {first}; dashed: {second}; dotted: {third}.{few}'
     )
     title = f'{rate}: from {method.baseline.label} to {method.label}'
     return Drawing(made[0], title, one_sentence(study, method, rate), caption)

@@ -8,7 +8,7 @@ from ltseg.reports.page.confusions import largest_confusions
 from ltseg.reports.page.methods import Difference, Method, Study
 from ltseg.reports.page.phrases import NONE, points, signed
 
-__all__ = ['Cell', 'Row', 'Table', 'class_table', 'confusion_table', 'means_table', 'plain_table']
+__all__ = ['Cell', 'Column', 'Row', 'Table', 'class_table', 'confusion_table', 'means_table', 'plain_table']
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,14 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Column:
+    """The head of a column: what it shows, and what only a screen reader needs besides."""
+
+    text: str
+    unseen: str = ''
+
+
+@dataclass(frozen=True)
 class Row:
     """A row; the first cell is its header.
 
@@ -75,7 +83,7 @@ class Table:
 
     name: str
     caption: str
-    header: Sequence[str]
+    header: Sequence[Column]
     rows: Sequence[Row]
     footer: Sequence[Row] = ()
     groups: Sequence[str] = ()
@@ -105,7 +113,7 @@ def class_table(study: Study, rate: str) -> Table:
         text = f'mean of {name}' if name else 'mean of all'
         cells = (Cell(text), Cell(''), Cell(''), *_numbers(study, evaluation.task.key(rate, name), widest))
         footer.append(Row(cells))
-    header = ('class', 'group', 'share, %', *_columns(study))
+    header = (*map(Column, ('class', 'group', 'share, %')), *_columns(study))
     caption = f'{rate} of each class in percent, means over the seeds; below them the lowest and highest seed.'
     return Table(f'classes-{rate}', caption, header, rows, footer, evaluation.groups.names, rate)
 
@@ -118,13 +126,13 @@ def _share(share: float) -> str:
     return f'{share:.3g}' if share else '0'
 
 
-def _columns(study: Study) -> list[str]:
-    names = []
+def _columns(study: Study) -> list[Column]:
+    columns = []
     for method in study.methods:
-        names.append(method.label)
+        columns.append(Column(method.label))
         if method.baseline:
-            names.append(f'difference of {method.label}' if len(study.compared) > 1 else 'difference')
-    return names
+            columns.append(Column('difference', f' of {method.label}'))
+    return columns
 
 
 def _numbers(study: Study, key: str, widest: float) -> list[Cell]:
@@ -157,7 +165,7 @@ def means_table(study: Study) -> Table:
     differences = [abs(m.difference(k).value) for m in study.compared for k in keys if m.difference(k).known]
     rows = [Row((Cell(key), *_numbers(study, key, max(differences, default=1)))) for key in keys]
     return Table(
-        'means', 'Means in percent; below them the lowest and highest seed.', ('metric', *_columns(study)), rows
+        'means', 'Means in percent; below them the lowest and highest seed.', (Column('metric'), *_columns(study)), rows
     )
 
 
@@ -172,7 +180,9 @@ def confusion_table(study: Study) -> Table:
             right = method.mean(study.key(study.reference.task.recall, index))
             cells += [Cell(points(right), right), Cell(text, found[0].percent if found else math.nan, is_label=True)]
         rows.append(Row(cells, study.rarest))
-    header = ['true class', *(part for m in study.methods for part in (f'{m.label}, right %', 'taken for'))]
+    header = [Column('true class')]
+    for method in study.methods:
+        header += [Column(f'{method.label}, right %'), Column('taken for', f' by {method.label}')]
     return Table(
         'confusions', f'Largest confusions of the {study.rarest} classes, in percent of the true class.', header, rows
     )
@@ -180,4 +190,4 @@ def confusion_table(study: Study) -> Table:
 
 def plain_table(name: str, caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """A table of texts."""
-    return Table(name, caption, header, [Row([Cell(text) for text in row]) for row in rows])
+    return Table(name, caption, [*map(Column, header)], [Row([Cell(text) for text in row]) for row in rows])

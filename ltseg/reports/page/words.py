@@ -98,9 +98,7 @@ def _classes(study: Study, method: Method) -> Iterator[str]:
         if named:
             verb, clearly = verb + 's' * (len(named) == 1), '' if single else ' clearly'
             yield f'{len(named)} of {len(moves)} classes{clearly} {verb} {rate}: {listed(named)}.'
-    if single:
-        yield 'A method has one seed only: nothing here tells a difference of the methods from one of the seeds.'
-    elif len(counted) < len(moves):
+    if not single and len(counted) < len(moves):
         yield f'For the other {len(moves) - len(counted)} the difference in {rate} is not clear.'
 
 
