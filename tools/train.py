@@ -12,6 +12,7 @@ import ltseg.compat  # noqa: F401  isort: skip
 import argparse
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from mmengine.config import Config
 
@@ -20,6 +21,7 @@ from ltseg.launch.checkpoints import check_checkpoint, check_weights, newest_che
 from ltseg.launch.checks import check_config
 from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
 from ltseg.launch.errors import UserError, one_message_errors
+from ltseg.launch.names import names_of
 from ltseg.launch.recording import RunRecorder
 from ltseg.launch.stages import stages_of, stages_to_train
 from ltseg.launch.terminal import build_runner, calm_warnings
@@ -60,10 +62,13 @@ def apply_resume(config: Config, resume: str | None) -> None:
         config.resume, config.load_from = path is not None, path or config.get('load_from')
 
 
-def train(config: Config, options: argparse.Namespace) -> None:
-    """Trains one stage, or the only one."""
+def train(config: Config, options: argparse.Namespace, early_stage: str = '') -> None:
+    """Trains one stage, or the only one; a stage before the last is named in its record."""
     runner = build_runner(config)
     given = {'name': options.name, 'method': options.method, 'settings': options.cfg_options}
+    if early_stage:
+        names = names_of(options.config)
+        given |= {key: f'{given[key] or names[key]}, stage {early_stage}' for key in ('name', 'method')}
     runner.register_hook(RunRecorder(options.config, given))
     if config.get('resume'):
         check_weights(runner.model, config.load_from)
@@ -84,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             check_config(stage, training=True)
         for stage, resume in stages_to_train(stages, options.resume):
             apply_resume(stage, resume)
-            train(stage, options)
+            train(stage, options, '' if stage is stages[-1] else Path(stage.work_dir).name)
 
 
 if __name__ == '__main__':

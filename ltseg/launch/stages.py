@@ -12,6 +12,7 @@ the last checkpoint of the stage before. Settings of the command line change all
 them itself; ``--cfg-options stages.1.train_cfg.max_epochs=5`` changes one.
 """
 
+import gc
 import inspect
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -90,6 +91,7 @@ def stages_to_train(stages: Sequence[Config], resume: str | None) -> Iterator[tu
             print_log(f'Stage {name!r} has ended before.', logger='current')
             continue
         if index:
+            gc.collect()  # the runner before, its model and its loaders' workers
             barrier()  # the first process writes the checkpoints
             stage.resume, stage.load_from = False, newest_checkpoint(stages[index - 1].work_dir)
             if stage.load_from is None:

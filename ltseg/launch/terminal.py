@@ -4,6 +4,7 @@ import logging
 import re
 import warnings
 from typing import Any
+from weakref import WeakMethod
 
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
@@ -46,9 +47,10 @@ class CalmRunner(Runner):
     def build_logger(self, *args: Any, **kwargs: Any) -> Any:
         """As the host's, with a filter on what writes to the terminal."""
         logger = super().build_logger(*args, **kwargs)
+        shown = WeakMethod(self._is_shown)  # loggers live as long as the process, and would keep a runner's memory
         for handler in logger.handlers:
             if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
-                handler.addFilter(self._is_shown)
+                handler.addFilter(lambda record: (method := shown()) is None or method(record))
         return logger
 
     def _is_shown(self, record: logging.LogRecord) -> bool:

@@ -1,12 +1,14 @@
 """A recipe of two stages as one command: train, be interrupted, go on, test."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from weakref import ReferenceType, ref
 
 import pytest
 import torch
 from tiny_training import quick_tools, tool, write_classification
 
+from ltseg.launch.terminal import CalmRunner
 from ltseg.reports.record import RunRecord
 
 pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
@@ -37,8 +39,8 @@ def test_second_stage_trains_on_what_the_first_has_learned(trained: tuple[Path, 
         'head.fc.weight',
         'head.fc.bias',
     }
-    for stage in ('representation', 'classifier'):
-        assert RunRecord.load(work_dir / stage / 'records/val.json').method == 'cRT'
+    for stage, method in (('representation', 'cRT, stage representation'), ('classifier', 'cRT')):
+        assert RunRecord.load(work_dir / stage / 'records/val.json').method == method
     assert len(list((work_dir / 'class_counts').iterdir())) == 1
 
 
@@ -58,6 +60,22 @@ def test_testing_is_of_the_last_stage(trained: tuple[Path, Path]) -> None:
     config, work_dir = trained
     tool('test')([str(config), str(work_dir / 'classifier/epoch_2.pth')])
     assert RunRecord.load(work_dir / 'classifier/records/test.json').evaluation.matrix.sum() == 60
+
+
+def test_a_stage_lets_go_of_its_memory(
+    trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runners: list[ReferenceType[CalmRunner]] = []
+    alive: list[int] = []
+
+    def train(runner: CalmRunner, original: Callable = CalmRunner.train) -> None:
+        alive.append(sum(known() is not None for known in runners))
+        runners.append(ref(runner))
+        original(runner)
+
+    monkeypatch.setattr(CalmRunner, 'train', train)
+    tool('train')([str(trained[0]), '--work-dir', str(tmp_path / 'run')])
+    assert alive == [0, 0]
 
 
 def test_faults_of_all_stages_come_before_the_first(
