@@ -18,7 +18,6 @@ LONG_TAILED = {'cifar10lt100': 'CIFAR-10-LT 100', 'cifar100lt100': 'CIFAR-100-LT
 LARGE = {  # where ARB takes the counts of the data set
     'imagenetlt': 'ImageNet-LT',
     'placeslt': 'Places-LT',
-    'inat2018': 'iNaturalist 2018',
     'inaturalist2018': 'iNaturalist 2018',
 }
 DATA_SETS = {'camvid': 'CamVid', 'cityscapes': 'Cityscapes', 'minicity': 'MiniCity', **LARGE, **LONG_TAILED}
@@ -56,6 +55,14 @@ CLASSIFICATION = {
     'resample_square_root': 're-sampling (square root)',
     'resample_progressive': 're-sampling (progressive)',
     'resample_repeat_factor': 're-sampling (repeat factor)',
+    'weight_balancing': 'weight balancing',
+    'supcon': 'SupCon',
+    'bcl': 'BCL',
+    'ncr_drw': 'NC-DRW',
+    'ncr_drw_crt': 'NC-DRW-cRT',
+    'lwr_balanced_softmax': 'balanced softmax, LWR',
+    'allnc': 'AllNC',
+    'allnc_plus': 'AllNC++',
 }
 
 
