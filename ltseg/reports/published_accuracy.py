@@ -59,27 +59,27 @@ AllNC | AllNC++       | 51.50 57.01 62.42 73.60 -
 """
 # Data set, paper, method, model, and many, medium, few and top-1.
 SHOTS = """
-cifar100lt100 | BCL   | BCL 200 epochs    | ResNet-32  | 67.2  53.1  32.9  51.9
-cifar100lt100 | BCL   | BCL 400 epochs    | ResNet-32  | 69.7  53.8  35.5  53.9
-cifar100lt100 | LWR   | balanced softmax  | ResNet-32  | 63.9  46.7  25.0  46.3
-cifar100lt100 | LWR   | LWR               | ResNet-32  | 66.6  50.0  32.2  50.7
-imagenetlt    | ARB   | cross entropy     | ResNet-50  | 65.5  40.3  13.1  45.6
-imagenetlt    | ARB   | ARB-Loss          | ResNet-50  | 60.2  51.8  38.3  52.8
-imagenetlt    | NCR   | NC-DRW            | ResNeXt-50 | 67.1  49.7  29.0  53.6
-imagenetlt    | NCR   | NC-DRW-cRT        | ResNeXt-50 | 65.6  51.2  35.4  54.2
-imagenetlt    | BCL   | BCL               | ResNet-50  | -     -     -     56.0
-imagenetlt    | BCL   | BCL 90 epochs     | ResNeXt-50 | 67.2  53.9  36.5  56.7
-imagenetlt    | BCL   | BCL 180 epochs    | ResNeXt-50 | 67.9  54.2  36.6  57.1
-imagenetlt    | AllNC | AllNC             | ResNeXt-50 | 68.0  54.5  32.6  56.5
-imagenetlt    | AllNC | AllNC++           | ResNeXt-50 | 67.9  54.9  33.7  56.9
-imagenetlt    | LWR   | balanced softmax  | ResNet-50  | 60.5  46.2  24.0  48.7
-imagenetlt    | LWR   | LWR               | ResNet-50  | 62.6  49.2  30.7  51.5
-placeslt      | ARB   | ARB-Loss          | ResNet-50  | 41.9  41.5  32.1  39.7
-inat2018      | ARB   | cross entropy     | ResNet-152 | 72.8  63.7  58.4  62.3
-inat2018      | ARB   | ARB-Loss          | ResNet-152 | 71.9  72.1  71.7  71.7
-inat2018      | BCL   | BCL               | ResNet-50  | -     -     -     71.8
-inat2018      | AllNC | AllNC             | ResNet-50  | 72.6  72.0  70.8  71.5
-inat2018      | AllNC | AllNC++           | ResNet-50  | 72.3  72.2  71.6  71.9
+cifar100lt100   | BCL   | BCL 200 epochs    | ResNet-32  | 67.2  53.1  32.9  51.9
+cifar100lt100   | BCL   | BCL 400 epochs    | ResNet-32  | 69.7  53.8  35.5  53.9
+cifar100lt100   | LWR   | balanced softmax  | ResNet-32  | 63.9  46.7  25.0  46.3
+cifar100lt100   | LWR   | LWR               | ResNet-32  | 66.6  50.0  32.2  50.7
+imagenetlt      | ARB   | cross entropy     | ResNet-50  | 65.5  40.3  13.1  45.6
+imagenetlt      | ARB   | ARB-Loss          | ResNet-50  | 60.2  51.8  38.3  52.8
+imagenetlt      | NCR   | NC-DRW            | ResNeXt-50 | 67.1  49.7  29.0  53.6
+imagenetlt      | NCR   | NC-DRW-cRT        | ResNeXt-50 | 65.6  51.2  35.4  54.2
+imagenetlt      | BCL   | BCL               | ResNet-50  | -     -     -     56.0
+imagenetlt      | BCL   | BCL 90 epochs     | ResNeXt-50 | 67.2  53.9  36.5  56.7
+imagenetlt      | BCL   | BCL 180 epochs    | ResNeXt-50 | 67.9  54.2  36.6  57.1
+imagenetlt      | AllNC | AllNC             | ResNeXt-50 | 68.0  54.5  32.6  56.5
+imagenetlt      | AllNC | AllNC++           | ResNeXt-50 | 67.9  54.9  33.7  56.9
+imagenetlt      | LWR   | balanced softmax  | ResNet-50  | 60.5  46.2  24.0  48.7
+imagenetlt      | LWR   | LWR               | ResNet-50  | 62.6  49.2  30.7  51.5
+placeslt        | ARB   | ARB-Loss          | ResNet-50  | 41.9  41.5  32.1  39.7
+inaturalist2018 | ARB   | cross entropy     | ResNet-152 | 72.8  63.7  58.4  62.3
+inaturalist2018 | ARB   | ARB-Loss          | ResNet-152 | 71.9  72.1  71.7  71.7
+inaturalist2018 | BCL   | BCL               | ResNet-50  | -     -     -     71.8
+inaturalist2018 | AllNC | AllNC             | ResNet-50  | 72.6  72.0  70.8  71.5
+inaturalist2018 | AllNC | AllNC++           | ResNet-50  | 72.3  72.2  71.6  71.9
 """
 FACTORS = ('200', '100', '50', '10', '')
 MEANS = ('accuracy/many', 'accuracy/medium', 'accuracy/few', 'accuracy/top1')
@@ -87,7 +87,7 @@ DATA_SETS = {
     'cifar100lt100': ('CIFAR-100-LT 100', 100),
     'imagenetlt': ('ImageNet-LT', 1000),
     'placeslt': ('Places-LT', 365),
-    'inat2018': ('iNaturalist 2018', 8142),
+    'inaturalist2018': ('iNaturalist 2018', 8142),
 }
 
 

@@ -198,3 +198,14 @@ def test_several_processes_without_a_gpu(config: Config, training: bool, monkeyp
     assert 'leave out --launcher' in message(config, training, launcher='pytorch')
     monkeypatch.setattr(checks, 'get_device', lambda: 'cuda')
     check_config(config, training)
+
+
+def test_what_a_host_says_of_missing_data_is_passed_on(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """mmpretrain's data sets raise RuntimeError."""
+
+    def empty(_: dict) -> Any:
+        raise RuntimeError('Found 0 files in subfolders')
+
+    monkeypatch.setattr(checks, 'build_dataset', empty)
+    text = message(config)
+    assert 'train_dataloader.dataset: expected data that can be read' in text and text.count('Found 0 files') == 2

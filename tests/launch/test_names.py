@@ -16,7 +16,8 @@ FOLDER = 'configs/classification/'
         ('resnet32_ldam_drw_cifar100lt100.py', ('ResNet-32', 'LDAM-DRW', 'CIFAR-100-LT 100')),
         ('resnext50_logit_adjusted_imagenetlt.py', ('ResNeXt-50', 'logit adjusted', 'ImageNet-LT')),
         ('resnet50_arb_inaturalist2018.py', ('ResNet-50', 'ARB (dataset)', 'iNaturalist 2018')),
-        ('resnet50_my_loss_inat2018_short.py', ('ResNet-50', 'my_loss', 'iNaturalist 2018 short')),
+        ('resnet50_arb_imagenetlt.py', ('ResNet-50', 'ARB (dataset)', 'ImageNet-LT')),
+        ('resnet50_my_loss_inaturalist2018_short.py', ('ResNet-50', 'my_loss', 'iNaturalist 2018 short')),
     ],
 )
 def test_names_come_from_the_file(config: str, expected: tuple[str, ...]) -> None:

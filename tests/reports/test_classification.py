@@ -177,7 +177,7 @@ def test_published_numbers_are_those_of_the_papers() -> None:
         'cifar100lt10/ncr/nc-drw-crt': 63.6,
         'cifar10lt200/allnc/allnc++': 86.08,
         'imagenetlt/arb/arb-loss_resnet-50': 52.8,
-        'inat2018/arb/cross_entropy_resnet-152': 62.3,
+        'inaturalist2018/arb/cross_entropy_resnet-152': 62.3,
     }
     for name, top1 in expected.items():
         (run,) = find_published(name)
