@@ -33,6 +33,7 @@ CUT = {
     'interval': 1,
     'depth': 20,
     'imbalance_factor': 2,
+    'length': 256,  # of an epoch of classes in turn
     'begin': 0,  # of deferred rules
 }
 # For the large sets besides: their lists cut down to a few classes, small crops, narrow networks from scratch.

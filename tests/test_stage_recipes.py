@@ -33,7 +33,7 @@ def hook(stage: Config, name: str) -> dict[str, Any]:
         ('crt', ['head.fc'], 'ltseg.ClassBalancedSampler', 0.2 * 128 / 512, 5e-4),
         ('lws', ['head.fc.scale'], 'ltseg.ClassBalancedSampler', 0.2 * 128 / 512, 5e-4),
         ('disalign', DISALIGN, 'DefaultSampler', 0.1, 5e-4),
-        ('mislas', ['head.fc'], 'ltseg.ClassAwareSampler', 0.1, 5e-4),
+        ('mislas', ['head.fc'], 'ltseg.ClassAwareSampler', 0.1, 2e-4),
         ('weight_balancing', ['head.fc'], 'DefaultSampler', 0.01, 0.1),
     ],
 )

@@ -8,9 +8,9 @@ stages = [
         name='classifier',
         **_base_.second_stage,
         optim_wrapper=dict(
-            optimizer=dict(lr=0.1, weight_decay=0.0005),
             paramwise_cfg=dict(custom_keys={'head.fc.weight': dict(lr_mult=0.2), 'head.fc.bias': dict(lr_mult=0.2)})),
-        train_dataloader=dict(sampler=dict(_delete_=True, type='ltseg.ClassAwareSampler')),
+        # An epoch has as many images as that of the first stage, as in the released code.
+        train_dataloader=dict(sampler=dict(_delete_=True, type='ltseg.ClassAwareSampler', length=10847)),
         model=dict(
             train_cfg=None,
             head=dict(
