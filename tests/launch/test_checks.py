@@ -67,11 +67,11 @@ def test_every_config_of_the_project_passes(monkeypatch: pytest.MonkeyPatch) -> 
         return SimpleNamespace(metainfo=made.METAINFO)
 
     monkeypatch.setattr(checks, 'build_dataset', classes_of_the_host)
+    monkeypatch.setattr(checks, 'weight_faults', lambda parts: [])  # they would be downloaded
     leaves = [path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts]
     assert leaves
     for leaf in leaves:
         loaded = Config.fromfile(leaf)
-        loaded.model.pretrained = None
         check_config(loaded, training=True)
         check_config(loaded, training=False)
 
