@@ -1,0 +1,125 @@
+"""Findings about confusion matrices and classifiers."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from ltseg.core.collapse import centred
+from ltseg.core.collapse_summary import angles
+from ltseg.core.confusion import ClassRates
+from ltseg.metrics.evaluation import Evaluation
+from ltseg.reports.diagnosis.finding import Finding, listed
+
+__all__ = ['baseline_findings', 'classifier_findings', 'evaluation_findings']
+
+OVER = 2.0  # predicted to true samples of a class that is over-predicted
+GAP = 25.0  # points by which its recall is above its IoU
+SWALLOWED = 0.5  # share of a class that becomes one other class
+BETTER, WORSE = 2.0, 1.0  # points of recall gained and IoU lost against a baseline
+COLLAPSED = 0.5  # angle of two class vectors in parts of the optimum
+
+
+def evaluation_findings(evaluation: Evaluation) -> Iterator[Finding]:
+    """What a confusion matrix says.
+
+    Args:
+        evaluation: Of any split with labels.
+    """
+    matrix, names = evaluation.matrix, evaluation.class_names
+    true, predicted = matrix.sum(1), matrix.sum(0)
+    never = ((true > 0) & (predicted == 0)).nonzero().flatten().tolist()
+    if never:
+        parts = [f'{names[k]} ({int(true[k]):,} {evaluation.task.unit})' for k in never]
+        advice = (
+            'Give rare classes more weight: ARB or balanced softmax as the loss, or tools/adjust_logits.py on this '
+        )
+        advice += 'checkpoint, which needs no training.'
+        evidence = f'Not one prediction of {listed(parts)}.'
+        yield _of('never_predicted', 'error', 'Classes that are never predicted', evidence, advice, names, never)
+    yield from _over_predicted(evaluation, true, predicted)
+    yield from _swallowed(evaluation, true, {*never})
+
+
+def _over_predicted(evaluation: Evaluation, true: Tensor, predicted: Tensor) -> Iterator[Finding]:
+    rates, names = ClassRates.of(evaluation.matrix), evaluation.class_names
+    times = predicted.double() / true.clamp(min=1)
+    over = (true > 0) & (times > OVER) & (rates.acc - rates.iou > GAP)
+    found = over.nonzero().flatten().tolist()
+    if found:
+        found.sort(key=lambda k: -float(times[k]))
+        parts = [f'{names[k]} (Acc {rates.acc[k]:.0f}, IoU {rates.iou[k]:.0f}, {times[k]:.1f} times)' for k in found]
+        evidence = f'Predicted more often than they occur: {listed(parts)}.'
+        advice = (
+            'The loss pushes these classes too far: a smaller tau, counts of the data set instead of the batch, or '
+        )
+        advice += 'tools/adjust_logits.py with negative tau, which takes part of it back.'
+        yield _of('over_predicted', 'warning', 'Classes that are over-predicted', evidence, advice, names, found)
+
+
+def _swallowed(evaluation: Evaluation, true: Tensor, known: set[int]) -> Iterator[Finding]:
+    names, matrix = evaluation.class_names, evaluation.matrix.double()
+    share = matrix / true.clamp(min=1)[:, None]
+    share = share.fill_diagonal_(0)
+    most, into = share.max(1)
+    found = [k for k in (most > SWALLOWED).nonzero().flatten().tolist() if k not in known]
+    if found:
+        found.sort(key=lambda k: -float(most[k]))
+        parts = [f'{names[k]} as {names[int(into[k])]} ({most[k]:.0%})' for k in found]
+        advice = 'Look at the images: labels may be ambiguous. Otherwise as for classes that are never predicted.'
+        evidence = f'More than half is taken for one other class: {listed(parts)}.'
+        yield _of('swallowed', 'warning', 'Classes that another one swallows', evidence, advice, names, found)
+
+
+def baseline_findings(evaluation: Evaluation, baseline: Evaluation, name: str) -> Iterator[Finding]:
+    """Classes whose recall rose and whose IoU fell against a baseline.
+
+    Args:
+        evaluation: Of the model.
+        baseline: Of another model on the same split.
+        name: Of the baseline.
+    """
+    if evaluation.class_names != baseline.class_names:
+        title, evidence = f'The baseline {name} has other classes', 'The two are not compared.'
+        yield Finding('baseline', 'note', title, evidence, 'Give a record of the same data set.')
+        return
+    ours, theirs = ClassRates.of(evaluation.matrix), ClassRates.of(baseline.matrix)
+    recall, iou = ours.acc - theirs.acc, ours.iou - theirs.iou
+    found = ((recall > BETTER) & (iou < -WORSE)).nonzero().flatten().tolist()
+    if found:
+        names = evaluation.class_names
+        found.sort(key=lambda k: float(iou[k]))
+        parts = [f'{names[k]} (Acc {recall[k]:+.1f}, IoU {iou[k]:+.1f})' for k in found]
+        evidence = f'Against {name}: {listed(parts)}.'
+        advice = (
+            'What was gained in recall is lost in precision. Between the two lies a better point: a smaller tau, or '
+        )
+        advice += 'tools/adjust_logits.py, which chooses it on validation.'
+        yield _of('traded_precision', 'warning', 'Acc up and IoU down: over-prediction', evidence, advice, names, found)
+
+
+def classifier_findings(vectors: Tensor, names: Sequence[str]) -> Iterator[Finding]:
+    """What class vectors (K, D) say, seen from their mean."""
+    number, dimensions = vectors.shape
+    if dimensions < number - 1:
+        evidence = f'{number} classes want {number - 1} dimensions to be equally far from each other, got {dimensions}.'
+        advice = 'Use wider features (channels of the head) where rare classes matter.'
+        yield Finding('few_dimensions', 'warning', 'Too few feature dimensions for a simplex', evidence, advice)
+    found = angles(centred(vectors))
+    optimum = torch.tensor(-1 / (number - 1), dtype=torch.float64).arccos().rad2deg().item()
+    above = torch.triu(torch.ones_like(found), 1) > 0
+    pairs = (above & (found < COLLAPSED * optimum)).nonzero().tolist()
+    if pairs:
+        pairs.sort(key=lambda pair: float(found[pair[0], pair[1]]))
+        parts = [f'{names[i]} - {names[j]} ({found[i, j]:.0f})' for i, j in pairs]
+        evidence = f'Angles in degrees, {optimum:.1f} being the optimum: {listed(parts)}.'
+        advice = 'tools/analyze_collapse.py shows all angles. Against minority collapse: ARB, ltseg.WeightRepulsion, '
+        advice += "ltseg.PeerToPeerRegularizer(on='classifier'), or ltseg.ETFClassifier."
+        classes = list(dict.fromkeys(k for pair in pairs for k in pair))
+        yield _of('collapsed_angles', 'warning', 'Class vectors close to each other', evidence, advice, names, classes)
+
+
+def _of(
+    kind: str, severity: str, title: str, evidence: str, advice: str, names: Sequence[str], classes: Sequence[int]
+) -> Finding:
+    return Finding(kind, severity, title, evidence, advice, tuple(names[k] for k in classes))

@@ -1,0 +1,150 @@
+"""Each finding comes where it should, with its evidence, and nowhere else."""
+
+import io
+
+import pytest
+import torch
+from rich.console import Console
+from torch import nn
+
+from ltseg.core.geometry import simplex_vectors
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.groups import ClassGroups
+from ltseg.losses import LongTailLoss
+from ltseg.metrics.evaluation import Evaluation
+from ltseg.reports.diagnosis.data import count_findings, label_fault, rule_findings
+from ltseg.reports.diagnosis.finding import Finding, plain, print_findings, sorted_findings
+from ltseg.reports.diagnosis.results import baseline_findings, classifier_findings, evaluation_findings
+
+NAMES = ('road', 'car', 'sky', 'bus')
+COUNTS = torch.tensor([100000, 20000, 5000, 100])
+
+
+def evaluation_of(*rows: list[int], names: tuple[str, ...] = NAMES) -> Evaluation:
+    return Evaluation(torch.tensor(rows), names, ClassGroups.tertiles(COUNTS), COUNTS, 'the training labels')
+
+
+GOOD = evaluation_of([900, 50, 10, 5], [20, 300, 5, 2], [10, 5, 200, 1], [2, 3, 1, 50])
+
+
+def kinds(findings) -> dict[str, Finding]:
+    found = list(findings)
+    assert len({each.kind for each in found}) == len(found)
+    return {each.kind: each for each in found}
+
+
+def test_nothing_is_found_where_nothing_is_wrong() -> None:
+    assert not kinds(count_findings(COUNTS, COUNTS // 3, NAMES))
+    assert not kinds(evaluation_findings(GOOD)) and not kinds(baseline_findings(GOOD, GOOD, 'itself'))
+    assert not kinds(classifier_findings(simplex_vectors(4, 6), NAMES))
+
+
+def test_absent_classes() -> None:
+    train, val = torch.tensor([900, 80, 30, 0]), torch.tensor([900, 80, 0, 7])
+    found = kinds(count_findings(train, val, NAMES))
+    assert found['absent_from_training'].classes == ('bus',) and found['absent_from_training'].severity == 'error'
+    assert '7 samples of them' in found['absent_from_training'].evidence
+    assert found['absent_from_validation'].classes == ('sky',)
+    assert kinds(count_findings(train, None, NAMES)).keys() == {'absent_from_training'}
+
+
+def test_prior_shift() -> None:
+    train = torch.tensor([700, 200, 90, 10])
+    (found,) = count_findings(train, torch.tensor([700, 190, 60, 50]), NAMES)
+    assert (found.kind, found.severity, found.classes) == ('prior_shift', 'warning', ('bus',))
+    assert 'bus 1.00% -> 5.00%' in found.evidence and found.evidence.startswith('4% of the samples')
+    (balanced,) = count_findings(train, torch.tensor([100, 100, 100, 100]), NAMES)
+    assert balanced.severity == 'note' and 'balanced' in balanced.title
+    assert not list(count_findings(train, torch.tensor([690, 205, 93, 12]), NAMES))
+
+
+@pytest.mark.parametrize(
+    ('rule', 'kind', 'text'),
+    [
+        (
+            dict(type='ltseg.Weighting', scheme='effective_number', beta=0.9),
+            'saturated_rule',
+            'their weights 1.000 : 1',
+        ),
+        (dict(type='ltseg.Weighting', scheme='generalized', rho=0.01), None, ''),
+        (
+            dict(type='ltseg.Weighting', scheme='generalized', rho=0.001),
+            'saturated_rule',
+            'road and bus differ 1,000 : 1',
+        ),
+        (dict(type='ltseg.Weighting', scheme='generalized', rho=1.5), 'extreme_rule', 'their weights 31,623 : 1'),
+        (dict(type='ltseg.Weighting', scheme='effective_number', beta='1-1/N'), None, ''),
+        (dict(type='ltseg.Temperature', gamma=1.0), 'extreme_rule', 'The logit of bus counts 0.1%'),
+        (dict(type='ltseg.Temperature', gamma=0.3), None, ''),
+        (dict(type='ltseg.PriorBias', tau=2.0), 'extreme_rule', 'differ by 13.8'),
+        (dict(type='ltseg.PriorBias', tau=1.0), None, ''),
+        (dict(type='ltseg.Margin'), None, ''),
+    ],
+)
+@pytest.mark.filterwarnings('ignore:Weighting')
+def test_rules(rule: dict, kind: str | None, text: str) -> None:
+    counts = ClassCounts(COUNTS)
+    model = nn.ModuleDict({'head': LongTailLoss([rule]), 'auxiliary': LongTailLoss([rule])})
+    found = list(rule_findings(model, counts, NAMES))
+    assert [each.kind for each in found] == ([kind] if kind else [])
+    assert not kind or (text in found[0].evidence and 'in head' in found[0].title)
+
+
+def test_rules_of_absent_classes_are_judged_by_the_others() -> None:
+    model = LongTailLoss([dict(type='ltseg.PriorBias', floor=1)])
+    assert not list(rule_findings(model, ClassCounts(torch.tensor([900, 80, 30, 0])), NAMES))
+
+
+def test_classes_that_are_never_predicted() -> None:
+    (found,) = evaluation_findings(evaluation_of([900, 5, 0, 0], [9, 80, 0, 0], [1, 1, 9, 0], [7, 0, 0, 0]))
+    assert (found.kind, found.classes) == ('never_predicted', ('bus',)) and 'bus (7 pixels)' in found.evidence
+    absent = evaluation_of([900, 5, 0, 0], [9, 80, 0, 0], [1, 1, 9, 0], [0, 0, 0, 0])
+    assert not list(evaluation_findings(absent))
+
+
+def test_over_predicted_and_swallowed_classes() -> None:
+    found = kinds(evaluation_findings(evaluation_of([800, 0, 0, 100], [0, 80, 0, 0], [8, 12, 0, 0], [3, 0, 1, 40])))
+    assert (
+        found['over_predicted'].classes == ('bus',)
+        and 'bus (Acc 91, IoU 28, 3.2 times)' in found['over_predicted'].evidence
+    )
+    assert found['swallowed'].classes == ('sky',) and 'sky as car (60%)' in found['swallowed'].evidence
+
+
+def test_precision_traded_for_recall() -> None:
+    worse = evaluation_of([850, 50, 10, 55], [10, 300, 5, 12], [10, 5, 200, 1], [0, 1, 1, 54])
+    (found,) = baseline_findings(worse, GOOD, 'CE')
+    assert (found.kind, found.classes) == ('traded_precision', ('bus',))
+    assert found.evidence == 'Against CE: bus (Acc +7.1, IoU -34.6).'
+    (other,) = baseline_findings(worse, evaluation_of(*GOOD.matrix.tolist(), names=('a', 'b', 'c', 'd')), 'CE')
+    assert other.severity == 'note' and 'other classes' in other.title
+
+
+def test_collapsed_angles_and_few_dimensions() -> None:
+    vectors = simplex_vectors(4, 6, torch.Generator().manual_seed(0))
+    vectors[3] = vectors[2] + 0.1 * vectors[0]
+    (found,) = classifier_findings(vectors, NAMES)
+    assert found.kind == 'collapsed_angles' and found.classes == ('sky', 'bus') and 'sky - bus' in found.evidence
+    narrow = torch.tensor([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
+    assert kinds(classifier_findings(narrow, NAMES)).keys() == {'few_dimensions'}
+
+
+def test_the_worst_comes_first_in_text_and_json() -> None:
+    findings = sorted_findings(
+        [*count_findings(COUNTS, torch.ones(4), NAMES), label_fault('train', 'File [a] is broken.')]
+    )
+    assert [each.severity for each in findings] == ['error', 'note']
+    stream = io.StringIO()
+    print_findings(findings, ['the labels'], Console(file=stream, width=100))
+    text = stream.getvalue()
+    assert 'error: The train labels cannot be used' in text and 'File [a] is broken.' in text and 'Try: ' in text
+    content = plain(findings, ['the labels'])
+    assert content['findings'][0]['kind'] == 'labels' and content['looked_at'] == ['the labels']
+    print_findings([], ['the labels'], Console(file=stream))
+    assert 'Nothing found' in stream.getvalue()
+
+
+def test_long_lists_are_cut() -> None:
+    names = [f'class {k}' for k in range(12)]
+    (found,) = count_findings(torch.tensor([5, *[0] * 11]), None, names)
+    assert 'and 5 more' in found.evidence and len(found.classes) == 11

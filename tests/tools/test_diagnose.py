@@ -1,0 +1,79 @@
+"""tools/diagnose.py on tiny data and trainings."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_training import quick_tools, tool, write_classification, write_training
+
+pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
+
+
+@pytest.fixture(scope='module')
+def quick() -> Iterator[None]:
+    with quick_tools():
+        yield
+
+
+def findings(config: Path) -> dict[str, dict]:
+    content = json.loads((config.parent / 'work_dirs/training/reports/diagnosis.json').read_text())
+    return {finding['kind']: finding for finding in content['findings']}
+
+
+def test_labels_and_losses_without_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_training(tmp_path)
+    for path in (tmp_path / 'camvid/labels/train').iterdir():
+        labels = np.array(Image.open(path))
+        labels[labels == 3] = 2
+        Image.fromarray(labels).save(path)
+    tool('diagnose')([str(config)])
+    assert findings(config)['absent_from_training']['classes'] == ['Road']
+    shown = capsys.readouterr().out
+    assert 'error: Classes without training samples' in shown and 'Try: ' in shown and 'labelled pixels' in shown
+
+
+def test_labels_out_of_range_are_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_training(tmp_path)
+    path = tmp_path / 'camvid/labels/val/1.png'
+    Image.fromarray(np.full((36, 48), 77, np.uint8)).save(path)
+    tool('diagnose')([str(config)])
+    evidence = findings(config)['labels']['evidence']
+    assert '77' in evidence and 'val/1.png' in evidence
+    assert 'The val labels cannot be used' in capsys.readouterr().out
+
+
+def test_a_trained_segmentor_from_its_record_or_by_evaluation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_training(tmp_path)
+    tool('train')([str(config), '--seed', '1'])
+    work_dir = tmp_path / 'work_dirs/training'
+    record = work_dir / 'records/val.json'
+    tool('diagnose')([str(config), str(work_dir / 'iter_2.pth'), '--baseline', str(record)])
+    assert 'its results in' in capsys.readouterr().out
+    first = findings(config)
+    assert 'never_predicted' in first  # two iterations of training
+    record.unlink()
+    tool('diagnose')([str(config), str(work_dir / 'iter_2.pth')])
+    assert 'an evaluation on val' in capsys.readouterr().out.replace('\n', ' ')
+    assert findings(config) == first
+
+
+def test_an_image_classifier(tmp_path: Path) -> None:
+    config = write_classification(tmp_path)
+    tool('train')([str(config), '--seed', '4', '--cfg-options', 'optimizer.lr=0.01'])
+    tool('diagnose')([str(config), str(tmp_path / 'work_dirs/training/epoch_1.pth')])
+    content = json.loads((tmp_path / 'work_dirs/training/reports/diagnosis.json').read_text())
+    kinds = {finding['kind']: finding['severity'] for finding in content['findings']}
+    assert kinds['prior_shift'] == 'note' and 'never_predicted' in kinds
+
+
+def test_fault_ends_in_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_training(tmp_path)
+    with pytest.raises(SystemExit):
+        tool('diagnose')([str(config), 'iter_9.pth'])
+    text = capsys.readouterr().err
+    assert 'iter_9.pth' in text and 'Traceback' not in text
