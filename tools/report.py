@@ -16,8 +16,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ltseg.core.checks import check_choice
-from ltseg.launch.errors import one_message_errors
+from ltseg.core.checks import check_choice, fault
+from ltseg.launch.errors import UserError, one_message_errors
 from ltseg.launch.example_images import example_images
 from ltseg.launch.terminal import calm_warnings
 from ltseg.reports.page.methods import Study
@@ -40,6 +40,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> None:
     console = Console()
+    if options.images < 0:
+        raise UserError(fault('--images', 'a number of images', options.images))
     runs = find_runs(options.runs, options.split)
     if options.first is not None:
         check_choice('--first', options.first, sorted({run.record.method for run in runs}))

@@ -17,7 +17,7 @@ def difference_bars(study: Study, rate: str) -> Drawing | None:
     if not methods:
         return None
     row = max(0.17, 0.1 * len(methods) + 0.05)  # inches
-    with draw(f'bars-{rate}', row * len(order) + 0.55) as (axes, made):
+    with draw(f'bars-{rate}', max(1.8, row * len(order) + 0.55)) as (axes, made):
         label_rows(axes, study)
         for method, shift in zip(methods, _shifts(len(methods)), strict=True):
             for place, index in enumerate(order):

@@ -1,0 +1,79 @@
+"""Runs to make pages of."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from ltseg.counts.groups import ClassGroups
+from ltseg.metrics.evaluation import Evaluation
+from ltseg.reports.page.methods import Study
+from ltseg.reports.page.page import render_page
+from ltseg.reports.page.runs import Run
+from ltseg.reports.record import RunRecord
+
+HOSTILE = '<script>alert("$x$")</script> & \'co'
+NAMES = ('road', 'car', HOSTILE, 'bus')
+COUNTS = torch.tensor([7000, 2000, 600, 30])
+CE = [[940, 50, 10, 0], [60, 900, 40, 0], [20, 130, 50, 0], [5, 15, 10, 0]]
+ARB = [[840, 80, 50, 30], [30, 850, 80, 40], [10, 40, 140, 10], [2, 4, 4, 20]]
+
+
+def record_of(method: str, matrix: Sequence[Sequence[int]], seed: int, **fields) -> RunRecord:
+    """A record; each seed has a few more samples of the first class right."""
+    counted = torch.tensor(matrix)
+    counted[0, 0] += seed
+    evaluation = Evaluation(counted, NAMES, ClassGroups.tertiles(COUNTS), COUNTS, 'the training labels')
+    known = {'model': 'U-Net', 'dataset': 'CamVid', 'split': 'test', 'iterations': 400, 'versions': {'python': '3'}}
+    return RunRecord(name=f'{method} {seed}', method=method, seed=seed, evaluation=evaluation, **(known | fields))
+
+
+def point(quality: float, fairness: float, **more: float) -> dict[str, float]:
+    return {'mIoU': quality, 'mAcc': fairness, 'mIoU_tail': quality / 2, **more}
+
+
+@pytest.fixture(scope='session')
+def make_study() -> Callable[..., Study]:
+    """Makes a study of two methods with as many seeds as are asked for; the second favours rare classes."""
+
+    def make(seeds: int = 2, methods: int = 2, **fields) -> Study:
+        made = (('cross entropy', CE), ('ARB', ARB))[:methods]
+        curve = [point(40, 50, tau=-1), point(45, 60, tau=0), point(42, 70, tau=1)]
+        given = {'tau_curve': curve, 'curves': {'val': [point(30, 40, iteration=200), point(45, 60, iteration=400)]}}
+        runs = [
+            Run(record_of(method, matrix, seed, **(given | fields)), Path(f'{method}-{seed}.json'))
+            for method, matrix in made
+            for seed in range(seeds)
+        ]
+        return Study.of(runs)
+
+    return make
+
+
+@pytest.fixture(scope='session')
+def page_of_many(many_classes: Study) -> str:
+    """Their page, which takes a while to draw."""
+    return render_page(many_classes)
+
+
+@pytest.fixture(scope='session')
+def many_classes() -> Study:
+    """A study of 150 classes, three seeds of two methods."""
+    random, size = torch.Generator().manual_seed(0), 150
+    counts = (1e7 * torch.linspace(0, -9, size).exp()).long()
+    names = tuple(f'class {index} {"with a long name" * (index % 9 == 0)}' for index in range(size))
+    runs = []
+    for shift, method in enumerate(('cross entropy', 'ARB')):
+        for seed in range(3):
+            right = torch.linspace(0.9, 0.3 + 0.3 * shift, size) + 0.03 * torch.randn(size, generator=random)
+            wrong = torch.rand(size, size, generator=random) ** 6
+            rates = wrong / wrong.sum(1, keepdim=True) * (1 - right)[:, None] + right.diag()
+            matrix = (rates * (counts / 50 + 1)[:, None]).long()
+            evaluation = Evaluation(matrix, names, ClassGroups.tertiles(counts), counts, 'the training labels')
+            record = RunRecord(
+                name=f'{method} {seed}', method=method, model='UPerNet', dataset='ADE20K', split='val', seed=seed,
+                evaluation=evaluation, versions={},
+            )  # fmt: skip
+            runs.append(Run(record, Path(f'{method}-{seed}.json')))
+    return Study.of(runs)

@@ -1,0 +1,143 @@
+"""The page in headless Chromium, at the width of a desktop and of a phone."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ltseg.reports.page.methods import Study
+from ltseg.reports.page.page import render_page, write_page
+
+BROWSER = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
+SIZES = {'desktop': (1280, 900), 'phone': (390, 844)}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope='module')
+def browser() -> Iterator[Any]:
+    if BROWSER is None and not os.environ.get('CI'):
+        pytest.skip('no Chromium on this machine: install chromium, or set CI to make this a failure')
+    assert BROWSER is not None, 'CI is set and there is no Chromium; .ci/run installs it'
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=BROWSER)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope='module')
+def study(make_study) -> Study:
+    return make_study(seeds=2)
+
+
+@pytest.fixture(scope='module')
+def page(study: Study) -> str:
+    return render_page(study)
+
+
+@pytest.fixture(params=SIZES)
+def size(request: pytest.FixtureRequest) -> dict[str, int]:
+    width, height = SIZES[request.param]
+    return {'width': width, 'height': height}
+
+
+def opened(browser: Any, page: str, folder: Path, size: dict[str, int], scheme: str = 'light') -> tuple[Any, list[str]]:
+    """The page in a tab, and everything that the browser complains of, requests that leave the file among it."""
+    tab = browser.new_context(viewport=size, color_scheme=scheme).new_page()
+    complaints: list[str] = []
+    tab.on('console', lambda message: complaints.append(message.text))
+    tab.on('pageerror', lambda error: complaints.append(str(error)))
+    tab.on('request', lambda request: complaints.append(request.url) if request.url.startswith('http') else None)
+    tab.goto(write_page(page, folder / 'page.html').as_uri())
+    return tab, complaints
+
+
+def first_cells(tab: Any, table: str) -> list[str]:
+    return tab.locator(f'[id="{table}"] tbody tr:visible th').evaluate_all('all => all.map((c) => c.firstChild.data)')
+
+
+def scrolls_sideways(tab: Any) -> bool:
+    return tab.evaluate('document.documentElement.scrollWidth > innerWidth')
+
+
+def test_renders_sorts_and_filters(browser: Any, study: Study, page: str, tmp_path: Path, size: dict[str, int]) -> None:
+    tab, complaints = opened(browser, page, tmp_path, size)
+    assert not scrolls_sideways(tab)
+    assert tab.locator('.plot svg').count() >= 10
+    assert all(box['width'] > 200 and box['height'] > 100 for box in boxes(tab, '.plot svg'))
+
+    names = [study.reference.class_names[index] for index in study.order]
+    heads = tab.locator('[id="classes-IoU"] thead th')
+    assert first_cells(tab, 'classes-IoU') == names
+    difference = heads.last
+    difference.get_by_role('button').click()
+    assert difference.get_attribute('aria-sort') == 'descending'
+    by_difference = sorted(names, key=lambda name: -study.methods[1].difference(f'IoU/{name}').value)
+    assert first_cells(tab, 'classes-IoU') == by_difference != names
+    difference.get_by_role('button').press('Enter')  # by keyboard
+    assert difference.get_attribute('aria-sort') == 'ascending'
+    assert first_cells(tab, 'classes-IoU') == by_difference[::-1]
+    heads.first.get_by_role('button').click()
+    assert [heads.first.get_attribute('aria-sort'), difference.get_attribute('aria-sort')] == ['ascending', None]
+    assert first_cells(tab, 'classes-IoU') == sorted(names, key=str.lower)
+
+    tab.get_by_label('Acc', exact=True).check(force=True)
+    assert first_cells(tab, 'classes-IoU') == [] and first_cells(tab, 'classes-Acc') == names
+    tab.get_by_label('head', exact=True).uncheck(force=True)
+    assert first_cells(tab, 'classes-Acc') == names[1:]
+    tab.get_by_role('searchbox').fill('BU')
+    assert first_cells(tab, 'classes-Acc') == ['bus']
+    assert tab.locator('output').inner_text() == '1 of 4 classes'
+    assert complaints == []
+
+
+def boxes(tab: Any, selector: str) -> list[dict[str, float]]:
+    return tab.locator(selector).evaluate_all('all => all.map((e) => e.getBoundingClientRect().toJSON())')
+
+
+def test_many_classes_are_readable(browser: Any, page_of_many: str, tmp_path: Path, size: dict[str, int]) -> None:
+    tab, complaints = opened(browser, page_of_many, tmp_path, size)
+    assert not scrolls_sideways(tab)
+    heights = sorted(box['height'] for box in boxes(tab, '#differences .tall text'))
+    assert heights[len(heights) // 10] >= 9  # pixels of a line of text
+    assert tab.locator('#differences .tall').first.evaluate('e => e.scrollHeight > e.clientHeight')
+    tab.locator('[id="classes-IoU"] thead button').last.click()
+    assert len(first_cells(tab, 'classes-IoU')) == 150
+    assert complaints == []
+
+
+def test_print_shows_every_rate(browser: Any, page: str, tmp_path: Path) -> None:
+    tab, complaints = opened(browser, page, tmp_path, {'width': 1280, 'height': 900})
+    tab.emulate_media(media='print')
+    assert all(box['height'] > 0 for box in boxes(tab, '#classes table'))
+    assert not tab.locator('nav').is_visible()
+    assert complaints == []
+
+
+@pytest.mark.parametrize('scheme', ['light', 'dark'])
+def test_colours_follow_the_scheme_and_have_contrast(browser: Any, page: str, tmp_path: Path, scheme: str) -> None:
+    tab, _ = opened(browser, page, tmp_path, {'width': 1280, 'height': 900}, scheme)
+    names = ('ink', 'muted', 'accent', 'rise', 'fall', *(f'method-{index}' for index in range(6)))
+    look = 'name => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()'
+    grounds = [luminance(tab.evaluate(look, name)) for name in ('paper', 'tail')]
+    assert (grounds[0] > 0.5) == (scheme == 'light')
+    for name in names:
+        own = luminance(tab.evaluate(look, name))
+        for ground in grounds:
+            ratio = (max(own, ground) + 0.05) / (min(own, ground) + 0.05)
+            assert ratio >= (4.5 if name in ('ink', 'muted') else 3), name
+    drawn, written = (tab.locator(part).first.evaluate('e => getComputedStyle(e)[e.ownerSVGElement ? "fill" : "color"]')
+                      for part in ('.plot svg text', 'body'))  # fmt: skip
+    assert drawn == written  # figures take the colours of the page
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of '#rrggbb' (WCAG 2)."""
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))

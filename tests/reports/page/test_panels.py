@@ -1,0 +1,71 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from ltseg.reports.page.methods import Study
+from ltseg.reports.page.panels import logged_panels, measured_panels, panel
+from ltseg.reports.page.runs import Run
+
+LINE = {'kind': 'ltseg figure', 'title': 'NC1', 'series': [{'name': 'x', 'x': [1, 2], 'y': [9.0, None]}]}
+
+
+@pytest.fixture
+def study(make_study, tmp_path: Path) -> Study:
+    """One run in a work dir."""
+    record = make_study(seeds=1).methods[0].runs[0].record
+    return Study.of([Run(record, record.save(tmp_path / 'run/records/test.json'))])
+
+
+def write(study: Study, name: str, content: object) -> None:
+    folder = study.methods[0].runs[0].work_dir / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        LINE | {'y_scale': 'log', 'references': [{'name': 'optimum', 'y': 1}]},
+        LINE | {'form': 'points', 'series': [LINE['series'][0] | {'labels': ['a', '<b>']}]},
+        LINE | {'form': 'bars', 'series': [{'name': 'x', 'x': ['a', 'b'], 'y': [1, None]}]},
+        LINE | {'form': 'matrix', 'values': [[None, 1], [2, 3]], 'rows': ['a', 'b'], 'columns': ['a', 'b']},
+    ],
+)
+def test_every_form_is_drawn(content: dict) -> None:
+    drawing = panel(content, 'name', 'CE, seed 0')
+    assert drawing.title == 'NC1 (CE, seed 0)' and drawing.svg.startswith('<svg') and drawing.alt
+
+
+def test_takes_the_figures_of_the_work_dir_and_nothing_else(study: Study) -> None:
+    write(study, 'collapse/a.json', [LINE, LINE])
+    write(study, 'collapse/numbers.json', {'nc1': [1, 2]})
+    drawings = measured_panels(study)
+    assert [drawing.title for drawing in drawings] == ['NC1 (cross entropy, seed 0)'] * 2
+    assert drawings[0].svg != drawings[1].svg  # ids differ
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [({'form': 'pie'}, 'pie'), ({'series': [{'x': [1], 'y': []}]}, 'as many y'), ({'series': None}, 'form in ltseg')],
+)
+def test_a_broken_figure_is_named(study: Study, change: dict, message: str) -> None:
+    write(study, 'collapse/broken.json', LINE | change)
+    with pytest.raises(ValueError, match=message) as raised:
+        measured_panels(study)
+    assert 'broken.json' in str(raised.value)
+
+
+def test_shows_what_monitors_logged(study: Study) -> None:
+    names = ('road', 'bus')
+    lines = [
+        {'step': step, 'collapse/nc1': 5 / step, **{f'gradient/attraction/{name}': step for name in names},
+         'gradient/repulsion/road/by/bus': 1.0, 'loss': 1}
+        for step in (50, 100)
+    ]  # fmt: skip
+    path = study.methods[0].runs[0].work_dir / '2026/vis_data/scalars.json'
+    path.parent.mkdir(parents=True)
+    path.write_text('\n'.join(map(json.dumps, lines)))
+    drawings = logged_panels(study)
+    assert [each.title for each in drawings] == ['collapse: nc1', 'gradient: attraction (cross entropy, seed 0)']
+    assert 'road' in drawings[1].svg and 'bus' in drawings[1].svg

@@ -1,0 +1,64 @@
+from dataclasses import replace
+
+import torch
+
+from ltseg.reports.page.methods import Study
+from ltseg.reports.page.phrases import listed, points, shortened, signed
+from ltseg.reports.page.runs import Run
+from ltseg.reports.page.words import findings
+
+
+def said(study: Study) -> str:
+    return ' '.join(sentence for finding in findings(study) for sentence in finding.sentences)
+
+
+def test_names_the_classes_that_change_clearly(make_study) -> None:
+    study = make_study(seeds=2)
+    text = said(study)
+    assert [finding.title for finding in findings(study)] == ['ARB against cross entropy']
+    arb = study.methods[1]
+    gained = arb.difference('IoU/bus').value
+    assert f'bus, tail (+{gained:.1f})' in text and 'clearly gain IoU' in text
+    assert 'road' in text and 'clearly loses' not in text.partition('bus')[0]
+
+
+def test_one_seed_is_not_called_clear(make_study) -> None:
+    assert 'clear' not in said(make_study(seeds=1))
+
+
+def test_the_same_runs_twice_change_nothing(make_study) -> None:
+    runs = [run for method in make_study(seeds=2).methods[:1] for run in method.runs]
+    study = Study.of([*runs, *(Run(replace(run.record, method='twice'), run.path) for run in runs)])
+    assert 'For the other 4 the difference in IoU is not clear.' in said(study)
+    assert ' gain' not in said(study) and ' lose' not in said(study)
+
+
+def test_over_prediction_is_told_from_gain(make_study) -> None:
+    """Class 'car' is found more often, and so often where it is not that its IoU falls."""
+    study = make_study(seeds=2)
+    arb = study.methods[1]
+    matrix = torch.tensor([[500, 500, 0, 0], [0, 1000, 0, 0], [20, 130, 50, 0], [5, 15, 10, 0]])
+    runs = [
+        Run(replace(run.record, evaluation=replace(run.record.evaluation, matrix=matrix)), run.path) for run in arb.runs
+    ]
+    text = said(Study.of([*study.methods[0].runs, *runs]))
+    assert 'false pixels' in text and 'car (Acc +10.0' in text.partition('false pixels')[2]
+
+
+def test_says_what_is_never_predicted_and_where_the_tail_goes(make_study) -> None:
+    text = said(make_study(seeds=1, methods=1))
+    assert 'cross entropy never predicts bus.' in text
+    assert 'bus for car (50 %)' in text and 'The lowest IoU have bus (0.0)' in text
+
+
+def test_reads_the_baseline_at_the_same_accuracy(make_study) -> None:
+    study = make_study(seeds=1)
+    assert f'until its mAcc is {points(study.methods[1].mean("mAcc"))} too' in said(study) or 'at most' in said(study)
+
+
+def test_phrases() -> None:
+    assert (points(1.25), points(-3.0), points(float('nan'))) == ('1.2', '−3.0', '–')
+    assert (signed(1.26), signed(-0.01), signed(-2)) == ('+1.3', '0.0', '−2.0')
+    assert listed(['a']) == 'a' and listed(['a', 'b', 'c']) == 'a, b and c'
+    assert listed(list('abcdefghi'), limit=2) == 'a, b and 7 more'
+    assert shortened('abcdef', 4) == 'abc…' and shortened('abc', 4) == 'abc'
