@@ -1,6 +1,7 @@
 """Runs to make pages of."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from ltseg.counts.groups import ClassGroups
 from ltseg.metrics.evaluation import Evaluation
+from ltseg.metrics.task import CLASSIFICATION
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.page import render_page
 from ltseg.reports.page.runs import Run
@@ -77,3 +79,15 @@ def many_classes() -> Study:
             )  # fmt: skip
             runs.append(Run(record, Path(f'{method}-{seed}.json')))
     return Study.of(runs)
+
+
+@pytest.fixture(scope='session')
+def as_classification() -> Callable[[Study], Study]:
+    """Makes the same counts those of image classifiers."""
+
+    def turned(run: Run) -> Run:
+        known = run.record.evaluation
+        groups = replace(known.groups, names=CLASSIFICATION.group_names)
+        return Run(replace(run.record, evaluation=replace(known, task=CLASSIFICATION, groups=groups)), run.path)
+
+    return lambda study: Study.of([turned(run) for method in study.methods for run in method.runs])

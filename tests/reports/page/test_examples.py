@@ -3,7 +3,6 @@
 import base64
 import io
 from collections.abc import Iterator
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,12 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ltseg.counts.shots import build_shots
-from ltseg.metrics.task import CLASSIFICATION
 from ltseg.reports.page import pictures
 from ltseg.reports.page.examples import Candidate, find_examples, take_turns
-from ltseg.reports.page.methods import Study
-from ltseg.reports.page.runs import Run
 
 RARE = 3  # the class 'bus'
 
@@ -99,16 +94,9 @@ def test_different_data_are_refused(make_study) -> None:
         find_examples(make_study(), {'cross entropy': Model(0), 'ARB': other}, 1)
 
 
-def test_images_of_classification(make_study) -> None:
-    runs = []
-    for method in make_study(seeds=1).methods:
-        record = method.runs[0].record
-        known = record.evaluation
-        groups = build_shots(None, known.counts, known.class_names)
-        groups = replace(groups, head=(0, 1), medium=(2,), tail=(3,))
-        evaluation = replace(known, task=CLASSIFICATION, groups=groups)
-        runs.append(Run(replace(record, evaluation=evaluation), method.runs[0].path))
-    found = find_examples(Study.of(runs), {'ARB': Model(1, dense=False)}, 5)
+def test_images_of_classification(make_study, as_classification) -> None:
+    study = as_classification(make_study(seeds=1))
+    found = find_examples(study, {'ARB': Model(1, dense=False)}, 5)
     assert found.are_small and [example.name for example in found.chosen] == ['true: bus', 'true: bus']
     assert found.chosen[0].sentence == 'ARB: car (98 %)'
 

@@ -90,6 +90,14 @@ def test_sections_without_anything_to_show_are_left_out(make_study) -> None:
     assert links == ['main', *sections]
 
 
+def test_classification_has_its_own_rates_and_groups(make_study, as_classification) -> None:
+    curves = {'val': [{'iteration': 5, 'accuracy/top1': 90.0, 'accuracy/few': 10.0}]}
+    page = render_page(as_classification(make_study(seeds=2, curves=curves, tau_curve=())))
+    tables = [each['id'] for each in Outline(page).of('table')]
+    assert tables[:3] == ['means', 'classes-accuracy', 'classes-precision']
+    assert 'mean of few' in page and 'accuracy/few of the validation' in page and 'IoU' not in page
+
+
 def test_many_classes_make_a_page_of_bounded_size(page_of_many: str) -> None:
     assert len(page_of_many.encode()) < 3e6
     assert all(f'>class {index} ' in page_of_many for index in range(150))
