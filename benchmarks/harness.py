@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 import torch
+from mmseg.version import __version__
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -31,6 +31,7 @@ Prepare = Callable[..., Run]
 SIDES = ('ltseg', 'host')
 warnings.filterwarnings('ignore', category=UserWarning, module=r'mm(cv|seg)\.')  # hosts' advice, in workers too
 KEEP_NO_FREED_PAGES = (-3, 65536)  # mallopt(M_MMAP_THRESHOLD, bytes): larger blocks go back to the system when freed
+COMPILED_WARM_UP = 10  # PyTorch compiles a function anew at most eight times
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,7 @@ def compare(
     if arguments.only not in what:
         return []
     ours, host = (prepare(case, side, arguments) for side in SIDES)
+    warm_up = COMPILED_WARM_UP if arguments.compile else warm_up
     seconds = in_turns(ours, host, arguments.pairs, arguments.device, warm_up)
     del ours, host
     peaks = Pairs(*((peak_of(prepare, case, side, arguments),) for side in SIDES))
@@ -187,7 +189,8 @@ def _peak(prepare: Prepare, case: Any, side: str, arguments: argparse.Namespace)
         library.mallopt(*KEEP_NO_FREED_PAGES)
     start(arguments)
     run = prepare(case, side, arguments)
-    run()  # what is made once: threads, kernels, gradients of weights
+    for _ in range(COMPILED_WARM_UP if arguments.compile else 1):  # what is made once: threads, kernels, momentum
+        run()
     gc.collect()
     if not on_cpu:
         _wait(arguments.device)
@@ -232,19 +235,10 @@ def machine(arguments: argparse.Namespace) -> str:
     if arguments.device != 'cpu':
         device = f'{torch.cuda.get_device_name()} beside {device}'
     options = f'{torch.get_num_threads()} threads, amp {arguments.amp}' + ', compiled' * arguments.compile
-    return f'{device}; {options}; torch {torch.__version__}, mmseg {_version()}, Python {platform.python_version()}'
+    return f'{device}; {options}; torch {torch.__version__}, mmseg {__version__}, Python {platform.python_version()}'
 
 
 def _processor() -> str:
     with open('/proc/cpuinfo') as file:
         found = re.search(r'model name\s*: (.*)', file.read())
     return found[1] if found else platform.processor()
-
-
-def _version() -> str:
-    for distribution in ('onedl-mmsegmentation', 'mmsegmentation'):
-        try:
-            return version(distribution)
-        except PackageNotFoundError:
-            continue
-    return 'unknown'

@@ -61,7 +61,7 @@ def test_the_peak_is_what_a_run_takes_for_a_while(harness: ModuleType) -> None:
     def prepare(case, side, arguments):
         return lambda: torch.ones(case // 4).add(1).sum()
 
-    arguments = Namespace(device='cpu', threads=1, quick=True)
+    arguments = Namespace(device='cpu', threads=1, quick=True, compile=False)
     expected = 2 * 40e6
     assert harness.peak_of(prepare, int(expected / 2), 'ltseg', arguments) == pytest.approx(expected, rel=0.05)
 
