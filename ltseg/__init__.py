@@ -13,7 +13,7 @@ The map of the package, from the lowest floor up; a file imports from lower floo
     metrics/    ``LongTailIoU``, ``LongTailAccuracy``: exact per-class rates as real metrics
     datasets/   street scenes, CamVid, CIFAR, long-tailed parts, list files, samplers, augmentation of batches
     hooks/      counting before training, exact resume
-    reports/    tables of one run and of many
+    reports/    tables of one run and of many; page/: the report as one HTML page
 
 Any config can say ``type='ltseg.ARBLoss'``: mmengine imports ``ltseg.registry`` by itself on meeting the scope.
 """

@@ -60,11 +60,13 @@ class Row:
         cells: One for each column.
         group: Of the class, for the filter and the shade.
         is_rare: Whether that is the group of rare classes.
+        brief: Shown below the first cell where there is no room for the second and third.
     """
 
     cells: Sequence[Cell]
     group: str = ''
     is_rare: bool = False
+    brief: str = ''
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,8 @@ def class_table(study: Study, rate: str) -> Table:
             Cell(group, _rank(study, group), is_label=True),
             Cell(_share(share), share),
         )
-        rows.append(Row((*labels, *_numbers(study, key, widest)), group, group == study.rarest))
+        brief = f'{group}, {_share(share)} %'
+        rows.append(Row((*labels, *_numbers(study, key, widest)), group, group == study.rarest, brief))
     footer = []
     for name in (None, *(evaluation.groups.names if rate in evaluation.task.grouped else ())):
         text = f'mean of {name}' if name else 'mean of all'

@@ -25,7 +25,7 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=BROWSER)
+        started = playwright.chromium.launch(executable_path=BROWSER, timeout=300_000)
         yield started
         started.close()
 
@@ -49,6 +49,7 @@ def size(request: pytest.FixtureRequest) -> dict[str, int]:
 def opened(browser: Any, page: str, folder: Path, size: dict[str, int], scheme: str = 'light') -> tuple[Any, list[str]]:
     """The page in a tab, and everything that the browser complains of, requests that leave the file among it."""
     tab = browser.new_context(viewport=size, color_scheme=scheme).new_page()
+    tab.set_default_timeout(300_000)  # milliseconds: a loaded machine is slow, and not broken
     complaints: list[str] = []
     tab.on('console', lambda message: complaints.append(message.text))
     tab.on('pageerror', lambda error: complaints.append(str(error)))
