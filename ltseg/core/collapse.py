@@ -42,11 +42,11 @@ def within_class_variability(within: Tensor, means: Tensor) -> Tensor:
         tr(S_W S_B^+) / K,    S_B = 1/K sum_k (mu_k - mu_C) (mu_k - mu_C)^T
 
     Args:
-        within: S_W, (D, D).
+        within: S_W, (*, D, D).
         means: (K, D), of present classes only.
 
     Returns:
-        A scalar, 0 for collapsed classes; infinite where classes vary and all means coincide.
+        (*), 0 for collapsed classes; infinite where classes vary and all means coincide.
 
     Source:
         Papyan, Han and Donoho, Prevalence of neural collapse, PNAS 2020. S_B has rank K - 1 at most: the pseudoinverse
@@ -57,10 +57,12 @@ def within_class_variability(within: Tensor, means: Tensor) -> Tensor:
     rank = min(len(rows) - 1, rows.shape[1])
     sizes, basis = sizes[:rank], basis[:rank]
     kept = sizes > torch.finfo(torch.float64).eps * max(rows.shape) * means.detach().double().norm()
-    spread = ((basis @ within.double()) * basis).sum(1)
+    within = within.double()
     if not kept.any():
-        return within.new_tensor(torch.inf if within.diagonal().sum() > 0 else 0.0, dtype=torch.float64)
-    return (spread[kept] / sizes[kept].square()).sum()  # 1/K of S_B and of the trace cancel
+        trace = within.diagonal(dim1=-2, dim2=-1).sum(-1)
+        return torch.where(trace > 0, torch.inf, torch.zeros_like(trace))
+    spread = ((basis @ within) * basis).sum(-1)
+    return (spread[..., kept] / sizes[kept].square()).sum(-1)  # 1/K of S_B and of the trace cancel
 
 
 @dataclass(frozen=True)

@@ -84,9 +84,8 @@ def collapse_summary(
     matrices = {}
     if present.sum() > 1:
         means = statistics.present_means
-        averaged = _class_averaged_within(statistics, sample)
-        figures['nc1'] = within_class_variability(statistics.within, means).item()
-        figures['nc1_class_averaged'] = within_class_variability(averaged, means).item()
+        within = torch.stack([statistics.within, _class_averaged_within(statistics, sample)])
+        figures |= zip(('nc1', 'nc1_class_averaged'), within_class_variability(within, means).tolist(), strict=True)
         figures |= _equiangular('means', centred(means))
         from_centre = centred(statistics.means, means.mean(0)).masked_fill(~present[:, None], 0)
         classes['mean_norm'] = from_centre.norm(dim=1).masked_fill(~present, torch.nan)

@@ -25,8 +25,9 @@ class CollapseMonitor(Hook):
 
     They are of the classifier as it is, and of the features of the last ``batches`` batches, in training mode and
     before dropout, of which ``samples`` each are kept, with as many of rare classes as of frequent ones where possible;
-    features and classifier move meanwhile. tools/analyze_collapse.py computes the same figures for a checkpoint from
-    all images.
+    features and classifier move meanwhile. Where that makes fewer than two samples of a class on average, only the
+    figures of the classifier are logged: raise ``batches`` then. tools/analyze_collapse.py computes the same figures
+    for a checkpoint from all images.
 
     Scalars: ``collapse/<figure>`` with the names of :class:`ltseg.core.collapse_summary.CollapseSummary`, and
     ``collapse/optimal_angle``. The file ``WORK_DIR/collapse/collapse_monitor.jsonl`` has the numbers of each class too.
@@ -88,6 +89,8 @@ class CollapseMonitor(Hook):
 
     def _write(self, runner: Runner, log: MonitorLog, sample: ClassSample) -> None:
         vectors = class_vectors_of(unwrapped(runner))
+        if len(sample.labels) < 2 * len(sample.labels.unique()):  # that says nothing about features
+            sample = ClassSample.of(sample.rows[:0], sample.labels[:0], sample.labels[:0], sample.per_class)
         statistics = ClassStatistics.of(sample.rows, sample.labels, len(vectors))
         summary = collapse_summary(statistics, sample, vectors, self.literal)
         scalars = {f'collapse/{name}': value for name, value in summary.figures.items()}

@@ -154,3 +154,10 @@ def test_a_new_training_starts_a_new_file(tmp_path: Path) -> None:
     assert seen == [({'a': 1.0}, 1)] * 2
     header, points = lines(tmp_path, 'gradient_monitor')
     assert header['class_names'] == ['a'] and points == [{'iteration': 1, 'c': [None, 0.3333]}]
+
+
+def test_few_samples_of_many_classes_say_nothing_about_features(tmp_path: Path) -> None:
+    custom = [*hooks()[:2], dict(type='ltseg.CollapseMonitor', interval=1, samples=8)]
+    tool('train')([str(write_training(tmp_path, 2, custom_hooks=custom)), '--seed', '1'])
+    _, points = lines(tmp_path / 'work_dirs/training', 'collapse_monitor')
+    assert all('nc1' not in point['figures'] and point['figures']['balance_angle'] > 0 for point in points)
