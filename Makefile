@@ -28,7 +28,7 @@ fix: $(INSTALLED)  ## format, and mend what the linter can
 demo: $(INSTALLED)  ## generate data, train cross entropy and ARB-Loss, compare them
 	$(BIN)/python tools/demo.py
 
-bench: $(INSTALLED)  ## measure time and memory against MMSegmentation (20 minutes)
+bench: $(INSTALLED)  ## measure time and memory against MMSegmentation (10 minutes)
 	for name in fused_loss plain_loss confusion counting training_iteration profile_iteration; do \
 		$(BIN)/python benchmarks/$$name.py || exit 1; done
 
