@@ -116,6 +116,8 @@ class LogitsLoss(nn.Module):
 
     def looks_at_values(self, logits: Tensor) -> bool:
         """Whether this call may look at values: always on the CPU, now and then where looking makes a device wait."""
+        if torch.compiler.is_compiling():  # a compiled function would be made anew for every count of calls
+            return False
         self._calls += 1
         return logits.device.type == 'cpu' or self._calls % CHECK_INTERVAL == 1
 
