@@ -60,6 +60,8 @@ class GradientMonitor(Hook):
         self._close()
         if self.every_n_train_iters(runner, self.interval):
             self._watch = ClassifierWatch(unwrapped(runner), gradients=True)
+            scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
+            self._scale = 1.0 if scaler is None else scaler.get_scale()  # the step may change it
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Computes and logs."""
@@ -73,9 +75,7 @@ class GradientMonitor(Hook):
         self._close()
         if passed is None:  # a frozen classifier under a loss that does not reach the features
             return
-        scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
-        gradients = passed[0] / (1.0 if scaler is None else scaler.get_scale())
-        norms = component_norms(gradients, passed[1], labels, sync=True, cosine_weight=cosine_weight)
+        norms = component_norms(passed[0] / self._scale, passed[1], labels, sync=True, cosine_weight=cosine_weight)
         self._write(runner, self._log, norms)
 
     def _write(self, runner: Runner, log: MonitorLog, norms: ComponentNorms) -> None:

@@ -161,3 +161,36 @@ def test_few_samples_of_many_classes_say_nothing_about_features(tmp_path: Path) 
     tool('train')([str(write_training(tmp_path, 2, custom_hooks=custom)), '--seed', '1'])
     _, points = lines(tmp_path / 'work_dirs/training', 'collapse_monitor')
     assert all('nc1' not in point['figures'] and point['figures']['balance_angle'] > 0 for point in points)
+
+
+def test_the_scale_of_mixed_precision_is_taken_out(tmp_path: Path) -> None:
+    from types import SimpleNamespace
+
+    from mmpretrain.structures import DataSample
+    from torch import nn
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.head = nn.Module()
+            self.head.fc, self.head.num_classes = nn.Linear(3, 4), 4
+
+        def forward(self, inputs: torch.Tensor, data_samples: list) -> torch.Tensor:
+            return nn.functional.cross_entropy(self.head.fc(inputs), torch.tensor([0, 3, 3]))
+
+    points = []
+    for scale in (1.0, 1024.0):
+        scaler = SimpleNamespace(get_scale=lambda scale=scale: scale)
+        runner: Any = SimpleNamespace(work_dir=str(tmp_path), iter=0, model=Model(), train_loop=None)
+        runner.optim_wrapper = SimpleNamespace(loss_scaler=scaler)
+        runner.visualizer = SimpleNamespace(add_scalars=lambda *_, **__: None)
+        hook = GradientMonitor(interval=1)
+        hook.before_train(runner)
+        hook.before_train_iter(runner, 0)
+        samples = [DataSample().set_gt_label(label) for label in (0, 3, 3)]
+        (runner.model(inputs=torch.ones(3, 3), data_samples=samples) * scale).backward()
+        scaler.get_scale = lambda: 7.0  # the step has changed it
+        hook.after_train_iter(runner, 0)
+        points += lines(tmp_path, 'gradient_monitor')[1]
+    assert points[0] == points[1] and points[0]['attraction'][1] == 0 < points[0]['attraction'][3]
