@@ -9,7 +9,7 @@ The map of the package, from the lowest floor up; a file imports from lower floo
     rules/         one long-tail method = one rule: class counts -> adjustment of the softmax
     losses/        ``LongTailLoss`` applies rules; its presets carry the names of the papers
     regularizers/  terms on features, class means and class vectors beside a loss
-    heads/         ``LongTailSegHead``, ``LongTailClsHead``: a head of the host, with another classifier and regularizers
+    heads/         ``LongTailSegHead``, ``LongTailClsHead``: the host's, with other classifiers and regularizers
     models/        what MMPretrain lacks: ResNet for CIFAR, several views, branches and experts, Remix
     metrics/       ``LongTailIoU``, ``LongTailAccuracy``: exact per-class rates as real metrics
     datasets/      street scenes, CamVid, CIFAR, long-tailed parts, list files, samplers, augmentation of batches

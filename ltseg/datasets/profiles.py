@@ -18,8 +18,9 @@ def profile_counts(
         pareto        n_k = floor(n_min + (n_max - n_min) * (q_k - 1) / (q_0 - 1)),  q_k = ((k + 1) / K)^(-1 / power)
         step          n_k = n_max in the first half of the classes, floor(n_min) in the second
 
-    where n_min = n_max / IF. The q_k are quantiles of a Pareto distribution; ImageNet-LT is a sample of one with power
-    6, largest class 1280 and smallest class 5.
+    where n_min = n_max / IF. The q_k are quantiles of a Pareto distribution. Of ImageNet-LT, with 1280 to 5 images in a
+    class and 115,846 in all, some papers say that its power is 6 and others 0.6; these quantiles give 121,449 images
+    with 6, and 7,562 with 0.6.
 
     Args:
         profile: One of the above.
