@@ -51,7 +51,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument('--split', choices=['train', 'val', 'test'], default='train', help='default: train')
     parser.add_argument('--limit', type=int, metavar='N', help='images, spread over the split (default: all)')
     parser.add_argument('--map', choices=PROJECTIONS, default='pca', help='projection of the 2-D map (default: pca)')
-    parser.add_argument('--formats', nargs='+', choices=['png', 'svg', 'pdf'], default=['png'], help='of the pictures')
+    parser.add_argument(
+        '--formats', nargs='*', choices=['png', 'svg', 'pdf'], default=['png'], help='of pictures; or none'
+    )
     parser.add_argument('--literal', action='store_true', help='B_D and B_A with the normaliser printed in the paper')
     options = parser.parse_args(arguments)
     if options.limit is not None and options.limit < 1:

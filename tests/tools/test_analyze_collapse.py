@@ -66,7 +66,9 @@ def test_another_split_and_some_of_its_images(
 def test_an_image_classifier(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = write_classification(tmp_path)
     tool('train')([str(config), '--seed', '4', '--cfg-options', 'optimizer.lr=0.01'])
-    tool('analyze_collapse')([str(config), str(tmp_path / 'work_dirs/training/epoch_1.pth'), '--map', 'tsne'])
+    tool('analyze_collapse')(
+        [str(config), str(tmp_path / 'work_dirs/training/epoch_1.pth'), '--map', 'tsne', '--formats']
+    )
     assert '25 images of the train split, 25 images.' in capsys.readouterr().out
     content = json.loads((tmp_path / 'work_dirs/training/collapse/train.json').read_text())
     assert [row['samples'] for row in content['classes']] == [6, 4, 4, 3, 2, 2, 1, 1, 1, 1]
