@@ -28,9 +28,9 @@ fix: $(INSTALLED)  ## format, and mend what the linter can
 demo: $(INSTALLED)  ## generate data, train cross entropy and ARB-Loss, compare them
 	$(BIN)/python tools/demo.py
 
-bench: $(INSTALLED)  ## measure time and memory against MMSegmentation (10 minutes)
+bench: $(INSTALLED)  ## measure time and memory against MMSegmentation (10 minutes; ARGS=--quick to see that it runs)
 	for name in fused_loss plain_loss confusion counting training_iteration profile_iteration; do \
-		$(BIN)/python benchmarks/$$name.py || exit 1; done
+		$(BIN)/python benchmarks/$$name.py $(ARGS) || exit 1; done
 
 clean:  ## remove .venv and caches; keeps data/ and work_dirs/
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
