@@ -92,10 +92,12 @@ class _Band(NamedTuple):
     logits: Tensor  # (1, K, s, w), rows that the band hangs on
     labels: Tensor  # (1, rows, W)
     weights: Tensor | None  # (1, rows, W)
-    rows: Tensor  # (rows, s), the part of A
+    rows: Tensor | None  # (rows, s), the part of A; None where logits have the size of the labels
 
     def upsampled(self, align_corners: bool) -> Tensor:
         """(1, K, rows, W). Columns first, while there are fewer rows."""
+        if self.rows is None:
+            return self.logits
         flat = self.logits.reshape(1, -1, self.logits.shape[3])
         columns = F.interpolate(flat, self.labels.shape[2], mode='linear', align_corners=align_corners)
         return self.rows @ columns.view(*self.logits.shape[:3], -1)
@@ -112,21 +114,29 @@ class _Batch(NamedTuple):
 
     def bands(self, logits: Tensor) -> Iterator[tuple[_Band, int, slice]]:
         """Each band, its image, and its rows of logits."""
-        height = self.labels.shape[1]
         dtype = torch.promote_types(logits.dtype, torch.float32)
-        identity = torch.eye(logits.shape[2], dtype=dtype).unsqueeze(0)
-        # Made on the CPU: to find the rows in use on an accelerator would make it wait.
-        interpolation = F.interpolate(identity, height, mode='linear', align_corners=self.align_corners)[0].T  # (H, h)
-        for start in range(0, height, self.band_rows):
-            rows = interpolation[start : start + self.band_rows]
-            used = rows.any(0).nonzero()
-            source = slice(int(used[0]), int(used[-1]) + 1)
-            rows = rows[:, source].contiguous().to(logits.device, non_blocking=True)
+        for start, source, rows in self._rows_of_bands(logits, dtype):
             for image in range(len(logits)):
                 part = logits[image : image + 1, :, source].detach().to(dtype).requires_grad_(self.with_gradient)
                 of_band = (slice(image, image + 1), slice(start, start + self.band_rows))
                 weights = None if self.weights is None else self.weights[of_band]
                 yield _Band(part, self.labels[of_band], weights, rows), image, source
+
+    def _rows_of_bands(self, logits: Tensor, dtype: torch.dtype) -> Iterator[tuple[int, slice, Tensor | None]]:
+        """The first row of labels of each band, its rows of logits, and its part of A."""
+        height = self.labels.shape[1]
+        starts = range(0, height, self.band_rows)
+        if logits.shape[2:] == self.labels.shape[1:]:
+            yield from ((start, slice(start, start + self.band_rows), None) for start in starts)
+            return
+        identity = torch.eye(logits.shape[2], dtype=dtype).unsqueeze(0)
+        # Made on the CPU: to find the rows in use on an accelerator would make it wait.
+        interpolation = F.interpolate(identity, height, mode='linear', align_corners=self.align_corners)[0].T  # (H, h)
+        for start in starts:
+            rows = interpolation[start : start + self.band_rows]
+            used = rows.any(0).nonzero()
+            source = slice(int(used[0]), int(used[-1]) + 1)
+            yield start, source, rows[:, source].contiguous().to(logits.device, non_blocking=True)
 
     def correct(self, upsampled: Tensor, labels: Tensor) -> Tensor:
         valid = labels != self.ignore_index

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from mmengine.optim import OptimWrapper
@@ -16,13 +17,24 @@ __all__ = ['AutocastOptimWrapper']
 class AutocastOptimWrapper(OptimWrapper):
     """Runs the forward pass under autocast to bfloat16, whose range needs no scaling of the loss.
 
-    The host's ``AmpOptimWrapper`` refuses CPUs, of which those with bfloat16 instructions train 1.7 times as fast with
-    this. Weights, their updates, and the losses of this package stay in float32.
+    The host's ``AmpOptimWrapper`` refuses CPUs, of which those with bfloat16 instructions train up to twice as fast
+    with this. Weights, their updates, and the losses of this package stay in float32.
+
+    Args:
+        channels_last: Whether convolutions keep their weights, and so their feature maps, with channels as the last
+            dimension in memory, as their kernels on CPUs and on tensor cores want them. Shapes stay (N, C, H, W).
+        kwargs: Arguments of ``OptimWrapper``.
     """
+
+    def __init__(self, *args: Any, channels_last: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.channels_last = channels_last
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """As the host's, in which the model sees the batch."""
+        if self.channels_last:  # costs nothing where it is so already
+            model.to(memory_format=torch.channels_last)
         device = next(model.parameters()).device.type
         with super().optim_context(model), torch.autocast(device, torch.bfloat16):
             yield

@@ -50,7 +50,7 @@ def plain(logits, labels, losses, align_corners, weights):
 @given(
     images=st.integers(1, 3),
     source=st.tuples(st.integers(1, 6), st.integers(1, 6)),
-    size=st.tuples(st.integers(1, 23), st.integers(1, 23)),
+    size=st.one_of(st.none(), st.tuples(st.integers(1, 23), st.integers(1, 23))),  # None: that of the logits
     align_corners=st.booleans(),
     names=st.lists(st.sampled_from(list(TERMS)), unique=True),
     focusing=st.sampled_from([0.0, 0.5, 2.0]),
@@ -59,7 +59,7 @@ def plain(logits, labels, losses, align_corners, weights):
     seed=st.integers(0, 2**16),
 )
 def test_equals_the_plain_path(images, source, size, align_corners, names, focusing, ignored, band_rows, seed):
-    logits, labels, weights = problem(images, source, size, seed, ignored)
+    logits, labels, weights = problem(images, source, size or source, seed, ignored)
     losses = family(names, focusing)
     expected = plain(logits, labels, losses, align_corners, weights)
     found = upsampled_losses(logits, labels, [losses], align_corners, 255, weights, band_rows)

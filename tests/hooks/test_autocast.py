@@ -1,5 +1,6 @@
 """Training in bfloat16 on the CPU."""
 
+import pytest
 import torch
 from mmengine.model import BaseModel
 from torch import nn
@@ -35,3 +36,18 @@ def test_forward_in_bfloat16_and_weights_in_float32() -> None:
     assert model.fc.weight.dtype == torch.float32 and not torch.equal(model.fc.weight, before)
     assert values[-1] < values[0]
     assert model.fc(torch.zeros(1, 4)).dtype == torch.float32  # outside of the step
+
+
+@pytest.mark.parametrize('channels_last', [True, False])
+def test_memory_format_of_convolutions(channels_last: bool) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 3))
+    images = torch.randn(2, 3, 8, 8)
+    before = model(images)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    wrapper = AutocastOptimWrapper(optimizer=optimizer, channels_last=channels_last)
+    with wrapper.optim_context(model):
+        maps = model(images)
+    assert maps.dtype == torch.bfloat16 and maps.shape == before.shape
+    assert maps.is_contiguous(memory_format=torch.channels_last) == channels_last
+    torch.testing.assert_close(maps.float(), before, atol=0.03, rtol=0.03)
