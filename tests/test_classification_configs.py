@@ -40,7 +40,7 @@ CUT = {
 LARGE = {'imagenet': 'imagenet_lt', 'places': 'places_lt', 'inaturalist2018': 'inaturalist2018'}
 LARGE_CLASSES, LARGE_IMAGES = 5, 15
 WIDTH = 8  # channels of a backbone's first stage, which has 64
-LARGE_CUT = {'num_classes': LARGE_CLASSES, 'scale': 32, 'crop_size': 32, 'in_channels': 2048 * WIDTH // 64}
+LARGE_CUT = {'num_classes': LARGE_CLASSES, 'scale': 32, 'crop_size': 32}
 CIFAR = ('cifar10lt100', 'cifar100lt100')
 METHODS = (
     ('ce', 'ce_mixup', 'remix', 'arb', 'arb_dataset', 'balanced_softmax', 'logit_adjusted', 'vs', 'ldam', 'etf')
@@ -71,7 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @every_leaf
 def test_trains_evaluates_and_saves(leaf: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config.fromfile(leaf)
-    cut = CUT if config.model.backbone.type.startswith('ltseg.') else cut_large(config, monkeypatch)
+    cut = CUT if leaf.stem.endswith(CIFAR) else cut_large(config, monkeypatch)
     for part in parts(config._cfg_dict):
         part.update({key: cut[key] for key in cut if key in part})
         if 'data_root' in part:
@@ -92,7 +92,11 @@ def test_trains_evaluates_and_saves(leaf: Path, folder: Path, monkeypatch: pytes
 
 def cut_large(config: Config, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Takes pretrained weights and most channels away, and gives what else to change."""
-    config.model.backbone.update(base_channels=WIDTH, stem_channels=WIDTH, init_cfg=None)
+    backbone = config.model.backbone.get('backbone', config.model.backbone)  # of several experts
+    backbone.update(base_channels=WIDTH, stem_channels=WIDTH, init_cfg=None)
+    for part in parts(config._cfg_dict):
+        if 'in_channels' in part:
+            part['in_channels'] = part['in_channels'] * WIDTH // 64
     data_set = DATASETS.get(config.train_dataloader.dataset.type)
     monkeypatch.setattr(data_set, 'NUM_CLASSES', LARGE_CLASSES)
     monkeypatch.setattr(data_set, 'TOTALS', dict.fromkeys(data_set.TOTALS, LARGE_IMAGES))

@@ -25,8 +25,19 @@ DECAY = 'optim_wrapper.optimizer.weight_decay'
 # A method, its baseline, and what the names of all settings that differ start with.
 ON_CIFAR = [
     ('ncr_drw', 'ce_drw', (*REGULARIZERS, DECAY)),
-    ('lwr_balanced_softmax', 'balanced_softmax', REGULARIZERS),
+    ('center_loss_drw', 'ce_drw', (*REGULARIZERS, DECAY)),
+    *((f'ncr_{base}', base, (*REGULARIZERS, DECAY)) for base in ('ldam_drw', 'logit_adjusted', 'ride')),
+    *((f'lwr_{base}', base, REGULARIZERS) for base in ('balanced_softmax', 'logit_adjusted', 'focal', 'ce_drw')),
     ('supcon', 'bcl', REGULARIZERS),
+    ('kcl', 'supcon', REGULARIZERS),
+]
+ON_IMAGENET = [
+    ('resnext50_ncr_drw', 'resnext50_ce_drw'),
+    *((f'resnext50_ncr_{base}', f'resnext50_{base}') for base in ('ldam_drw', 'logit_adjusted', 'ride')),
+    *(
+        (f'resnet50_lwr_{base}', f'resnet50_{base}')
+        for base in ('balanced_softmax', 'logit_adjusted', 'focal', 'ce_drw')
+    ),
 ]
 ON_CAMVID = [
     ('arb_ncr', 'arb'),
@@ -57,6 +68,35 @@ def on_cifar(method: str, data: str = CIFAR[0]) -> Config:
 def test_differs_from_its_baseline_in_its_terms_only(method: str, base: str, starts: tuple, data: str) -> None:
     changed = differences(used(on_cifar(base, data)), used(on_cifar(method, data)))
     assert changed and all(name.startswith(starts) for name in changed)
+
+
+@pytest.mark.parametrize(('method', 'base'), ON_IMAGENET)
+def test_differs_from_its_baseline_on_imagenet_in_its_terms_only(method: str, base: str) -> None:
+    ours, baseline = (used(read(f'classification/{name}_imagenetlt')) for name in (method, base))
+    changed = differences(baseline, ours)
+    assert changed and all(name.startswith(REGULARIZERS) for name in changed)
+
+
+# Images of a batch, epochs, learning rate, weight decay; weight and temperature of the contrast.
+LARGE_RECIPES = {
+    'resnet50_bcl_imagenetlt': (256, 90, 0.1, 5e-4, 0.35, 0.07),
+    'resnext50_bcl_imagenetlt': (256, 90, 0.1, 5e-4, 0.35, 0.07),
+    'resnet50_bcl_inaturalist2018': (256, 100, 0.2, 1e-4, 0.35, 0.07),
+    'resnext50_ncr_drw_imagenetlt': (256, 200, 0.05, 5e-4, 0.05, None),
+    'resnext50_allnc_imagenetlt': (128, 90, 0.1, 2e-4, 2.0, None),
+    'resnet50_allnc_inaturalist2018': (128, 90, 0.1, 2e-4, 2.0, None),
+}
+
+
+@pytest.mark.parametrize('name', LARGE_RECIPES)
+def test_recipe_on_large_sets(name: str) -> None:
+    config = read(f'classification/{name}')
+    batch, epochs, rate, decay, weight, temperature = LARGE_RECIPES[name]
+    optimizer, (schedule,) = config.optim_wrapper.optimizer, config.param_scheduler
+    assert (config.train_dataloader.batch_size, optimizer.lr, optimizer.weight_decay) == (batch, rate, decay)
+    assert (schedule.type, schedule.T_max, config.train_cfg.max_epochs) == ('CosineAnnealingLR', epochs, epochs)
+    term = config.model.head.regularizers[0]
+    assert (term.loss_weight, term.get('temperature')) == (weight, temperature)
 
 
 @pytest.mark.parametrize(('model', 'method', 'base'), [(m, *pair) for m, pair in product(SEGMENTORS, ON_CAMVID)])

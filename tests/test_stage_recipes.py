@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from mmengine.config import Config
+from mmengine.registry import DATASETS
 
 from ltseg.launch.stages import stages_of
 
@@ -15,8 +16,8 @@ every_data_set = pytest.mark.parametrize('data', ['cifar10lt100', 'cifar100lt100
 
 
 @cache
-def stages(method: str, data: str) -> list[Config]:
-    config = Config.fromfile(ROOT / f'resnet32_{method}_{data}.py')
+def stages(method: str, data: str, model: str = 'resnet32') -> list[Config]:
+    config = Config.fromfile(ROOT / f'{model}_{method}_{data}.py')
     config.work_dir = 'work_dirs'
     return stages_of(config)
 
@@ -71,3 +72,26 @@ def test_weight_balancing(data: str) -> None:
     assert first.param_scheduler[0].type == 'CosineAnnealingLR'
     assert second.model.head.loss.type == 'ltseg.ClassBalancedLoss'
     assert hook(second, 'MaxNorm')['ratio'] == 0.1
+
+
+@pytest.mark.parametrize('data', ['imagenetlt', 'placeslt', 'inaturalist2018'])
+@pytest.mark.parametrize(
+    ('method', 'trained', 'sampler', 'rate'),
+    [
+        ('crt', ['head.fc'], 'ltseg.ClassBalancedSampler', 0.2 * 1024 / 512),
+        ('lws', ['head.fc.scale'], 'ltseg.ClassBalancedSampler', 0.2 * 1024 / 512),
+        ('mislas', ['head.fc'], 'ltseg.ClassAwareSampler', 0.1),
+    ],
+)
+def test_second_stage_on_large_sets(data: str, method: str, trained: list[str], sampler: str, rate: float) -> None:
+    first, second = stages(method, data, 'resnet50')
+    assert first.model.train_cfg.augments == [dict(type='Mixup', alpha=0.2)] and second.model.train_cfg is None
+    assert hook(second, 'TrainOnly')['parameters'] == trained
+    assert second.train_dataloader.sampler.type == sampler and second.train_cfg.max_epochs == 10
+    assert second.optim_wrapper.optimizer.lr == pytest.approx(rate)
+    if method == 'mislas':
+        loss, data_set = second.model.head.loss, DATASETS.get(second.train_dataloader.dataset.type)
+        assert (loss.head, loss.tail) == ((0.4, 0.1) if data == 'placeslt' else (0.3, 0.0))
+        assert second.train_dataloader.sampler.length == data_set.TOTALS['train']
+        factors = second.optim_wrapper.paramwise_cfg.custom_keys.values()
+        assert {each.lr_mult for each in factors} == {0.05}

@@ -1,0 +1,5 @@
+# ResNet-32 with the logit-adjusted loss and logit weight repulsion on CIFAR-100-LT, factor 100.
+#     python tools/train.py configs/classification/resnet32_lwr_logit_adjusted_cifar100lt100.py
+# Not measured.
+_base_ = './resnet32_logit_adjusted_cifar100lt100.py'
+model = dict(head=dict(regularizers=[dict(type='ltseg.WeightRepulsion', threshold=0.4)]))
