@@ -36,8 +36,11 @@ class Case:
     crop: tuple[int, int]
 
 
-def model_of(case: Case, side: str, arguments: argparse.Namespace) -> Any:
-    """The segmentor in training mode, its weights random and the same on both sides."""
+def model_of(case: Case, side: str, arguments: argparse.Namespace, **head_options: Any) -> Any:
+    """The segmentor in training mode, its weights random and the same on both sides.
+
+    ``head_options`` are further ones of the decode head.
+    """
     with quietly():
         from mmseg.utils import register_all_modules
 
@@ -54,6 +57,7 @@ def model_of(case: Case, side: str, arguments: argparse.Namespace) -> Any:
         if side == 'host':
             head.type = head.pop('head_type')
             head.loss_decode = dict(type='CrossEntropyLoss', loss_weight=weight, avg_non_ignore=True)
+    config.decode_head.update(head_options)
     torch.manual_seed(0)
     return MODELS.build(config).to(arguments.device).train()
 
