@@ -30,6 +30,7 @@ ON_CIFAR = [
     *((f'lwr_{base}', base, REGULARIZERS) for base in ('balanced_softmax', 'logit_adjusted', 'focal', 'ce_drw')),
     ('supcon', 'bcl', REGULARIZERS),
     ('kcl', 'supcon', REGULARIZERS),
+    ('tsc', 'supcon', REGULARIZERS),
 ]
 ON_IMAGENET = [
     ('resnext50_ncr_drw', 'resnext50_ce_drw'),

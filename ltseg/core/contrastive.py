@@ -43,7 +43,8 @@ def contrastive_losses(
         num_classes: K.
         temperature: Divisor of the inner products.
         averaging: One of the above.
-        positives: (M, N) bool, P_i, a part of the above; it changes the positives and not D_i.
+        positives: (M, N) bool, P_i, a part of the above; it changes the positives and not D_i. Numbers, none of them
+            negative, are weights of the mean over P_i.
 
     Returns:
         (M,). The matrices in between have M x N entries.
@@ -67,7 +68,7 @@ def contrastive_losses(
             totals = totals - torch.where(same, own_share, shares)
     positives = same if positives is None else positives
     number = positives.sum(1)
-    attraction = torch.where(positives, scores, 0.0).sum(1) / number.clamp(min=1)
+    attraction = torch.where(positives > 0, positives * scores, 0.0).sum(1) / torch.where(number > 0, number, 1)
     return torch.where(number > 0, totals.logsumexp(dim=1) - attraction, 0.0)
 
 

@@ -7,7 +7,17 @@ from ltseg.core.checks import fault
 from ltseg.core.collectives import summed
 from ltseg.core.reduction import all_reduced_sum
 
-__all__ = ['centred_directions', 'class_means', 'class_sums', 'directions', 'simplex_gram', 'simplex_vectors']
+__all__ = [
+    'centred_directions',
+    'class_means',
+    'class_sums',
+    'directions',
+    'simplex_gram',
+    'simplex_vectors',
+    'uniform_vectors',
+]
+
+UNIFORM_STEPS, UNIFORM_RATE = 500, 0.05  # of the search where there is no simplex
 
 
 def class_sums(rows: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
@@ -108,3 +118,38 @@ def simplex_vectors(num_classes: int, dimensions: int, generator: torch.Generato
     random = torch.randn(dimensions, num_classes - 1, dtype=torch.float64, generator=generator)
     orientation = torch.linalg.qr(random).Q  # (D, K - 1)
     return (num_classes / (num_classes - 1)) ** 0.5 * basis @ orientation.T
+
+
+def uniform_vectors(
+    num_classes: int, dimensions: int, temperature: float = 0.07, generator: torch.Generator | None = None
+) -> Tensor:
+    """Unit vectors that are as far from each other as they can be: a simplex, or where there is none a minimum of::
+
+        sum_i log sum_{j != i} exp(t_i . t_j / temperature)
+
+    Args:
+        num_classes: K, at least 2.
+        dimensions: D.
+        temperature: Of the repulsion: the smaller it is, the more do nearest neighbours count.
+        generator: Of the orientation, or of the vectors that the search starts from.
+
+    Returns:
+        (K, D) float64.
+
+    Source:
+        Li et al., Targeted Supervised Contrastive Learning for Long-Tailed Recognition, CVPR 2022, section 3.2, where
+        j = i, which adds a constant to each inner sum, is not left out.
+    """
+    if dimensions >= num_classes - 1:
+        return simplex_vectors(num_classes, dimensions, generator)
+    free = torch.randn(num_classes, dimensions, dtype=torch.float64, generator=generator).requires_grad_()
+    optimizer = torch.optim.Adam([free], UNIFORM_RATE)
+    itself = torch.eye(num_classes, dtype=torch.bool)
+    with torch.enable_grad():
+        for _ in range(UNIFORM_STEPS):
+            optimizer.zero_grad()
+            vectors = directions(free)
+            scores = (vectors @ vectors.T / temperature).masked_fill(itself, -torch.inf)
+            scores.logsumexp(dim=1).sum().backward()
+            optimizer.step()
+    return directions(free.detach())

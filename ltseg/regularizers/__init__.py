@@ -8,6 +8,7 @@ from ltseg.regularizers.hybrid_contrastive import HybridContrastiveLoss
 from ltseg.regularizers.peer_to_peer import PeerToPeerRegularizer
 from ltseg.regularizers.regularizer import Regularizer
 from ltseg.regularizers.supervised_contrastive import SupervisedContrastiveLoss
+from ltseg.regularizers.targeted_contrastive import TargetedContrastiveLoss
 from ltseg.regularizers.weight_repulsion import WeightRepulsion
 from ltseg.regularizers.within_class import WithinClassRegularizer
 
@@ -20,6 +21,7 @@ __all__ = [
     'Regularizer',
     'RegularizerGroup',
     'SupervisedContrastiveLoss',
+    'TargetedContrastiveLoss',
     'WeightRepulsion',
     'WithinClassRegularizer',
 ]

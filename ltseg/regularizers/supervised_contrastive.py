@@ -42,11 +42,16 @@ class SupervisedContrastiveLoss(PairwiseTerm):
         self.most_positives = positives
 
     def losses(self, batch: FeatureBatch, rows: Tensor, labels: Tensor, own: Tensor) -> Tensor:
-        positives = None
-        if self.most_positives is not None:
-            views = batch.features.shape[1] if self.views is None else len(self.views)
-            samples = torch.arange(len(rows), device=rows.device) // views
-            positives = limited_positives(labels[own], samples[own], labels, samples, own, self.most_positives)
+        positives = self.positives_of(batch, labels, own)
         return contrastive_losses(
             rows[own], labels[own], rows, labels, own, batch.num_classes, self.temperature, positives=positives
         )
+
+    def positives_of(self, batch: FeatureBatch, labels: Tensor, own: Tensor) -> Tensor:
+        """The positives of each anchor, (M, N) bool, for rows of ``labels`` (N,) of which ``own`` (M,) are anchors."""
+        if self.most_positives is None:
+            itself = own[:, None] == torch.arange(len(labels), device=labels.device)
+            return (labels[own][:, None] == labels) & ~itself
+        views = batch.features.shape[1] if self.views is None else len(self.views)
+        samples = torch.arange(len(labels), device=labels.device) // views
+        return limited_positives(labels[own], samples[own], labels, samples, own, self.most_positives)

@@ -5,7 +5,15 @@ import torch
 from torch import distributed, multiprocessing
 
 from ltseg.core.collectives import gathered_rows
-from ltseg.core.geometry import centred_directions, class_means, class_sums, directions, simplex_gram, simplex_vectors
+from ltseg.core.geometry import (
+    centred_directions,
+    class_means,
+    class_sums,
+    directions,
+    simplex_gram,
+    simplex_vectors,
+    uniform_vectors,
+)
 
 K, D = 4, 6
 
@@ -99,3 +107,22 @@ def test_two_processes_are_one(tmp_path):
         torch.testing.assert_close(torch.cat([rank[gathered][1] for rank in ranks]) / 2, gradient)
     for rank, part in zip(ranks, parts(), strict=True):
         torch.testing.assert_close(rank['local'], class_means(*part, K))
+
+
+@pytest.mark.parametrize('dimensions', [4, 7])
+def test_uniform_vectors_are_a_simplex_where_there_is_one(dimensions):
+    vectors = uniform_vectors(5, dimensions)
+    torch.testing.assert_close(vectors @ vectors.T, simplex_gram(torch.zeros(5, 5).double(), 5))
+
+
+def test_uniform_vectors_in_a_plane_are_a_regular_polygon():
+    vectors = uniform_vectors(5, 2, generator=torch.Generator().manual_seed(0))
+    angles = torch.atan2(vectors[:, 1], vectors[:, 0]).sort().values
+    torch.testing.assert_close(angles.diff(), torch.full((4,), 2 * torch.pi / 5).double(), rtol=1e-3, atol=0)
+
+
+def test_uniform_vectors_need_no_gradient_mode():
+    with torch.no_grad():
+        vectors = uniform_vectors(6, 3, generator=torch.Generator().manual_seed(0))
+    cosines = (vectors @ vectors.T).fill_diagonal_(-1)
+    assert not vectors.requires_grad and cosines.max() < 0.05  # an octahedron

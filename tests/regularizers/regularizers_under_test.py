@@ -24,6 +24,7 @@ REGULARIZERS = [
     dict(type='ltseg.WeightRepulsion', threshold=-1.0, schedule=None),
     dict(type='ltseg.SupervisedContrastiveLoss'),
     dict(type='ltseg.SupervisedContrastiveLoss', hidden_channels=None),
+    dict(type='ltseg.TargetedContrastiveLoss', positives=None),  # else they are random
     dict(type='ltseg.BalancedContrastiveLoss'),
     dict(type='ltseg.BalancedContrastiveLoss', averaging='inside', prototypes='ema', hidden_channels=16),
     dict(type='ltseg.BalancedContrastiveLoss', averaging='prototypes', prototypes='learnable', hidden_channels=16),

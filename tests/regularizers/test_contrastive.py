@@ -14,6 +14,7 @@ from ltseg.regularizers import RegularizerGroup
 
 SUPERVISED, BALANCED = dict(type='ltseg.SupervisedContrastiveLoss'), dict(type='ltseg.BalancedContrastiveLoss')
 HYBRID = dict(type='ltseg.HybridContrastiveLoss')
+TARGETED = dict(type='ltseg.TargetedContrastiveLoss', positives=None)
 PLAIN = dict(hidden_channels=None)
 SIMPLEX = math.log1p((K - 1) * math.exp(-K / ((K - 1) * 0.1)))
 EVEN, LONG_TAIL = [10] * K, [30, 12, 5, 2, 1]
@@ -197,6 +198,33 @@ def test_k_positives_between_one_and_all():
     torch.manual_seed(0)
     few = built(SUPERVISED, positives=1)(given)
     assert few.isfinite() and (few - every).abs() > 1e-6
+
+
+def test_targets_are_positives_of_their_class_and_negatives_of_the_others():
+    term, given = built(TARGETED, temperature=0.3, target_weight=2.0), batch()
+    rows, labels = rows_of(term, given)
+    itself = torch.eye(len(rows), K + len(rows), dtype=torch.bool)
+    scores = (rows @ torch.cat([rows, term.targets.double()]).T / 0.3).masked_fill(itself, -torch.inf)
+    of_anchor = torch.cat([labels, torch.arange(K)]) == labels[:, None]
+    weights = (of_anchor & ~itself).double()
+    weights[:, len(rows) :] *= 2
+    values = -(scores.log_softmax(1).masked_fill(itself, 0) * weights).sum(1) / weights.sum(1)
+    torch.testing.assert_close(term(given), values.mean())
+
+
+def test_classes_get_the_targets_next_to_them():
+    term, order = built(TARGETED, **PLAIN), torch.tensor([3, 0, 4, 1, 2])
+    before = term.targets.clone()
+    labels = torch.arange(K).repeat_interleave(2)
+    for _ in range(2):  # they stay there
+        term(FeatureBatch(before[order][labels][:, None], labels, K))
+        term.step()
+        torch.testing.assert_close(term.targets, before[order])
+
+
+def test_targets_draw_class_means_towards_a_simplex_under_a_long_tail():
+    gaps = [largest_gap(descended(config, LONG_TAIL)[1]) for config in (TARGETED, SUPERVISED)]
+    assert gaps[0] < 0.4 < 0.5 < gaps[1]
 
 
 @pytest.mark.parametrize('views', [1, 2])
