@@ -22,7 +22,17 @@ setup(
     packages=find_packages(include=['ltseg', 'ltseg.*']),
     package_data={'ltseg.reports.page': ['templates/*']},
     python_requires='>=3.10',
-    install_requires=['torch', 'numpy', 'rich', 'prettytable', 'matplotlib', 'scikit-learn', 'jinja2', 'markupsafe'],
+    install_requires=[
+        'torch',
+        'numpy',
+        'scipy',
+        'rich',
+        'prettytable',
+        'matplotlib',
+        'scikit-learn',
+        'jinja2',
+        'markupsafe',
+    ],
     extras_require={
         'mmseg': SEGMENTATION,
         'mmpretrain': CLASSIFICATION,

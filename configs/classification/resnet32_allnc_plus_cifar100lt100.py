@@ -2,18 +2,8 @@
 #     python tools/train.py configs/classification/resnet32_allnc_plus_cifar100lt100.py
 # The paper names weight balancing without its settings, which are those of the weight-balancing config here.
 # Not measured. AllNC paper: top-1 57.01.
-_base_ = ['./resnet32_allnc_cifar100lt100.py', '../_base_/schedules/second_stage_10e.py']
+_base_ = ['./resnet32_allnc_cifar100lt100.py', '../_base_/stages/weight_balancing.py']
 stages = [
     dict(name='representation'),
-    dict(
-        name='classifier',
-        **_base_.second_stage,
-        optim_wrapper=dict(optimizer=dict(lr=0.01, weight_decay=0.1)),
-        model=dict(head=dict(loss=[dict(type='ltseg.ClassBalancedLoss')], regularizers=[])),
-        custom_hooks=[
-            *_base_.custom_hooks,
-            dict(type='ltseg.TrainOnly', parameters=['head.fc']),
-            dict(type='ltseg.MaxNorm', classifier='head.fc', ratio=0.1),
-        ],
-    ),
+    dict(_base_.stages[1], model=dict(head=dict(loss=[dict(type='ltseg.ClassBalancedLoss')], regularizers=[]))),
 ]

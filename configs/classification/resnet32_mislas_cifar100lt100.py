@@ -1,27 +1,18 @@
 # ResNet-32 with MiSLAS on CIFAR-100-LT, factor 100: mixup, then label-aware smoothing on balanced classes.
 #     python tools/train.py configs/classification/resnet32_mislas_cifar100lt100.py
 # Not measured.
-_base_ = ['./resnet32_ce_mixup_cifar100lt100.py', '../_base_/schedules/second_stage_10e.py']
+_base_ = ['./resnet32_ce_mixup_cifar100lt100.py', '../_base_/stages/mislas.py']
+rate = dict(lr_mult=0.2)
 stages = [
-    dict(name='representation'),
+    _base_.stages[0],
     dict(
-        name='classifier',
-        **_base_.second_stage,
-        optim_wrapper=dict(
-            paramwise_cfg=dict(custom_keys={'head.fc.weight': dict(lr_mult=0.2), 'head.fc.bias': dict(lr_mult=0.2)})),
-        # An epoch has as many images as that of the first stage, as in the released code.
+        _base_.stages[1],
+        optim_wrapper=dict(paramwise_cfg=dict(custom_keys={'head.fc.weight': rate, 'head.fc.bias': rate})),
         train_dataloader=dict(sampler=dict(_delete_=True, type='ltseg.ClassAwareSampler', length=10847)),
         model=dict(
             train_cfg=None,
             head=dict(
                 classifier=dict(type='ltseg.LearnableScaleClassifier'),
                 loss=dict(_delete_=True, type='ltseg.LabelAwareSmoothingLoss', head=0.4, tail=0.1))),
-        custom_hooks=[
-            *_base_.custom_hooks,
-            dict(
-                type='ltseg.TrainOnly',
-                parameters=['head.fc'],
-                freeze_statistics=False),
-        ],
-    ),
+        extra_hooks=[dict(type='ltseg.TrainOnly', parameters=['head.fc'], freeze_statistics=False)]),
 ]

@@ -4,21 +4,7 @@
 # Not run by us. AllNC paper: top-1 71.5, many 72.6, medium 72.0, few 70.8.
 _base_ = [
     '../_base_/models/resnet50.py', '../_base_/datasets/inaturalist2018_two_views.py',
-    '../_base_/schedules/cosine_90e.py', '../_base_/runtime/classification.py',
+    '../_base_/schedules/cosine_90e.py', '../_base_/runtime/classification.py', '../_base_/heads/allnc.py',
 ]
-features_first = dict(shape='cumulative', unit='epoch', power=3.0)
-classifier_later = dict(**features_first, complement=True)
-# Weights of 2, because the paper adds up the losses of both views.
-model = dict(head=dict(
-    num_classes=8142,
-    classified_views=(0, 1),
-    loss=[
-        dict(type='ltseg.CrossEntropyLoss', loss_weight=2.0, schedule=features_first),
-        dict(type='ltseg.ReweightedLoss', scheme='generalized', loss_weight=2.0, schedule=classifier_later),
-    ],
-    regularizers=[
-        dict(type='ltseg.PeerToPeerRegularizer', on='classifier', loss_weight=2.0, schedule=classifier_later),
-        dict(type='ltseg.PeerToPeerRegularizer', on='means', loss_weight=1.0),
-        dict(type='ltseg.HybridContrastiveLoss', loss_weight=1.0),
-    ]))
+model = dict(head=dict(num_classes=8142, **_base_.allnc_head))
 optim_wrapper = dict(optimizer=dict(weight_decay=0.0002))

@@ -2,18 +2,11 @@
 #     python tools/train.py configs/classification/resnet50_crt_placeslt.py
 # The rate is the recipe's 0.2 for 512 images, scaled to 1024.
 # Not run by us. ARB paper: top-1 38.3, many 44.1, medium 38.5, few 27.1.
-_base_ = ['./resnet50_ce_mixup_placeslt.py', '../_base_/schedules/second_stage_10e.py']
+_base_ = ['./resnet50_ce_mixup_placeslt.py', '../_base_/stages/crt.py']
 stages = [
-    dict(name='representation'),
+    _base_.stages[0],
     dict(
-        name='classifier',
-        **_base_.second_stage,
+        _base_.stages[1],
         optim_wrapper=dict(optimizer=dict(lr=0.4, weight_decay=0.0005)),
-        train_dataloader=dict(sampler=dict(_delete_=True, type='ltseg.ClassBalancedSampler')),
-        model=dict(train_cfg=None),
-        custom_hooks=[
-            *_base_.custom_hooks,
-            dict(type='ltseg.TrainOnly', parameters=['head.fc'], reinitialize=['head.fc']),
-        ],
-    ),
+        model=dict(train_cfg=None)),  # without mixup
 ]

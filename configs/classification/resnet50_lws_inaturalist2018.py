@@ -2,15 +2,11 @@
 #     python tools/train.py configs/classification/resnet50_lws_inaturalist2018.py
 # The rate is the recipe's 0.2 for 512 images, scaled to 1024.
 # Not run by us. ARB paper (ResNet-152): top-1 70.9, many 72.8, medium 71.6, few 69.8.
-_base_ = ['./resnet50_ce_mixup_inaturalist2018.py', '../_base_/schedules/second_stage_10e.py']
+_base_ = ['./resnet50_ce_mixup_inaturalist2018.py', '../_base_/stages/lws.py']
 stages = [
-    dict(name='representation'),
+    _base_.stages[0],
     dict(
-        name='classifier',
-        **_base_.second_stage,
+        _base_.stages[1],
         optim_wrapper=dict(optimizer=dict(lr=0.4, weight_decay=0.0005)),
-        train_dataloader=dict(sampler=dict(_delete_=True, type='ltseg.ClassBalancedSampler')),
-        model=dict(train_cfg=None, head=dict(classifier=dict(type='ltseg.LearnableScaleClassifier'))),
-        custom_hooks=[*_base_.custom_hooks, dict(type='ltseg.TrainOnly', parameters=['head.fc.scale'])],
-    ),
+        model=dict(_base_.stages[1].model, train_cfg=None)),  # without mixup
 ]

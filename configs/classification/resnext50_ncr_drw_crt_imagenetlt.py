@@ -2,18 +2,12 @@
 #     python tools/train.py configs/classification/resnext50_ncr_drw_crt_imagenetlt.py
 # The classifier's rate is that of cRT, 0.2 for 512 images, scaled to 256.
 # Not run by us. NCR paper: top-1 54.2, many 65.6, medium 51.2, few 35.4.
-_base_ = ['./resnext50_ncr_drw_imagenetlt.py', '../_base_/schedules/second_stage_10e.py']
+_base_ = ['./resnext50_ncr_drw_imagenetlt.py', '../_base_/stages/crt.py']
 stages = [
-    dict(name='representation'),
+    _base_.stages[0],
     dict(
-        name='classifier',
-        **_base_.second_stage,
+        _base_.stages[1],
         optim_wrapper=dict(optimizer=dict(lr=0.1, weight_decay=0.0005)),
-        train_dataloader=dict(sampler=dict(_delete_=True, type='ltseg.ClassBalancedSampler')),
         model=dict(train_cfg=None, head=dict(regularizers=[])),
-        custom_hooks=[
-            *_base_.custom_hooks[:-1],  # without DRW
-            dict(type='ltseg.TrainOnly', parameters=['head.fc'], reinitialize=['head.fc']),
-        ],
-    ),
+        custom_hooks=_base_.custom_hooks[:-1]),  # without DRW
 ]

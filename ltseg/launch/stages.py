@@ -7,9 +7,10 @@ A config lists what each stage changes, in the order of training::
         dict(name='classifier', train_cfg=dict(max_epochs=10), custom_hooks=[...]),
     ]
 
-The changes are merged as those of a config that inherits another. Each stage trains in WORK_DIR/NAME and starts from
-the last checkpoint of the stage before. Settings of the command line change all stages, as far as a stage does not set
-them itself; ``--cfg-options stages.1.train_cfg.max_epochs=5`` changes one.
+The changes are merged as those of a config that inherits another; ``extra_hooks`` are hooks beside the config's. Each
+stage trains in WORK_DIR/NAME and starts from the last checkpoint of the stage before. Settings of the command line
+change all stages, as far as a stage does not set them itself; ``--cfg-options stages.1.train_cfg.max_epochs=5`` changes
+one.
 """
 
 import gc
@@ -55,6 +56,7 @@ def _checked_list(listed: Any) -> Sequence[Any]:
 
 def _stage(config: Config, changes: dict[str, Any]) -> Config:
     name, known = changes.pop('name'), {*config, *inspect.signature(Runner).parameters}
+    extra_hooks = changes.pop('extra_hooks', [])
     for key in changes:
         if key.split('.')[0] not in known:
             near = get_close_matches(key, known, n=1)
@@ -66,6 +68,8 @@ def _stage(config: Config, changes: dict[str, Any]) -> Config:
         stage.merge_from_dict(changes)
     except Exception as error:  # mmengine's own, of several types
         raise UserError(fault(f'stage {name!r}', 'changes that fit the config', str(error))) from error
+    if extra_hooks:
+        stage.custom_hooks = [*(stage.get('custom_hooks') or []), *extra_hooks]
     stage.work_dir = str(Path(config.work_dir) / name)
     stage.experiment_name = f'{config.get("experiment_name") or Path(config.filename or "config").stem}_{name}'
     return stage

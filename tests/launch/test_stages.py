@@ -46,6 +46,17 @@ def test_changes_are_merged_as_those_of_a_config_that_inherits(tmp_path: Path) -
     assert not any('stages' in stage for stage in (first, second, third)) and len(whole.stages) == 3
 
 
+def test_extra_hooks_stand_beside_those_of_the_config_or_of_the_stage(tmp_path: Path) -> None:
+    listed = [
+        {'name': 'first'},
+        {'name': 'second', 'extra_hooks': [{'type': 'B'}]},
+        {'name': 'third', 'extra_hooks': [{'type': 'B'}], 'custom_hooks': [{'type': 'C'}]},
+    ]
+    stages = stages_of(config(tmp_path, stages=listed, custom_hooks=[{'type': 'A'}]))
+    assert [[hook.type for hook in stage.custom_hooks] for stage in stages] == [['A'], ['A', 'B'], ['C', 'B']]
+    assert not any('extra_hooks' in stage for stage in stages)
+
+
 def test_a_config_without_stages_is_its_only_one(tmp_path: Path) -> None:
     plain = config(tmp_path, stages=None)
     assert stages_of(plain) == [plain]
