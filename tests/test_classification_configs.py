@@ -47,7 +47,26 @@ METHODS = (
     + ('focal', 'class_balanced_focal', 'reweighted', 'seesaw', 'equalization', 'label_aware_smoothing')
     + ('ce_drw', 'ldam_drw', 'crt', 'lws', 'disalign', 'mislas', 'weight_balancing', 'bbn', 'ride')
     + tuple(f'resample_{how}' for how in ('class_balanced', 'square_root', 'progressive', 'repeat_factor'))
+    + ('remix_drw', 'center_loss_drw', 'ncr_drw', 'ncr_drw_crt', 'ncr_ldam_drw', 'ncr_logit_adjusted', 'ncr_ride')
+    + tuple(f'lwr_{base}' for base in ('balanced_softmax', 'logit_adjusted', 'focal', 'ce_drw'))
+    + ('supcon', 'kcl', 'tsc', 'bcl', 'allnc', 'allnc_plus')
 )
+ON_LARGE_SETS = {  # what the five papers report and is built here
+    'resnet50_{}_imagenetlt': (
+        ('ce', 'ce_mixup', 'ce_drw', 'focal', 'focal_drw', 'ldam_drw', 'crt', 'lws', 'mislas', 'arb', 'bcl')
+        + ('balanced_softmax', 'logit_adjusted')
+        + ('lwr_balanced_softmax', 'lwr_logit_adjusted', 'lwr_focal', 'lwr_ce_drw')
+    ),
+    'resnext50_{}_imagenetlt': (
+        ('ce', 'ce_mixup', 'ce_drw', 'ldam_drw', 'focal', 'balanced_softmax', 'logit_adjusted', 'disalign', 'ride')
+        + ('bcl', 'allnc', 'ncr_drw', 'ncr_drw_crt', 'ncr_ldam_drw', 'ncr_logit_adjusted', 'ncr_ride')
+    ),
+    'resnet50_{}_placeslt': ('ce', 'ce_mixup', 'crt', 'lws', 'mislas', 'arb'),
+    'resnet50_{}_inaturalist2018': (
+        ('ce', 'ce_mixup', 'class_balanced_focal', 'ldam_drw', 'remix_drw', 'bbn', 'crt', 'lws', 'mislas', 'arb')
+        + ('bcl', 'allnc')
+    ),
+}
 DRW = {'custom_hooks.3.type': "'ltseg.DeferredRules'", 'custom_hooks.3.begin': '160'}
 MIXUP = {'model.train_cfg.augments.0.type': "'Mixup'", 'model.train_cfg.augments.0.alpha': '1.0'}
 
@@ -119,6 +138,11 @@ def test_every_method_has_both_data_sets() -> None:
     }
 
 
+def test_what_the_papers_report_on_large_sets_exists() -> None:
+    names = {name.format(method) for name, methods in ON_LARGE_SETS.items() for method in methods}
+    assert names <= {leaf.stem for leaf in CLASSIFICATION}
+
+
 @pytest.mark.parametrize('data', CIFAR)
 @pytest.mark.parametrize(
     ('method', 'base', 'expected'),
@@ -129,6 +153,7 @@ def test_every_method_has_both_data_sets() -> None:
         ('balanced_softmax', 'ce', {'model.head.loss.type': "'ltseg.BalancedSoftmaxLoss'"}),
         ('ce_drw', 'ce', DRW),
         ('ldam_drw', 'ldam', DRW),
+        ('remix_drw', 'remix', DRW),
         (
             'ldam',
             'ce',
