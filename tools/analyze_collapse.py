@@ -34,7 +34,6 @@ from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
 from ltseg.launch.errors import one_message_errors
 from ltseg.launch.terminal import calm_warnings
 from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION
-from ltseg.registry import MODELS
 from ltseg.reports.collapse.charts import class_charts, curves
 from ltseg.reports.collapse.contents import Classes, values_table
 from ltseg.reports.collapse.figures import Figure
@@ -42,6 +41,7 @@ from ltseg.reports.collapse.measuring import Measurement, measure
 from ltseg.reports.collapse.monitored import gradient_charts
 from ltseg.reports.collapse.projection import PROJECTIONS, feature_map
 from ltseg.reports.collapse.report import CheckpointSummary, CollapseReport
+from ltseg.reports.trained_model import build_model
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -121,7 +121,7 @@ def note_of(split: str, images: int, last: Measurement, classes: Classes) -> str
 def analyze(config: Config, options: argparse.Namespace, console: Console) -> None:
     """Measures, prints and writes."""
     classes = classes_of(config)
-    model = MODELS.build(config.model).to(get_device())
+    model = build_model(config).to(get_device())
     loader = build_loader(config, options.limit)
     found = [measured(model, loader, path, options) for path in options.checkpoints]
     if get_rank():

@@ -28,12 +28,11 @@ from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
 from ltseg.launch.errors import UserError, message_of, one_message_errors
 from ltseg.launch.terminal import calm_warnings
 from ltseg.metrics.evaluation import Evaluation
-from ltseg.registry import MODELS
 from ltseg.reports.diagnosis.data import count_findings, label_fault, rule_findings
 from ltseg.reports.diagnosis.finding import Finding, plain, print_findings, sorted_findings
 from ltseg.reports.diagnosis.results import baseline_findings, classifier_findings, evaluation_findings
 from ltseg.reports.record import RunRecord
-from ltseg.reports.trained_model import SPLITS
+from ltseg.reports.trained_model import SPLITS, build_model
 from ltseg.reports.trained_tasks import trained_model
 
 
@@ -124,7 +123,7 @@ def diagnose(options: argparse.Namespace) -> None:
     config = load_config(options, needs=('model', 'train_dataloader'))
     register_hosts(config)
     meta = check_checkpoint(options.checkpoint) if options.checkpoint else {}
-    model, diagnosis = MODELS.build(config.model), Diagnosis(config, options)
+    model, diagnosis = build_model(config), Diagnosis(config, options)
     diagnosis.look_at_data(model)
     if options.checkpoint:
         diagnosis.look_at_model(model)

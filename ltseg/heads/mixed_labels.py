@@ -13,20 +13,26 @@ def targets_of(data_samples: list) -> tuple[Tensor, Tensor | None]:
 
     Returns:
         Labels (N,) and None; or mixed labels (N, K), and the unmixed ones (N,) where the samples hold them, as those do
-        that the host's data preprocessor has mixed.
+        that the host's data preprocessor has mixed. Mixed labels are floats; those that the host has not mixed in the
+        end, in evaluation for example, are integers when they come here.
 
     Raises:
         ValueError: If images have several labels.
     """
     if 'gt_label' not in data_samples[0]:
-        return torch.stack([sample.gt_score for sample in data_samples]), None
+        return _scores(data_samples), None
     labels = torch.cat([sample.gt_label for sample in data_samples])
     if len(labels) != len(data_samples):
         got = f'{len(labels)} labels of {len(data_samples)} images'
         raise ValueError(fault('LongTailClsHead', 'one label for each image', got))
     if 'gt_score' not in data_samples[0]:
         return labels, None
-    return torch.stack([sample.gt_score for sample in data_samples]), labels
+    return _scores(data_samples), labels
+
+
+def _scores(data_samples: list) -> Tensor:
+    scores = torch.stack([sample.gt_score for sample in data_samples])
+    return scores if scores.is_floating_point() else scores.float()
 
 
 def labels_of_larger_share(scores: Tensor, own: Tensor | None) -> Tensor:

@@ -28,9 +28,15 @@ from ltseg.metrics.task import Task
 from ltseg.registry import DATASETS, MODELS
 from ltseg.reports.tau_curve import WAYS, Predictions, TauCurve, evaluate_over_tau
 
-__all__ = ['SPLITS', 'TrainedModel']
+__all__ = ['SPLITS', 'TrainedModel', 'build_model']
 
 SPLITS = ('val', 'test')
+
+
+def build_model(config: Config) -> Any:
+    """The model of a config as the host's Runner builds it, with a data preprocessor that stands beside it."""
+    preprocessor = config.get('data_preprocessor')
+    return MODELS.build(config.model if preprocessor is None else {'data_preprocessor': preprocessor, **config.model})
 
 
 class TrainedModel(ABC):
@@ -52,9 +58,7 @@ class TrainedModel(ABC):
     def __init__(self, config: Config, checkpoint: str | os.PathLike, table: str | os.PathLike | None = None) -> None:
         init_default_scope(config.get('default_scope') or 'mmseg')
         self.config, self.checkpoint = config, str(checkpoint)
-        preprocessor = config.get('data_preprocessor')  # which the host's runner puts into the model
-        settings = config.model if preprocessor is None else {'data_preprocessor': preprocessor, **config.model}
-        self.model: Any = _load(MODELS.build(settings), self.checkpoint)
+        self.model: Any = _load(build_model(config), self.checkpoint)
         self.model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
         self.table = self._count() if table is None else CountsTable.load(table)
         self._loaders: dict[str, DataLoader] = {}

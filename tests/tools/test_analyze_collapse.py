@@ -63,8 +63,9 @@ def test_another_split_and_some_of_its_images(
     assert header[:3] == ['checkpoint', 'iteration', 'nc1'] and row[1] == '4' and float(row[2]) > 0
 
 
-def test_an_image_classifier(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = write_classification(tmp_path)
+@pytest.mark.parametrize('name', ['resnet32_ce_cifar10lt100', 'resnet32_arb_cifar10lt100'])  # the latter mixes labels
+def test_an_image_classifier(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_classification(tmp_path, name)
     tool('train')([str(config), '--seed', '4', '--cfg-options', 'optimizer.lr=0.01'])
     tool('analyze_collapse')(
         [str(config), str(tmp_path / 'work_dirs/training/epoch_1.pth'), '--map', 'tsne', '--formats']
