@@ -61,7 +61,7 @@ def _bars(axes: Axes, figure: Bars) -> None:
 
 def _lines(axes: Axes, figure: Lines) -> None:
     many = len(figure.series) > 10
-    for index, (name, values) in enumerate(figure.series.items()):
+    for index, (name, values) in enumerate(figure.shown().items()):
         colour = colormaps['viridis'](index / (len(figure.series) - 1)) if many else f'C{index}'
         marker = '.' if len(figure.iterations) < 30 else ''
         axes.plot(

@@ -86,8 +86,14 @@ class Lines(Figure):
     def table(self) -> list[list[Any]]:
         return [['iteration', *self.series], *map(list, zip(self.iterations, *self.series.values(), strict=True))]
 
+    def shown(self) -> dict[str, list[float]]:
+        """The series as they are drawn: a logarithmic axis has no 0."""
+        if not self.logarithmic:
+            return {name: list(y) for name, y in self.series.items()}
+        return {name: [value if value > 0 else math.nan for value in y] for name, y in self.series.items()}
+
     def panels(self) -> list[dict[str, Any]]:
-        series = [{'name': name, 'x': list(self.iterations), 'y': list(y)} for name, y in self.series.items()]
+        series = [{'name': name, 'x': list(self.iterations), 'y': y} for name, y in self.shown().items()]
         scale = 'log' if self.logarithmic else 'linear'
         return [self._panel('line', series=series, x_label='iteration', y_scale=scale)]
 

@@ -12,11 +12,14 @@ from ltseg.reports.collapse.figures import Figure, Lines
 
 __all__ = ['gradient_charts']
 
-POINTS = 60  # looks between two of these are averaged
+POINTS = 24  # looks between two of these are averaged
 
 
 def gradient_charts(path: Path, classes: Classes) -> list[Figure]:
     """Lengths of the components of the gradient over training: repulsion of the rarest class, and attraction.
+
+    Repulsion is of the batches that have the class, in which alone ARB-Loss with counts of the batch lets others repel
+    it.
 
     Args:
         path: The monitor's file; without one there are no pictures.
@@ -33,25 +36,28 @@ def gradient_charts(path: Path, classes: Classes) -> list[Figure]:
     points = _points(path, len(classes.names))
     if not points:
         return []
-    iterations, rare = _averaged([[point['iteration']] for point in points]), classes.order[-1]
-    order = [index for index in classes.order if index != rare]
-    charts = []
-    if all('components' in point for point in points):
-        rows = _averaged([point['components'][rare] for point in points])
-        series = {classes.names[k]: [row[k] for row in rows] for k in order}
+    rare, charts = classes.order[-1], []
+    occurs = [point for point in points if point['attraction'][rare]]
+    if occurs and all('components' in point for point in occurs):
+        rows, iterations = _averaged([point['components'][rare] for point in occurs]), _iterations(occurs)
+        series = {classes.names[k]: [row[k] for row in rows] for k in classes.order if k != rare}
         charts.append(_lines('repulsion', f'Repulsion of {classes.names[rare]} by', series, iterations))
     rows = _averaged([point['attraction'] for point in points])
     series = {classes.names[k]: [row[k] for row in rows] for k in classes.order}
-    return [*charts, _lines('attraction', 'Attraction of', series, iterations)]
+    return [*charts, _lines('attraction', 'Attraction of', series, _iterations(points))]
 
 
-def _lines(name: str, title: str, series: dict[str, list[float]], iterations: list[list[float]]) -> Figure:
+def _iterations(points: list[dict[str, Any]]) -> list[float]:
+    return [iteration for (iteration,) in _averaged([[point['iteration']] for point in points])]
+
+
+def _lines(name: str, title: str, series: dict[str, list[float]], iterations: list[float]) -> Figure:
     return Lines(
         name=f'gradient_{name}',
         title=title,
         caption='Lengths of the parts of the gradient of a class vector that samples of one class send it.',
         unit='length of the gradient',
-        iterations=[x for (x,) in iterations],
+        iterations=iterations,
         series=series,
         logarithmic=any(value > 0 for values in series.values() for value in values),
     )

@@ -120,10 +120,20 @@ def test_gradients_of_the_rarest_class_over_training(tmp_path: Path):
     write_log(path, 120)
     repulsion, attraction = gradient_charts(path, CLASSES)
     assert repulsion.title == 'Repulsion of bus by' and list(repulsion.series) == ['road', 'sky', 'car']
-    assert repulsion.iterations[:2] == [75, 175] and len(repulsion.iterations) == 60
-    assert repulsion.series['sky'][0] == 1 + 2 + 3 + 0.5  # the mean of two looks
+    assert repulsion.iterations[:2] == [150, 400] and len(repulsion.iterations) == 24
+    assert repulsion.series['sky'][0] == 1 + 2 + 3 + 2  # the mean of five looks
     assert attraction.series['sky'][0] == 3 and math.isnan(attraction.series['car'][0])
     save_picture(repulsion, tmp_path / 'a.png')
+    write_log(path, 3, attraction=[0.0] * 4)
+    assert [chart.name for chart in gradient_charts(path, CLASSES)] == ['gradient_attraction']  # no batch has a bus
     path.write_text('{"class_names": ["a"]}\n')
     with pytest.raises(ValueError, match='a log of gradients of 4 classes'):
         gradient_charts(path, CLASSES)
+
+
+def test_a_logarithmic_axis_has_no_zero(tmp_path: Path):
+    options = dict(name='a', title='A', caption='', unit='', iterations=[1, 2, 3], series={'x': [0.0, 1.0, math.nan]})
+    logarithmic, linear = Lines(**options, logarithmic=True), Lines(**options)
+    assert str(logarithmic.shown()) == "{'x': [nan, 1.0, nan]}" and linear.shown()['x'][0] == 0
+    assert str(logarithmic.panels()[0]['series'][0]['y']) in ('[nan, 1.0, nan]', '[None, 1.0, None]')
+    save_picture(logarithmic, tmp_path / 'a.png')
