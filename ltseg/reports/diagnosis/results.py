@@ -14,10 +14,20 @@ from ltseg.reports.diagnosis.finding import Finding, listed
 __all__ = ['baseline_findings', 'classifier_findings', 'evaluation_findings']
 
 OVER = 2.0  # predicted to true samples of a class that is over-predicted
+FAVOURED = 1.5  # share in training over that in these results
 GAP = 25.0  # points by which its recall is above its IoU
 SWALLOWED = 0.5  # share of a class that becomes one other class
 BETTER, WORSE = 2.0, 1.0  # points of recall gained and IoU lost against a baseline
 COLLAPSED = 0.5  # angle of two class vectors in parts of the optimum
+
+TOO_FREQUENT = (
+    'These classes are more frequent in training than here, and the model expects them to be: balanced softmax, logit '
+    'adjustment or ARB as the loss, or tools/adjust_logits.py on this checkpoint, which needs no training.'
+)
+TOO_FAR = (
+    'The loss pushes these classes too far: a smaller tau, counts of the data set instead of the batch, or '
+    'tools/adjust_logits.py with negative tau, which takes part of it back.'
+)
 
 
 def evaluation_findings(evaluation: Evaluation) -> Iterator[Finding]:
@@ -45,16 +55,15 @@ def _over_predicted(evaluation: Evaluation, true: Tensor, predicted: Tensor) -> 
     rates, names = ClassRates.of(evaluation.matrix), evaluation.class_names
     times = predicted.double() / true.clamp(min=1)
     over = (true > 0) & (times > OVER) & (rates.acc - rates.iou > GAP)
-    found = over.nonzero().flatten().tolist()
-    if found:
-        found.sort(key=lambda k: -float(times[k]))
-        parts = [f'{names[k]} (Acc {rates.acc[k]:.0f}, IoU {rates.iou[k]:.0f}, {times[k]:.1f} times)' for k in found]
-        evidence = f'Predicted more often than they occur: {listed(parts)}.'
-        advice = (
-            'The loss pushes these classes too far: a smaller tau, counts of the data set instead of the batch, or '
-        )
-        advice += 'tools/adjust_logits.py with negative tau, which takes part of it back.'
-        yield _of('over_predicted', 'warning', 'Classes that are over-predicted', evidence, advice, names, found)
+    favoured = evaluation.share / 100 > FAVOURED * true / true.sum()  # by the training set
+    for chosen, advice in ((over & favoured, TOO_FREQUENT), (over & ~favoured, TOO_FAR)):
+        found = sorted(chosen.nonzero().flatten().tolist(), key=lambda k: -float(times[k]))
+        if found:
+            parts = [
+                f'{names[k]} (Acc {rates.acc[k]:.0f}, IoU {rates.iou[k]:.0f}, {times[k]:.1f} times)' for k in found
+            ]
+            evidence = f'Predicted more often than they occur: {listed(parts)}.'
+            yield _of('over_predicted', 'warning', 'Classes that are over-predicted', evidence, advice, names, found)
 
 
 def _swallowed(evaluation: Evaluation, true: Tensor, known: set[int]) -> Iterator[Finding]:

@@ -108,7 +108,15 @@ def test_over_predicted_and_swallowed_classes() -> None:
         found['over_predicted'].classes == ('bus',)
         and 'bus (Acc 91, IoU 28, 3.2 times)' in found['over_predicted'].evidence
     )
+    assert 'negative tau' in found['over_predicted'].advice
     assert found['swallowed'].classes == ('sky',) and 'sky as car (60%)' in found['swallowed'].evidence
+
+
+def test_classes_that_are_over_predicted_as_they_were_frequent_in_training() -> None:
+    balanced = evaluation_of([96, 4, 0, 0], [40, 60, 0, 0], [45, 5, 50, 0], [50, 0, 0, 50])
+    (found,) = evaluation_findings(balanced)
+    assert (found.kind, found.classes) == ('over_predicted', ('road',))
+    assert 'more frequent in training' in found.advice and 'negative tau' not in found.advice
 
 
 def test_precision_traded_for_recall() -> None:
