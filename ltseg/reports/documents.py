@@ -7,11 +7,12 @@ A block stands between two comments, and its body is generated:
 
 ``compare RECORD... [--split --first --paper --tables]`` puts runs side by side, ``report RECORD [--tall]`` is the
 per-class report of one, ``tau RECORD`` its curve over post-hoc adjustment, ``frontier RECORD... --accuracy 55 60`` the
-curves of methods against each other. Paths are patterns from the root of the
-repository.
+curves of methods against each other, ``collapse FILE... --names NAME...`` the figures of tools/analyze_collapse.py of
+several models. Paths are patterns from the root of the repository.
 """
 
 import argparse
+import json
 import math
 import re
 import shlex
@@ -21,6 +22,7 @@ from typing import NoReturn
 
 from ltseg.core.checks import fault
 from ltseg.reports.class_table import tall_table, wide_table
+from ltseg.reports.collapse.contents import MEANINGS, ideal_value
 from ltseg.reports.frontier import frontier_table
 from ltseg.reports.record import RunRecord, find_records
 from ltseg.reports.selection import add_compare_options, selected_comparison
@@ -43,11 +45,12 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog='table', add_help=False)
     kinds = parser.add_subparsers(dest='kind', required=True, parser_class=_Parser)
-    for kind in ('compare', 'report', 'tau', 'frontier'):
+    for kind in ('compare', 'report', 'tau', 'frontier', 'collapse'):
         kinds.add_parser(kind, add_help=False).add_argument('records', nargs='+')
     add_compare_options(kinds.choices['compare'])
     kinds.choices['report'].add_argument('--tall', action='store_true')
     kinds.choices['frontier'].add_argument('--accuracy', nargs='+', type=float, required=True)
+    kinds.choices['collapse'].add_argument('--names', nargs='+', required=True)
     return parser
 
 
@@ -81,6 +84,8 @@ def _body(command: str, root: Path) -> str:
             tables = [(tall_table if options.tall else wide_table)(record) for record in find_records(paths)]
         elif options.kind == 'frontier':
             tables = [frontier_table(find_records(paths), options.accuracy)]
+        elif options.kind == 'collapse':
+            tables = [collapse_table(paths, options.names)]
         else:
             tables = [tau_table(record) for record in find_records(paths)]
     except (ValueError, FileNotFoundError) as error:
@@ -93,6 +98,23 @@ def _matches(pattern: str, root: Path) -> Sequence[str]:
     if not paths:
         raise FileNotFoundError(fault(pattern, f'files below {root.name}', 'none'))
     return paths
+
+
+def collapse_table(paths: Sequence[str], names: Sequence[str]) -> TextTable:
+    """The figures of the last checkpoint in each file that tools/analyze_collapse.py wrote, side by side."""
+    if len(paths) != len(names):
+        raise ValueError(fault('--names', f'a name for each of {len(paths)} files', names))
+    contents = [json.loads(Path(path).read_text(encoding='utf-8')) for path in paths]
+    wrong = [path for path, content in zip(paths, contents, strict=True) if content.get('kind') != 'ltseg collapse']
+    if wrong:
+        raise ValueError(fault(wrong[0], 'SPLIT.json of tools/analyze_collapse.py', 'something else'))
+    columns = [content['checkpoints'][-1]['figures'] for content in contents]
+    angle = contents[0]['optimal_angle']
+    rows = [
+        [meaning, *(f'{column.get(name, math.nan):.4g}' for column in columns), f'{ideal_value(name, angle):.4g}']
+        for name, meaning in MEANINGS.items()
+    ]
+    return TextTable('Neural collapse', ('figure', *names, 'ideal'), rows, [contents[0]['note']])
 
 
 def tau_table(record: RunRecord) -> TextTable:

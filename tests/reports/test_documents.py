@@ -1,5 +1,6 @@
 """Tables in documents follow the records, and nothing else in the document changes."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,20 @@ def test_every_kind_of_block(root: Path) -> None:
     assert '| 0.25 | 40.00 |' in filled
 
 
+def write_collapse(path: Path, nc1: float, kind: str = 'ltseg collapse') -> None:
+    figures = [{'figures': {'nc1': 9.0}}, {'figures': {'nc1': nc1, 'nc2_means_least_angle': 50.25}}]
+    path.write_text(json.dumps({'kind': kind, 'note': 'Of 7.', 'optimal_angle': 96.375, 'checkpoints': figures}))
+
+
+def test_figures_of_neural_collapse_side_by_side(root: Path) -> None:
+    for name, value in (('a', 1.5), ('b', 0.125)):
+        write_collapse(root / f'docs/{name}.json', value)
+    filled = fill_tables(BLOCK.format('collapse docs/?.json --names CE "ARB (batch)"', ''), root)
+    assert '| figure | CE | ARB (batch) | ideal |' in filled
+    assert '| NC1: variation within classes | 1.5 | 0.125 | 0 |' in filled  # of the last checkpoint
+    assert 'least angle, degrees | 50.25 | 50.25 | 96.38 |' in filled and '| nan | nan | 0 |' in filled
+
+
 def test_a_document_without_blocks_stays(root: Path) -> None:
     text = 'No table here.\n<!-- other -->\n'
     assert fill_tables(text, root) == text
@@ -58,6 +73,8 @@ def test_a_document_without_blocks_stays(root: Path) -> None:
         (BLOCK.format('compare docs/runs/a.json --splot val', ''), 'splot'),
         (BLOCK.format('compare docs/runs/a.json --split test', ''), "splits of the records .val.*'test'"),
         (BLOCK.format('tau docs/runs/b.json', ''), 'a curve over tau'),
+        (BLOCK.format('collapse docs/runs/*.json --names CE', ''), 'a name for each of 2 files'),
+        (BLOCK.format('collapse docs/runs/a.json --names CE', ''), 'SPLIT.json of tools/analyze_collapse.py'),
         ('<!-- table: report docs/runs/a.json -->\n', 'a closing .* docs/runs/a.json'),
         ('<!-- table: report x.json -->\n' + BLOCK.format('report docs/runs/a.json', ''), 'a closing .* x.json'),
     ],

@@ -9,7 +9,7 @@ from torch import Tensor
 from ltseg.core.collapse_summary import CollapseSummary
 from ltseg.reports.text_table import TextTable
 
-__all__ = ['MEANINGS', 'Classes', 'ideal_of', 'values_table']
+__all__ = ['MEANINGS', 'Classes', 'ideal_value', 'values_table']
 
 MEANINGS = {
     'nc1': 'NC1: variation within classes',
@@ -58,15 +58,15 @@ class Classes:
         return values[list(self.order)].tolist()
 
 
-def ideal_of(name: str, summary: CollapseSummary) -> float:
-    """The value at neural collapse."""
-    return summary.optimal_angle if name.endswith('least_angle') else 0.0
+def ideal_value(name: str, optimal_angle: float) -> float:
+    """The value of a figure at neural collapse."""
+    return optimal_angle if name.endswith('least_angle') else 0.0
 
 
 def values_table(summary: CollapseSummary, title: str, notes: Sequence[str] = ()) -> TextTable:
     """The figures over all classes as a table."""
     rows = [
-        [meaning, f'{summary.figures.get(name, math.nan):.4g}', f'{ideal_of(name, summary):.4g}']
+        [meaning, f'{summary.figures.get(name, math.nan):.4g}', f'{ideal_value(name, summary.optimal_angle):.4g}']
         for name, meaning in MEANINGS.items()
     ]
     return TextTable(title, ('figure', 'value', 'ideal'), rows, notes)
