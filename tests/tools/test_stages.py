@@ -82,7 +82,7 @@ def test_faults_of_all_stages_come_before_the_first(
     trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config, _ = trained
-    wrong = ['--work-dir', str(tmp_path / 'run'), '--cfg-options', 'stages.1.custom_hooks.3.type=ltseg.TrainJust']
+    wrong = ['--work-dir', str(tmp_path / 'run'), '--cfg-options', 'stages.1.extra_hooks.0.type=ltseg.TrainJust']
     with pytest.raises(SystemExit):
         tool('train')([str(config), *wrong])
     text = capsys.readouterr().err
