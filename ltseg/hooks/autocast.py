@@ -23,6 +23,7 @@ class AutocastOptimWrapper(OptimWrapper):
     Args:
         channels_last: Whether convolutions keep their weights, and so their feature maps, with channels as the last
             dimension in memory, as their kernels on CPUs and on tensor cores want them. Shapes stay (N, C, H, W).
+            DistributedDataParallel has made its buckets before and says once that strides differ; results are the same.
         kwargs: Arguments of ``OptimWrapper``.
     """
 
