@@ -47,6 +47,7 @@ METHODS = {
     'ride': 'RIDE',
     'mislas': 'MiSLAS',
     'disalign': 'DisAlign',
+    'allnc': 'AllNC',
 }
 CLASSIFICATION = {
     **METHODS,
@@ -76,7 +77,6 @@ CLASSIFICATION = {
     'lwr_ce_drw': 'CE-DRW, LWR',
     'lwr_focal': 'focal, LWR',
     'lwr_logit_adjusted': 'logit adjusted, LWR',
-    'allnc': 'AllNC',
     'allnc_plus': 'AllNC++',
     'ce_monitored': 'cross entropy',
     'arb_monitored': 'ARB (batch)',
