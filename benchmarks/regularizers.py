@@ -1,6 +1,8 @@
 """Training iterations of DeepLabv3+ with a regularizer in its decode head, against the same without it ("host").
 
     python benchmarks/regularizers.py [--only HybridContrastiveLoss]
+
+The two take turns, in one process.
 """
 
 import argparse
