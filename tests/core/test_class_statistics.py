@@ -17,7 +17,7 @@ def samples(offset=0.0):
     return torch.randn(60, D, dtype=torch.float64) + labels[order, None] + offset, labels[order]
 
 
-def close(found, expected):
+def assert_same(found, expected):
     for name in FIELDS:
         torch.testing.assert_close(getattr(found, name), getattr(expected, name))
 
@@ -47,7 +47,7 @@ def test_parts_add_up(cuts, offset):
     found = parts[0]
     for part in parts[1:]:
         found = found + part
-    close(found, ClassStatistics.of(rows, labels, K))
+    assert_same(found, ClassStatistics.of(rows, labels, K))
 
 
 def run(rank, folder):
@@ -63,4 +63,4 @@ def run(rank, folder):
 def test_two_processes_are_one(tmp_path):
     multiprocessing.start_processes(run, (str(tmp_path),), nprocs=2, start_method='fork')
     for rank in range(2):
-        close(ClassStatistics(**torch.load(tmp_path / f'{rank}.pth')), ClassStatistics.of(*samples(), K))
+        assert_same(ClassStatistics(**torch.load(tmp_path / f'{rank}.pth')), ClassStatistics.of(*samples(), K))
