@@ -1,6 +1,8 @@
 """One image in LongTailIoU against MMSegmentation's IoUMetric, and the counting in it alone.
 
-python benchmarks/confusion.py [--device cuda]
+Usage::
+
+    python benchmarks/confusion.py [--device cuda]
 """
 
 import argparse

@@ -1,6 +1,8 @@
 """ARB-Loss in a LongTailSegHead against cross entropy in the host's head: upsampling, loss, accuracy and backward.
 
-python benchmarks/fused_loss.py [--device cuda --batch-size 8 --amp bfloat16 --compile]
+Usage::
+
+    python benchmarks/fused_loss.py [--device cuda --batch-size 8 --amp bfloat16 --compile]
 """
 
 import argparse

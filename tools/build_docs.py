@@ -1,7 +1,9 @@
 """Fills the table blocks of README.md and docs/*.md from the run records that they name.
 
-python tools/build_docs.py            # writes the documents anew
-python tools/build_docs.py --check    # only says which ones are out of date
+Usage::
+
+    python tools/build_docs.py            # writes the documents anew
+    python tools/build_docs.py --check    # only says which ones are out of date
 """
 
 import ltseg.compat  # noqa: F401  isort: skip (cures a host fault and therefore comes first)

@@ -1,7 +1,9 @@
 """Writes MiniCity: small generated street scenes in Cityscapes' folders, with its 19 classes and skewed pixel shares.
 
-python tools/make_minicity.py data/minicity
-python tools/make_minicity.py data/minicity_even --skew 0
+Usage::
+
+    python tools/make_minicity.py data/minicity
+    python tools/make_minicity.py data/minicity_even --skew 0
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
