@@ -1,11 +1,14 @@
 """Exact counts of the labels of one batch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
 from ltseg.core.checks import fault
 
-__all__ = ['count_labels']
+__all__ = ['count_labels', 'outside_labels_named']
 
 
 def count_labels(labels: Tensor, num_classes: int, ignore_index: int = -100) -> Tensor:
@@ -58,3 +61,13 @@ def _histogram(labels: Tensor, num_classes: int, ignore_index: int) -> Tensor:
 def _outside(value: int, num_classes: int, ignore_index: int) -> str:
     cure = 'Check num_classes of the head, and reduce_zero_label of the data set.'
     return fault('labels', f'classes 0..{num_classes - 1} or the ignored label {ignore_index}', value, cure)
+
+
+@contextmanager
+def outside_labels_named(labels: Tensor, num_classes: int, ignore_index: int) -> Iterator[None]:
+    """Says which label is no class, as ``count_labels`` does, where torch says that an index is out of bounds."""
+    try:
+        yield
+    except (IndexError, RuntimeError):
+        count_labels(labels, num_classes, ignore_index)
+        raise

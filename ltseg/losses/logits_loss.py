@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ltseg.core.checks import check_choice, check_range, fault
 from ltseg.core.reduction import Average, Reduction, reduce_losses
 from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.label_counts import outside_labels_named
 from ltseg.counts.sources import CountsOption, build_counts
 from ltseg.schedules import Schedule, training_progress
 
@@ -99,7 +100,8 @@ class LogitsLoss(nn.Module):
         logits = logits if logits.dtype == torch.float64 else logits.float()
         labels = labels if soft else labels.long()
         with torch.autocast(logits.device.type, enabled=False):
-            losses, class_weights = self.sample_losses(logits, labels, ignore_index)
+            with outside_labels_named(labels, logits.shape[1], ignore_index):
+                losses, class_weights = self.sample_losses(logits, labels, ignore_index)
             valid = torch.full((), losses.numel(), device=losses.device) if soft else (labels != ignore_index).sum()
             reduced = reduce_losses(
                 losses, valid, class_weights, weight, self.average, avg_factor, reduction, self.sync

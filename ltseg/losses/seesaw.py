@@ -1,5 +1,6 @@
 """Seesaw loss: pairwise offsets from accumulated counts and from the scores."""
 
+import math
 from typing import Any
 
 import torch
@@ -60,5 +61,5 @@ class SeesawLoss(LogitsLoss):
     def _log_compensation(self, logits: Tensor, indices: Tensor) -> Tensor:
         """log C, (N, K, *)."""
         log_probability = F.log_softmax(logits, dim=1)
-        own = log_probability.gather(1, indices.unsqueeze(1)).clamp(min=torch.tensor(self.epsilon).log().item())
+        own = log_probability.gather(1, indices.unsqueeze(1)).clamp(min=math.log(self.epsilon))
         return (self.q * (log_probability - own)).clamp(min=0)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ltseg.core.checks import fault
 from ltseg.core.reduction import reduce_losses
 from ltseg.core.upsampled import upsampled_losses
+from ltseg.counts.label_counts import outside_labels_named
 from ltseg.losses.long_tail_loss import LongTailLoss
 
 __all__ = ['can_be_upsampled', 'long_tail_losses_of_upsampled']
@@ -51,7 +52,8 @@ def long_tail_losses_of_upsampled(
     with torch.autocast(logits.device.type, enabled=False):
         exact = logits.detach() if logits.dtype == torch.float64 else logits.detach().float()
         on_parts = [loss.on_parts(exact, labels, ignore_index) for loss in losses]
-        sums = upsampled_losses(logits, labels, on_parts, align_corners, ignore_index, weight, band_rows)
+        with outside_labels_named(labels, logits.shape[1], ignore_index):
+            sums = upsampled_losses(logits, labels, on_parts, align_corners, ignore_index, weight, band_rows)
         valid = (labels != ignore_index).sum()
         values = [
             reduce_losses(value, valid, weights, None, loss.average, None, loss.reduction, loss.sync) * loss.factor()

@@ -86,6 +86,14 @@ def test_images_without_valid_pixels_give_zero_with_a_graph():
     assert all((gradient == 0).all() for gradient in gradients.values())
 
 
+@pytest.mark.parametrize('loss', [ARB, dict(type='ltseg.CrossEntropyLoss')], ids=['batch counts', 'no counts'])
+def test_a_label_that_is_no_class_is_named(loss):
+    features, samples = batch()
+    samples[1].gt_sem_seg.data[0, 2, 3] = 77
+    with pytest.raises(ValueError, match=r'the ignored label 255, got 77\. Check num_classes'):
+        head_of(loss_decode=loss).loss([features], samples, {})
+
+
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 def test_under_autocast_the_loss_is_that_of_the_rounded_logits(dtype):
     features, samples = batch()

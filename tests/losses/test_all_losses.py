@@ -67,6 +67,23 @@ def test_all_ignored_is_zero_with_a_finite_gradient(config, dtype):
 
 
 @every_loss
+@pytest.mark.parametrize('size', [(0,), (0, 2, 2)], ids=['rows', 'maps'])
+def test_an_empty_batch_is_zero_with_a_graph(config, size):
+    logits, labels = batch(*size, ignored=False)
+    value, gradient = value_and_gradient(build(config), logits, labels)
+    assert value == 0 and gradient.shape == logits.shape
+
+
+@every_loss
+@pytest.mark.parametrize('wrong', [K, -1])
+def test_a_label_that_is_no_class_is_named(config, wrong):
+    logits, labels = batch(2, 3, 2)
+    labels[1, 2, 1] = wrong
+    with pytest.raises(ValueError, match=rf'classes 0\.\.4 or the ignored label 255, got {wrong}\. Check num_classes'):
+        build(config)(logits, labels, ignore_index=255)
+
+
+@every_loss
 def test_maps_are_rows(config):
     if config['type'] == 'ltseg.EqualizationLoss':
         config = {**config, 'gamma': 1.0}
