@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from mmengine.logging import MessageHub
 
-from ltseg.core.checks import check_choice, check_positive, check_range
+from ltseg.core.checks import check_choice, check_positive, check_range, fault
 
 __all__ = ['Progress', 'Schedule', 'training_progress']
 
@@ -69,6 +69,9 @@ class Schedule:
         check_choice('Schedule.shape', self.shape, get_args(Shape))
         check_choice('Schedule.unit', self.unit, get_args(Unit))
         check_range('Schedule.start', self.start, 0)
+        if self.unit == 'fraction' and self.start >= 1:
+            cure = "Name the unit: 'epoch' or 'iter'."
+            raise ValueError(fault('Schedule.start', "less than 1 with unit='fraction'", self.start, cure))
         check_positive('Schedule.power', self.power)
 
     def factor(self, progress: Progress) -> float:

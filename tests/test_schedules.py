@@ -50,7 +50,7 @@ def test_progress_is_what_the_runner_wrote_down() -> None:
             hub.runtime_info.pop(name)
 
 
-@pytest.mark.parametrize('wrong', [{'shape': 'cosine'}, {'unit': 'step'}, {'start': -1}, {'power': 0}])
+@pytest.mark.parametrize('wrong', [{'shape': 'cosine'}, {'unit': 'step'}, {'start': -1}, {'start': 100}, {'power': 0}])
 def test_a_wrong_option_is_named(wrong: dict) -> None:
     with pytest.raises(ValueError, match=f'Schedule.{next(iter(wrong))}'):
         Schedule(**wrong)
