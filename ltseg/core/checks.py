@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-__all__ = ['check_choice', 'check_positive', 'check_range', 'fault']
+__all__ = ['check_choice', 'check_positive', 'check_range', 'check_whole', 'fault']
 
 
 def fault(where: str, expected: str, got: object, cure: str = '') -> str:
@@ -36,3 +36,9 @@ def check_positive(where: str, value: float) -> None:
     """Raises ValueError unless ``value`` is a finite number above zero."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float('inf'):
         raise ValueError(fault(where, 'a number above 0', value))
+
+
+def check_whole(where: str, value: int, low: int) -> None:
+    """Raises ValueError unless ``value`` is a whole number of at least ``low``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        raise ValueError(fault(where, f'a whole number of at least {low}', value))

@@ -162,7 +162,7 @@ def balance(vectors: Tensor, literal: bool = False) -> Balance:
 def relative_products(vectors: Tensor) -> Tensor:
     """Matrix M: ``w_i . w_j / sum_{k != i} w_i . w_k`` for i != j, else 0, (K, K); 1 / (K - 1) for a simplex.
 
-    Rows sum to 1, or are nan where the sum below is 0.
+    Rows sum to 1, but for those whose sum below is nearly 0: it counts as 1e-12 there, with its sign.
 
     Source:
         Xie et al., ARB-Loss, Neurocomputing 2023, eq. 20.
@@ -170,4 +170,5 @@ def relative_products(vectors: Tensor) -> Tensor:
     vectors = vectors.detach().double()
     products = (vectors @ vectors.T).fill_diagonal_(0)
     sums = products.sum(1, keepdim=True)
-    return (products / torch.where(sums == 0, torch.nan, sums)).fill_diagonal_(0)
+    least = torch.full_like(sums, 1e-12).copysign(sums)
+    return products / torch.where(sums.abs() < 1e-12, least, sums)

@@ -13,7 +13,7 @@ import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
-from ltseg.core.checks import check_choice, check_positive, check_range, fault
+from ltseg.core.checks import check_choice, check_positive, check_range, check_whole, fault
 from ltseg.datasets.labelled_images import class_lists_of, labels_of
 from ltseg.registry import DATA_SAMPLERS
 from ltseg.schedules import training_progress
@@ -155,7 +155,7 @@ class ClassAwareSampler(EpochSampler):
     def __init__(
         self, dataset: Any, samples_per_visit: int = 1, length: int | None = None, seed: int | None = None
     ) -> None:
-        check_range('ClassAwareSampler.samples_per_visit', samples_per_visit, 1)
+        check_whole('ClassAwareSampler.samples_per_visit', samples_per_visit, 1)
         self.samples_per_visit = samples_per_visit
         self.labels = labels_of(dataset)
         counts = np.bincount(self.labels)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ltseg.core.checks import check_choice, check_positive, check_range, fault
+from ltseg.core.checks import check_choice, check_positive, check_range, check_whole, fault
 
 __all__ = ['PROFILES', 'profile_counts']
 
@@ -41,7 +41,7 @@ def profile_counts(
         long-tailed recognition in an open world, CVPR 2019 (Pareto; they draw where this takes quantiles).
     """
     check_choice('profile_counts.profile', profile, PROFILES)
-    check_range('profile_counts.num_classes', num_classes, 2)
+    check_whole('profile_counts.num_classes', num_classes, 2)
     check_range('profile_counts.imbalance_factor', imbalance_factor, 1)
     check_positive('profile_counts.power', power)
     place = np.arange(num_classes)

@@ -121,8 +121,9 @@ class LongTailSegHeadMixin:
         loss: Any = self.losses[0]
         value = loss(seg_logits, labels, ignore_index=self.ignore_index, feature_norm=norm)
         with torch.no_grad():
-            correct = (seg_logits.argmax(1) == labels)[labels != self.ignore_index]
-        return {loss.loss_name: value, 'acc_seg': 100 * correct.float().mean().reshape(1)}
+            valid = labels != self.ignore_index
+            correct = (seg_logits.argmax(1) == labels) & valid
+        return {loss.loss_name: value, 'acc_seg': (100 * correct.sum() / valid.sum().clamp(min=1)).reshape(1)}
 
     def __reduce__(self) -> tuple:
         # The class is made on the fly, so that pickle cannot find it by name.

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, distributed, nn
 
-from ltseg.core.checks import check_choice, check_positive, check_range, fault
+from ltseg.core.checks import check_choice, check_positive, check_whole, fault
 from ltseg.core.collectives import gathered_rows
 from ltseg.core.features import FeatureBatch, stratified_sample
 from ltseg.core.geometry import directions
@@ -55,7 +55,7 @@ class ContrastiveTerm(Regularizer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        check_range(f'{type(self).__name__}.max_samples', max_samples, 1)
+        check_whole(f'{type(self).__name__}.max_samples', max_samples, 1)
         if views is not None and (not views or any(not isinstance(view, int) or view < 0 for view in views)):
             raise ValueError(fault(f'{type(self).__name__}.views', 'numbers of views', views))
         self.views = None if views is None else list(views)
@@ -67,6 +67,11 @@ class ContrastiveTerm(Regularizer):
             self.out_channels = feature_dim
         else:
             self.projection = Projection(feature_dim, self.hidden_channels, self.out_channels)
+
+    @property
+    def least_rows(self) -> int:
+        """Fewer give nothing: the normalisation in a projection needs two."""
+        return 1 if self.hidden_channels is None else 2
 
     def samples(self, batch: FeatureBatch) -> Samples:
         """The views of the samples that are compared.
@@ -126,7 +131,7 @@ class PairwiseTerm(ContrastiveTerm):
     def value(self, batch: FeatureBatch) -> Tensor:
         features, labels, own = self.samples(batch)
         views = features.shape[1]
-        if len(features) * views < 2:
+        if len(features) * views < self.least_rows:
             return self.nothing(batch)
         rows = directions(self.projected(features.flatten(0, 1)))
         own = (own[:, None] * views + torch.arange(views, device=own.device)).flatten()

@@ -53,7 +53,7 @@ class HybridContrastiveLoss(ContrastiveTerm):
         if views > 2:
             cure = 'Choose two by views=(i, j).'
             raise ValueError(fault('HybridContrastiveLoss', 'one view or two', views, cure))
-        if count * views < 2:
+        if count * views < self.least_rows:
             return self.nothing(batch)
         if self.prediction is None:
             raise not_built(self)

@@ -89,6 +89,10 @@ def test_dot_regression_with_a_simplex_classifier(batch):
         optimiser.step()
         values.append(losses['loss_dot_regression'].item())
     assert values[-1] < 0.9 * values[0] and 'acc_seg' in losses
+    for sample in data_samples:
+        sample.gt_sem_seg.data.fill_(255)
+    nothing = head.loss(features, data_samples, {})
+    assert nothing['loss_dot_regression'] == 0 and nothing['acc_seg'] == 0
 
 
 def test_faults_are_named():

@@ -153,6 +153,15 @@ def test_a_schedule_that_is_off_and_an_empty_batch_reach_every_parameter():
         assert all((parameter.grad == 0).all() for parameter in term.parameters())
 
 
+def test_a_single_row_counts_where_nothing_normalises_over_rows():
+    simplex = torch.eye(K) - 1 / K
+    alone = FeatureBatch(simplex[:1, None], torch.tensor([0]), K, simplex)
+    collapsed = math.log1p((K - 1) * math.exp(-K / ((K - 1) * 0.5)))
+    assert built(BALANCED, **PLAIN, temperature=0.5)(alone) == pytest.approx(collapsed, rel=1e-5)
+    assert built(HYBRID, **PLAIN)(alone) == pytest.approx(-4)
+    assert built(BALANCED)(alone) == 0 and built(HYBRID)(alone) == 0
+
+
 def test_learned_prototypes_are_parameters_and_moving_ones_follow_the_features():
     assert built(BALANCED, prototypes='learnable').prototypes.shape == (K, 128)
     term, given = built(BALANCED, **PLAIN, prototypes='ema', momentum=0.75), batch(views=1, classes=2)
@@ -278,9 +287,9 @@ def test_hybrid_contrast_of_three_views_is_refused():
         ({**BALANCED, 'prototypes': 'learned'}, "got 'learned'. Did you mean 'learnable'"),
         ({**BALANCED, 'averaging': 'outsid'}, "Did you mean 'outside'"),
         ({**BALANCED, 'temperature': 0}, 'temperature: expected a number above 0'),
-        ({**SUPERVISED, 'positives': 0}, r'positives: expected a number in \[1'),
-        ({**HYBRID, 'max_samples': 0}, r'max_samples: expected a number in \[1'),
-        ({**HYBRID, 'hidden_channels': 0}, r'hidden_channels: expected a number in \[1'),
+        ({**SUPERVISED, 'positives': 2.5}, r'positives: expected a whole number of at least 1, got 2.5'),
+        ({**HYBRID, 'max_samples': 0}, r'max_samples: expected a whole number of at least 1'),
+        ({**HYBRID, 'hidden_channels': 0}, r'hidden_channels: expected a whole number of at least 1'),
     ],
 )
 def test_bad_settings_are_named(config, message):
