@@ -1,5 +1,6 @@
 """Weights that change during training, and how far training has come."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -21,7 +22,7 @@ class Progress:
         iter: Iterations that are done.
         max_iters: Iterations in all.
         epoch: Epochs that are done.
-        max_epochs: Epochs in all; 1 where training counts iterations only.
+        max_epochs: Epochs in all; training that counts iterations only is one epoch.
     """
 
     iter: int = 0
@@ -33,7 +34,8 @@ class Progress:
 def training_progress() -> Progress:
     """The progress of the Runner that trains in this process.
 
-    mmengine's Runner writes it down before every iteration, after a resume too. Without a Runner it is the start.
+    mmengine's Runner writes it down before every iteration, after a resume too. Without a Runner it is the start; of
+    several Runners in a process it is the one that was made last.
     """
     hub = MessageHub.get_current_instance()
     known = {name: hub.get_info(name) for name in ('iter', 'max_iters', 'epoch', 'max_epochs')}
@@ -75,10 +77,14 @@ class Schedule:
         check_positive('Schedule.power', self.power)
 
     def factor(self, progress: Progress) -> float:
-        """The factor at a point of training."""
+        """The factor at a point of training; a warning says so if training ends before ``start``."""
         by_epoch = self.unit == 'epoch'
         now, end = (progress.epoch, progress.max_epochs) if by_epoch else (progress.iter, progress.max_iters)
         start = self.start * end if self.unit == 'fraction' else self.start
+        if start >= end and progress.max_iters > 1:  # without a Runner there is no end to compare with
+            cure = "Training in iterations is one epoch: set unit='iter' or 'fraction'." if end == 1 else ''
+            expected = f'less than the {end} of training in {self.unit}s'
+            warnings.warn(fault('Schedule.start', expected, start, cure), stacklevel=2)
         if now < start:
             return 0.0
         steps = max(end - start, 1e-12)

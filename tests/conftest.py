@@ -38,6 +38,14 @@ def classification_hosts() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def no_runner() -> None:
+    """A process in which no Runner has trained yet, as schedules see it."""
+    from mmengine.logging import MessageHub
+
+    MessageHub.get_instance(f'none since {len(MessageHub._instance_dict)}')
+
+
 @pytest.fixture(autouse=True)
 def default_scope_stays() -> Iterator[None]:
     """Puts the default scope back, which a Runner built by a test changes for the whole process."""

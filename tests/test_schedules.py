@@ -39,6 +39,16 @@ def test_the_complement_sums_to_one_and_is_nothing_before_the_start() -> None:
     assert rest.factor(at(19)) == 0
 
 
+@pytest.mark.parametrize(('start', 'unit'), [(100, 'iter'), (10, 'epoch')])
+def test_a_start_that_training_never_reaches_is_named(start: float, unit: str) -> None:
+    with pytest.warns(UserWarning, match=rf'Schedule.start: expected less than the {start} of training in {unit}s'):
+        assert Schedule(start=start, unit=unit).factor(at(0)) == 0
+    with pytest.warns(UserWarning, match="iterations is one epoch: set unit='iter'"):
+        Schedule(start=5, unit='epoch').factor(Progress(iter=3, max_iters=100))
+    assert Schedule(start=start, unit=unit).factor(Progress()) == 0  # no Runner, and so no end
+
+
+@pytest.mark.usefixtures('no_runner')
 def test_progress_is_what_the_runner_wrote_down() -> None:
     hub = MessageHub.get_current_instance()
     assert training_progress() == Progress()

@@ -89,6 +89,7 @@ def test_half_precision_is_computed_in_float32(config):
 
 
 @every_regularizer
+@pytest.mark.usefixtures('no_runner')
 def test_weight_and_schedule_are_factors(config):
     given = batch()
     value, *gradients = value_and_gradients(built(config), given)

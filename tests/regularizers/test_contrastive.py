@@ -142,6 +142,7 @@ def test_the_published_losses_have_no_simplex_under_a_long_tail(config):
     assert config == SUPERVISED or value < 0.95 * math.log1p((K - 1) * math.exp(-K / ((K - 1) * 0.5)))
 
 
+@pytest.mark.usefixtures('no_runner')
 def test_a_schedule_that_is_off_and_an_empty_batch_reach_every_parameter():
     for term, given in (
         (built(BALANCED), batch(0)),
