@@ -44,14 +44,14 @@ def _histogram(labels: Tensor, num_classes: int, ignore_index: int) -> Tensor:
         slots = labels.flatten().long().where(labels.flatten() != ignore_index, num_classes).clamp(0, num_classes)
         buffer = torch.zeros(num_classes + 1, dtype=torch.int64, device=labels.device)
         return buffer.scatter_add_(0, slots, torch.ones_like(slots))[:num_classes]
-    if not 0 <= ignore_index < 2**16:
-        labels = labels.where(labels != ignore_index, num_classes)
-        ignore_index = num_classes
+    in_histogram = 0 <= ignore_index < 2**16
+    labels = labels.flatten() if in_histogram else labels[labels != ignore_index]
     lowest = int(labels.min()) if labels.numel() else 0
     if lowest < 0:
         raise ValueError(_outside(lowest, num_classes, ignore_index))
-    histogram = torch.bincount(labels.flatten(), minlength=max(num_classes, ignore_index + 1))
-    histogram[ignore_index] = 0
+    histogram = torch.bincount(labels, minlength=max(num_classes, ignore_index + 1 if in_histogram else 0))
+    if in_histogram:
+        histogram[ignore_index] = 0
     outside = histogram[num_classes:].nonzero()
     if len(outside):
         raise ValueError(_outside(num_classes + int(outside[0]), num_classes, ignore_index))
@@ -59,7 +59,7 @@ def _histogram(labels: Tensor, num_classes: int, ignore_index: int) -> Tensor:
 
 
 def _outside(value: int, num_classes: int, ignore_index: int) -> str:
-    cure = 'Check num_classes of the head, and reduce_zero_label of the data set.'
+    cure = 'Check num_classes of the head, reduce_zero_label of the data set, and ignore_index.'
     return fault('labels', f'classes 0..{num_classes - 1} or the ignored label {ignore_index}', value, cure)
 
 

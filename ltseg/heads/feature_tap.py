@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ltseg.core.checks import fault
 from ltseg.core.features import FeatureBatch, feature_rows
+from ltseg.counts.label_counts import outside_labels_named
 from ltseg.regularizers import RegularizerGroup
 
 __all__ = ['FeatureTapMixin']
@@ -75,7 +76,8 @@ class FeatureTapMixin:
         labels = torch.stack([sample.gt_sem_seg.data for sample in batch_data_samples])
         rows, labels = feature_rows(self._tapped[0], labels, self.ignore_index)
         batch = FeatureBatch(rows.unsqueeze(1), labels, self.num_classes, _class_vectors(self.conv_seg))
-        return {**losses, **self.regularizers(batch)}
+        with outside_labels_named(labels, self.num_classes, self.ignore_index):  # a head may learn from other labels
+            return {**losses, **self.regularizers(batch)}
 
 
 def _class_vectors(classifier: nn.Module) -> Tensor | None:

@@ -32,6 +32,7 @@ class LogitsLoss(nn.Module):
         loss_name: Name in the log; mmengine optimises what has "loss" in its name.
         momentum: Of ``counts='ema'``.
         schedule: Arguments of a :class:`ltseg.schedules.Schedule`, a further factor of the result over training.
+        ignore_index: Label to leave out where the caller names none, as heads of DDRNet and PIDNet do.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class LogitsLoss(nn.Module):
         loss_name: str = 'loss',
         momentum: float = 0.99,
         schedule: dict | None = None,
+        ignore_index: int = -100,
     ) -> None:
         super().__init__()
         name = type(self).__name__
@@ -53,7 +55,7 @@ class LogitsLoss(nn.Module):
         check_range(f'{name}.loss_weight', loss_weight, 0)
         self.counts = build_counts(counts, sync, momentum)
         self.sync, self.average, self.reduction = sync, average, reduction
-        self.loss_weight, self.loss_name = loss_weight, loss_name
+        self.loss_weight, self.loss_name, self.ignore_index = loss_weight, loss_name, ignore_index
         self.schedule = None if schedule is None else Schedule(**schedule)
         self._calls = 0
 
@@ -73,7 +75,7 @@ class LogitsLoss(nn.Module):
         labels: Tensor,
         weight: Tensor | None = None,
         avg_factor: float | Tensor | None = None,
-        ignore_index: int | None = -100,
+        ignore_index: int | None = None,
         reduction_override: Reduction | None = None,
     ) -> Tensor:
         """The loss of a batch, computed in float32 or better also under autocast.
@@ -83,7 +85,7 @@ class LogitsLoss(nn.Module):
             labels: Class indices (N, *), or probabilities of the shape of ``logits``.
             weight: Factor of each sample's loss, broadcast to (N, *); it is not part of the normaliser.
             avg_factor: Replaces the number of valid samples under ``average='count'``.
-            ignore_index: Label that is left out of the loss, its normaliser and the counts.
+            ignore_index: Label that is left out of the loss, its normaliser and the counts; None is that of the loss.
             reduction_override: Replaces ``reduction`` for this call.
 
         Returns:
@@ -95,7 +97,7 @@ class LogitsLoss(nn.Module):
         check_labels(type(self).__name__, logits, labels)
         reduction = self.reduction if reduction_override is None else reduction_override
         check_choice('reduction_override', reduction, ('mean', 'sum', 'none'))
-        ignore_index = -100 if ignore_index is None else ignore_index
+        ignore_index = self.ignore_index if ignore_index is None else ignore_index
         soft = labels.is_floating_point()
         logits = logits if logits.dtype == torch.float64 else logits.float()
         labels = labels if soft else labels.long()

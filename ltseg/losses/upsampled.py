@@ -47,7 +47,8 @@ def long_tail_losses_of_upsampled(
     """
     if logits.ndim != 4 or labels.ndim != 3 or len(logits) != len(labels) or logits.shape[1] < 2:
         got = f'{tuple(logits.shape)} and {tuple(labels.shape)}'
-        raise ValueError(fault(type(losses[0]).__name__, 'logits (N, K, h, w), K > 1, and labels (N, H, W)', got))
+        cure = 'For two classes, set out_channels=2 in the head.'
+        raise ValueError(fault(type(losses[0]).__name__, 'logits (N, K, h, w), K > 1, and labels (N, H, W)', got, cure))
     labels = labels.long()
     with torch.autocast(logits.device.type, enabled=False):
         exact = logits.detach() if logits.dtype == torch.float64 else logits.detach().float()

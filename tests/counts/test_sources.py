@@ -46,12 +46,15 @@ def test_mixed_labels_have_the_counts_of_the_hard_labels():
     torch.testing.assert_close(count_labels(mixed, 7)[0], count_labels(hard, 7)[0].double())
 
 
-@pytest.mark.parametrize('bad', [7, -3])
-def test_label_outside_the_classes(bad):
+@pytest.mark.parametrize('bad', [6, 7, -3])
+@pytest.mark.parametrize('ignored', [255, -100])
+def test_label_outside_the_classes(bad, ignored):
     labels = torch.zeros(1, 4, 4, dtype=torch.int64)
+    labels[0, 0] = ignored
+    assert count_labels(labels, 6, ignored)[0].tolist() == [12, 0, 0, 0, 0, 0]
     labels[0, 1, 1] = bad
-    with pytest.raises(ValueError, match=rf'0\.\.5 or the ignored label 255, got {bad}'):
-        count_labels(labels, 6, 255)
+    with pytest.raises(ValueError, match=rf'0\.\.5 or the ignored label {ignored}, got {bad}'):
+        count_labels(labels, 6, ignored)
 
 
 def test_ema():

@@ -191,6 +191,14 @@ def test_heads_that_cannot_be_served_are_named():
         inner.loss_by_feat(inner(features()), samples(labels()))
 
 
+def test_a_head_that_learns_from_other_labels_is_named():
+    edges = dict(in_channels=12, in_index=1, channels=8, num_convs=1, concat_input=False, num_classes=2)
+    losses = [dict(type='CrossEntropyLoss', loss_name='loss_ce')]
+    head = our_head('STDCHead', regularizers=TERMS[:1], boundary_threshold=0.1, loss_decode=losses, **edges)
+    with pytest.raises(ValueError, match=r'classes 0\.\.1 or the ignored label 255, got [234]'):
+        losses_of(head, 'STDCHead', features(), labels())
+
+
 def test_faults_of_the_config_are_named():
     with pytest.raises(ValueError, match='names in the log that no loss has, got .loss_ce.'):
         our_head('FCNHead', regularizers=[{**TERMS[0], 'loss_name': 'loss_ce'}])

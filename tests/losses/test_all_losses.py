@@ -84,6 +84,16 @@ def test_a_label_that_is_no_class_is_named(config, wrong):
 
 
 @every_loss
+def test_a_loss_may_know_the_ignored_label_itself(config):
+    logits, labels = batch(30)
+    if config['type'] == 'ltseg.EqualizationLoss':
+        config = {**config, 'gamma': 1.0}  # no random mask
+    expected = build(config)(logits, labels, ignore_index=255)
+    torch.testing.assert_close(build(config, ignore_index=255)(logits, labels), expected)
+    torch.testing.assert_close(build(config, ignore_index=7)(logits, labels, ignore_index=255), expected)
+
+
+@every_loss
 def test_maps_are_rows(config):
     if config['type'] == 'ltseg.EqualizationLoss':
         config = {**config, 'gamma': 1.0}
