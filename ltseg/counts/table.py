@@ -13,7 +13,7 @@ import torch
 from ltseg.core.checks import fault
 from ltseg.counts.class_counts import ClassCounts
 
-__all__ = ['CountsTable', 'check_table']
+__all__ = ['CountsTable', 'check_class_names', 'check_table']
 
 FORMAT = 'ltseg class counts 1'
 REMEDY = 'Write it again with tools/count_classes.py.'
@@ -131,7 +131,12 @@ def check_table(
         flag = ' with --reduce-zero-label' if abs(found - num_classes) == 1 else ' on the data set of this model'
         message = f'{label} lists {found} classes but the {owner} has {num_classes}.'
         raise ValueError(f'{message} Re-run tools/count_classes.py{flag}.')
-    for index, (ours, theirs) in enumerate(zip(table.class_names, class_names or (), strict=False)):
+    check_class_names(label, table.class_names, class_names)
+
+
+def check_class_names(label: str, counted: Sequence[str] | None, class_names: Sequence[str] | None) -> None:
+    """Raises ValueError where counts, called ``label``, name a class otherwise than the data set, if both name any."""
+    for index, (ours, theirs) in enumerate(zip(counted or (), class_names or (), strict=False)):
         if ours != theirs:
             message = f'{label} calls class {index} {ours!r} but the data set calls it {theirs!r}.'
             raise ValueError(f'{message} It was made from another data set; re-run tools/count_classes.py.')

@@ -1,7 +1,7 @@
 """Counts the training labels before training, for losses and metrics that ask for them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import nn
 from ltseg.core.checks import fault
 from ltseg.counts.data_set_counts import build_dataset, count_dataset
 from ltseg.counts.sources import ClassCountsSource
-from ltseg.counts.table import CountsTable, check_table
+from ltseg.counts.table import CountsTable, check_class_names, check_table
 from ltseg.registry import HOOKS
 
 __all__ = ['CountClasses']
@@ -42,21 +42,22 @@ class CountClasses(Hook):
         """Counts, or reads the table, and hands it over.
 
         Raises:
-            ValueError: If the table does not fit the heads or the data set; names all that do not.
+            ValueError: If the table does not fit the heads or the data set, naming all that do not, or the table of a
+                loss is of other classes.
             FileNotFoundError: If the training data, or the given table, is missing.
         """
         training = isinstance(runner._train_loop, BaseLoop)
-        waiting = {
-            name: module
-            for name, module in runner.model.named_modules()
-            if training and isinstance(module, ClassCountsSource) and module.waiting
-        }
+        modules = runner.model.named_modules() if training else ()
+        sources = {name: module for name, module in modules if isinstance(module, ClassCountsSource)}
+        for name, module in sources.items():
+            check_class_names(f'the table of {name!r}', module.class_names, _train_classes(runner))
+        waiting = {name: module for name, module in sources.items() if module.waiting}
         metrics = list(_metrics_with_counts(runner))
         if not waiting and not metrics:
             return
         try:
             table = self._counted = self._counted or _on_main_process(lambda: self._table(runner))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AssertionError, RuntimeError) as error:  # hosts raise any
             if waiting or self.table is not None:
                 raise
             runner.logger.warning(f'CountClasses: the training labels are not counted: {error}')
@@ -70,8 +71,7 @@ class CountClasses(Hook):
     def _table(self, runner: Runner) -> CountsTable:
         if self.table is not None:
             table = CountsTable.load(self.table)
-            dataset = getattr(getattr(runner._train_loop, 'dataloader', None), 'dataset', None)
-            names = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+            names = _train_classes(runner)
             check_table(table, len(names or table.class_names), names, str(self.table), 'data set')
             return table
         cache = Path(runner.work_dir).resolve().parent / 'class_counts'
@@ -89,6 +89,12 @@ def _metrics_with_counts(runner: Runner) -> Iterator[Any]:
         for metric in getattr(getattr(loop, 'evaluator', None), 'metrics', ()):
             if hasattr(metric, 'fill_counts'):
                 yield metric
+
+
+def _train_classes(runner: Runner) -> Sequence[str] | None:
+    """Names of the classes of the data set that training uses, where it is built and has any."""
+    dataset = getattr(getattr(runner._train_loop, 'dataloader', None), 'dataset', None)
+    return (getattr(dataset, 'metainfo', None) or {}).get('classes')
 
 
 def _train_dataset(runner: Runner) -> Any:
@@ -124,9 +130,10 @@ def _check_heads(table: CountsTable, waiting: dict[str, ClassCountsSource], mode
         if head is not None and modules[head].num_classes != len(table.class_names):
             loss = name.rsplit('.', 1)[0]
             owner = f'{type(modules[head]).__name__} {head!r} with the loss {loss!r}'
-            try:
-                check_table(table, modules[head].num_classes, name=table.provenance.get('dataset', ''), owner=owner)
-            except ValueError as error:
-                faults.append(str(error))
+            found, dataset = len(table.class_names), table.provenance.get('dataset', 'data set')
+            faults.append(
+                f'CountClasses: the {owner} has {modules[head].num_classes} classes, {dataset!r} has {found}. Set '
+                f'num_classes={found} in the head, or the classes of the data set.'
+            )
     if faults:
         raise ValueError('\n'.join(faults))

@@ -9,7 +9,7 @@ import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import print_log
-from mmengine.optim import OptimWrapper
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
@@ -91,9 +91,12 @@ def _bad_since(loss: Tensor, before: Tensor | None, iteration: int) -> Tensor:
 def _stop(runner: Runner, what: str, iteration: int) -> None:
     last = runner.message_hub.runtime_info.get('last_ckpt')
     saved = f'The last checkpoint, from before, is {last}.' if last else 'No checkpoint had been written.'
+    # A loss scaler leaves out single batches by itself.
+    scaled = isinstance(runner.optim_wrapper, AmpOptimWrapper)
+    skip = '' if scaled else ", or set optim_wrapper.type='ltseg.SkippingOptimWrapper' to leave such batches out"
     raise FloatingPointError(
         f'StopOnNaN: {what} is not finite at iteration {iteration}. {saved} Lower the learning rate, clip gradients, '
-        "look for bad labels, or set optim_wrapper.type='ltseg.SkippingOptimWrapper' to leave such batches out."
+        f'look for bad labels{skip}.'
     )
 
 

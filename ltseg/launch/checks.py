@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,6 +15,7 @@ from ltseg import registry
 from ltseg.core.checks import fault
 from ltseg.counts.data_set_counts import build_dataset
 from ltseg.counts.sources import ClassCountsSource
+from ltseg.counts.table import check_class_names
 from ltseg.launch.errors import UserError, message_of
 from ltseg.launch.pretrained import weight_faults
 
@@ -34,6 +35,8 @@ def check_config(config: Config, training: bool) -> None:
             precision or several processes without a GPU.
     """
     faults = list(_type_faults(config))
+    if training:
+        faults += _schedule_faults(config)
     if not faults:
         classes, data_faults = _classes(config, training)
         faults += data_faults + list(_head_faults(config.model, classes))
@@ -88,6 +91,15 @@ def _arguments(made: Any) -> set[str] | None:
     return None
 
 
+def _schedule_faults(config: Config) -> Iterator[str]:
+    loop = config.get('train_cfg') or {}
+    if loop.get('type') != 'IterBasedTrainLoop' and loop.get('by_epoch', True):
+        return
+    for path, part in _parts(config.model, 'model'):
+        if path.endswith('.schedule') and part.get('unit') == 'epoch':
+            yield fault(f'{path}.unit', "'iter' or 'fraction', as training is in iterations", 'epoch')
+
+
 def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """Class names of each data set of the config, and what is wrong with the data."""
     classes: dict[str, tuple[str, ...]] = {}
@@ -113,7 +125,7 @@ def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]]
 def _head_faults(model: dict, classes: dict[str, tuple[str, ...]]) -> Iterator[str]:
     for where, head in _parts(model, 'model'):
         number = head.get('num_classes')
-        if not isinstance(number, int):
+        if not isinstance(number, int) or head.get('type') == 'STDCHead':  # its classes are edge and no edge
             continue
         for right in dict.fromkeys(len(names) for names in classes.values() if names):
             if right != number:
@@ -124,14 +136,15 @@ def _head_faults(model: dict, classes: dict[str, tuple[str, ...]]) -> Iterator[s
         losses = head.get(key) or []
         for index, loss in enumerate(losses if isinstance(losses, list | tuple) else [losses]):
             path = f'{where}.{key}' + (f'.{index}' if isinstance(losses, list | tuple) else '')
-            yield from _loss_faults(path, loss, number)
+            yield from _loss_faults(path, loss, number, classes.get('train_dataloader', ()))
 
 
-def _loss_faults(path: str, loss: dict, number: int) -> Iterator[str]:
-    weight = loss.get('class_weight')
-    if isinstance(weight, list | tuple) and len(weight) != number:
+def _loss_faults(path: str, loss: dict, number: int, names: Sequence[str]) -> Iterator[str]:
+    weight, ours = loss.get('class_weight'), str(loss.get('type')).startswith('ltseg.')
+    # Some heads of the host have a class more, "no object".
+    if isinstance(weight, list | tuple) and len(weight) not in (number, number if ours else number + 1):
         yield fault(f'{path}.class_weight', f'{number} numbers, as num_classes', len(weight))
-    if not str(loss.get('type')).startswith('ltseg.'):
+    if not ours:
         return
     try:
         with warnings.catch_warnings():
@@ -139,6 +152,7 @@ def _loss_faults(path: str, loss: dict, number: int) -> Iterator[str]:
             counts = getattr(registry.MODELS.build(loss), 'counts', None)
         if isinstance(counts, ClassCountsSource) and counts.constant and not counts.waiting:
             counts(torch.empty(0, dtype=torch.int64), number)  # checks its number of classes
+            check_class_names(f'counts: the table {loss["counts"]!r}', counts.class_names, names)
     except Exception as error:
         message = message_of(error)
         if message is None:

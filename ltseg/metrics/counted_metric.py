@@ -10,13 +10,14 @@ from torch import Tensor
 
 from ltseg.core.checks import fault
 from ltseg.counts.class_counts import ClassCounts
-from ltseg.counts.table import CountsTable
+from ltseg.counts.table import CountsTable, check_class_names
 from ltseg.metrics.evaluation import Evaluation
 
-__all__ = ['CountedMetric', 'CountsOption']
+__all__ = ['BESIDE_THE_HOST', 'CountedMetric', 'CountsOption']
 
 CountsOption = str | PathLike | Sequence[float] | None
 FILLED = 'the training labels'
+BESIDE_THE_HOST = "Give that one a prefix, e.g. prefix='host': both have metrics of the same name."
 
 
 class CountedMetric(BaseMetric, ABC):
@@ -37,7 +38,7 @@ class CountedMetric(BaseMetric, ABC):
 
     def __init__(self, counts: CountsOption = None, collect_device: str = 'cpu', prefix: str | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        self._counts, self._counts_from = _read(counts)
+        self._counts, self._counts_from, self._counted_names = _read(counts)
         self.evaluation: Evaluation | None = None
 
     def fill_counts(self, table: CountsTable) -> None:
@@ -56,7 +57,7 @@ class CountedMetric(BaseMetric, ABC):
         """Names of the K classes.
 
         Raises:
-            ValueError: If the data set gives none, or the counts are of another number of classes.
+            ValueError: If the data set gives none, or the counts are of other classes.
         """
         where, names = type(self).__name__, (self.dataset_meta or {}).get('classes')
         if not names:
@@ -64,6 +65,7 @@ class CountedMetric(BaseMetric, ABC):
         if self._counts is not None and self._counts.numel() != len(names):
             cure = f'Count the data set that is evaluated, or give {where}(counts=...) its table.'
             raise ValueError(fault(f'{where}.counts', f'{len(names)} classes', self._counts.numel(), cure))
+        check_class_names(f'{where}.counts: {self._counts_from}', self._counted_names, names)
         return tuple(names)
 
     def report(self, evaluation: Evaluation) -> dict[str, float]:
@@ -74,9 +76,11 @@ class CountedMetric(BaseMetric, ABC):
         return {f'{self.prefix}/{key}': value for key, value in values.items()} if self.prefix else values
 
 
-def _read(counts: CountsOption) -> tuple[Tensor | None, str]:
+def _read(counts: CountsOption) -> tuple[Tensor | None, str, tuple[str, ...] | None]:
+    """The counts, what they counted, and the names of the classes where they come with the counts."""
     if counts is None:
-        return None, ''
+        return None, '', None
     if isinstance(counts, str | PathLike):
-        return CountsTable.load(counts).counts.samples, f'the table {str(counts)!r}'
-    return ClassCounts.from_list(counts).samples, 'a list in the config'
+        table = CountsTable.load(counts)
+        return table.counts.samples, f'the table {str(counts)!r}', table.class_names
+    return ClassCounts.from_list(counts).samples, 'a list in the config', None

@@ -16,7 +16,7 @@ from ltseg.core.calibration import Calibration
 from ltseg.core.checks import fault
 from ltseg.core.confusion import confusion_matrix
 from ltseg.counts.shots import ShotsOption, build_shots, check_shots_option
-from ltseg.metrics.counted_metric import CountedMetric, CountsOption
+from ltseg.metrics.counted_metric import BESIDE_THE_HOST, CountedMetric, CountsOption
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import CLASSIFICATION
 from ltseg.registry import METRICS
@@ -42,6 +42,7 @@ class LongTailAccuracy(CountedMetric):
         counts: Training images of each class: the path of a table made by tools/count_classes.py or a list. By default
             those that ``ltseg.CountClasses`` hands over, and without those the evaluated images, which on a balanced
             test set put all classes into one group.
+        topk: For configs that were written for the host's ``Accuracy``; of it, top-1 is given.
         output_dir: Folder to which ``predictions.csv`` (a line for each image) and ``confusion_matrix.csv`` (rows are
             the truth) are written.
         collect_device: Of ``BaseMetric``.
@@ -59,12 +60,16 @@ class LongTailAccuracy(CountedMetric):
         self,
         groups: ShotsOption = None,
         counts: CountsOption = None,
+        topk: int | Sequence[int] = 1,
         output_dir: str | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
         super().__init__(counts=counts, collect_device=collect_device, prefix=prefix)
         check_shots_option(groups)
+        if 1 not in ([topk] if isinstance(topk, int) else topk):
+            cure = f"List mmpretrain's Accuracy as a second metric. {BESIDE_THE_HOST}"
+            raise ValueError(fault('LongTailAccuracy.topk', '1, alone or among others', topk, cure))
         self.groups = groups
         self.output_dir = None if output_dir is None else Path(output_dir)
         self.results: list[Result]

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from ltseg.core.checks import fault
 from ltseg.core.confusion import confusion_matrix, confusion_with_rest, on_accelerator, without_rest
 from ltseg.counts.groups import GroupsOption, build_groups, check_groups_option
-from ltseg.metrics.counted_metric import CountedMetric
+from ltseg.metrics.counted_metric import BESIDE_THE_HOST, CountedMetric
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.registry import METRICS
 
@@ -67,7 +67,7 @@ class LongTailIoU(CountedMetric):
     ) -> None:
         super().__init__(counts=counts, collect_device=collect_device, prefix=prefix)
         if iou_metrics != 'mIoU' and list(iou_metrics) != ['mIoU']:
-            cure = "For Dice or F-score list mmseg's IoUMetric as a second metric."
+            cure = f"For Dice or F-score list mmseg's IoUMetric as a second metric. {BESIDE_THE_HOST}"
             raise ValueError(fault('LongTailIoU.iou_metrics', "['mIoU']", iou_metrics, cure))
         if format_only and output_dir is None:
             raise ValueError(fault('LongTailIoU.output_dir', 'a folder, because of format_only', None))

@@ -142,7 +142,8 @@ def test_missing_labels_stop_training_and_are_named(data_root: Path) -> None:
 def test_another_number_of_classes_names_loss_head_and_data_set(data_root: Path) -> None:
     with pytest.raises(ValueError) as caught:
         runner(data_root, Model(num_classes=4)).train()
-    for part in ("'BaseSegDataset' lists 3", "Head 'decode_head'", "'decode_head.loss_decode.0'", 'has 4'):
+    parts = ("'BaseSegDataset' has 3", "Head 'decode_head'", "'decode_head.loss_decode.0'", 'has 4', 'num_classes=3')
+    for part in parts:
         assert part in str(caught.value)
 
 
@@ -155,6 +156,21 @@ def test_given_table_is_used_and_checked_against_the_data_set(data_root: Path) -
     CountsTable(ClassCounts.from_list([7, 8, 9]), ('a', 'b', 'other')).save(path)
     with pytest.raises(ValueError, match=r"table\.json.*'other'.*'c'"):
         runner(data_root, Model(), hook={'table': str(path)}).train()
+
+
+def test_the_table_of_a_loss_is_checked_against_the_data_set(data_root: Path) -> None:
+    model = Model(mode='fixed')
+    model.source.fill(CountsTable(ClassCounts.from_list([7, 8, 9]), ('b', 'a', 'c')))
+    with pytest.raises(ValueError, match=r"'decode_head.loss_decode.0.counts' calls class 0 'b' but .* calls it 'a'"):
+        runner(data_root, model).train()
+
+
+def test_evaluation_does_without_whatever_a_host_raises(data_root: Path) -> None:
+    metric = Metric()
+    evaluation = runner(data_root, Model(), metric)
+    evaluation._train_dataloader['dataset']['ann_file'] = str(data_root / 'none.txt')  # an AssertionError of mmseg
+    evaluation.val()
+    assert metric.table is None
 
 
 def one_of_two(rank: int, folder: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import MessageHub
-from mmengine.optim import OptimWrapper
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from tiny_training import quick_tools, tool, write_training
 from torch import Tensor, nn
 
@@ -134,8 +134,11 @@ def test_running_statistics_do_not_see_a_skipped_batch() -> None:
 def test_the_hook_lets_the_wrapper_skip() -> None:
     wrapper = SkippingOptimWrapper(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1))
     StopOnNaN().after_train_iter(runner(wrapper=wrapper), 0, outputs=losses(loss=NAN))
-    with pytest.raises(FloatingPointError):
+    with pytest.raises(FloatingPointError, match='SkippingOptimWrapper'):
         StopOnNaN().after_train_iter(runner(), 0, outputs=losses(loss=NAN))
+    scaling = object.__new__(AmpOptimWrapper)  # which needs a GPU
+    with pytest.raises(FloatingPointError, match=r'look for bad labels\.$'):
+        StopOnNaN().after_train_iter(runner(wrapper=scaling), 0, outputs=losses(loss=NAN))
 
 
 @pytest.mark.slow

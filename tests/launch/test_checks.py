@@ -131,6 +131,28 @@ def test_numbers_of_classes(config: Config, tmp_path: Path) -> None:
     assert len(text.splitlines()) == 4
 
 
+def test_tables_of_other_classes(config: Config, tmp_path: Path) -> None:
+    table = tmp_path / 'table.json'
+    CountsTable(ClassCounts.from_list([1] * 11), tuple('abcdefghijk')).save(table)
+    text = message(config, **{f'{HEAD}.loss_decode': {'type': 'ltseg.ARBLoss', 'counts': str(table)}})
+    assert f'{HEAD}.loss_decode: counts: the table ' in text and "calls class 0 'a' but the data set calls it " in text
+
+
+def test_what_hosts_mean_by_other_numbers_is_no_fault(config: Config) -> None:
+    weighted = {'_delete_': True, 'type': 'CrossEntropyLoss', 'class_weight': [1.0] * 12}  # with "no object"
+    config.merge_from_dict({f'{HEAD}.loss_decode': weighted, AUXILIARY: {'type': 'STDCHead', 'num_classes': 2}})
+    check_config(config, training=True)
+
+
+def test_a_schedule_in_epochs_of_a_training_in_iterations(config: Config) -> None:
+    schedule = {'shape': 'linear', 'unit': 'epoch'}
+    changes = {f'{HEAD}.loss_decode': {'_delete_': True, 'type': 'ltseg.ARBLoss', 'schedule': schedule}}
+    text = message(config, **changes)
+    assert text.startswith(f"{HEAD}.loss_decode.schedule.unit: expected 'iter' or 'fraction'") and "got 'epoch'" in text
+    config.train_cfg = {'by_epoch': True, 'max_epochs': 2}
+    check_config(config, training=True)
+
+
 def test_losses_say_what_is_wrong_with_their_settings(config: Config, tmp_path: Path) -> None:
     losses = [
         {'type': 'ltseg.LDAMLoss', 'scale': -3.0},

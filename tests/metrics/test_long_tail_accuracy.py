@@ -158,11 +158,20 @@ def test_a_bad_image_is_named(change: dict, message: str) -> None:
 
 @pytest.mark.parametrize(
     ('options', 'message'),
-    [({'groups': 'thirds'}, 'many=36'), ({'counts': 'none.json'}, 'none.json'), ({'counts': 'ab'}, 'ab')],
+    [
+        ({'groups': 'thirds'}, 'many=36'),
+        ({'counts': 'none.json'}, 'none.json'),
+        ({'counts': 'ab'}, 'ab'),
+        ({'topk': (5,)}, "topk: expected 1.*prefix='host'"),
+    ],
 )
 def test_bad_options_fail_at_construction(options: dict, message: str) -> None:
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         LongTailAccuracy(**options)
+
+
+def test_the_option_of_the_host_that_configs_leave_behind() -> None:
+    assert LongTailAccuracy(topk=(1, 5)).groups is None
 
 
 def test_counts_of_other_classes_are_refused_at_the_first_image() -> None:

@@ -47,7 +47,7 @@ def evaluate(samples: list[dict], **options) -> dict[str, float]:
 
 
 def table(samples: list[int]) -> CountsTable:
-    return CountsTable(ClassCounts(torch.tensor(samples)), tuple(f'class {i}' for i in range(len(samples))))
+    return CountsTable(ClassCounts(torch.tensor(samples)), NAMES[: len(samples)])
 
 
 def test_equals_the_metric_of_the_host() -> None:
@@ -163,7 +163,7 @@ def test_an_accelerator_is_looked_at_once_for_an_evaluation(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ({'iou_metrics': ['mDice']}, 'IoUMetric'),
+        ({'iou_metrics': ['mDice']}, "IoUMetric.*prefix='host'"),
         ({'format_only': True}, 'output_dir'),
         ({'groups': 'thirds'}, 'tertiles'),
         ({'counts': 'none.json'}, 'none.json'),
@@ -179,6 +179,13 @@ def test_counts_of_other_classes_are_refused_at_the_first_image() -> None:
     built.fill_counts(table([1, 2, 3]))
     with pytest.raises(ValueError, match='expected 5 classes, got 3'):
         built.process(None, [sample(0)])
+
+
+def test_a_table_of_other_classes_is_refused_at_the_first_image(tmp_path: Path) -> None:
+    other = CountsTable(ClassCounts.from_list([5, 4, 3, 2, 1]), tuple('vwxyz'))
+    other.save(tmp_path / 'other.json')
+    with pytest.raises(ValueError, match="other.json' calls class 0 'v' but the data set calls it"):
+        metric(counts=str(tmp_path / 'other.json')).process(None, [sample(0)])
 
 
 def test_images_beyond_the_padding_are_refused_and_forgotten() -> None:
