@@ -120,6 +120,8 @@ class Diagnosis:
 
 def diagnose(options: argparse.Namespace) -> None:
     """Looks, prints and writes."""
+    if options.baseline and not (options.checkpoint or options.record):
+        raise UserError(fault('--baseline', 'a checkpoint or --record to compare with it', 'neither'))
     config = load_config(options, needs=('model', 'train_dataloader'))
     register_hosts(config)
     meta = check_checkpoint(options.checkpoint) if options.checkpoint else {}

@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         print(prepare(options.data_root, options.workers))
     except (OSError, ValueError) as error:
-        sys.exit(f'prepare_cityscapes: {error}')
+        sys.exit(str(error))
 
 
 if __name__ == '__main__':

@@ -87,11 +87,12 @@ class LongTailClsHeadMixin:
             raise ValueError(fault(_name(self), expected, 'losses of its own', 'Use the head itself.'))
 
     def _find_classifier(self, needed: bool) -> str:
+        number = getattr(self, 'num_classes', None)  # some heads of the host do not say
         modules = self.named_modules()  # type: ignore[attr-defined]
-        found = [n for n, m in modules if isinstance(m, nn.Linear) and m.out_features == self.num_classes]
+        found = [n for n, m in modules if isinstance(m, nn.Linear) and m.out_features == number]
         if len(found) != 1 and needed:
             cure = 'Leave classifier and regularizers out for this head.'
-            expected = f'one linear layer with {self.num_classes} outputs'
+            expected = f'one linear layer with {number} outputs'
             raise ValueError(fault(_name(self), expected, found or None, cure))
         return found[0] if len(found) == 1 else ''
 
@@ -208,11 +209,11 @@ def _name(head: LongTailClsHeadMixin) -> str:
 
 
 @MODELS.register_module(name='LongTailClsHead')
-def LongTailClsHead(head_type: str = 'LinearClsHead', **head_arguments: Any) -> nn.Module:  # noqa: N802
+def LongTailClsHead(head_type: str | type = 'LinearClsHead', **head_arguments: Any) -> nn.Module:  # noqa: N802
     """Builds a classification head of mmpretrain with :class:`LongTailClsHeadMixin` in front of it.
 
     Args:
-        head_type: The head's type as in mmpretrain's registry.
+        head_type: The head's type as in mmpretrain's registry, or the class itself.
         **head_arguments: Arguments of the head and of the mixin.
 
     Returns:
@@ -224,7 +225,7 @@ def LongTailClsHead(head_type: str = 'LinearClsHead', **head_arguments: Any) -> 
     from mmpretrain.models.heads import ClsHead
     from mmpretrain.registry import MODELS as HOST_MODELS  # noqa: N811
 
-    head_class = HOST_MODELS.get(head_type)
+    head_class = head_type if isinstance(head_type, type) else HOST_MODELS.get(head_type)
     if not (isinstance(head_class, type) and issubclass(head_class, ClsHead)):
         cure = "Give a classification head's type, e.g. head_type='LinearClsHead'."
         raise ValueError(fault('LongTailClsHead.head_type', 'a classification head of mmpretrain', head_type, cure))

@@ -56,8 +56,7 @@ class LongTailSegHeadMixin:
                 raise ValueError(fault(_name(self), 'a head that classifies through conv_seg', None, cure))
             sizes = {'in_channels': self.conv_seg.in_channels, 'num_classes': self.out_channels}
             self.conv_seg = MODELS.build({**sizes, **classifier})
-            if isinstance(self.init_cfg, dict) and (self.init_cfg.get('override') or {}).get('name') == 'conv_seg':
-                self.init_cfg = None  # the host's initialisation of the convolution is not the classifier's
+            self.init_cfg = _without_classifier(self.init_cfg)
         self._check_losses()
 
     @property
@@ -130,6 +129,12 @@ class LongTailSegHeadMixin:
         return _empty_head, (type(self).__bases__[-1],), self.__dict__
 
 
+def _without_classifier(init_cfg: dict | list[dict] | None) -> list[dict]:
+    """A host's initialisation of all but the convolution, whose is not the classifier's."""
+    entries = [init_cfg] if isinstance(init_cfg, dict) else init_cfg or []
+    return [entry for entry in entries if (entry.get('override') or {}).get('name') != 'conv_seg']
+
+
 @cache
 def _head_class(head_class: type) -> Any:
     return type(f'LongTail{head_class.__name__}', (FeatureTapMixin, LongTailSegHeadMixin, head_class), {})
@@ -145,11 +150,11 @@ def _name(head: LongTailSegHeadMixin) -> str:
 
 
 @MODELS.register_module(name='LongTailSegHead')
-def LongTailSegHead(head_type: str, **head_arguments: Any) -> nn.Module:  # noqa: N802, configs see a type
+def LongTailSegHead(head_type: str | type, **head_arguments: Any) -> nn.Module:  # noqa: N802, configs see a type
     """Builds any mmseg decode head with :class:`LongTailSegHeadMixin` and :class:`FeatureTapMixin` in front of it.
 
     Args:
-        head_type: The head's type as in mmseg's registry, e.g. 'DepthwiseSeparableASPPHead'.
+        head_type: The head's type as in mmseg's registry, e.g. 'DepthwiseSeparableASPPHead', or the class itself.
         **head_arguments: Arguments of the head and of the mixins.
 
     Returns:
@@ -161,7 +166,7 @@ def LongTailSegHead(head_type: str, **head_arguments: Any) -> nn.Module:  # noqa
     from mmseg.models.decode_heads.decode_head import BaseDecodeHead
     from mmseg.registry import MODELS as HOST_MODELS  # noqa: N811
 
-    head_class = HOST_MODELS.get(head_type)
+    head_class = head_type if isinstance(head_type, type) else HOST_MODELS.get(head_type)
     if not (isinstance(head_class, type) and issubclass(head_class, BaseDecodeHead)):
         cure = "Give a decode head's type, e.g. head_type='DepthwiseSeparableASPPHead'."
         raise ValueError(fault('LongTailSegHead.head_type', 'a decode head of mmseg', head_type, cure))

@@ -242,6 +242,8 @@ def test_autocast_keeps_losses_in_float32():
         (dict(classified_views=(-1,)), 'classified_views'),
         (dict(loss=[ARB, ARB], regularizers=[Recorder(loss_name='loss_arb')]), 'different names in the log'),
         (dict(regularizers=[Recorder(loss_name='loss')]), 'different names in the log'),
+        (dict(head_type=torch.nn.Linear), 'a classification head of mmpretrain'),
+        (dict(head_type='VigClsHead', hidden_dim=4, regularizers=[Recorder()]), 'one linear layer'),
         (dict(head_type='StackedLinearClsHead', mid_channels=[K], regularizers=[Recorder()]), 'one linear layer'),
     ],
 )

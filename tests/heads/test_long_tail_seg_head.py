@@ -73,6 +73,22 @@ def test_cosine_classifier_gives_ldam_cosines(batch):
     assert head(features).abs().max() <= 1 and head.conv_seg.weight.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize('init_cfg', [None, [dict(type='Constant', layer='LayerNorm', val=1.0)]], ids=['one', 'list'])
+def test_the_initialisation_of_the_convolution_is_not_the_classifiers(init_cfg):
+    convolution = dict(type='Normal', std=0.01, override=dict(name='conv_seg'))
+    given = convolution if init_cfg is None else [*init_cfg, convolution]
+    head = our_head(classifier=dict(type='ltseg.ETFClassifier'), init_cfg=given)
+    head.init_weights()
+    assert (head.conv_seg.norm.weight == 1).all() and head.init_cfg == (init_cfg or [])
+
+
+def test_a_class_is_a_head_type():
+    host = type(host_head())
+    assert isinstance(our_head(head_type=host), host)
+    with pytest.raises(ValueError, match='a decode head of mmseg'):
+        our_head(head_type=torch.nn.Conv2d)
+
+
 def test_dot_regression_with_a_simplex_classifier(batch):
     features, data_samples, _ = batch
     loss = dict(type='ltseg.DotRegressionLoss')

@@ -77,3 +77,6 @@ def test_fault_ends_in_one_message(tmp_path: Path, capsys: pytest.CaptureFixture
         tool('diagnose')([str(config), 'iter_9.pth'])
     text = capsys.readouterr().err
     assert 'iter_9.pth' in text and 'Traceback' not in text
+    with pytest.raises(SystemExit):
+        tool('diagnose')([str(config), '--baseline', 'any.json'])
+    assert '--baseline: expected a checkpoint or --record' in capsys.readouterr().err
