@@ -125,7 +125,8 @@ def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]]
 def _head_faults(model: dict, classes: dict[str, tuple[str, ...]]) -> Iterator[str]:
     for where, head in _parts(model, 'model'):
         number = head.get('num_classes')
-        if not isinstance(number, int) or head.get('type') == 'STDCHead':  # its classes are edge and no edge
+        of_edges = 'STDCHead' in (head.get('type'), head.get('head_type'))  # its classes are edge and no edge
+        if not isinstance(number, int) or of_edges:
             continue
         for right in dict.fromkeys(len(names) for names in classes.values() if names):
             if right != number:
