@@ -1,6 +1,6 @@
 # U-Net with ARB-Loss and peer-to-peer terms on class means and classifier on CamVid.
 #     python tools/train.py configs/unet_arb_p2p_camvid.py
-# Not measured.
+# Measured: docs/results.md.
 _base_ = './unet_arb_camvid.py'
 model = dict(decode_head=dict(regularizers=[
     dict(type='ltseg.PeerToPeerRegularizer', on='means'),
