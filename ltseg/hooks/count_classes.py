@@ -49,8 +49,9 @@ class CountClasses(Hook):
         training = isinstance(runner._train_loop, BaseLoop)
         modules = runner.model.named_modules() if training else ()
         sources = {name: module for name, module in modules if isinstance(module, ClassCountsSource)}
+        names = _train_classes(runner)
         for name, module in sources.items():
-            check_class_names(f'the table of {name!r}', module.class_names, _train_classes(runner))
+            check_class_names(f'the table of {name!r}', module.class_names, names)
         waiting = {name: module for name, module in sources.items() if module.waiting}
         metrics = list(_metrics_with_counts(runner))
         if not waiting and not metrics:

@@ -288,6 +288,7 @@ def test_hybrid_contrast_of_three_views_is_refused():
         ({**BALANCED, 'prototypes': 'learned'}, "got 'learned'. Did you mean 'learnable'"),
         ({**BALANCED, 'averaging': 'outsid'}, "Did you mean 'outside'"),
         ({**BALANCED, 'temperature': 0}, 'temperature: expected a number above 0'),
+        ({**SUPERVISED, 'positives': 0}, r'positives: expected a whole number of at least 1, got 0'),
         ({**SUPERVISED, 'positives': 2.5}, r'positives: expected a whole number of at least 1, got 2.5'),
         ({**HYBRID, 'max_samples': 0}, r'max_samples: expected a whole number of at least 1'),
         ({**HYBRID, 'hidden_channels': 0}, r'hidden_channels: expected a whole number of at least 1'),
