@@ -20,6 +20,7 @@ LARGE = {  # where ARB takes the counts of the data set
     'placeslt': 'Places-LT',
     'inaturalist2018': 'iNaturalist 2018',
 }
+OWN_MODEL, OWN_DATA = 'own model', 'own data'  # where the name of a config does not say
 DATA_SETS = {'camvid': 'CamVid', 'cityscapes': 'Cityscapes', 'minicity': 'MiniCity', **LARGE, **LONG_TAILED}
 METHODS = {
     'ce': 'cross entropy',
@@ -84,22 +85,24 @@ CLASSIFICATION = {
 
 
 def names_of(config: str, settings: Mapping[str, Any] | None = None) -> dict[str, str]:
-    """Name, model, method and data set of a config file named ``<model>_<method>_<dataset>[_<variant>].py``.
+    """Name, model, method and data set of a config file, by its name.
+
+    ``<model>_<method>_<dataset>[_<variant>].py`` says all three, ``<model>_<method>.py`` two, if the method is one of
+    this package; any other name is that of the method.
 
     Args:
         config: Path of the config file.
         settings: What differs from it, by dotted keys: an imbalance factor becomes part of the data set's name.
     """
     stem = Path(config).stem
-    model, *words = stem.split('_')
-    end = next((index for index, word in enumerate(words) if word in DATA_SETS), len(words) - 1)
-    method, (dataset, *variant) = '_'.join(words[: max(end, 0)]), words[max(end, 0) :] or [stem]
     methods = CLASSIFICATION if 'classification' in Path(config).parts else METHODS
-    if method == 'arb' and dataset in LARGE:
+    model, method, dataset = _parts(stem.split('_'), methods)
+    if method == 'arb' and dataset.partition('_')[0] in LARGE:
         method = 'arb_dataset'
-    name = DATA_SETS.get(dataset, dataset)
+    known, *variant = dataset.split('_')
+    name = DATA_SETS.get(known, known)
     factor = next((value for key, value in (settings or {}).items() if key.endswith('imbalance_factor')), None)
-    if factor is not None and dataset in LONG_TAILED:
+    if factor is not None and known in LONG_TAILED:
         name = f'{name.rpartition(" ")[0]} {factor}'
     return {
         'name': stem,
@@ -107,3 +110,16 @@ def names_of(config: str, settings: Mapping[str, Any] | None = None) -> dict[str
         'method': methods.get(method, method) or stem,
         'dataset': ' '.join([name, *variant]),
     }
+
+
+def _parts(words: list[str], methods: Mapping[str, str]) -> tuple[str, str, str]:
+    """Model, method and data set, each of them words joined by underscores."""
+    last = next((index for index, word in enumerate(words) if index and word in DATA_SETS), None)
+    if last is None:
+        for start in range(1, len(words)):  # the longest method first
+            if (method := '_'.join(words[start:])) in methods:
+                return '_'.join(words[:start]), method, OWN_DATA
+        if len(words) < 3:
+            return OWN_MODEL, '_'.join(words), OWN_DATA
+        last = len(words) - 1
+    return words[0], '_'.join(words[1:last]), '_'.join(words[last:])

@@ -14,6 +14,7 @@ from ltseg.reports.text_table import Cell, TextTable
 __all__ = ['TABLES', 'Comparison', 'compare']
 
 TABLES = {name: ('summary', *(rate for rate, _ in task.rates)) for name, task in TASKS.items()}
+NAMING = 'These are from names of configs, <model>_<method>_<dataset>.py or <model>_<method>.py.'
 MANY_CLASSES = 30  # of classifiers; the single classes are shown from here on only where they are asked for
 
 
@@ -129,8 +130,10 @@ def compare(records: Sequence[RunRecord], published: Sequence[PublishedRun] = ()
     notes.append(f'Shares and groups are from {reference.counts_from}.')
     if any(r.evaluation.groups != reference.groups for r in records):
         notes.append(f'Other records were written with other groups; here all use those of {first.name}.')
-    if len(columns) > 1:
+    if len({column.setting for column in columns}) < len(columns):
         notes.append('In parentheses: difference to the first method of the same model, data set and split.')
+    elif len(columns) > 1:
+        notes.append(f'No differences: no two columns have the same model, data set and split. {NAMING}')
     if any(len(column.runs) >= DEVIATION_FROM for column in columns):
         notes.append('± is the standard deviation (n - 1) over the seeds.')
     if published and reference.task is CLASSIFICATION:

@@ -29,8 +29,11 @@ def evaluation() -> Evaluation:
         ('deeplabv3plus_balanced_softmax_cityscapes.py', ('DeepLabv3+', 'balanced softmax', 'Cityscapes')),
         ('unet_ce_camvid_full.py', ('U-Net', 'cross entropy', 'CamVid full')),
         ('segformer_my_loss_ade20k.py', ('segformer', 'my_loss', 'ade20k')),
-        ('mine.py', ('mine', 'mine', 'mine')),
-        ('two_parts.py', ('two', 'two_parts', 'parts')),
+        ('unet_arb.py', ('U-Net', 'ARB (batch)', 'own data')),
+        ('fpn_r50_4xb4-160k_potsdam-512x512_ce.py', ('fpn_r50_4xb4-160k_potsdam-512x512', 'cross entropy', 'own data')),
+        ('mine_balanced_softmax.py', ('mine', 'balanced softmax', 'own data')),
+        ('mine.py', ('own model', 'mine', 'own data')),
+        ('two_parts.py', ('own model', 'two_parts', 'own data')),
     ],
 )
 def test_names_come_from_the_file(config: str, expected: tuple[str, ...]) -> None:

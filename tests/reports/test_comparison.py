@@ -86,6 +86,16 @@ def test_the_groups_of_the_first_record_are_used_for_all(make_record: Make) -> N
     assert not any('other groups' in note for note in compare([first, second]).notes)
 
 
+def test_columns_without_a_common_setting_are_said_to_have_no_differences(make_record: Make) -> None:
+    apart, together = (
+        compare([make_record(), make_record('ARB', dataset=dataset)]).notes for dataset in ('elsewhere', 'CamVid')
+    )
+    assert any(note.startswith('No differences') and '<dataset>.py' in note for note in apart)
+    assert not any('In parentheses' in note for note in apart)
+    assert any('In parentheses' in note for note in together)
+    assert not any(note.startswith('No differences') for note in (*together, *compare([make_record()]).notes))
+
+
 def test_a_curve_over_tau_is_shown(make_record: Make) -> None:
     with_curve = make_record('ARB', tau_curve=[{'tau': 0.0, 'mIoU': 1.0}, {'tau': 1.0, 'mIoU': 2.0}])
     assert compare([make_record(), with_curve]).summary().rows[-1] == ['curve over tau', 'none', '2 points']
