@@ -90,9 +90,9 @@ def main(given: Sequence[str] | None = None) -> None:
     """Measures and prints."""
     arguments = arguments_of(__doc__, given)
     results = []
-    for case, time_reach, memory_reach in cases(arguments):
+    for case, time_target, memory_target in cases(arguments):
         what = f'ARB / CE, {case.logits} to {case.labels}'
-        results += compare(what, prepare, case, arguments, time_reach, memory_reach)
+        results += compare(what, prepare, case, arguments, time_target, memory_target)
         if arguments.device != 'cpu' and arguments.only in what:
             results.append(least(case, arguments))
     show('Fused loss: upsampling, loss, accuracy, backward', results, arguments)

@@ -75,20 +75,20 @@ class Result:
         what: The case.
         quantity: 'time', 'memory' or 'throughput'.
         pairs: Seconds, bytes, or files per second.
-        reach: The ratio to reach; None for a row that only informs.
+        target: The ratio to reach; None for a row that only informs.
     """
 
     what: str
     quantity: str
     pairs: Pairs
-    reach: float | None = None
+    target: float | None = None
 
     @property
-    def reached(self) -> bool | None:
-        """Whether the ratio is at most ``reach``, for a throughput at least."""
-        if self.reach is None:
+    def met(self) -> bool | None:
+        """Whether the ratio is at most ``target``, for a throughput at least."""
+        if self.target is None:
             return None
-        return self.pairs.ratio >= self.reach if self.quantity == 'throughput' else self.pairs.ratio <= self.reach
+        return self.pairs.ratio >= self.target if self.quantity == 'throughput' else self.pairs.ratio <= self.target
 
     def cells(self) -> list[str]:
         """The row as text."""
@@ -97,10 +97,10 @@ class Result:
         ours, host = (shown.format(factor * median(values)) for values in (self.pairs.ours, self.pairs.host))
         low, high = self.pairs.spread
         sign = '>=' if self.quantity == 'throughput' else '<='
-        reach = '' if self.reach is None else f'{sign} {self.reach:g}'
-        reached = {None: '', True: 'yes', False: 'NO'}[self.reached]
+        target = '' if self.target is None else f'{sign} {self.target:g}'
+        met = {None: '', True: 'yes', False: 'NO'}[self.met]
         spread = f'{low:.3f}-{high:.3f}'
-        return [self.what, self.quantity, ours, host, f'{self.pairs.ratio:.3f}', spread, reach, reached]
+        return [self.what, self.quantity, ours, host, f'{self.pairs.ratio:.3f}', spread, target, met]
 
 
 def arguments_of(description: str | None, given: Sequence[str] | None, **defaults: Any) -> argparse.Namespace:
@@ -138,8 +138,8 @@ def compare(
     prepare: Prepare,
     case: Any,
     arguments: argparse.Namespace,
-    time_reach: float | None = None,
-    memory_reach: float | None = None,
+    time_target: float | None = None,
+    memory_target: float | None = None,
     warm_up: int = 2,
 ) -> list[Result]:
     """Time, and peak memory over what was there before the run, of both sides of a case that --only asks for."""
@@ -150,7 +150,7 @@ def compare(
     seconds = in_turns(ours, host, arguments.pairs, arguments.device, warm_up)
     del ours, host
     peaks = Pairs(*((peak_of(prepare, case, side, arguments),) for side in SIDES))
-    return [Result(what, 'time', seconds, time_reach), Result(what, 'memory', peaks, memory_reach)]
+    return [Result(what, 'time', seconds, time_target), Result(what, 'memory', peaks, memory_target)]
 
 
 def in_turns(ours: Run, host: Run, pairs: int, device: str = 'cpu', warm_up: int = 2) -> Pairs:
@@ -220,7 +220,7 @@ def _wait(device: str) -> None:
 
 def show(title: str, results: Sequence[Result], arguments: argparse.Namespace) -> None:
     """Prints the table, with the machine and the versions that it was measured on."""
-    table = Table('case', 'what', 'ltseg', 'host', 'ratio', 'middle half', 'reach', 'reached', box=box.MARKDOWN)
+    table = Table('case', 'what', 'ltseg', 'host', 'ratio', 'middle half', 'target', 'met', box=box.MARKDOWN)
     for result in results:
         table.add_row(*result.cells())
     console = Console(width=200, highlight=False)

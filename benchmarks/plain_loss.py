@@ -42,10 +42,10 @@ def main(given: Sequence[str] | None = None) -> None:
     """Measures and prints."""
     arguments = arguments_of(__doc__, given)
     results = []
-    for classes, height, width, reach in ((19, 512, 1024, 1.1), (150, 512, 512, None)):
+    for classes, height, width, target in ((19, 512, 1024, 1.1), (150, 512, 512, None)):
         size = (16, 16) if arguments.quick else (height, width)
         shape = (arguments.batch_size, classes, *size)
-        results += compare(f'ARB / CE, {shape}', prepare, shape, arguments, reach, reach)
+        results += compare(f'ARB / CE, {shape}', prepare, shape, arguments, target, target)
     show('Plain loss, forward and backward', results, arguments)
 
 

@@ -108,9 +108,9 @@ def main(given: Sequence[str] | None = None) -> None:
     """Measures and prints."""
     arguments = arguments_of(__doc__, given, pairs=5)
     results = []
-    for case, time_reach, memory_reach in cases(arguments):
+    for case, time_target, memory_target in cases(arguments):
         what = f'ARB / CE, {case.classes} classes, {case.crop[0]}x{case.crop[1]}, batch {arguments.batch_size}'
-        results += compare(what, prepare, case, arguments, time_reach, memory_reach, warm_up=1)
+        results += compare(what, prepare, case, arguments, time_target, memory_target, warm_up=1)
     name = 'ResNet-18' if arguments.device == 'cpu' else 'ResNet-50'
     show(f'Training iteration of DeepLabv3+ on {name} with an auxiliary head', results, arguments)
 

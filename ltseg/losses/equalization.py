@@ -20,8 +20,8 @@ class EqualizationLoss(LogitsLoss):
 
         loss = -log( e^(z_y) / sum_k w_k e^(z_k) ),    w_k = 1 - b_k [f_k < frequency_threshold] [k != y]
 
-    with b ~ Bernoulli(gamma), drawn for each sample and class from torch's generator, and f_k the share of class k:
-    of the images that contain it where the counts hold images, else of the samples. Out of training, w = 1.
+    with b ~ Bernoulli(gamma), drawn for each sample and class from torch's generator, and f_k = n_k / sum_j n_j,
+    where n_k are the images that contain class k if the counts hold images, else the samples. Out of training, w = 1.
 
     The published code has the sigmoid form for detection only; thresholds of the softmax form are not settled.
 

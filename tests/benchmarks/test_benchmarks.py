@@ -35,7 +35,7 @@ def test_the_ratio_is_the_median_of_the_pairs(harness: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    ('quantity', 'reach', 'reached'),
+    ('quantity', 'target', 'met'),
     [
         ('time', 0.5, True),
         ('time', 0.4, False),
@@ -44,10 +44,10 @@ def test_the_ratio_is_the_median_of_the_pairs(harness: ModuleType) -> None:
         ('time', None, None),
     ],
 )
-def test_a_reach_is_a_limit_from_above_but_for_throughput(harness: ModuleType, quantity, reach, reached) -> None:
-    result = harness.Result('a case', quantity, harness.Pairs((1.0,), (2.0,)), reach)
-    assert result.reached is reached
-    assert result.cells()[4] == '0.500' and result.cells()[-1] == {None: '', True: 'yes', False: 'NO'}[reached]
+def test_a_target_is_a_limit_from_above_but_for_throughput(harness: ModuleType, quantity, target, met) -> None:
+    result = harness.Result('a case', quantity, harness.Pairs((1.0,), (2.0,)), target)
+    assert result.met is met
+    assert result.cells()[4] == '0.500' and result.cells()[-1] == {None: '', True: 'yes', False: 'NO'}[met]
 
 
 def test_sides_take_turns_and_alternate_in_who_begins(harness: ModuleType) -> None:
@@ -73,4 +73,4 @@ def test_runs(load, name: str, capsys: pytest.CaptureFixture[str], registered_ho
     load(name).main(['--quick', '--threads', '1'])
     printed = capsys.readouterr().out
     assert 'ltseg' in printed and 'torch' in printed
-    assert name == 'profile_iteration' or 'reached' in printed
+    assert name == 'profile_iteration' or 'target' in printed
