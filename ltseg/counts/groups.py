@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor
 
@@ -60,7 +61,11 @@ class ClassGroups:
 
     def group_of(self, index: int) -> str:
         """Name of the group that holds the class ``index``."""
-        return next(name for name, classes in self.items() if index in classes)
+        return self._names_of_classes[index]
+
+    @cached_property
+    def _names_of_classes(self) -> dict[int, str]:
+        return {index: name for name, classes in self.items() for index in classes}
 
     def describe(self, class_names: Sequence[str]) -> str:
         """The rule and the classes of each group, for printing; one line each."""

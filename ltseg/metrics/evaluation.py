@@ -70,12 +70,12 @@ class Evaluation:
         """
         return {name: getattr(self._class_rates, attribute) for name, attribute in self.task.rates}
 
-    @property
+    @cached_property
     def absent(self) -> tuple[bool, ...]:
         """Whether each class is absent from the ground truth."""
         return tuple((self.matrix.sum(1) == 0).tolist())
 
-    @property
+    @cached_property
     def share(self) -> Tensor:
         """Share of each class in ``counts``, in percent, (K,) float64."""
         counts = self.counts.double()

@@ -80,9 +80,20 @@ def evaluate_over_tau(
         Confusion matrices, (T, K, K) int64.
     """
     matrices = torch.zeros(num_taus, num_classes, num_classes, dtype=torch.int64)
+
+    def count(predicted: Iterable[Tensor], labels: Tensor) -> None:
+        for matrix, of_tau in zip(matrices, predicted, strict=True):
+            matrix += confusion_matrix(of_tau, labels, num_classes, ignore_index).cpu()
+
+    images: list[Tensor] = []  # labels and T predictions; a batch of them is fewer than the cells of its K x K matrix
     for logits, labels in logits_and_labels:
-        for matrix, predicted in zip(matrices, predictions(logits), strict=True):
-            matrix += confusion_matrix(predicted, labels, num_classes, ignore_index).cpu()
+        if labels.ndim > 1:
+            count(predictions(logits), labels)
+        else:
+            images.append(torch.stack([labels.to(logits.device), *predictions(logits)]))
+    if images:
+        labels, *predicted = torch.cat(images, dim=1)
+        count(predicted, labels)
     return matrices
 
 

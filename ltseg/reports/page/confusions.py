@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.colors import to_rgb
+from torch import Tensor
 
 from ltseg.reports.page.differences import TALL
 from ltseg.reports.page.ink import Drawing, draw
@@ -32,7 +33,7 @@ class Confusion:
 def confusion_matrix_figure(study: Study, method: Method) -> Drawing:
     """The rows of the confusion matrix in percent of the truth, both axes sorted by frequency."""
     order, names = study.order, study.reference.class_names
-    rates = _row_rates(method)[np.ix_(order, order)]
+    rates = _rates(method.matrix)[np.ix_(order, order)]
     size = len(order)
     picture = np.empty((size, size, 4))
     picture[..., :3], picture[..., 3] = to_rgb(CELL), np.sqrt(rates)
@@ -58,14 +59,15 @@ def confusion_matrix_figure(study: Study, method: Method) -> Drawing:
     return Drawing(made[0], f'Confusions of {method.label}', alt, caption)
 
 
-def _row_rates(method: Method) -> np.ndarray:
-    matrix = method.matrix.double().numpy()
-    return matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+def _rates(counts: Tensor) -> np.ndarray:
+    """Rows (*, K) of counts as shares of their sums."""
+    rows = counts.double().numpy()
+    return rows / np.maximum(rows.sum(-1, keepdims=True), 1)
 
 
 def largest_confusions(study: Study, method: Method, index: int) -> list[Confusion]:
     """The classes that the samples of a class are most often taken for, the largest first."""
-    row = _row_rates(method)[index].copy()
+    row = _rates(method.matrix[index])
     row[index] = 0
     largest = sorted(range(len(row)), key=lambda other: -row[other])[:LARGEST]
     return [Confusion(study.reference.class_names[other], 100 * row[other]) for other in largest if row[other] > 0]

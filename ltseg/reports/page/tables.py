@@ -175,7 +175,8 @@ def means_table(study: Study) -> Table:
 def confusion_table(study: Study) -> Table:
     """The largest confusions of each class of the rarest group."""
     rows = []
-    for index in (i for i in study.order if i in study.reference.groups.of(study.rarest)):
+    rare = set(study.reference.groups.of(study.rarest))
+    for index in (i for i in study.order if i in rare):
         cells = [Cell(study.reference.class_names[index])]
         for method in study.methods:
             found = largest_confusions(study, method, index)
