@@ -25,7 +25,7 @@ from mmengine.runner import Runner, load_checkpoint
 from rich.console import Console
 from torch.utils.data import Subset
 
-from ltseg.counts.data_set_counts import build_dataset, count_dataset
+from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.groups import build_groups, by_frequency
 from ltseg.counts.shots import build_shots
 from ltseg.launch.checkpoints import check_checkpoint, check_weights
@@ -83,8 +83,8 @@ def build_loader(config: Config, limit: int | None) -> Any:
 
 def classes_of(config: Config) -> Classes:
     """The classes with their training counts, which are counted or taken from ``class_counts/``."""
-    cache = Path(config.work_dir).resolve().parent / 'class_counts'
-    table, _ = count_dataset(build_dataset(config.train_dataloader.dataset), cache, show_progress=True)
+    dataset = build_dataset(config.train_dataloader.dataset)
+    table, _ = count_dataset(dataset, counts_folder(config.work_dir), show_progress=True)
     of_images = config.get('default_scope') == 'mmpretrain'
     task, build = (CLASSIFICATION, build_shots) if of_images else (SEGMENTATION, build_groups)
     names, samples = task.labels(table.class_names), table.counts.samples

@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ltseg.counts.data_set_counts import build_dataset, count_dataset
+from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.groups import build_groups, by_frequency
 from ltseg.counts.shots import build_shots
 from ltseg.counts.table import CountsTable
@@ -76,7 +76,7 @@ def count(options: argparse.Namespace) -> None:
     register_hosts(config)
     dataset = dict(config[part].dataset)
     dataset = build_dataset(with_reduced_zero(dataset) if options.reduce_zero_label else dataset)
-    cache = Path(config.work_dir).resolve().parent / 'class_counts' if options.out is None else None
+    cache = counts_folder(config.work_dir) if options.out is None else None
     table, path = count_dataset(dataset, cache, options.workers, show_progress=True)
     if options.out is not None:
         table.save(options.out)

@@ -20,7 +20,7 @@ from mmengine.runner import load_checkpoint
 from rich.console import Console
 
 from ltseg.core.checks import fault
-from ltseg.counts.data_set_counts import build_dataset, count_dataset
+from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.table import CountsTable
 from ltseg.heads.classifier_watch import class_vectors_of
 from ltseg.launch.checkpoints import check_checkpoint, check_weights
@@ -59,9 +59,9 @@ class Diagnosis:
         dataset = (self.config.get(f'{split}_dataloader') or {}).get('dataset')
         if dataset is None:
             return None
-        cache = Path(self.config.work_dir).resolve().parent / 'class_counts'
         try:
-            table, _ = count_dataset(build_dataset(dataset), cache, show_progress=True)
+            folder = counts_folder(self.config.work_dir)
+            table, _ = count_dataset(build_dataset(dataset), folder, show_progress=True)
         except Exception as error:
             message = message_of(error)
             if message is None:

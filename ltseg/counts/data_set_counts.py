@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ltseg.counts.label_files import count_label_files, fingerprint, label_files
 from ltseg.counts.table import CountsTable
 from ltseg.registry import DATASETS
 
-__all__ = ['build_dataset', 'count_dataset', 'without_pipeline']
+__all__ = ['build_dataset', 'count_dataset', 'counts_folder', 'without_pipeline']
 
 EMPTY = 'Check data_root, data_prefix, img_suffix and ann_file.'
 COUNT_PARTS = 'Count the data sets inside it.'
@@ -39,6 +40,11 @@ def without_pipeline(config: dict[str, Any]) -> dict[str, Any]:
         elif key == 'pipeline':
             config[key] = []
     return config
+
+
+def counts_folder(work_dir: str | PathLike) -> Path:
+    """Where tables are kept: beside the work directories, which share them."""
+    return Path(work_dir).resolve().parent / 'class_counts'
 
 
 def build_dataset(config: dict[str, Any]) -> Any:

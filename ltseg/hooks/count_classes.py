@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from mmengine.dist import broadcast_object_list, is_main_process
@@ -11,7 +10,7 @@ from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from ltseg.core.checks import fault
-from ltseg.counts.data_set_counts import build_dataset, count_dataset
+from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import CountsTable, check_class_names, check_table
 from ltseg.registry import HOOKS
@@ -75,8 +74,7 @@ class CountClasses(Hook):
             names = _train_classes(runner)
             check_table(table, len(names or table.class_names), names, str(self.table), 'data set')
             return table
-        cache = Path(runner.work_dir).resolve().parent / 'class_counts'
-        table, path = count_dataset(_train_dataset(runner), cache, self.workers, show_progress=True)
+        table, path = count_dataset(_train_dataset(runner), counts_folder(runner.work_dir), self.workers, show_progress=True)
         share = table.counts.prior
         runner.logger.info(
             f'CountClasses: {len(share)} classes in {table.provenance["files"]} training images, shares '

@@ -4,7 +4,6 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,13 +18,13 @@ from torch.utils.data import DataLoader
 from ltseg.core.checks import check_choice, fault
 from ltseg.core.posthoc import log_prior_of, predictions_over_tau
 from ltseg.core.tau_norm import normalised_predictions, weight_norms
-from ltseg.counts.data_set_counts import count_dataset, without_pipeline
+from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.groups import ClassGroups
 from ltseg.counts.table import CountsTable, check_table
 from ltseg.heads.predicted_logits import linear_classifier_of
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import Task
-from ltseg.registry import DATASETS, MODELS
+from ltseg.registry import MODELS
 from ltseg.reports.tau_curve import WAYS, Predictions, TauCurve, evaluate_over_tau
 
 __all__ = ['SPLITS', 'TrainedModel', 'build_model']
@@ -64,9 +63,9 @@ class TrainedModel(ABC):
         self._loaders: dict[str, DataLoader] = {}
 
     def _count(self) -> CountsTable:
-        work_dir = self.config.get('work_dir') or 'work_dirs/any'
-        dataset = DATASETS.build(without_pipeline(self._part('train_dataloader')['dataset']))
-        return count_dataset(dataset, Path(work_dir).resolve().parent / 'class_counts', show_progress=True)[0]
+        folder = counts_folder(self.config.get('work_dir') or 'work_dirs/any')
+        dataset = build_dataset(self._part('train_dataloader')['dataset'])
+        return count_dataset(dataset, folder, show_progress=True)[0]
 
     def _part(self, name: str) -> Any:
         part = self.config.get(name)

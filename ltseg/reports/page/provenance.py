@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ltseg.counts.data_set_counts import counts_folder
 from ltseg.reports.page.methods import Method, Study
 from ltseg.reports.page.phrases import NONE
 from ltseg.reports.page.runs import Run
@@ -127,7 +128,7 @@ def data_facts(study: Study) -> list[tuple[str, str]]:
 
 def _counted(study: Study) -> Iterator[tuple[str, str]]:
     """The tables of class counts beside the work dirs that hold the shares of this page."""
-    folders = {run.work_dir.parent / 'class_counts' for m in study.methods for run in m.runs if run.work_dir}
+    folders = {counts_folder(run.work_dir) for m in study.methods for run in m.runs if run.work_dir}
     for path in sorted(path for folder in folders for path in folder.glob('*.json')):
         try:
             content = json.loads(path.read_text(encoding='utf-8'))
