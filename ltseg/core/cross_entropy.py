@@ -50,18 +50,24 @@ def adjusted_cross_entropy(
     """
     if labels.is_floating_point():
         return _soft_cross_entropy(logits, labels, adjustment, focusing)
-    valid = labels != ignore_index
-    indices = labels.where(valid, 0) if adjustment.margin is not None or adjustment.weight is not None else labels
-    weight = None if adjustment.weight is None else adjustment.weight[indices] * valid
-    unbiased = adjusted_logits(logits, indices, replace(adjustment, bias=None))
-    losses = banded_cross_entropy(unbiased, labels, adjustment.bias, ignore_index)
+    ignored = labels == ignore_index
+    by_label = (adjustment.margin, adjustment.weight, adjustment.smoothing)
+    indices = labels if all(term is None for term in by_label) else labels.masked_fill(ignored, 0)
+    weight = None if adjustment.weight is None else adjustment.weight[indices].masked_fill(ignored, 0)
+    if adjustment.smoothing is not None:
+        log_probability = F.log_softmax(adjusted_logits(logits, indices, adjustment), dim=1)
+        losses = F.nll_loss(log_probability, labels, reduction='none', ignore_index=ignore_index)
+    else:
+        unbiased = adjusted_logits(logits, indices, replace(adjustment, bias=None))
+        losses = banded_cross_entropy(unbiased, labels, adjustment.bias, ignore_index)
     if focusing:
         losses = losses * _focal_factor(-losses, focusing)
+    if weight is not None:
+        losses = losses * weight
     if adjustment.smoothing is not None:
-        spread = adjustment.smoothing[labels.where(valid, 0)] * valid
-        logits = adjusted_logits(logits, indices, adjustment)
-        return _smoothed(losses, logits, spread, weight, adjustment, focusing), weight
-    return losses if weight is None else losses * weight, weight
+        spread = adjustment.smoothing[indices].masked_fill(ignored, 0)
+        losses = (1 - spread) * losses + spread * _mean_over_classes(log_probability, adjustment, focusing)
+    return losses, weight
 
 
 def _focal_factor(log_probability: Tensor, focusing: float) -> Tensor:
@@ -69,19 +75,15 @@ def _focal_factor(log_probability: Tensor, focusing: float) -> Tensor:
     return (-torch.expm1(log_probability)).clamp(min=torch.finfo(log_probability.dtype).tiny) ** focusing
 
 
-def _smoothed(
-    losses: Tensor, logits: Tensor, spread: Tensor, weight: Tensor | None, adjustment: Adjustment, focusing: float
-) -> Tensor:
-    """(1 - e) * weight_y * loss_y + e / K * sum_j weight_j * loss_j with e the part of the label that is spread."""
-    log_probability = F.log_softmax(logits, dim=1)
+def _mean_over_classes(log_probability: Tensor, adjustment: Adjustment, focusing: float) -> Tensor:
+    """1 / K sum_j weight_j * loss_j, (N, *), from log p (N, K, *)."""
     if adjustment.bias is not None:
         # Before anything is multiplied with it: 0 * inf is nan, in the value and in the gradient.
-        log_probability = log_probability.masked_fill(per_class(adjustment.bias == -torch.inf, logits), 0)
+        log_probability = log_probability.masked_fill(per_class(adjustment.bias == -torch.inf, log_probability), 0)
     of_all = -log_probability if not focusing else -log_probability * _focal_factor(log_probability, focusing)
     if adjustment.weight is not None:
-        of_all = of_all * per_class(adjustment.weight, logits)
-    losses = losses if weight is None else losses * weight
-    return (1 - spread) * losses + spread * of_all.mean(1)
+        of_all = of_all * per_class(adjustment.weight, log_probability)
+    return of_all.mean(1)
 
 
 def _soft_cross_entropy(

@@ -29,12 +29,13 @@ class AutocastOptimWrapper(OptimWrapper):
 
     def __init__(self, *args: Any, channels_last: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.channels_last = channels_last
+        self.channels_last, self._arranged = channels_last, False
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """As the host's, in which the model sees the batch."""
-        if self.channels_last:  # costs nothing where it is so already
+        if self.channels_last and not self._arranged:  # once: what is loaded later is copied into the same memory
+            self._arranged = True
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         device = next(model.parameters()).device.type
         with super().optim_context(model), torch.autocast(device, torch.bfloat16):

@@ -74,7 +74,9 @@ class CountClasses(Hook):
             names = _train_classes(runner)
             check_table(table, len(names or table.class_names), names, str(self.table), 'data set')
             return table
-        table, path = count_dataset(_train_dataset(runner), counts_folder(runner.work_dir), self.workers, show_progress=True)
+        table, path = count_dataset(
+            _train_dataset(runner), counts_folder(runner.work_dir), self.workers, show_progress=True
+        )
         share = table.counts.prior
         runner.logger.info(
             f'CountClasses: {len(share)} classes in {table.provenance["files"]} training images, shares '
