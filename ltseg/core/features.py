@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import check_positive, fault
+from ltseg.core.checks import check_whole, fault
 
 __all__ = ['FeatureBatch', 'feature_rows', 'in_full_precision', 'stratified_sample']
 
@@ -106,8 +106,8 @@ def stratified_sample(labels: Tensor, per_class: int, limit: int, generator: tor
     Returns:
         Indices into ``labels``, (M,) int64 with M <= ``limit``, without repetition.
     """
-    check_positive('stratified_sample.per_class', per_class)
-    check_positive('stratified_sample.limit', limit)
+    check_whole('stratified_sample.per_class', per_class, 1)
+    check_whole('stratified_sample.limit', limit, 1)
     shuffled = torch.randperm(len(labels), generator=generator, device=labels.device)
     ordered, order = labels[shuffled].sort(stable=True)
     place = torch.arange(len(labels), device=labels.device)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ltseg.core.checks import check_range, fault
+from ltseg.core.checks import check_range, check_whole, fault
 from ltseg.datasets.image_operations import crop_and_resize
 from ltseg.registry import TRANSFORMS
 
@@ -25,7 +25,7 @@ class BatchRandomCrop:
     """
 
     def __init__(self, padding: int = 4) -> None:
-        check_range('BatchRandomCrop.padding', padding, 1)
+        check_whole('BatchRandomCrop.padding', padding, 1)
         self.padding = padding
 
     def __call__(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, C, H, W)
@@ -64,7 +64,7 @@ class BatchCutout:
     """
 
     def __init__(self, size: int = 16, value: Any = 0.0) -> None:
-        check_range('BatchCutout.size', size, 1)
+        check_whole('BatchCutout.size', size, 1)
         self.size, self.value = size, value
 
     def __call__(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, C, H, W)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ltseg.core.checks import check_positive, fault
+from ltseg.core.checks import check_whole, fault
 from ltseg.heads.feature_tap import FeatureTapMixin
 from ltseg.losses.upsampled import can_be_upsampled, long_tail_losses_of_upsampled
 from ltseg.registry import MODELS
@@ -48,7 +48,7 @@ class LongTailSegHeadMixin:
     ) -> None:
         super().__init__(*args, **kwargs)
         if band_rows is not None:
-            check_positive(f'{_name(self)}.band_rows', band_rows)
+            check_whole(f'{_name(self)}.band_rows', band_rows, 1)
         self.fused, self.band_rows = fused, band_rows
         if classifier is not None:
             if not isinstance(getattr(self, 'conv_seg', None), nn.Conv2d):

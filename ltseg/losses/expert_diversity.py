@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ltseg.core.checks import check_range, fault
+from ltseg.core.checks import check_range, check_whole, fault
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
 from ltseg.schedules import training_progress
@@ -52,7 +52,7 @@ class ExpertDiversityLoss(LogitsLoss):
     ) -> None:
         counts = {} if begin is not None else {'counts': 'batch'}  # nothing to wait for
         super().__init__(**{'loss_name': 'loss_diversity', **counts, **options})
-        check_range('ExpertDiversityLoss.experts', experts, 2)
+        check_whole('ExpertDiversityLoss.experts', experts, 2)
         check_range('ExpertDiversityLoss.diversity_factor', diversity_factor, -float('inf'), 0)
         check_range('ExpertDiversityLoss.sharpening', sharpening, 0, 1 - 1e-9)
         if begin is not None:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import check_positive, fault
+from ltseg.core.checks import check_whole, fault
 from ltseg.models.branches import branch_off
 from ltseg.registry import MODELS
 from ltseg.schedules import Progress, training_progress
@@ -57,7 +57,7 @@ class BilateralClassifierMixin:
         self, *args: Any, branched: str = 'layer3.-1', epochs: int | None = None, train_cfg: Any = None, **kwargs: Any
     ) -> None:
         if epochs is not None:
-            check_positive('BilateralClassifier.epochs', epochs)
+            check_whole('BilateralClassifier.epochs', epochs, 1)
         if (train_cfg or {}).get('augments'):
             raise ValueError(fault('BilateralClassifier', 'pairs of images that are not mixed', train_cfg['augments']))
         super().__init__(*args, train_cfg=train_cfg, **kwargs)  # type: ignore[call-arg]

@@ -4,7 +4,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ltseg.core.checks import check_positive, fault
+from ltseg.core.checks import check_whole, fault
 from ltseg.registry import MODELS
 
 __all__ = ['BottleneckNeck']
@@ -31,7 +31,7 @@ class BottleneckNeck(BaseModule):
     """
 
     def __init__(self, in_channels: int, init_cfg: dict | list | None = None) -> None:
-        check_positive('BottleneckNeck.in_channels', in_channels)
+        check_whole('BottleneckNeck.in_channels', in_channels, 4)
         if in_channels % 4:
             raise ValueError(fault('BottleneckNeck.in_channels', 'a multiple of 4', in_channels))
         super().__init__(dict(type='Kaiming', layer='Conv2d') if init_cfg is None else init_cfg)

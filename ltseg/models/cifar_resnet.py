@@ -4,7 +4,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ltseg.core.checks import check_positive, fault
+from ltseg.core.checks import check_whole, fault
 from ltseg.registry import MODELS
 
 __all__ = ['CIFARResNet']
@@ -37,7 +37,7 @@ class CIFARResNet(BaseModule):
     ) -> None:
         if depth not in DEPTHS:
             raise ValueError(fault('CIFARResNet.depth', f'one of {", ".join(map(str, DEPTHS))}', depth))
-        check_positive('CIFARResNet.base_channels', base_channels)
+        check_whole('CIFARResNet.base_channels', base_channels, 1)
         kaiming = dict(type='Kaiming', layer='Conv2d', mode='fan_in', nonlinearity='relu')
         super().__init__(kaiming if init_cfg is None else init_cfg)
         blocks, width = (depth - 2) // 6, base_channels

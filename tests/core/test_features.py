@@ -97,5 +97,5 @@ def test_sample_of_nothing_and_of_a_given_seed():
     assert len(stratified_sample(LABELS[:0], 3, 4)) == 0
     first, second = (stratified_sample(LABELS, 3, 7, torch.Generator().manual_seed(5)) for _ in range(2))
     assert torch.equal(first, second)
-    with pytest.raises(ValueError, match='per_class: expected a number above 0'):
+    with pytest.raises(ValueError, match='per_class: expected a whole number of at least 1'):
         stratified_sample(LABELS, 0, 4)

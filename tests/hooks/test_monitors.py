@@ -137,9 +137,10 @@ def refuse(model: Any) -> None:
 
 
 @pytest.mark.parametrize('make', [CollapseMonitor, GradientMonitor])
-def test_an_interval_is_checked(make: Any) -> None:
-    with pytest.raises(ValueError, match='interval: expected a number above 0, got 0'):
-        make(interval=0)
+@pytest.mark.parametrize('interval', [0, 0.5])
+def test_an_interval_is_checked(make: Any, interval: float) -> None:
+    with pytest.raises(ValueError, match='interval: expected a whole number of at least 1, got'):
+        make(interval=interval)
 
 
 def test_a_new_training_starts_a_new_file(tmp_path: Path) -> None:

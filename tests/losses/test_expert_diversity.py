@@ -102,8 +102,8 @@ def test_ignored_samples_and_mixed_labels():
 def test_faults():
     with pytest.raises(ValueError, match='expected 3 rows for each sample, got 4'):
         ExpertDiversityLoss(counts=COUNTS)(torch.randn(4, 3), labels(4))
-    for wrong in ({'experts': 1}, {'diversity_factor': 0.2}, {'sharpening': 1.0}, {'begin': -1}):
-        with pytest.raises(ValueError, match='expected a number in'):
+    for wrong in ({'experts': 1}, {'experts': 2.5}, {'diversity_factor': 0.2}, {'sharpening': 1.0}, {'begin': -1}):
+        with pytest.raises(ValueError, match='expected a (whole )?number (in|of at least)'):
             ExpertDiversityLoss(**wrong)
     with pytest.raises(RuntimeError, match=r'ltseg\.CountClasses'):  # in the first batch, not at epoch 160
         ExpertDiversityLoss()(rows(), labels(12))

@@ -51,3 +51,5 @@ def test_weights_have_the_common_names():
 def test_other_depths_are_refused():
     with pytest.raises(ValueError, match=r'CIFARResNet.depth: expected one of 20, 32, 44, 56, got 18'):
         CIFARResNet(18)
+    with pytest.raises(ValueError, match=r'base_channels: expected a whole number of at least 1, got 2\.5'):
+        CIFARResNet(20, base_channels=2.5)
