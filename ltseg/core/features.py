@@ -1,5 +1,6 @@
 """Features as regularizers see them: rows of valid samples, with their labels and the classifier behind them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor
 
 from ltseg.core.checks import check_whole, fault
 
-__all__ = ['FeatureBatch', 'feature_rows', 'in_full_precision', 'stratified_sample']
+__all__ = ['FeatureBatch', 'feature_rows', 'in_full_precision', 'nearest_labels', 'stratified_sample']
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,14 @@ def in_full_precision(values: Tensor) -> Tensor:
     return values if values.dtype == torch.float64 else values.float()
 
 
+def nearest_labels(labels: Tensor, size: Sequence[int]) -> Tensor:
+    """Labels (N, h, w) at another resolution (H, W): of row r, that in row floor(r h / H), and so with columns."""
+    rows, columns = (  # in whole numbers, which are exact where a float scale is not
+        torch.arange(to, device=labels.device) * of // to for to, of in zip(size, labels.shape[1:], strict=True)
+    )
+    return labels[:, rows[:, None], columns]
+
+
 def feature_rows(features: Tensor, labels: Tensor, ignore_index: int = 255) -> tuple[Tensor, Tensor]:
     """The valid pixels of feature maps, with the nearest label.
 
@@ -81,11 +90,7 @@ def feature_rows(features: Tensor, labels: Tensor, ignore_index: int = 255) -> t
     if features.ndim != 4 or labels.ndim != 3 or len(features) != len(labels):
         got = (tuple(features.shape), tuple(labels.shape))
         raise ValueError(fault('feature_rows', 'features (N, D, H, W) and labels (N, h, w)', got))
-    rows, columns = (
-        torch.arange(size, device=labels.device) * of // size
-        for size, of in zip(features.shape[2:], labels.shape[1:], strict=True)
-    )
-    labels = labels[:, rows[:, None], columns].flatten().long()  # whole numbers: exact where a float scale is not
+    labels = nearest_labels(labels, features.shape[2:]).flatten().long()
     pixels = features.permute(0, 2, 3, 1).flatten(0, 2)
     valid = (labels != ignore_index).nonzero().squeeze(1)
     return pixels.index_select(0, valid), labels[valid]

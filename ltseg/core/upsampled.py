@@ -50,7 +50,6 @@ def upsampled_losses(
     sample_losses: Sequence[SampleLosses],
     align_corners: bool = False,
     ignore_index: int = -100,
-    pixel_weights: Tensor | None = None,
     band_rows: int | None = None,
 ) -> UpsampledLosses:
     """The summed losses of ``interpolate(logits, labels.shape[1:], mode='bilinear', align_corners=align_corners)``.
@@ -64,17 +63,14 @@ def upsampled_losses(
         sample_losses: The losses, each independent from pixel to pixel. They share the upsampled band.
         align_corners: As in ``torch.nn.functional.interpolate``.
         ignore_index: Label that does not count.
-        pixel_weights: Factor of the loss of each pixel, broadcast to (N, H, W).
         band_rows: Rows of labels in a band; by default they follow from the shapes.
 
     Raises:
         RuntimeError: If the result is differentiated with ``create_graph=True``: the gradient has no graph.
     """
-    if pixel_weights is not None:
-        pixel_weights = pixel_weights.expand(labels.shape)
     rows = band_rows or _band_rows(logits, labels)
     with_gradient = torch.is_grad_enabled() and logits.requires_grad
-    batch = _Batch(labels, tuple(sample_losses), align_corners, ignore_index, pixel_weights, rows, with_gradient)
+    batch = _Batch(labels, tuple(sample_losses), align_corners, ignore_index, rows, with_gradient)
     with torch.autocast(logits.device.type, enabled=False):
         return UpsampledLosses(*_BandedLosses.apply(logits, batch))
 
@@ -91,7 +87,6 @@ class _Band(NamedTuple):
 
     logits: Tensor  # (1, K, s, w), rows that the band hangs on
     labels: Tensor  # (1, rows, W)
-    weights: Tensor | None  # (1, rows, W)
     rows: Tensor | None  # (rows, s), the part of A; None where logits have the size of the labels
 
     def upsampled(self, align_corners: bool) -> Tensor:
@@ -108,7 +103,6 @@ class _Batch(NamedTuple):
     sample_losses: tuple[SampleLosses, ...]
     align_corners: bool
     ignore_index: int
-    weights: Tensor | None
     band_rows: int
     with_gradient: bool
 
@@ -118,9 +112,8 @@ class _Batch(NamedTuple):
         for start, source, rows in self._rows_of_bands(logits, dtype):
             for image in range(len(logits)):
                 part = logits[image : image + 1, :, source].detach().to(dtype).requires_grad_(self.with_gradient)
-                of_band = (slice(image, image + 1), slice(start, start + self.band_rows))
-                weights = None if self.weights is None else self.weights[of_band]
-                yield _Band(part, self.labels[of_band], weights, rows), image, source
+                labels = self.labels[image : image + 1, start : start + self.band_rows]
+                yield _Band(part, labels, rows), image, source
 
     def _rows_of_bands(self, logits: Tensor, dtype: torch.dtype) -> Iterator[tuple[int, slice, Tensor | None]]:
         """The first row of labels of each band, its rows of logits, and its part of A."""
@@ -157,7 +150,7 @@ class _BandedLosses(torch.autograd.Function):
                 upsampled = band.upsampled(batch.align_corners)
                 for index, sample_losses in enumerate(batch.sample_losses):
                     of_samples, weights = sample_losses(upsampled, band.labels)
-                    loss = (of_samples if band.weights is None else of_samples * band.weights).sum()
+                    loss = of_samples.sum()
                     losses[index] += loss.detach()
                     class_weights[index] += (band.labels != batch.ignore_index if weights is None else weights).sum()
                     if batch.with_gradient:

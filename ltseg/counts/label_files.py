@@ -4,7 +4,7 @@ import hashlib
 import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from ltseg.core.checks import fault
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.label_histogram import label_histograms
 
-__all__ = ['LabelFile', 'count_label_files', 'fingerprint', 'label_files']
+__all__ = ['HOST_IGNORED', 'LabelFile', 'count_label_files', 'fingerprint', 'label_files', 'labels_of_values']
 
 HOST_IGNORED = 255  # what MMSegmentation's reduce_zero_label and label_map write for "ignored"
 
@@ -39,24 +39,29 @@ class LabelFile:
     repeats: int = 1
 
     def classes_of_values(self, num_values: int, num_classes: int, ignore_index: int) -> np.ndarray:
-        """The class of each value a file can hold, (num_values,): K means ignored, K + 1 means invalid.
-
-        The same steps as MMSegmentation's ``LoadAnnotations``, done on the values instead of the maps.
-        """
+        """The class of each value a file can hold, (num_values,): K means ignored, K + 1 means invalid."""
         values = np.arange(num_values)
         ignored = [ignore_index]
         if num_values > 256:
             values[-1] = ignore_index  # the host reads 16-bit labels as 8-bit ones: 65535, a usual void, becomes 255
-        if self.reduce_zero_label:
-            values = np.where((values == 0) | (values == HOST_IGNORED), HOST_IGNORED, values - 1)
-        labels = values.copy()
-        for old, new in self.label_map:
-            labels[values == old] = new
+        _, labels = labels_of_values(values, self.reduce_zero_label, self.label_map)
         if self.reduce_zero_label or self.label_map:
             ignored.append(HOST_IGNORED)
         classes = np.where((labels >= 0) & (labels < num_classes), labels, num_classes + 1)
         classes[np.isin(labels, ignored)] = num_classes
         return classes
+
+
+def labels_of_values(
+    values: np.ndarray, reduce_zero_label: bool, label_map: Iterable[tuple[int, int]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What MMSegmentation's ``LoadAnnotations`` makes of values in a file: before the label map, and after it."""
+    if reduce_zero_label:
+        values = np.where((values == 0) | (values == HOST_IGNORED), HOST_IGNORED, values - 1)
+    labels = values.copy()
+    for old, new in label_map:
+        labels[values == old] = new
+    return values, labels
 
 
 def label_files(dataset: Any) -> list[LabelFile]:

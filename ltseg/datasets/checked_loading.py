@@ -7,12 +7,11 @@ import numpy as np
 from mmseg.datasets.transforms import LoadAnnotations
 
 from ltseg.core.checks import fault
+from ltseg.counts.label_files import HOST_IGNORED, labels_of_values
 from ltseg.datasets.checked_images import decode, read_whole
 from ltseg.registry import TRANSFORMS
 
 __all__ = ['LoadCheckedAnnotations', 'read_labels']
-
-HOST_IGNORED = 255  # what MMSegmentation's reduce_zero_label and label_map write for "ignored"
 
 
 @TRANSFORMS.register_module()
@@ -54,12 +53,8 @@ class LoadCheckedAnnotations(LoadAnnotations):
         results['seg_fields'].append('gt_seg_map')
 
     def _classes_of(self, labels: np.ndarray, results: dict[str, Any]) -> np.ndarray:
-        values, label_map = np.arange(256), results.get('label_map') or {}
-        if results.get('reduce_zero_label'):
-            values = np.where((values == 0) | (values == HOST_IGNORED), HOST_IGNORED, values - 1)
-        classes = values.copy()
-        for old, new in label_map.items():
-            classes[values == old] = new
+        label_map, reduced = results.get('label_map') or {}, bool(results.get('reduce_zero_label'))
+        values, classes = labels_of_values(np.arange(256), reduced, label_map.items())
         num_classes = self.num_classes or results.get('num_classes')
         if num_classes is not None:
             ignored = self.ignore_index if self.ignore_index is not None else results.get('ignore_index', HOST_IGNORED)

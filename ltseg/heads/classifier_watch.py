@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ltseg.core.checks import fault
-from ltseg.core.features import in_full_precision
+from ltseg.core.features import in_full_precision, nearest_labels
 from ltseg.heads.classifiers import CosineClassifier
 from ltseg.heads.mixed_labels import labels_of_larger_share, targets_of
 from ltseg.heads.predicted_logits import classifier_of
@@ -108,7 +108,7 @@ class ClassifierWatch:
             return labels.long().repeat_interleave(len(self._left) // len(labels))  # views
         ignored = self._head.ignore_index
         maps = [_label_map(sample, self._data['inputs'].shape[-2:], ignored) for sample in samples]
-        labels = _nearest(torch.stack(maps), self._left.shape[2:]).flatten().long()
+        labels = nearest_labels(torch.stack(maps), self._left.shape[2:]).flatten().long()
         return labels.masked_fill(labels == ignored, self.num_classes)
 
     def features(self, chosen: Tensor | None = None) -> Tensor:
@@ -156,13 +156,5 @@ def _label_map(sample: Any, size: torch.Size, ignore_index: int) -> Tensor:
     if labels.shape == size:
         return labels
     inside = torch.Size(getattr(sample, 'img_shape', size)[:2])
-    labels = _nearest(labels[None], inside)[0]
+    labels = nearest_labels(labels[None], inside)[0]
     return F.pad(labels, (0, size[1] - inside[1], 0, size[0] - inside[0]), value=ignore_index)
-
-
-def _nearest(labels: Tensor, size: torch.Size) -> Tensor:
-    """Labels (N, H, W) at another resolution, by the rule of :func:`ltseg.core.features.feature_rows`."""
-    rows, columns = (
-        torch.arange(to, device=labels.device) * of // to for to, of in zip(size, labels.shape[1:], strict=True)
-    )
-    return labels[:, rows[:, None], columns]

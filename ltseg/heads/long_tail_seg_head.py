@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ltseg.core.checks import check_whole, fault
+from ltseg.core.features import nearest_labels
 from ltseg.heads.feature_tap import FeatureTapMixin
 from ltseg.losses.upsampled import can_be_upsampled, long_tail_losses_of_upsampled
 from ltseg.registry import MODELS
@@ -114,8 +114,7 @@ class LongTailSegHeadMixin:
         return {**result, 'acc_seg': accuracy}
 
     def _losses_on_features(self, seg_logits: Tensor, batch_data_samples: list) -> dict:
-        labels = self._labels(batch_data_samples).unsqueeze(1).float()
-        labels = F.interpolate(labels, seg_logits.shape[2:], mode='nearest').long().squeeze(1)
+        labels = nearest_labels(self._labels(batch_data_samples), seg_logits.shape[2:])
         norm = self.conv_seg.feature_norm
         loss: Any = self.losses[0]
         value = loss(seg_logits, labels, ignore_index=self.ignore_index, feature_norm=norm)

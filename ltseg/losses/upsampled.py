@@ -23,7 +23,6 @@ def long_tail_losses_of_upsampled(
     losses: Sequence[LongTailLoss],
     logits: Tensor,
     labels: Tensor,
-    weight: Tensor | None = None,
     ignore_index: int = -100,
     align_corners: bool = False,
     band_rows: int | None = None,
@@ -34,7 +33,6 @@ def long_tail_losses_of_upsampled(
         losses: Losses for which :func:`can_be_upsampled` holds.
         logits: (N, K, h, w).
         labels: Class indices (N, H, W).
-        weight: Factor of each pixel's loss, broadcast to (N, H, W).
         ignore_index: Label that is left out.
         align_corners: Of the bilinear interpolation.
         band_rows: As in :func:`upsampled_losses`.
@@ -54,7 +52,7 @@ def long_tail_losses_of_upsampled(
         exact = logits.detach() if logits.dtype == torch.float64 else logits.detach().float()
         on_parts = [loss.on_parts(exact, labels, ignore_index) for loss in losses]
         with outside_labels_named(labels, logits.shape[1], ignore_index):
-            sums = upsampled_losses(logits, labels, on_parts, align_corners, ignore_index, weight, band_rows)
+            sums = upsampled_losses(logits, labels, on_parts, align_corners, ignore_index, band_rows)
         valid = (labels != ignore_index).sum()
         values = [
             reduce_losses(value, valid, weights, None, loss.average, None, loss.reduction, loss.sync) * loss.factor()
