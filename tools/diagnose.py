@@ -20,6 +20,7 @@ from mmengine.runner import load_checkpoint
 from rich.console import Console
 
 from ltseg.core.checks import fault
+from ltseg.core.files import draft_of
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.table import CountsTable
 from ltseg.heads.classifier_watch import class_vectors_of
@@ -134,8 +135,8 @@ def diagnose(options: argparse.Namespace) -> None:
     findings, console = sorted_findings(diagnosis.findings), Console()
     print_findings(findings, diagnosis.looked_at, console)
     path = Path(config.work_dir) / 'reports' / 'diagnosis.json'
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(plain(findings, diagnosis.looked_at), indent=1) + '\n', encoding='utf-8')
+    with draft_of(path) as draft:
+        draft.write_text(json.dumps(plain(findings, diagnosis.looked_at), indent=1) + '\n', encoding='utf-8')
     console.print(f'\nWritten: {path}', soft_wrap=True, highlight=False)
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from ltseg.core.checks import fault
+from ltseg.core.files import draft_of
 from ltseg.counts.class_counts import ClassCounts
 
 __all__ = ['CountsTable', 'check_class_names', 'check_table']
@@ -49,21 +49,12 @@ class CountsTable:
             raise ValueError(fault('CountsTable', f'at most {files} images of a class', images.max().item(), REMEDY))
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes the table as JSON with one class per line; a reader never sees half a file."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Writes the table as JSON with one class per line."""
         header = {'format': FORMAT, 'provenance': self.provenance}
         text = json.dumps(header, indent=2)[:-2] + ',\n  "classes": [\n    '
         text += ',\n    '.join(json.dumps(row) for row in self._rows()) + '\n  ]\n}\n'
-        descriptor, temporary = tempfile.mkstemp(prefix=path.name, suffix='.part', dir=path.parent)
-        try:
-            with open(descriptor, 'w', encoding='utf-8') as stream:
-                stream.write(text)
-            os.chmod(temporary, 0o644)  # mkstemp lets nobody else read it, and tables are shared
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with draft_of(path) as draft:
+            draft.write_text(text, encoding='utf-8')
 
     def _rows(self) -> list[dict[str, Any]]:
         counts = self.counts

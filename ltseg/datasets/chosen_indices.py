@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ltseg.core.checks import fault
+from ltseg.core.files import draft_of
 
 __all__ = ['ChosenIndices', 'fingerprint']
 
@@ -36,19 +36,10 @@ class ChosenIndices:
     settings: dict[str, Any]
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes a JSON file; a reader never sees half of it."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Writes a JSON file."""
         content = {'format': FORMAT, 'settings': self.settings, 'indices': self.indices.tolist()}
-        descriptor, draft = tempfile.mkstemp(prefix=path.name, suffix='.part', dir=path.parent)
-        try:
-            with open(descriptor, 'w', encoding='utf-8') as stream:
-                json.dump(content, stream)
-            os.chmod(draft, 0o644)  # mkstemp lets nobody else read it
-            os.replace(draft, path)
-        except BaseException:
-            os.unlink(draft)
-            raise
+        with draft_of(path) as draft:
+            draft.write_text(json.dumps(content), encoding='utf-8')
 
     @classmethod
     def load(cls, path: str | os.PathLike, expected: dict[str, Any]) -> 'ChosenIndices':

@@ -1,7 +1,6 @@
 """Cityscapes' official labels, polygons or labelIds, as the 19 trainIds that segmentors learn."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ltseg.core.checks import fault
+from ltseg.core.files import draft_of
 from ltseg.datasets.checked_loading import read_labels
 
 __all__ = ['official_files', 'train_ids_of', 'write_train_ids']
@@ -52,12 +52,8 @@ def write_train_ids(source: Path, result: Path) -> None:
         ValueError: If the official file cannot be read.
         OSError: If the label image cannot be written.
     """
-    draft = result.with_name(f'.{os.getpid()}-{result.name}')
-    try:
+    with draft_of(result) as draft:
         Image.fromarray(train_ids_of(source)).save(draft, format='PNG')
-        os.replace(draft, result)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _from_ids(source: Path) -> np.ndarray:

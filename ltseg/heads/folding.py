@@ -10,6 +10,7 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from ltseg.core.checks import fault
+from ltseg.core.files import draft_of
 from ltseg.core.posthoc import adjusted_logits
 from ltseg.core.tau_norm import normalised_logits, normalised_weight, weight_norms
 from ltseg.heads.predicted_logits import class_scores, classifier_of, linear_classifier_of
@@ -171,15 +172,5 @@ def save_folded(
     for key, value in weights.items():
         found = _find(state, key, source)
         state[found] = value.detach().cpu().to(state[found].dtype)
-    _write({'meta': meta | {'posthoc': note}, 'state_dict': state}, Path(target))
-
-
-def _write(checkpoint: dict, target: Path) -> None:
-    """Writes beside the target and renames, so that nobody reads half a file."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f'{target.name}.{os.getpid()}.part')
-    try:
-        torch.save(checkpoint, partial)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with draft_of(target) as draft:
+        torch.save({'meta': meta | {'posthoc': note}, 'state_dict': state}, draft)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ltseg.core.checks import fault
+from ltseg.core.files import draft_of
 from ltseg.heads.classifier_watch import ClassifierWatch, class_vectors_of
 
 __all__ = ['MonitorLog', 'check_model', 'class_names_of', 'unwrapped']
@@ -58,10 +58,8 @@ class MonitorLog:
         header = {'kind': f'ltseg {name}', 'class_names': list(class_names)}
         lines = [json.dumps(header), *self._kept(header, runner.iter)]
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            partial = self.path.with_name(f'{self.path.name}.{os.getpid()}.part')
-            partial.write_text('\n'.join(lines) + '\n', encoding='utf-8')
-            partial.replace(self.path)
+            with draft_of(self.path) as draft:
+                draft.write_text('\n'.join(lines) + '\n', encoding='utf-8')
         except OSError as error:
             cure = 'Choose another --work-dir.'
             raise ValueError(fault(str(self.path), 'a file that can be written', str(error), cure)) from error

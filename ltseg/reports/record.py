@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ltseg.core.checks import fault
+from ltseg.core.files import draft_of
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.evaluation_fields import evaluation_from, fields_of
 
@@ -106,16 +107,10 @@ class RunRecord:
         return self.evaluation.metrics()
 
     def save(self, path: str | os.PathLike) -> Path:
-        """Writes the record; a reader never sees half a file."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f'{path.name}.{os.getpid()}.part')
-        try:
-            partial.write_text(_layout(_finite(self._content())) + '\n', encoding='utf-8')
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-        return path
+        """Writes the record."""
+        with draft_of(path) as draft:
+            draft.write_text(_layout(_finite(self._content())) + '\n', encoding='utf-8')
+        return Path(path)
 
     def _content(self) -> dict[str, Any]:
         content = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != 'evaluation'}

@@ -2,13 +2,13 @@
 
 import csv
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ltseg.core.collapse_summary import CollapseSummary
+from ltseg.core.files import draft_of
 from ltseg.reports.collapse.contents import Classes
 from ltseg.reports.collapse.drawing import save_picture
 from ltseg.reports.collapse.figures import Figure, finite
@@ -97,13 +97,8 @@ class CollapseReport:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    """Writes plain JSON values; a reader never sees half a file."""
-    partial = path.with_name(f'{path.name}.{os.getpid()}.part')
-    try:
-        partial.write_text(json.dumps(content, allow_nan=False, indent=1) + '\n', encoding='utf-8')
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with draft_of(path) as draft:
+        draft.write_text(json.dumps(content, allow_nan=False, indent=1) + '\n', encoding='utf-8')
 
 
 def _write_csv(path: Path, rows: Sequence[Sequence[Any]]) -> None:

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ltseg import __version__
+from ltseg.core.files import draft_of
 from ltseg.reports.page.confusions import confusion_matrix_figure
 from ltseg.reports.page.curves import posthoc_curve, training_curves
 from ltseg.reports.page.differences import difference_bars
@@ -107,13 +108,7 @@ def _present(drawings: Sequence[Drawing | None]) -> list[Drawing]:
 
 
 def write_page(page: str, path: str | os.PathLike) -> Path:
-    """Writes the page; a reader never sees half a file."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'{path.name}.{os.getpid()}.part')
-    try:
-        partial.write_text(page, encoding='utf-8')
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+    """Writes the page."""
+    with draft_of(path) as draft:
+        draft.write_text(page, encoding='utf-8')
+    return Path(path)
