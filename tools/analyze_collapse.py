@@ -21,14 +21,14 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import get_rank, init_dist
-from mmengine.runner import Runner, load_checkpoint
+from mmengine.runner import Runner
 from rich.console import Console
 from torch.utils.data import Subset
 
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.groups import build_groups, by_frequency
 from ltseg.counts.shots import build_shots
-from ltseg.launch.checkpoints import check_checkpoint, check_weights
+from ltseg.launch.checkpoints import check_checkpoint
 from ltseg.launch.checks import check_config
 from ltseg.launch.configs import add_host_arguments, load_config, register_hosts, training_images
 from ltseg.launch.errors import one_message_errors
@@ -42,6 +42,7 @@ from ltseg.reports.collapse.monitored import gradient_charts
 from ltseg.reports.collapse.projection import PROJECTIONS, feature_map
 from ltseg.reports.collapse.report import CheckpointSummary, CollapseReport
 from ltseg.reports.trained_model import build_model
+from ltseg.reports.weights import load_weights
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -95,8 +96,7 @@ def classes_of(config: Config) -> Classes:
 def measured(model: Any, loader: Any, path: str, options: argparse.Namespace) -> tuple[CheckpointSummary, Measurement]:
     """The figures of a checkpoint, whose weights the model gets."""
     meta = check_checkpoint(path)
-    check_weights(model, path)
-    load_checkpoint(model, path, map_location='cpu', strict=False, logger='silent')
+    load_weights(model, path)
     found = measure(model, loader, Path(path).name)
     return CheckpointSummary(path, int(meta.get('iter') or 0), found.summary(options.literal)), found
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.runner import load_checkpoint
 from rich.console import Console
 
 from ltseg.core.checks import fault
@@ -24,7 +23,7 @@ from ltseg.core.files import draft_of
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.table import CountsTable
 from ltseg.heads.classifier_watch import class_vectors_of
-from ltseg.launch.checkpoints import check_checkpoint, check_weights
+from ltseg.launch.checkpoints import check_checkpoint
 from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
 from ltseg.launch.errors import UserError, message_of, one_message_errors
 from ltseg.launch.terminal import calm_warnings
@@ -35,6 +34,7 @@ from ltseg.reports.diagnosis.results import baseline_findings, classifier_findin
 from ltseg.reports.record import RunRecord
 from ltseg.reports.trained_model import SPLITS, build_model
 from ltseg.reports.trained_tasks import trained_model
+from ltseg.reports.weights import load_weights
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -88,8 +88,7 @@ class Diagnosis:
     def look_at_model(self, model: Any) -> None:
         """The classifier of the checkpoint."""
         path = self.options.checkpoint
-        check_weights(model, path)
-        load_checkpoint(model, path, map_location='cpu', strict=False, logger='silent')
+        load_weights(model, path)
         vectors = class_vectors_of(model).detach()
         names = (build_dataset(self.config.train_dataloader.dataset).metainfo or {}).get('classes') or ()
         labels = names if len(names) == len(vectors) else [str(index) for index in range(len(vectors))]

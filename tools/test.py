@@ -25,7 +25,7 @@ from rich.console import Console
 
 from ltseg.core.checks import fault
 from ltseg.core.nearest_mean import FEATURE_FORMS
-from ltseg.launch.checkpoints import check_checkpoint, check_weights
+from ltseg.launch.checkpoints import check_checkpoint
 from ltseg.launch.checks import check_config
 from ltseg.launch.configs import add_host_arguments, load_config, register_hosts, training_images
 from ltseg.launch.errors import UserError, one_message_errors
@@ -33,6 +33,7 @@ from ltseg.launch.nearest_mean import ClassifyByNearestMean
 from ltseg.launch.recording import evaluation_of, record_of, training_of
 from ltseg.launch.terminal import ReportingRunner, build_runner, calm_warnings
 from ltseg.reports.class_table import render, write_report
+from ltseg.reports.weights import check_weights
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -17,7 +17,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ltseg.core.checks import fault
-from ltseg.launch.checkpoints import check_checkpoint, check_weights, newest_checkpoint
+from ltseg.launch.checkpoints import check_checkpoint, newest_checkpoint
 from ltseg.launch.checks import check_config
 from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
 from ltseg.launch.errors import UserError, one_message_errors
@@ -25,6 +25,7 @@ from ltseg.launch.names import names_of
 from ltseg.launch.recording import RunRecorder
 from ltseg.launch.stages import stages_of, stages_to_train
 from ltseg.launch.terminal import build_runner, calm_warnings
+from ltseg.reports.weights import check_weights
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -6,15 +6,11 @@ from typing import Any
 
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
-from torch import nn
 
 from ltseg.core.checks import fault
 from ltseg.launch.errors import UserError
 
-__all__ = ['check_checkpoint', 'check_weights', 'newest_checkpoint']
-
-# For predictions.
-NOT_NEEDED = ('auxiliary_head', 'loss_decode', 'loss_module', 'regularizers', 'num_batches_tracked', '_extra_state')
+__all__ = ['check_checkpoint', 'newest_checkpoint']
 
 
 def check_checkpoint(path: str) -> dict[str, Any]:
@@ -31,20 +27,6 @@ def check_checkpoint(path: str) -> dict[str, Any]:
     if problem:
         raise UserError(fault('checkpoint', 'a file that torch can load', path, f'{problem} {_others(Path(path))}'))
     return content.get('meta') or {}
-
-
-def check_weights(model: nn.Module, path: str) -> None:
-    """Raises UserError unless ``path`` holds the weights of ``model``; mmengine would go on with random ones."""
-    content = {} if '://' in path else _read(path)[0]
-    state = {key.removeprefix('module.'): value for key, value in content.get('state_dict', content).items()}
-    for key, value in model.state_dict().items() if content else ():
-        name = key.removeprefix('module.')
-        if any(part in name for part in NOT_NEEDED):
-            continue
-        if name not in state or state[name].shape != value.shape:
-            got = f'{name} of shape {tuple(state[name].shape)}' if name in state else f'a checkpoint without {name}'
-            cure = 'Give the config that it was trained with.'
-            raise UserError(fault(path, f'the weights of this model, {name} of shape {tuple(value.shape)}', got, cure))
 
 
 def newest_checkpoint(work_dir: str) -> str | None:

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmengine.runner import CheckpointLoader, Runner
+from mmengine.runner import Runner
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ltseg.core.checks import check_choice, fault
@@ -26,6 +26,7 @@ from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import Task
 from ltseg.registry import MODELS
 from ltseg.reports.tau_curve import WAYS, Predictions, TauCurve, evaluate_over_tau
+from ltseg.reports.weights import load_weights
 
 __all__ = ['SPLITS', 'TrainedModel', 'build_model']
 
@@ -57,7 +58,7 @@ class TrainedModel(ABC):
     def __init__(self, config: Config, checkpoint: str | os.PathLike, table: str | os.PathLike | None = None) -> None:
         init_default_scope(config.get('default_scope') or 'mmseg')
         self.config, self.checkpoint = config, str(checkpoint)
-        self.model: Any = _load(build_model(config), self.checkpoint)
+        self.model: Any = load_weights(build_model(config), self.checkpoint)
         self.model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
         self.table = self._count() if table is None else CountsTable.load(table)
         self._loaders: dict[str, DataLoader] = {}
@@ -153,27 +154,3 @@ class TrainedModel(ABC):
         Raises:
             ValueError: If there are no labels, or the model returns no logits that the adjustment could start from.
         """
-
-
-LOSSES = ('loss_decode', 'loss_module', 'regularizers')  # parts that prediction does not need
-
-
-def _load(model: nn.Module, checkpoint: str) -> nn.Module:
-    """Loads all weights that prediction needs; losses and auxiliary heads may be others than in training."""
-    content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
-    state = content.get('state_dict', content)
-    state = {
-        key.removeprefix('module.'): value for key, value in state.items() if not any(part in key for part in LOSSES)
-    }
-    cure = 'Give the config that this checkpoint was trained with.'
-    try:
-        missing, unexpected = model.load_state_dict(state, strict=False)
-    except RuntimeError as error:  # sizes differ
-        raise ValueError(
-            fault(checkpoint, 'weights of this model', str(error).splitlines()[-1].strip(), cure)
-        ) from error
-    needless = (*LOSSES, 'auxiliary_head')
-    faults = [key for key in (*missing, *unexpected) if not any(part in key for part in needless)]
-    if faults:
-        raise ValueError(fault(checkpoint, 'the weights of this model', f'other ones, e.g. {faults[0]}', cure))
-    return model

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 import torch
 from mmengine.logging import MMLogger
-from torch import nn
 
-from ltseg.launch.checkpoints import check_checkpoint, check_weights, newest_checkpoint
+from ltseg.launch.checkpoints import check_checkpoint, newest_checkpoint
 from ltseg.launch.errors import UserError
 
 
@@ -67,22 +66,3 @@ def test_no_checkpoint(tmp_path: Path) -> None:
     torch.save([1], tmp_path / 'list.pth')
     with pytest.raises(UserError, match=r'a list, no checkpoint'):
         check_checkpoint(str(tmp_path / 'list.pth'))
-
-
-def test_weights_of_another_model(tmp_path: Path) -> None:
-    model = nn.ModuleDict({'backbone': nn.Linear(2, 3), 'auxiliary_head': nn.Linear(3, 4)})
-    state = model.state_dict()
-
-    def check(**changes: torch.Tensor | None) -> None:
-        named = {key.replace('__', '.'): value for key, value in changes.items()}
-        kept = {key: value for key, value in (state | named).items() if value is not None}
-        check_weights(model, str(save(tmp_path / 'a.pth', state_dict=kept)))
-
-    check()
-    check(auxiliary_head__weight=None, more=torch.ones(1))  # predictions do not need them
-    check_weights(nn.ModuleDict({'module': model}), str(save(tmp_path / 'a.pth', state_dict=state)))
-    check_weights(model, 'https://example.org/a.pth')
-    with pytest.raises(UserError, match=r'a\.pth.*backbone\.bias of shape \(3,\).*without backbone\.bias'):
-        check(backbone__bias=None)
-    with pytest.raises(UserError, match=r'shape \(3, 2\), got .*backbone\.weight of shape \(2, 3\)'):
-        check(backbone__weight=torch.ones(2, 3))

@@ -1,0 +1,45 @@
+"""The weights of a trained model."""
+
+from typing import TypeVar
+
+from mmengine.runner import CheckpointLoader, load_checkpoint
+from torch import nn
+
+from ltseg.core.checks import fault
+
+__all__ = ['check_weights', 'load_weights']
+
+# For predictions.
+NOT_NEEDED = ('auxiliary_head', 'loss_decode', 'loss_module', 'regularizers', 'num_batches_tracked', '_extra_state')
+Model = TypeVar('Model', bound=nn.Module)
+
+
+def check_weights(model: nn.Module, path: str) -> None:
+    """Raises ValueError unless the checkpoint ``path`` holds all weights that predictions of ``model`` need.
+
+    mmengine would go on with random ones. What is more in the checkpoint is nobody's fault; an address of the web is
+    not looked at.
+    """
+    if '://' in path:
+        return
+    content = CheckpointLoader.load_checkpoint(path, map_location='cpu', logger='silent')
+    state = {key.removeprefix('module.'): value for key, value in content.get('state_dict', content).items()}
+    for key, value in model.state_dict().items():
+        name = key.removeprefix('module.')
+        if any(part in name for part in NOT_NEEDED):
+            continue
+        if name not in state or state[name].shape != value.shape:
+            got = f'{name} of shape {tuple(state[name].shape)}' if name in state else f'a checkpoint without {name}'
+            cure = 'Give the config that it was trained with.'
+            raise ValueError(fault(path, f'the weights of this model, {name} of shape {tuple(value.shape)}', got, cure))
+
+
+def load_weights(model: Model, path: str) -> Model:
+    """Loads the weights of a checkpoint; losses and auxiliary heads may be others than in training.
+
+    Raises:
+        ValueError: As :func:`check_weights`.
+    """
+    check_weights(model, path)
+    load_checkpoint(model, path, map_location='cpu', strict=False, logger='silent')
+    return model
