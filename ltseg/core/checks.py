@@ -1,9 +1,9 @@
 """One wording for errors: what was expected, what came, what to do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-__all__ = ['check_choice', 'check_positive', 'check_range', 'check_whole', 'fault']
+__all__ = ['check_choice', 'check_positive', 'check_range', 'check_whole', 'fault', 'near']
 
 
 def fault(where: str, expected: str, got: object, cure: str = '') -> str:
@@ -18,12 +18,18 @@ def fault(where: str, expected: str, got: object, cure: str = '') -> str:
     return f'{where}: expected {expected}, got {got!r}.' + (f' {cure}' if cure else '')
 
 
+def near(value: object, known: Iterable[str], most: int = 1) -> str:
+    """A sentence with what ``value`` may have been meant to be, up to ``most`` names; empty where none is near."""
+    found = get_close_matches(str(value), list(known), n=most, cutoff=0.6 if most == 1 else 0.4)
+    if not found:
+        return ''
+    return f'Did you mean {found[0]!r}?' if most == 1 else f'Near it: {", ".join(found)}.'
+
+
 def check_choice(where: str, value: object, choices: Sequence[str]) -> None:
     """Raises ValueError, with the nearest choice, unless ``value`` is one of ``choices``."""
     if value not in choices:
-        near = get_close_matches(str(value), choices, n=1)
-        cure = f'Did you mean {near[0]!r}?' if near else ''
-        raise ValueError(fault(where, 'one of ' + ', '.join(map(repr, choices)), value, cure))
+        raise ValueError(fault(where, 'one of ' + ', '.join(map(repr, choices)), value, near(value, choices)))
 
 
 def check_range(where: str, value: float, low: float, high: float = float('inf')) -> None:

@@ -13,7 +13,8 @@ from ltseg.core.collapse_summary import collapse_summary
 from ltseg.core.features import stratified_sample
 from ltseg.core.reduction import world_size
 from ltseg.heads.classifier_watch import ClassifierWatch, class_vectors_of
-from ltseg.hooks.monitor_log import MonitorLog, check_model, class_names_of, unwrapped
+from ltseg.hooks.monitor_log import MonitorLog, check_model, class_names_of
+from ltseg.hooks.wrapped_model import unwrapped
 from ltseg.registry import HOOKS
 
 __all__ = ['CollapseMonitor']

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 
 from ltseg.core.checks import check_range, fault
+from ltseg.hooks.wrapped_model import unwrapped
 from ltseg.losses import LongTailLoss
 from ltseg.registry import HOOKS, MODELS
 from ltseg.rules import Rule, Weighting
@@ -104,8 +104,7 @@ class DeferredRules(Hook):
         runner.logger.info(f'DeferredRules: from here on {names} in {", ".join(self._losses)}.')
 
     def _find(self, runner: Runner) -> dict[str, LongTailLoss]:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        found = {name: module for name, module in model.named_modules() if isinstance(module, LongTailLoss)}
+        found = {name: module for name, module in unwrapped(runner).named_modules() if isinstance(module, LongTailLoss)}
         wanted = list(found) if self.target is None else self.target
         if not wanted or set(wanted) - set(found):
             missing = sorted(set(wanted) - set(found)) or None

@@ -8,7 +8,8 @@ from mmengine.runner import Runner
 from ltseg.core.checks import check_whole
 from ltseg.core.gradient_components import ComponentNorms, component_norms
 from ltseg.heads.classifier_watch import ClassifierWatch
-from ltseg.hooks.monitor_log import MonitorLog, check_model, class_names_of, unwrapped
+from ltseg.hooks.monitor_log import MonitorLog, check_model, class_names_of
+from ltseg.hooks.wrapped_model import unwrapped
 from ltseg.registry import HOOKS
 
 __all__ = ['GradientMonitor']

@@ -2,11 +2,11 @@
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
 from ltseg.core.checks import check_range, fault
+from ltseg.hooks.wrapped_model import unwrapped
 from ltseg.registry import HOOKS
 
 __all__ = ['MaxNorm', 'norm_bound', 'project_rows']
@@ -73,9 +73,10 @@ class MaxNorm(Hook):
         project_rows(self._weight(runner), self.bound)
 
     def _weight(self, runner: Runner) -> Tensor:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        module = dict(model.named_modules()).get(self.classifier)
-        weight = getattr(module, 'weight', None)
+        try:
+            weight = getattr(unwrapped(runner).get_submodule(self.classifier), 'weight', None)
+        except AttributeError:  # no such module
+            weight = None
         if not isinstance(weight, torch.nn.Parameter) or weight.ndim < 2:
             raise ValueError(fault('MaxNorm.classifier', 'a layer with class vectors (K, D)', self.classifier))
         return weight

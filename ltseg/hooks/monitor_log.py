@@ -7,19 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.dist import is_main_process
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ltseg.core.checks import fault
 from ltseg.core.files import draft_of
 from ltseg.heads.classifier_watch import ClassifierWatch, class_vectors_of
+from ltseg.hooks.wrapped_model import unwrapped
 
-__all__ = ['MonitorLog', 'check_model', 'class_names_of', 'unwrapped']
-
-
-def unwrapped(runner: Runner) -> Any:
-    """The model inside the wrapper of a parallel training."""
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
+__all__ = ['MonitorLog', 'check_model', 'class_names_of']
 
 
 def check_model(runner: Runner, hook: str) -> None:

@@ -1,17 +1,16 @@
 """Training of a part of a model: the rest keeps its weights and its statistics."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 import torch
 from mmengine.dist import broadcast
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from ltseg.core.checks import fault
+from ltseg.core.checks import fault, near
+from ltseg.hooks.wrapped_model import unwrapped
 from ltseg.registry import HOOKS
 
 __all__ = ['TrainOnly']
@@ -56,8 +55,7 @@ class TrainOnly(Hook):
         """
         if not isinstance(runner._train_loop, BaseLoop):
             return
-        wrapped = is_model_wrapper(runner.model)
-        model = runner.model.module if wrapped else runner.model
+        model = unwrapped(runner)
         for name in self.reinitialize:
             _check_name('TrainOnly.reinitialize', name, [name for name, _ in model.named_modules()])
         names = [name for name, _ in model.named_parameters()]
@@ -65,7 +63,7 @@ class TrainOnly(Hook):
             _check_name('TrainOnly.parameters', name, {part for full in names for part in _prefixes(full)})
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(not set(self.parameters).isdisjoint(_prefixes(name)))
-        if wrapped:  # a wrapper waits for the gradients of what was trained when it was made
+        if model is not runner.model:  # a wrapper waits for the gradients of what was trained when it was made
             runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), model)
         if self.freeze_statistics:
             norms = (module for module in model.modules() if isinstance(module, _NormBase))
@@ -73,9 +71,8 @@ class TrainOnly(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Draws weights anew, in a training that begins; the checkpoint of the stage before is loaded by now."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         for name in self.reinitialize if runner.iter == 0 else ():
-            for module in model.get_submodule(name).modules():
+            for module in unwrapped(runner).get_submodule(name).modules():
                 _draw_anew(module)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: object = None) -> None:
@@ -92,9 +89,7 @@ def _prefixes(name: str) -> set[str]:
 
 def _check_name(where: str, name: str, known: Sequence[str] | set[str]) -> None:
     if name not in known:
-        near = get_close_matches(name, sorted(known), n=3, cutoff=0.4)
-        cure = f'Near it: {", ".join(near)}.' if near else ''
-        raise ValueError(fault(where, 'a name in the model', name, cure))
+        raise ValueError(fault(where, 'a name in the model', name, near(name, sorted(known), 3)))
 
 
 @torch.no_grad()

@@ -3,7 +3,6 @@
 import inspect
 import warnings
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import torch
@@ -12,7 +11,7 @@ from mmengine.device import get_device
 from mmengine.runner import Runner
 
 from ltseg import registry
-from ltseg.core.checks import fault
+from ltseg.core.checks import fault, near
 from ltseg.counts.data_set_counts import build_dataset
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import check_class_names
@@ -67,12 +66,10 @@ def _type_faults(config: Config) -> Iterator[str]:
         made = next((each for each in found if each is not None), None)
         if made is None:
             names = [f'ltseg.{known}' for entry in REGISTRIES for known in entry.module_dict]
-            near = get_close_matches(name, names, n=3, cutoff=0.4)
-            yield fault(f'{path}.type', 'a type that ltseg has', name, f'Near it: {", ".join(near)}.' if near else '')
+            yield fault(f'{path}.type', 'a type that ltseg has', name, near(name, names, 3))
         elif (known := _arguments(made)) is not None:
             for key in sorted(set(part) - known - GIVEN):
-                near = get_close_matches(key, known, n=1)
-                cure = f'Did you mean {near[0]!r}?' if near else f'It takes {", ".join(sorted(known))}.'
+                cure = near(key, known) or f'It takes {", ".join(sorted(known))}.'
                 yield fault(f'{path} ({name})', 'arguments that it takes', key, cure)
 
 

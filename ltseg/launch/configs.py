@@ -4,14 +4,13 @@ import importlib.util
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict, DictAction
 
 from ltseg.compat import quietly
-from ltseg.core.checks import fault
+from ltseg.core.checks import fault, near
 from ltseg.launch.errors import UserError
 from ltseg.launch.stages import stages_of
 
@@ -51,8 +50,7 @@ def load_config(options: Namespace, needs: Sequence[str] = ('model',), last_stag
     """
     path = Path(options.config)
     if not path.is_file():
-        near = get_close_matches(path.name, [p.name for p in path.parent.glob('*.py')], n=3, cutoff=0.5)
-        cure = f'Near it: {", ".join(near)}.' if near else ''
+        cure = near(path.name, (other.name for other in path.parent.glob('*.py')), 3)
         raise UserError(fault('config', 'a file', options.config, cure))
     try:
         config = Config.fromfile(options.config)

@@ -8,7 +8,6 @@ import torch
 from mmengine.device import get_device
 from mmengine.dist import get_comm_device, get_rank, get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from rich.console import Console
 from rich.progress import track
@@ -17,6 +16,7 @@ from torch.utils.hooks import RemovableHandle
 
 from ltseg.core.nearest_mean import NearestMean
 from ltseg.heads.predicted_logits import classifier_of, passing
+from ltseg.hooks.wrapped_model import unwrapped
 
 __all__ = ['ClassifyByNearestMean']
 
@@ -40,7 +40,7 @@ class ClassifyByNearestMean(Hook):
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Computes the class means, and replaces what leaves the classifier by the scores of the nearest mean."""
-        model: Any = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner)
         classifier = classifier_of(model)[1]
         features, labels = _features(model, classifier, runner.build_dataloader(self.dataloader, seed=runner.seed))
         mean = NearestMean(features, labels, model.head.num_classes, self.form, sync=True).to(get_device())

@@ -17,7 +17,6 @@ import gc
 import inspect
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from mmengine.dist import barrier
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from ltseg.core.checks import fault
+from ltseg.core.checks import fault, near
 from ltseg.launch.checkpoints import check_checkpoint, newest_checkpoint
 from ltseg.launch.errors import UserError
 
@@ -59,9 +58,7 @@ def _stage(config: Config, changes: dict[str, Any]) -> Config:
     extra_hooks = changes.pop('extra_hooks', [])
     for key in changes:
         if key.split('.')[0] not in known:
-            near = get_close_matches(key, known, n=1)
-            cure = f'Did you mean {near[0]!r}?' if near else ''
-            raise UserError(fault(f'stage {name!r}', 'changes of parts of the config', key, cure))
+            raise UserError(fault(f'stage {name!r}', 'changes of parts of the config', key, near(key, known)))
     stage = deepcopy(config)
     stage.pop('stages')
     try:
