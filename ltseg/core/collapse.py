@@ -4,6 +4,7 @@
 normalisers and centres that are named with each.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +22,7 @@ __all__ = [
     'off_diagonal',
     'relative_products',
     'self_duality_gap',
+    'simplex_angle',
     'within_class_variability',
 ]
 
@@ -65,6 +67,11 @@ def within_class_variability(within: Tensor, means: Tensor) -> Tensor:
     return (spread[..., kept] / sizes[kept].square()).sum(-1)  # 1/K of S_B and of the trace cancel
 
 
+def simplex_angle(num_classes: int) -> float:
+    """The angle of any two vectors of a simplex, ``arccos(-1 / (K - 1))``, in degrees."""
+    return math.degrees(math.acos(-1 / (num_classes - 1)))
+
+
 @dataclass(frozen=True)
 class Equiangularity:
     """NC2 of vectors as they are given; centre them first where the figure is of centred ones.
@@ -74,14 +81,12 @@ class Equiangularity:
         cosine_deviation: Standard deviation of the cosines of all pairs.
         simplex_gap: Mean of ``|cos + 1 / (K - 1)|`` over all pairs.
         least_angle: Degrees.
-        optimal_angle: ``arccos(-1 / (K - 1))`` in degrees.
     """
 
     norm_variation: float
     cosine_deviation: float
     simplex_gap: float
     least_angle: float
-    optimal_angle: float
 
 
 def equiangularity(vectors: Tensor) -> Equiangularity:
@@ -98,7 +103,6 @@ def equiangularity(vectors: Tensor) -> Equiangularity:
         cosine_deviation=cosines.std(correction=0).item(),
         simplex_gap=(cosines - ideal).abs().mean().item(),
         least_angle=cosines.max().arccos().rad2deg().item(),
-        optimal_angle=torch.tensor(ideal, dtype=torch.float64).arccos().rad2deg().item(),
     )
 
 

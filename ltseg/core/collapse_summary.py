@@ -15,6 +15,7 @@ from ltseg.core.collapse import (
     nearest_mean_disagreement,
     relative_products,
     self_duality_gap,
+    simplex_angle,
     within_class_variability,
 )
 from ltseg.core.geometry import directions
@@ -105,8 +106,7 @@ def collapse_summary(
         figures |= {f'balance_{name}': getattr(measures, name) for name in ('product', 'angle', 'length')}
         classes['classifier_norm'] = vectors.norm(dim=1)
         matrices |= {'classifier_angles': angles(centred(vectors)), 'relative_products': relative_products(vectors)}
-    optimum = torch.tensor(-1 / (number - 1), dtype=torch.float64).arccos().rad2deg().item()
-    return CollapseSummary(figures, optimum, present, classes, matrices)
+    return CollapseSummary(figures, simplex_angle(number), present, classes, matrices)
 
 
 def _equiangular(of: str, vectors: Tensor) -> dict[str, float]:

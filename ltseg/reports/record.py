@@ -18,7 +18,7 @@ from ltseg.core.files import draft_of
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.evaluation_fields import evaluation_from, fields_of
 
-__all__ = ['RunRecord', 'commit_of', 'find_records', 'host_versions']
+__all__ = ['RunRecord', 'commit_of', 'find_records', 'host_versions', 'record_files']
 
 KIND = 'ltseg run record'
 PACKAGES = ('torch', 'mmengine', 'mmcv', 'mmseg', 'ltseg')
@@ -167,13 +167,18 @@ def find_records(paths: Sequence[str | os.PathLike]) -> list[RunRecord]:
         FileNotFoundError: If a path does not exist, or a folder holds no record.
         ValueError: If a file is not a record.
     """
-    found: list[Path] = []
+    return [RunRecord.load(path) for path in record_files(paths)]
+
+
+def record_files(paths: Sequence[str | os.PathLike]) -> list[Path]:
+    """The files of :func:`find_records`."""
+    found: dict[Path, None] = {}
     for path in map(Path, paths):
         inside = sorted(p for p in path.rglob('*.json') if _is_record(p)) if path.is_dir() else [path]
         if not inside:
             raise FileNotFoundError(fault(f'folder {str(path)!r}', 'records (*.json) that tools/test.py wrote', 'none'))
-        found += [p for p in inside if p not in found]
-    return [RunRecord.load(path) for path in found]
+        found |= dict.fromkeys(inside)
+    return list(found)
 
 
 def _is_record(path: Path) -> bool:

@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ltseg.core.adjustment import Adjustment
@@ -66,8 +65,3 @@ class Rule(ABC):
             cure = f"Give {type(self).__name__} a floor (floor=1), or use counts='dataset'."
             got = f'counts={mode!r}, in which classes may be absent'
             raise ValueError(fault(type(self).__name__, 'counts above 0, because it is undefined at 0', got, cure))
-
-    @staticmethod
-    def normalised(weight: Tensor) -> Tensor:
-        """``weight`` scaled to sum to the number of classes."""
-        return weight * (weight.numel() / torch.sum(weight))

@@ -75,7 +75,7 @@ class Weighting(Rule):
         return self.scheme in ('enet', 'effective_number')
 
     def adjustment(self, counts: Tensor, given: ClassCounts) -> Adjustment:
-        return Adjustment(weight=self.normalised(self._weights(counts, given)))
+        return Adjustment(weight=_normalised(self._weights(counts, given)))
 
     def _weights(self, counts: Tensor, given: ClassCounts) -> Tensor:
         if self.scheme == 'effective_number':
@@ -100,10 +100,15 @@ class Weighting(Rule):
         if self.scheme != 'effective_number':
             return
         used = counts.of(self.unit).double().clamp(min=1)
-        weight = self.normalised(self._weights(used, counts))
+        weight = _normalised(self._weights(used, counts))
         if used.max() > 10 * used.min() and weight.max() < 1.01 * weight.min():
             warnings.warn(
                 f'Weighting: effective numbers with beta={self.beta} are equal for all classes although the counts '
                 f"differ up to {used.max() / used.min():.0f} : 1, so they change nothing. Use beta='1-1/N'.",
                 stacklevel=2,
             )
+
+
+def _normalised(weight: Tensor) -> Tensor:
+    """``weight`` scaled to sum to the number of classes."""
+    return weight * (weight.numel() / torch.sum(weight))

@@ -13,6 +13,7 @@ from ltseg.core.collapse import (
     nearest_mean_disagreement,
     relative_products,
     self_duality_gap,
+    simplex_angle,
     within_class_variability,
 )
 from ltseg.core.geometry import simplex_vectors
@@ -31,8 +32,7 @@ def test_a_simplex_is_ideal(num_classes):
     vectors = 3 * simplex_vectors(num_classes, 12)
     figures = equiangularity(centred(vectors + 4))
     assert figures.norm_variation < 1e-12 and figures.cosine_deviation < 1e-12 and figures.simplex_gap < 1e-12
-    assert figures.least_angle == pytest.approx(figures.optimal_angle)
-    assert figures.optimal_angle == pytest.approx(math.degrees(math.acos(-1 / (num_classes - 1))))
+    assert figures.least_angle == pytest.approx(simplex_angle(num_classes))
     assert self_duality_gap(0.1 * vectors, vectors + 4) < 1e-12
     measures = balance(vectors)
     assert measures.product < 1e-12 and measures.angle < 1e-12 and measures.length < 1e-12

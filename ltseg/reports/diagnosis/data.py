@@ -42,7 +42,7 @@ def count_findings(train: Tensor, val: Tensor | None, names: Sequence[str]) -> I
         if val is not None and (found := int(val[missing].sum())):
             evidence += f' Validation has {found:,} samples of them, all of which will be wrong.'
         advice = 'Collect samples, or take these classes out of the data set and the head.'
-        yield _finding(
+        yield Finding.of(
             'absent_from_training', 'error', 'Classes without training samples', evidence, advice, names, missing
         )
     if val is None or not val.sum() or not train.sum():
@@ -52,7 +52,7 @@ def count_findings(train: Tensor, val: Tensor | None, names: Sequence[str]) -> I
         evidence = f'No validation sample of {listed([names[k] for k in unseen])}.'
         advice = 'Means leave these classes out, so nothing measures them: move some images to validation.'
         title = 'Classes that validation does not measure'
-        yield _finding('absent_from_validation', 'warning', title, evidence, advice, names, unseen)
+        yield Finding.of('absent_from_validation', 'warning', title, evidence, advice, names, unseen)
     yield from _shift(train.double() / train.sum(), val.double() / val.sum(), names)
 
 
@@ -75,13 +75,13 @@ def _shift(train: Tensor, val: Tensor, names: Sequence[str]) -> Iterator[Finding
             'Meant so in long-tailed benchmarks. Losses with the training prior (balanced softmax, logit adjustment, '
         )
         advice += 'ARB) or tools/adjust_logits.py aim at balanced classes.'
-        yield _finding(
+        yield Finding.of(
             'prior_shift', 'note', f'{title}: validation is balanced', evidence, advice, names, both[far].tolist()
         )
         return
     advice = 'Split the data at random by images, or by scenes that hold all classes; or adjust the logits to the '
     advice += 'frequencies that the model will meet (tools/adjust_logits.py).'
-    yield _finding('prior_shift', 'warning', title, evidence, advice, names, both[far].tolist())
+    yield Finding.of('prior_shift', 'warning', title, evidence, advice, names, both[far].tolist())
 
 
 def rule_findings(model: nn.Module, counts: ClassCounts, names: Sequence[str]) -> Iterator[Finding]:
@@ -136,9 +136,3 @@ def _of_rule(where: str, rule: Rule, counts: ClassCounts, names: Sequence[str]) 
             evidence = f'{ends} get biases that differ by {spread:.1f}; logits rarely differ by as much.'
             advice = 'Choose a smaller tau, or raise small counts with a floor.'
             yield Finding('extreme_rule', 'warning', f'{where} has extreme biases', evidence, advice)
-
-
-def _finding(
-    kind: str, severity: str, title: str, evidence: str, advice: str, names: Sequence[str], classes: Sequence[int]
-) -> Finding:
-    return Finding(kind, severity, title, evidence, advice, tuple(names[k] for k in classes))

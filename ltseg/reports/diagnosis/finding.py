@@ -39,6 +39,20 @@ class Finding:
     def __post_init__(self) -> None:
         check_choice('Finding.severity', self.severity, tuple(SEVERITIES))
 
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        severity: str,
+        title: str,
+        evidence: str,
+        advice: str,
+        names: Sequence[str],
+        classes: Iterable[int],
+    ) -> 'Finding':
+        """A finding about some of the classes that have these names."""
+        return cls(kind, severity, title, evidence, advice, tuple(names[k] for k in classes))
+
 
 def listed(parts: Sequence[str]) -> str:
     """The first of ``parts`` after each other, and how many more there are."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ltseg.core.collapse import centred
+from ltseg.core.collapse import centred, simplex_angle
 from ltseg.core.collapse_summary import angles
 from ltseg.core.confusion import ClassRates
 from ltseg.metrics.evaluation import Evaluation
@@ -46,7 +46,7 @@ def evaluation_findings(evaluation: Evaluation) -> Iterator[Finding]:
         )
         advice += 'checkpoint, which needs no training.'
         evidence = f'Not one prediction of {listed(parts)}.'
-        yield _of('never_predicted', 'error', 'Classes that are never predicted', evidence, advice, names, never)
+        yield Finding.of('never_predicted', 'error', 'Classes that are never predicted', evidence, advice, names, never)
     yield from _over_predicted(evaluation, true, predicted)
     yield from _swallowed(evaluation, true, {*never})
 
@@ -63,7 +63,9 @@ def _over_predicted(evaluation: Evaluation, true: Tensor, predicted: Tensor) -> 
                 f'{names[k]} (Acc {rates.acc[k]:.0f}, IoU {rates.iou[k]:.0f}, {times[k]:.1f} times)' for k in found
             ]
             evidence = f'Predicted more often than they occur: {listed(parts)}.'
-            yield _of('over_predicted', 'warning', 'Classes that are over-predicted', evidence, advice, names, found)
+            yield Finding.of(
+                'over_predicted', 'warning', 'Classes that are over-predicted', evidence, advice, names, found
+            )
 
 
 def _swallowed(evaluation: Evaluation, true: Tensor, known: set[int]) -> Iterator[Finding]:
@@ -77,7 +79,7 @@ def _swallowed(evaluation: Evaluation, true: Tensor, known: set[int]) -> Iterato
         parts = [f'{names[k]} as {names[int(into[k])]} ({most[k]:.0%})' for k in found]
         advice = 'Look at the images: labels may be ambiguous. Otherwise as for classes that are never predicted.'
         evidence = f'More than half is taken for one other class: {listed(parts)}.'
-        yield _of('swallowed', 'warning', 'Classes that another one swallows', evidence, advice, names, found)
+        yield Finding.of('swallowed', 'warning', 'Classes that another one swallows', evidence, advice, names, found)
 
 
 def baseline_findings(evaluation: Evaluation, baseline: Evaluation, name: str) -> Iterator[Finding]:
@@ -104,7 +106,9 @@ def baseline_findings(evaluation: Evaluation, baseline: Evaluation, name: str) -
             'What was gained in recall is lost in precision. Between the two lies a better point: a smaller tau, or '
         )
         advice += 'tools/adjust_logits.py, which chooses it on validation.'
-        yield _of('traded_precision', 'warning', 'Acc up and IoU down: over-prediction', evidence, advice, names, found)
+        yield Finding.of(
+            'traded_precision', 'warning', 'Acc up and IoU down: over-prediction', evidence, advice, names, found
+        )
 
 
 def classifier_findings(vectors: Tensor, names: Sequence[str]) -> Iterator[Finding]:
@@ -115,7 +119,7 @@ def classifier_findings(vectors: Tensor, names: Sequence[str]) -> Iterator[Findi
         advice = 'Use wider features (channels of the head) where rare classes matter.'
         yield Finding('few_dimensions', 'warning', 'Too few feature dimensions for a simplex', evidence, advice)
     found = angles(centred(vectors))
-    optimum = torch.tensor(-1 / (number - 1), dtype=torch.float64).arccos().rad2deg().item()
+    optimum = simplex_angle(number)
     above = torch.triu(torch.ones_like(found), 1) > 0
     pairs = (above & (found < COLLAPSED * optimum)).nonzero().tolist()
     if pairs:
@@ -125,10 +129,6 @@ def classifier_findings(vectors: Tensor, names: Sequence[str]) -> Iterator[Findi
         advice = 'tools/analyze_collapse.py shows all angles. Against minority collapse: ARB, ltseg.WeightRepulsion, '
         advice += "ltseg.PeerToPeerRegularizer(on='classifier'), or ltseg.ETFClassifier."
         classes = list(dict.fromkeys(k for pair in pairs for k in pair))
-        yield _of('collapsed_angles', 'warning', 'Class vectors close to each other', evidence, advice, names, classes)
-
-
-def _of(
-    kind: str, severity: str, title: str, evidence: str, advice: str, names: Sequence[str], classes: Sequence[int]
-) -> Finding:
-    return Finding(kind, severity, title, evidence, advice, tuple(names[k] for k in classes))
+        yield Finding.of(
+            'collapsed_angles', 'warning', 'Class vectors close to each other', evidence, advice, names, classes
+        )

@@ -10,8 +10,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ltseg.core.checks import check_choice, fault
-from ltseg.reports.record import KIND, RunRecord
+from ltseg.core.checks import check_choice
+from ltseg.reports.record import RunRecord, record_files
 
 __all__ = ['Run', 'find_runs']
 
@@ -87,8 +87,7 @@ def find_runs(paths: Sequence[str | os.PathLike], split: str | None = None) -> l
         FileNotFoundError: If a path does not exist, or a folder holds no record.
         ValueError: If a file is not a record, or none is of the split.
     """
-    files = dict.fromkeys(file for path in paths for file in _records_in(Path(path)))
-    runs = [Run(RunRecord.load(file), file) for file in files]
+    runs = [Run(RunRecord.load(file), file) for file in record_files(paths)]
     splits = sorted({run.record.split for run in runs}, key=_preference)
     if split is not None:
         check_choice('--split', split, splits)
@@ -97,17 +96,3 @@ def find_runs(paths: Sequence[str | os.PathLike], split: str | None = None) -> l
 
 def _preference(split: str) -> tuple[int, str]:
     return (PREFERRED.index(split) if split in PREFERRED else len(PREFERRED)), split
-
-
-def _records_in(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    found = [file for file in sorted(path.rglob('*.json')) if _is_record(file)]
-    if not found:
-        raise FileNotFoundError(fault(f'folder {str(path)!r}', 'records (*.json) that tools/test.py wrote', 'none'))
-    return found
-
-
-def _is_record(path: Path) -> bool:
-    with path.open(encoding='utf-8', errors='replace') as stream:
-        return KIND in stream.read(200)
