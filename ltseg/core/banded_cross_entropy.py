@@ -12,14 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ['banded_cross_entropy', 'per_class']
+from ltseg.core.layout import per_class
+
+__all__ = ['banded_cross_entropy']
 
 BAND_BYTES = 2 * 2**20  # stays in a core's cache; on an accelerator a band is all there is
-
-
-def per_class(term: Tensor, logits: Tensor) -> Tensor:
-    """``term`` (K,) shaped to broadcast over ``logits`` (N, K, *)."""
-    return term.view(1, -1, *[1] * (logits.ndim - 2))
 
 
 def banded_cross_entropy(logits: Tensor, labels: Tensor, bias: Tensor | None, ignore_index: int = -100) -> Tensor:

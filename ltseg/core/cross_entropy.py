@@ -7,10 +7,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ltseg.core.adjustment import Adjustment
-from ltseg.core.banded_cross_entropy import banded_cross_entropy, per_class
+from ltseg.core.banded_cross_entropy import banded_cross_entropy
 from ltseg.core.checks import fault
+from ltseg.core.layout import per_class
 
-__all__ = ['adjusted_cross_entropy', 'adjusted_logits', 'per_class']
+__all__ = ['adjusted_cross_entropy', 'adjusted_logits']
 
 
 def adjusted_logits(logits: Tensor, labels: Tensor, adjustment: Adjustment) -> Tensor:

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from ltseg.core.checks import check_whole, fault
+from ltseg.core.layout import in_full_precision
 
-__all__ = ['FeatureBatch', 'feature_rows', 'in_full_precision', 'nearest_labels', 'stratified_sample']
+__all__ = ['FeatureBatch', 'feature_rows', 'nearest_labels', 'stratified_sample']
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +58,6 @@ class FeatureBatch:
             cure = 'Use terms on features only with this head.'
             raise ValueError(fault('regularizer', 'a classifier with one vector for each class', None, cure))
         return self.classifier
-
-
-def in_full_precision(values: Tensor) -> Tensor:
-    """``values`` in float32, or in float64 where they are."""
-    return values if values.dtype == torch.float64 else values.float()
 
 
 def nearest_labels(labels: Tensor, size: Sequence[int]) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.checks import fault
+from ltseg.core.layout import in_full_precision, per_class
 
 __all__ = ['adjusted_logits', 'check_logits', 'log_prior_of', 'predictions_over_tau']
 
@@ -66,7 +67,7 @@ def adjusted_logits(logits: Tensor, log_prior: Tensor, tau: float) -> Tensor:
     Source:
         Menon et al., Long-Tail Learning via Logit Adjustment, ICLR 2021, eq. 9.
     """
-    logits = _at_least_float32(logits)
+    logits = in_full_precision(logits)
     return logits - _offset(logits, log_prior, tau)
 
 
@@ -81,20 +82,15 @@ def predictions_over_tau(logits: Tensor, log_prior: Tensor, taus: Iterable[float
     Yields:
         Class indices (N, *) int64 for each tau.
     """
-    logits = _at_least_float32(logits)
+    logits = in_full_precision(logits)
     buffer = torch.empty_like(logits)
     for tau in taus:
         torch.sub(logits, _offset(logits, log_prior, tau), out=buffer)
         yield buffer.max(dim=1).indices  # on a CPU about three times as fast as argmax
 
 
-def _at_least_float32(logits: Tensor) -> Tensor:
-    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-
-
 def _offset(logits: Tensor, log_prior: Tensor, tau: float) -> Tensor:
     if log_prior.shape != logits.shape[1:2]:
         cure = 'Give the prior of the data set that the model was trained on.'
         raise ValueError(fault('log_prior', f'{logits.shape[1]} classes, as the logits', tuple(log_prior.shape), cure))
-    offset = (tau * log_prior.double()).to(logits)
-    return offset.reshape(-1, *(1,) * (logits.ndim - 2))  # (K, 1, 1)
+    return per_class((tau * log_prior.double()).to(logits), logits)

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-import torch
 from torch import Tensor
 
 from ltseg.core.checks import fault
+from ltseg.core.layout import in_full_precision, per_class
 
 __all__ = ['normalised_logits', 'normalised_predictions', 'normalised_weight', 'weight_norms']
 
@@ -61,15 +61,14 @@ def normalised_logits(logits: Tensor, norms: Tensor, bias: Tensor | None, tau: f
     Source:
         Kang et al., ICLR 2020, eq. 4 and the released code.
     """
-    logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+    logits = in_full_precision(logits)
     if norms.shape != logits.shape[1:2]:
         raise ValueError(fault('norms', f'{logits.shape[1]} classes, as the logits', tuple(norms.shape)))
     if tau == 0:
         return logits
-    shape = (-1, *[1] * (logits.ndim - 2))  # (K, 1, 1)
     if bias is not None:
-        logits = logits - bias.detach().to(logits).view(shape)
-    return logits * (norms**-tau).to(logits).view(shape)
+        logits = logits - per_class(bias.detach().to(logits), logits)
+    return logits * per_class((norms**-tau).to(logits), logits)
 
 
 def normalised_predictions(

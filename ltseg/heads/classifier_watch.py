@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ltseg.core.checks import fault
-from ltseg.core.features import in_full_precision, nearest_labels
+from ltseg.core.features import nearest_labels
+from ltseg.core.layout import in_full_precision
 from ltseg.heads.classifiers import CosineClassifier
 from ltseg.heads.mixed_labels import labels_of_larger_share, targets_of
 from ltseg.heads.predicted_logits import classifier_of

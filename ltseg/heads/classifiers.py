@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ltseg.core.checks import check_positive, fault
-from ltseg.core.features import in_full_precision
 from ltseg.core.geometry import simplex_vectors
+from ltseg.core.layout import in_full_precision
 from ltseg.registry import MODELS
 
 __all__ = ['CosineClassifier', 'ETFClassifier', 'simplex_vectors', 'spread_vectors']

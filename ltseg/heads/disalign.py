@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ltseg.core.cross_entropy import per_class
+from ltseg.core.layout import per_class
 from ltseg.heads.scaled_classifier import AdaptedClassifier
 from ltseg.registry import MODELS
 

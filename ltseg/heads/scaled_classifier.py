@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ltseg.core.cross_entropy import per_class
+from ltseg.core.layout import per_class
 from ltseg.registry import MODELS
 
 __all__ = ['AdaptedClassifier', 'LearnableScaleClassifier']

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.checks import fault
-from ltseg.core.cross_entropy import per_class
+from ltseg.core.layout import per_class
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
 

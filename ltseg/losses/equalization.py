@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ltseg.core.checks import check_range, fault
+from ltseg.core.layout import per_class
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
@@ -45,7 +46,7 @@ class EqualizationLoss(LogitsLoss):
         if self.training and self.gamma > 0:
             rare = self._rare(self.count(logits, labels, ignore_index))
             protected = torch.rand_like(logits) < self.gamma
-            protected &= rare.view(1, -1, *[1] * (logits.ndim - 2))
+            protected &= per_class(rare, logits)
             indices = labels.where(labels != ignore_index, 0)
             logits = logits.masked_fill(protected.scatter(1, indices.unsqueeze(1), False), -torch.inf)
         return F.cross_entropy(logits, labels, reduction='none', ignore_index=ignore_index), None

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ltseg.core.checks import check_choice, check_range, fault
+from ltseg.core.layout import in_full_precision
 from ltseg.core.reduction import Average, Reduction, reduce_losses
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.label_counts import outside_labels_named
@@ -99,7 +100,7 @@ class LogitsLoss(nn.Module):
         check_choice('reduction_override', reduction, ('mean', 'sum', 'none'))
         ignore_index = self.ignore_index if ignore_index is None else ignore_index
         soft = labels.is_floating_point()
-        logits = logits if logits.dtype == torch.float64 else logits.float()
+        logits = in_full_precision(logits)
         labels = labels if soft else labels.long()
         with torch.autocast(logits.device.type, enabled=False):
             with outside_labels_named(labels, logits.shape[1], ignore_index):

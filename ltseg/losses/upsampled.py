@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ltseg.core.checks import fault
+from ltseg.core.layout import in_full_precision
 from ltseg.core.reduction import reduce_losses
 from ltseg.core.upsampled import upsampled_losses
 from ltseg.counts.label_counts import outside_labels_named
@@ -49,8 +50,7 @@ def long_tail_losses_of_upsampled(
         raise ValueError(fault(type(losses[0]).__name__, 'logits (N, K, h, w), K > 1, and labels (N, H, W)', got, cure))
     labels = labels.long()
     with torch.autocast(logits.device.type, enabled=False):
-        exact = logits.detach() if logits.dtype == torch.float64 else logits.detach().float()
-        on_parts = [loss.on_parts(exact, labels, ignore_index) for loss in losses]
+        on_parts = [loss.on_parts(in_full_precision(logits.detach()), labels, ignore_index) for loss in losses]
         with outside_labels_named(labels, logits.shape[1], ignore_index):
             sums = upsampled_losses(logits, labels, on_parts, align_corners, ignore_index, band_rows)
         valid = (labels != ignore_index).sum()

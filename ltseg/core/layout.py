@@ -1,0 +1,16 @@
+"""Shape and precision that the terms of a computation meet in."""
+
+import torch
+from torch import Tensor
+
+__all__ = ['in_full_precision', 'per_class']
+
+
+def in_full_precision(values: Tensor) -> Tensor:
+    """``values`` in float32, or in float64 where they are."""
+    return values if values.dtype == torch.float64 else values.float()
+
+
+def per_class(term: Tensor, logits: Tensor) -> Tensor:
+    """``term`` (K,) shaped to broadcast over ``logits`` (N, K, *)."""
+    return term.view(1, -1, *[1] * (logits.ndim - 2))
