@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import cache
 from typing import Any
 
 from torch import Tensor, nn
 
 from ltseg.core.checks import fault
 from ltseg.core.features import FeatureBatch
+from ltseg.core.joined import joined
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.heads.mixed_labels import labels_of_larger_share, targets_of
 from ltseg.registry import MODELS
@@ -183,25 +183,11 @@ class LongTailClsHeadMixin:
         vectors = self.classifier.weight if linear else getattr(self.classifier, 'class_vectors', None)
         return self.regularizers(FeatureBatch(features, labels, self.num_classes, vectors))
 
-    def __reduce__(self) -> tuple:
-        # The class is made on the fly, so that pickle cannot find it by name.
-        return _empty_head, (type(self).__bases__[-1],), self.__dict__
-
 
 def _loss_list(losses: Sequence[dict]) -> nn.ModuleList:
     from mmpretrain.registry import MODELS as HOST_MODELS  # noqa: N811
 
     return nn.ModuleList(HOST_MODELS.build(loss) for loss in losses)
-
-
-@cache
-def _head_class(head_class: type) -> Any:
-    return type(f'LongTail{head_class.__name__}', (LongTailClsHeadMixin, head_class), {})
-
-
-def _empty_head(head_class: type) -> Any:
-    made = _head_class(head_class)
-    return made.__new__(made)
 
 
 def _name(head: LongTailClsHeadMixin) -> str:
@@ -229,4 +215,4 @@ def LongTailClsHead(head_type: str | type = 'LinearClsHead', **head_arguments: A
     if not (isinstance(head_class, type) and issubclass(head_class, ClsHead)):
         cure = "Give a classification head's type, e.g. head_type='LinearClsHead'."
         raise ValueError(fault('LongTailClsHead.head_type', 'a classification head of mmpretrain', head_type, cure))
-    return _head_class(head_class)(**head_arguments)
+    return joined(f'LongTail{head_class.__name__}', LongTailClsHeadMixin, head_class)(**head_arguments)

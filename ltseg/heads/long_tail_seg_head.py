@@ -1,6 +1,5 @@
 """Any decode head of mmseg with what long-tail methods need."""
 
-from functools import cache
 from typing import Any
 
 import torch
@@ -8,6 +7,7 @@ from torch import Tensor, nn
 
 from ltseg.core.checks import check_whole, fault
 from ltseg.core.features import nearest_labels
+from ltseg.core.joined import joined
 from ltseg.heads.feature_tap import FeatureTapMixin
 from ltseg.losses.upsampled import can_be_upsampled, long_tail_losses_of_upsampled
 from ltseg.registry import MODELS
@@ -123,25 +123,11 @@ class LongTailSegHeadMixin:
             correct = (seg_logits.argmax(1) == labels) & valid
         return {loss.loss_name: value, 'acc_seg': (100 * correct.sum() / valid.sum().clamp(min=1)).reshape(1)}
 
-    def __reduce__(self) -> tuple:
-        # The class is made on the fly, so that pickle cannot find it by name.
-        return _empty_head, (type(self).__bases__[-1],), self.__dict__
-
 
 def _without_classifier(init_cfg: dict | list[dict] | None) -> list[dict]:
     """A host's initialisation of all but the convolution, whose is not the classifier's."""
     entries = [init_cfg] if isinstance(init_cfg, dict) else init_cfg or []
     return [entry for entry in entries if (entry.get('override') or {}).get('name') != 'conv_seg']
-
-
-@cache
-def _head_class(head_class: type) -> Any:
-    return type(f'LongTail{head_class.__name__}', (FeatureTapMixin, LongTailSegHeadMixin, head_class), {})
-
-
-def _empty_head(head_class: type) -> Any:
-    made = _head_class(head_class)
-    return made.__new__(made)
 
 
 def _name(head: LongTailSegHeadMixin) -> str:
@@ -169,4 +155,5 @@ def LongTailSegHead(head_type: str | type, **head_arguments: Any) -> nn.Module: 
     if not (isinstance(head_class, type) and issubclass(head_class, BaseDecodeHead)):
         cure = "Give a decode head's type, e.g. head_type='DepthwiseSeparableASPPHead'."
         raise ValueError(fault('LongTailSegHead.head_type', 'a decode head of mmseg', head_type, cure))
-    return _head_class(head_class)(**head_arguments)
+    made = joined(f'LongTail{head_class.__name__}', FeatureTapMixin, LongTailSegHeadMixin, head_class)
+    return made(**head_arguments)

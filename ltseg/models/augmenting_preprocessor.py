@@ -1,13 +1,13 @@
 """A data preprocessor that augments batches of images as tensors."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ltseg.core.checks import fault
+from ltseg.core.joined import joined
 from ltseg.registry import MODELS, TRANSFORMS
 
 __all__ = ['AugmentingClsPreprocessor', 'AugmentingClsPreprocessorMixin']
@@ -92,10 +92,6 @@ class AugmentingClsPreprocessorMixin:
             done['inputs'] = done['inputs'].unflatten(1, (views, -1))
         return done
 
-    def __reduce__(self) -> tuple:
-        # The class is made on the fly, so that pickle cannot find it by name.
-        return _empty_preprocessor, (), self.__dict__
-
     def _augmented(self, images: Tensor) -> Tensor:
         given = images.shape[1]
         if self.num_views is not None and given not in (1, self.num_views):
@@ -148,18 +144,6 @@ def _shape(entry: Any) -> tuple:
     return tuple(entry.shape) if isinstance(entry, Tensor) else (len(entry), *{_shape(each) for each in entry})
 
 
-@cache
-def _preprocessor_class() -> Any:
-    from mmpretrain.models import ClsDataPreprocessor
-
-    return type('AugmentingClsPreprocessor', (AugmentingClsPreprocessorMixin, ClsDataPreprocessor), {})
-
-
-def _empty_preprocessor() -> Any:
-    made = _preprocessor_class()
-    return made.__new__(made)
-
-
 @MODELS.register_module(name='AugmentingClsPreprocessor')
 def AugmentingClsPreprocessor(**arguments: Any) -> Any:  # noqa: N802, configs see a type
     """Builds mmpretrain's ``ClsDataPreprocessor`` with :class:`AugmentingClsPreprocessorMixin` in front of it.
@@ -167,4 +151,7 @@ def AugmentingClsPreprocessor(**arguments: Any) -> Any:  # noqa: N802, configs s
     Args:
         **arguments: Those of the mixin and of the host.
     """
-    return _preprocessor_class()(**arguments)
+    from mmpretrain.models import ClsDataPreprocessor
+
+    made = joined('AugmentingClsPreprocessor', AugmentingClsPreprocessorMixin, ClsDataPreprocessor)
+    return made(**arguments)

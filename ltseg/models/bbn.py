@@ -1,12 +1,12 @@
 """The bilateral-branch network."""
 
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ltseg.core.checks import check_whole, fault
+from ltseg.core.joined import joined
 from ltseg.models.branches import branch_off
 from ltseg.registry import MODELS
 from ltseg.schedules import Progress, training_progress
@@ -92,22 +92,6 @@ class BilateralClassifierMixin:
         losses = [self.head.loss(feats, data_samples[branch::2]) for branch in range(2)]
         return {name: sum(share * each[name] for share, each in zip(shares, losses, strict=True)) for name in losses[0]}
 
-    def __reduce__(self) -> tuple:
-        # The class is made on the fly, so that pickle cannot find it by name.
-        return _empty_classifier, (), self.__dict__
-
-
-@cache
-def _classifier_class() -> Any:
-    from mmpretrain.models import ImageClassifier
-
-    return type('BilateralClassifier', (BilateralClassifierMixin, ImageClassifier), {})
-
-
-def _empty_classifier() -> Any:
-    made = _classifier_class()
-    return made.__new__(made)
-
 
 @MODELS.register_module(name='BilateralClassifier')
 def BilateralClassifier(**arguments: Any) -> Any:  # noqa: N802, configs see a type
@@ -116,4 +100,6 @@ def BilateralClassifier(**arguments: Any) -> Any:  # noqa: N802, configs see a t
     Args:
         **arguments: Those of the mixin and of the host.
     """
-    return _classifier_class()(**arguments)
+    from mmpretrain.models import ImageClassifier
+
+    return joined('BilateralClassifier', BilateralClassifierMixin, ImageClassifier)(**arguments)

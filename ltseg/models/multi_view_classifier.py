@@ -1,11 +1,11 @@
 """An image classifier that takes several views of each image."""
 
-from functools import cache
 from typing import Any
 
 from torch import Tensor
 
 from ltseg.core.checks import fault
+from ltseg.core.joined import joined
 from ltseg.registry import MODELS
 
 __all__ = ['MultiViewClassifier', 'MultiViewClassifierMixin']
@@ -40,22 +40,6 @@ class MultiViewClassifierMixin:
             raise ValueError(fault('MultiViewClassifier.predict', 'inputs (N, C, H, W)', got, cure))
         return super().predict(inputs, data_samples, **kwargs)  # type: ignore[misc]
 
-    def __reduce__(self) -> tuple:
-        # The class is made on the fly, so that pickle cannot find it by name.
-        return _empty_classifier, (), self.__dict__
-
-
-@cache
-def _classifier_class() -> Any:
-    from mmpretrain.models import ImageClassifier
-
-    return type('MultiViewClassifier', (MultiViewClassifierMixin, ImageClassifier), {})
-
-
-def _empty_classifier() -> Any:
-    made = _classifier_class()
-    return made.__new__(made)
-
 
 @MODELS.register_module(name='MultiViewClassifier')
 def MultiViewClassifier(**arguments: Any) -> Any:  # noqa: N802, configs see a type
@@ -64,4 +48,6 @@ def MultiViewClassifier(**arguments: Any) -> Any:  # noqa: N802, configs see a t
     Args:
         **arguments: Those of the host.
     """
-    return _classifier_class()(**arguments)
+    from mmpretrain.models import ImageClassifier
+
+    return joined('MultiViewClassifier', MultiViewClassifierMixin, ImageClassifier)(**arguments)
