@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ltseg.launch.errors import one_message_errors
 from ltseg.reports.documents import documents_in, fill_tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,10 +29,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--check', action='store_true', help='write nothing; exit with 1 where a table is out of date')
     options = parser.parse_args(arguments)
-    try:
+    with one_message_errors(OSError):
         changed = outdated(root)
-    except (OSError, ValueError) as error:
-        sys.exit(f'{type(error).__name__}: {error}')
     for path, text in changed.items():
         print(f'{"out of date" if options.check else "written"}: {path.relative_to(root)}')
         if not options.check:

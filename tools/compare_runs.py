@@ -9,12 +9,12 @@ one column: each value below three seeds, mean and standard deviation from three
 
 import ltseg.compat  # noqa: F401  isort: skip (cures a host fault and therefore comes first)
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from ltseg.launch.errors import one_message_errors
 from ltseg.reports.selection import add_compare_options, selected_comparison
 
 
@@ -45,10 +45,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    try:
+    with one_message_errors(OSError):
         run(parse_arguments(arguments))
-    except (OSError, ValueError) as error:
-        sys.exit(f'{type(error).__name__}: {error}')
 
 
 if __name__ == '__main__':

@@ -8,11 +8,11 @@ Usage::
 
 import ltseg.compat  # noqa: F401  isort: skip
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import fields
 
 from ltseg.datasets.street_scenes import StreetScenes
+from ltseg.launch.errors import one_message_errors
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -24,10 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.add_argument(f'--{field.name}', type=number, default=field.default, help=f'default: {field.default}')
     settings = vars(parser.parse_args(arguments))
     folder = settings.pop('folder')
-    try:
+    with one_message_errors(OSError):
         written = StreetScenes(**settings).write(folder)
-    except (ValueError, OSError) as error:
-        sys.exit(f'make_minicity: {error}')
     print(f'{"Wrote" if written else "Already there:"} {folder}')
 
 

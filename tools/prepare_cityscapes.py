@@ -8,7 +8,6 @@ Takes *_gtFine_labelIds.png, or *_gtFine_polygons.json where these are missing; 
 import ltseg.compat  # noqa: F401  isort: skip
 import argparse
 import os
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,6 +19,7 @@ from rich.progress import track
 from ltseg.core.checks import fault
 from ltseg.datasets import CityscapesDataset
 from ltseg.datasets.cityscapes_labels import official_files, write_train_ids
+from ltseg.launch.errors import one_message_errors
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -49,7 +49,9 @@ def prepare(root: Path, workers: int) -> str:
         with ProcessPoolExecutor(max(1, min(workers, len(todo)))) as pool:
             made = pool.map(write_train_ids, *zip(*todo, strict=True), chunksize=4)
             try:
-                for _ in track(made, 'Making label images', len(todo), console=Console(stderr=True)):
+                console = Console(stderr=True)
+                hidden = not console.is_terminal
+                for _ in track(made, 'Making label images', len(todo), console=console, disable=hidden):
                     pass
             except BaseException:
                 pool.shutdown(cancel_futures=True)
@@ -63,10 +65,8 @@ def prepare(root: Path, workers: int) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse_arguments(arguments)
-    try:
+    with one_message_errors(OSError, ValueError):
         print(prepare(options.data_root, options.workers))
-    except (OSError, ValueError) as error:
-        sys.exit(str(error))
 
 
 if __name__ == '__main__':

@@ -10,7 +10,6 @@ method. The page needs no network and no other file.
 
 import ltseg.compat  # noqa: F401  isort: skip (cures a host fault and therefore comes first)
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -55,11 +54,8 @@ def run(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse_arguments(arguments)
     calm_warnings()
-    try:
-        with one_message_errors():
-            run(options)
-    except OSError as error:
-        sys.exit(f'{type(error).__name__}: {error}')
+    with one_message_errors(OSError):
+        run(options)
 
 
 if __name__ == '__main__':

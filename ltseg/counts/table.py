@@ -116,7 +116,7 @@ def check_table(
         name: How messages call the table, e.g. its path.
         owner: How messages call what has ``num_classes``.
     """
-    label = f'DatasetCounts: table {name!r}' if name else 'DatasetCounts: the table'
+    label = f'counts: the table {name!r}' if name else 'counts: the table'
     found = len(table.class_names)
     if found != num_classes:
         flag = ' with --reduce-zero-label' if abs(found - num_classes) == 1 else ' on the data set of this model'

@@ -62,15 +62,15 @@ def _fault_of_config(error: BaseException) -> str | None:
 
 
 @contextmanager
-def one_message_errors() -> Iterator[None]:
-    """Turns what ltseg raises into one message on stderr and exit code 1; all else passes."""
+def one_message_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Turns what ltseg raises, and errors of these kinds, into one message and exit code 1; all else passes."""
     try:
         yield
     except KeyboardInterrupt:
         print('stopped', file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        message = message_of(error)
+        message = message_of(error) or (str(error) if isinstance(error, kinds) else None)
         if message is None:
             raise
         print(f'error: {message}', file=sys.stderr)

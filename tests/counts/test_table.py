@@ -107,7 +107,7 @@ def test_check_table_names_table_and_head() -> None:
     with pytest.raises(ValueError) as caught:
         check_table(example(), 4, name='ade20k.json')
     assert str(caught.value) == (
-        "DatasetCounts: table 'ade20k.json' lists 3 classes but the head has 4. "
+        "counts: the table 'ade20k.json' lists 3 classes but the head has 4. "
         'Re-run tools/count_classes.py with --reduce-zero-label.'
     )
     with pytest.raises(ValueError, match="class 1 'pole' but the data set calls it 'wall'"):

@@ -55,17 +55,18 @@ def test_the_first_method_can_be_chosen(runs: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (['--split', 'train'], r"\(test, val\), got 'train'"),
+        (['--split', 'train'], "(test, val), got 'train'"),
         (['--first', 'ARC'], "Did you mean 'ARB'"),
         (['--paper', 'arb'], 'differ in bicycle'),
         (['--tables', 'mIoU'], 'Precision'),
         (['no/such/run'], 'no/such/run'),
     ],
 )
-def test_faults_are_one_line(runs: Path, options: list[str], message: str) -> None:
-    with pytest.raises(SystemExit, match=message) as raised:
+def test_faults_are_one_line(runs: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
         COMPARE([str(runs), *options])
-    assert '\n' not in str(raised.value)
+    said = capsys.readouterr().err
+    assert said.startswith('error: ') and message in said and len(said.splitlines()) == 1
 
 
 def test_documents_are_filled_and_checked(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,5 +81,6 @@ def test_documents_are_filled_and_checked(runs: Path, tmp_path: Path, capsys: py
     assert BUILD(['--check'], tmp_path) == 1
     assert capsys.readouterr().out.splitlines()[-1] == 'out of date: docs/results.md'
     document.write_text('<!-- table: report docs/runs/gone.json -->\n<!-- end -->\n')
-    with pytest.raises(SystemExit, match='gone.json'):
+    with pytest.raises(SystemExit):
         BUILD([], tmp_path)
+    assert 'gone.json' in capsys.readouterr().err

@@ -6,7 +6,8 @@ words       what changed, in sentences
 tables      numbers for the tables of the page
 ink         figures as SVG that takes its colours from the page
 slopes, differences, frequency, confusions, curves, panels      one kind of figure each
-examples, example_pictures       images where tail classes fail
+examples    images where rare classes fail, which albums holds and pictures draws
+phrases     wordings that several of them use
 provenance  configs, versions and data
 page        all of it put together
 """
