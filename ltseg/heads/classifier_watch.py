@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from ltseg.core.checks import fault
 from ltseg.core.features import nearest_labels
 from ltseg.core.layout import in_full_precision
-from ltseg.heads.classifiers import CosineClassifier
+from ltseg.heads.classifiers import CosineClassifier, vectors_of
 from ltseg.heads.mixed_labels import labels_of_larger_share, targets_of
 from ltseg.heads.predicted_logits import classifier_of
 
@@ -26,11 +26,7 @@ def class_vectors_of(model: nn.Module) -> Tensor:
         key, classifier = classifier_of(model)
     except ValueError as error:
         raise ValueError(fault(type(model).__name__, 'a model with one last layer', 'none or several')) from error
-    linear = isinstance(classifier, nn.Linear) or (
-        isinstance(classifier, nn.Conv2d) and classifier.weight.shape[2:] == (1, 1)
-    )
-    weight: Any = getattr(classifier, 'weight', None)
-    vectors = weight.flatten(1) if linear else getattr(classifier, 'class_vectors', None)
+    vectors = vectors_of(classifier)
     if not isinstance(vectors, Tensor) or len(vectors) < 2:
         raise ValueError(fault(key, 'a layer with one vector for each of several classes', type(classifier).__name__))
     return vectors

@@ -11,7 +11,14 @@ from ltseg.core.geometry import simplex_vectors
 from ltseg.core.layout import in_full_precision
 from ltseg.registry import MODELS
 
-__all__ = ['CosineClassifier', 'ETFClassifier', 'simplex_vectors', 'spread_vectors']
+__all__ = ['CosineClassifier', 'ETFClassifier', 'simplex_vectors', 'spread_vectors', 'vectors_of']
+
+
+def vectors_of(classifier: nn.Module) -> Tensor | None:
+    """The class vectors (K, D) of a linear layer, a 1x1 convolution or a classifier of this package; None of others."""
+    if isinstance(classifier, nn.Linear | nn.Conv2d) and classifier.weight.shape[2:].numel() == 1:
+        return classifier.weight.flatten(1)
+    return getattr(classifier, 'class_vectors', None)
 
 
 @MODELS.register_module()

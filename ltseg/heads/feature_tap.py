@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ltseg.core.checks import fault
 from ltseg.core.features import FeatureBatch, feature_rows
 from ltseg.counts.label_counts import outside_labels_named
+from ltseg.heads.classifiers import vectors_of
 from ltseg.regularizers import RegularizerGroup
 
 __all__ = ['FeatureTapMixin']
@@ -75,16 +76,9 @@ class FeatureTapMixin:
             raise _unserved(self)
         labels = torch.stack([sample.gt_sem_seg.data for sample in batch_data_samples])
         rows, labels = feature_rows(self._tapped[0], labels, self.ignore_index)
-        batch = FeatureBatch(rows.unsqueeze(1), labels, self.num_classes, _class_vectors(self.conv_seg))
+        batch = FeatureBatch(rows.unsqueeze(1), labels, self.num_classes, vectors_of(self.conv_seg))
         with outside_labels_named(labels, self.num_classes, self.ignore_index):  # a head may learn from other labels
             return {**losses, **self.regularizers(batch)}
-
-
-def _class_vectors(classifier: nn.Module) -> Tensor | None:
-    """The vectors (K, D) of a 1x1 convolution or of one of our classifiers; None where there are no such vectors."""
-    if isinstance(classifier, nn.Conv2d):
-        return classifier.weight.flatten(1)
-    return getattr(classifier, 'class_vectors', None)
 
 
 def _unserved(head: object) -> ValueError:

@@ -10,6 +10,7 @@ from ltseg.core.checks import fault
 from ltseg.core.features import FeatureBatch
 from ltseg.core.joined import joined
 from ltseg.counts.sources import ClassCountsSource
+from ltseg.heads.classifiers import vectors_of
 from ltseg.heads.mixed_labels import labels_of_larger_share, targets_of
 from ltseg.registry import MODELS
 from ltseg.regularizers import RegularizerGroup
@@ -179,9 +180,7 @@ class LongTailClsHeadMixin:
         target, unmixed = targets_of(data_samples)
         labels = labels_of_larger_share(target, unmixed) if target.is_floating_point() else target
         features = self._features[-1].unflatten(0, (len(data_samples), -1))
-        linear = isinstance(self.classifier, nn.Linear)
-        vectors = self.classifier.weight if linear else getattr(self.classifier, 'class_vectors', None)
-        return self.regularizers(FeatureBatch(features, labels, self.num_classes, vectors))
+        return self.regularizers(FeatureBatch(features, labels, self.num_classes, vectors_of(self.classifier)))
 
 
 def _loss_list(losses: Sequence[dict]) -> nn.ModuleList:
