@@ -133,3 +133,12 @@ def test_gradients_are_finite_beside_a_class_outside_the_softmax(focusing, soft)
     losses, _ = adjusted_cross_entropy(logits, labels, adjustment, focusing)
     losses.sum().backward()
     assert losses.isfinite().all() and logits.grad.isfinite().all() and (logits.grad[:, 2] == 0).all()
+
+
+def test_a_soft_label_wholly_outside_the_softmax_is_no_label():
+    bias = torch.tensor([0.0, 0.0, -torch.inf], dtype=torch.float64)
+    logits = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
+    soft = torch.tensor([[0.0, 0.0, 1.0]], dtype=torch.float64).expand(2, 3)
+    losses, _ = adjusted_cross_entropy(logits, soft, Adjustment(bias=bias))
+    (gradient,) = torch.autograd.grad(losses.sum(), logits)
+    assert (losses == 0).all() and (gradient == 0).all()

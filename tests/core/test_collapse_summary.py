@@ -140,3 +140,24 @@ def test_without_a_linear_classifier_figures_are_of_the_means():
 def test_angles():
     found = angles(torch.tensor([[2.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, 0.0]]))
     assert found[0].tolist()[:3] == pytest.approx([0, 90, 180]) and found[3].isnan().all()
+
+
+def test_figures_of_the_classifier_are_seen_from_its_mean():
+    rows, labels, vectors = collapsed()
+    figures = summary_of(rows, labels, vectors + 2, labels).figures
+    assert all(
+        figures[f'nc2_classifier_{name}'] < 1e-12 for name in ('norm_variation', 'cosine_deviation', 'simplex_gap')
+    )
+
+
+def test_the_classes_that_occur_have_their_own_centre_and_average():
+    rows, labels, weight, predictions = noisy()
+    rows, kept = rows + 3, (labels != 1) & (labels != 4)
+    found = summary_of(rows[kept], labels[kept], weight, predictions[kept])
+    members = [rows[labels == k] for k in (0, 2, 3)]
+    means = torch.stack([part.mean(0) for part in members])
+    seen = means - means.mean(0)
+    averaged = sum(part.T.cov(correction=0) for part in members) / 3
+    expected = (averaged @ torch.linalg.pinv(seen.T @ seen / 3, rtol=1e-9)).trace().item() / 3
+    assert found.figures['nc1_class_averaged'] == pytest.approx(expected)
+    assert found.classes['mean_norm'][[0, 2, 3]].tolist() == pytest.approx(seen.norm(dim=1).tolist())

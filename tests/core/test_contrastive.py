@@ -212,3 +212,9 @@ def test_as_many_positives_as_there_are_is_the_plain_loss():
     values = losses(rows, labels, None, None)
     torch.testing.assert_close(losses(rows, labels, None, None, positives=limited(labels, samples, 99)), values)
     assert not torch.allclose(losses(rows, labels, None, None, positives=limited(labels, samples, 1)), values)
+
+
+def test_limited_positives_are_those_of_the_seed():
+    labels, samples = views_of((20,))
+    assert torch.equal(limited(labels, samples, 3, 1), limited(labels, samples, 3, 1))
+    assert not torch.equal(limited(labels, samples, 3, 1), limited(labels, samples, 3, 2))

@@ -29,3 +29,19 @@ def test_nothing_valid_is_zero_with_a_graph(average):
     reduced = reduce_losses(logits * 0, torch.tensor(0), torch.zeros(3), average=average)
     reduced.backward()
     assert reduced == 0 and (logits.grad == 0).all()
+
+
+def test_sample_weights_are_factors():
+    losses, weights = torch.tensor([2.0, 6.0]), torch.tensor([0.5, 2.0])
+    assert reduce_losses(losses, torch.tensor(2), sample_weights=weights) == 6.5
+
+
+def test_every_normaliser_is_that_of_all_processes(monkeypatch):
+    """The other process adds 3 to it, and averaging over two halves the result."""
+    monkeypatch.setattr('ltseg.core.reduction.world_size', lambda: 2)
+    monkeypatch.setattr('ltseg.core.reduction.all_reduced_sum', lambda value: value + 3)
+    losses, valid, weights = torch.tensor([2.0, 6.0]), torch.tensor(2), torch.tensor([1.0, 3.0])
+    assert reduce_losses(losses, valid).item() == pytest.approx(2 * 8 / 5)
+    assert reduce_losses(losses, valid, avg_factor=2).item() == pytest.approx(2 * 8 / 5)
+    assert reduce_losses(losses, valid, weights, average='weight').item() == pytest.approx(2 * 8 / 7)
+    assert reduce_losses(losses, valid, avg_factor=2, sync=False) == 4

@@ -131,3 +131,11 @@ def test_pipelines_go_from_inner_data_sets_too() -> None:
     inner = [{'type': 'A', 'pipeline': []}, {'type': 'B', 'pipeline': []}]
     assert stripped == {'type': 'Wrap', 'dataset': {'type': 'Concat', 'datasets': inner}}
     assert leaf['pipeline'] == [{'type': 'Load'}]
+
+
+def test_a_table_is_of_one_ignored_label(tmp_path: Path) -> None:
+    write_data_set(tmp_path / 'data', LABELS[:1])
+    found = [
+        count_dataset(data_set(tmp_path / 'data', ignore_index=ignored), tmp_path / 'cache')[0] for ignored in (255, 2)
+    ]
+    assert [table.counts.samples.tolist() for table in found] == [[2, 1, 1], [2, 1, 0]]

@@ -118,3 +118,44 @@ def test_constant_counts():
 def test_bad_options(counts):
     with pytest.raises(ValueError, match='expected'):
         build_counts(counts)
+
+
+def test_counts_are_of_all_processes_or_of_one(monkeypatch):
+    monkeypatch.setattr('ltseg.counts.sources.world_size', lambda: 2)
+    monkeypatch.setattr('ltseg.counts.sources.all_reduced_sum', lambda value: 2 * value)
+    labels = torch.tensor([[0, 1, 1], [0, 0, 0]])
+    for sync in (False, True):
+        counts = build_counts('batch', sync)(labels, 2)
+        found = torch.stack([counts.samples, counts.images, counts.samples_of_images])
+        assert torch.equal(found, (1 + sync) * count_labels(labels, 2))
+
+
+def test_a_copy_counts_in_the_same_way():
+    copied = copy.deepcopy(build_counts('ema', sync=False, momentum=0.5).eval())
+    assert (copied.mode, copied.sync, copied.momentum, copied.training) == ('ema', False, 0.5, False)
+
+
+def test_labels_before_mixing_count_for_their_batch_only():
+    source, mixed = build_counts('batch'), torch.tensor([[0.3, 0.7], [0.5, 0.5]])
+    with source.counting(torch.tensor([1, 1])):
+        assert source(mixed, 2).samples.tolist() == [0, 2]
+    assert source(torch.tensor([0, 1]), 2).samples.tolist() == [1, 1]
+
+
+def test_maps_of_probabilities_count_as_their_labels():
+    labels = torch.randint(0, 3, (4, 5, 6), generator=torch.Generator().manual_seed(0))
+    labels[1] = 2
+    soft = torch.nn.functional.one_hot(labels, 3).movedim(-1, 1).float()
+    torch.testing.assert_close(count_labels(soft, 3), count_labels(labels, 3).double())
+
+
+@pytest.mark.parametrize('samples', [torch.ones(3), torch.tensor([1, 2], dtype=torch.int32), torch.ones(2, 2).double()])
+def test_counts_of_a_type_that_stops_counting_are_refused(samples):
+    with pytest.raises(ValueError, match=r'ClassCounts\.samples: expected .* int64 or float64'):
+        ClassCounts(samples)
+
+
+@pytest.mark.parametrize('wrong', [-1.0, float('inf'), float('nan')])
+def test_impossible_counts_are_refused(wrong):
+    with pytest.raises(ValueError, match='finite counts of at least 0'):
+        ClassCounts.from_list([1.0, wrong])

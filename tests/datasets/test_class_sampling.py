@@ -215,3 +215,13 @@ def test_images_without_labels_are_refused() -> None:
         ClassBalancedSampler(Unlabelled(), seed=0)
     with pytest.raises(ValueError, match='get_cat_ids'):
         RepeatFactorSampler([1, 2], seed=0)
+
+
+@every_sampler
+def test_without_a_seed_all_processes_draw_one(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('ltseg.datasets.class_sampling.sync_random_seed', lambda: 7)
+    assert drawn(build(config, seed=None)) == drawn(build(config, seed=7)) != drawn(build(config, seed=0))
+
+
+def test_an_epoch_is_not_that_of_the_next_seed() -> None:
+    assert drawn(build(SAMPLERS[0], seed=5), 1) != drawn(build(SAMPLERS[0], seed=6), 0)

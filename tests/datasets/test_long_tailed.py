@@ -180,3 +180,32 @@ def test_it_wraps_the_hosts_data_sets(tmp_path: Path) -> None:
     (tmp_path / 'list.txt').write_text('\n'.join(lines))
     host = CustomDataset(str(tmp_path), ann_file='list.txt', with_label=True, classes=list('abcd'))
     assert sizes(LongTailedDataset(host, 10)) == [10, 4, 2, 1]
+
+
+def test_each_class_has_an_order_of_its_own() -> None:
+    dataset = LongTailedDataset(Numbered(), 5, profile='step')
+    kept = [set((dataset.indices[dataset.get_gt_labels() == label] // 10).tolist()) for label in range(5, 10)]
+    assert all(len(places) == 10 for places in kept) and len({frozenset(places) for places in kept}) == 5
+
+
+@pytest.mark.parametrize(
+    'changed',
+    [
+        {'profile': 'step'},
+        {'profile': 'pareto', 'power': 2.0},
+        {'largest': 40},
+        {'class_order': NAMES[::-1]},
+        {'seed': 1},
+    ],
+)
+def test_indices_of_any_other_setting_are_refused(tmp_path: Path, changed: dict[str, Any]) -> None:
+    path = tmp_path / 'indices.json'
+    LongTailedDataset(Numbered(), 10, **({'profile': 'pareto'} if 'power' in changed else {}), indices_file=path)
+    with pytest.raises(ValueError, match=f'indices made with {list(changed)[-1]}='):
+        LongTailedDataset(Numbered(), 10, **changed, indices_file=path)
+
+
+def test_the_first_process_alone_writes_the_indices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('ltseg.datasets.long_tailed.is_main_process', lambda: False)
+    LongTailedDataset(Numbered(), 10, indices_file=tmp_path / 'indices.json')
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,7 @@
 """Cosine and simplex classifiers."""
 
+import copy
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -80,3 +82,16 @@ def test_simplex_classifier_is_fixed_and_saved():
     assert not torch.equal(other.vectors, classifier.vectors)
     other.load_state_dict(classifier.state_dict())
     assert torch.equal(other.vectors, classifier.vectors)
+
+
+def test_cosines_of_half_precision_features_are_float32():
+    classifier, features = CosineClassifier(8, 5), torch.randn(2, 8, 3, 3).bfloat16()
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        logits = classifier(features)
+    assert logits.dtype == torch.float32 and torch.equal(logits, classifier(features.float()))
+
+
+def test_a_simplex_classifier_can_be_copied_in_the_middle_of_training():
+    classifier = ETFClassifier(8, 5, spatial_dims=0)
+    classifier(torch.randn(6, 8, requires_grad=True))
+    assert torch.equal(copy.deepcopy(classifier).vectors, classifier.vectors)

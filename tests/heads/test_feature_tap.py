@@ -206,3 +206,10 @@ def test_faults_of_the_config_are_named():
         our_head('FCNHead', regularizers=[TERMS[0], TERMS[0]])
     with pytest.raises(ValueError, match='regularizers: expected 2 class vectors, got 1. Set out_channels'):
         our_head('FCNHead', regularizers=TERMS, num_classes=2, out_channels=1, threshold=0.3)
+
+
+def test_the_ignored_label_is_that_of_the_head():
+    spy = Spy()
+    of_images = labels().masked_fill(labels() == 255, 254)
+    losses_of(our_head('FCNHead', regularizers=[spy], ignore_index=254), 'FCNHead', features(), of_images)
+    assert len(spy.seen[0].labels) == (F.interpolate(labels()[:, None].double(), (8, 8)) != 255).sum()

@@ -6,6 +6,7 @@ from unittest.mock import patch
 import pytest
 import torch
 from losses_under_test import LOSSES, name_of
+from mmengine.logging import MessageHub
 from mmengine.structures import PixelData
 
 import ltseg.heads.long_tail_seg_head as module
@@ -139,3 +140,23 @@ def test_steps_aside(options):
 def test_a_band_without_rows_is_refused(rows):
     with pytest.raises(ValueError, match='band_rows'):
         head_of(band_rows=rows)
+
+
+def test_a_schedule_is_a_factor_of_the_fused_loss_too():
+    hub = MessageHub.get_current_instance()
+    hub.update_info_dict({'iter': 5, 'max_iters': 10})
+    try:
+        assert_fused_is_plain({'loss_decode': {**ARB, 'schedule': dict(shape='linear')}})
+    finally:
+        for name in ('iter', 'max_iters'):
+            hub.runtime_info.pop(name)
+
+
+@pytest.mark.parametrize('fused', [True, False])
+def test_the_ignored_label_is_that_of_the_head(fused):
+    features, samples = batch()
+    expected = loss_and_gradient(head_of(loss_decode=ARB, fused=fused), features, samples)
+    for sample in samples:
+        sample.gt_sem_seg.data = sample.gt_sem_seg.data.where(sample.gt_sem_seg.data != 255, 254)
+    found = loss_and_gradient(head_of(loss_decode=ARB, fused=fused, ignore_index=254), features, samples)
+    torch.testing.assert_close(found, expected)

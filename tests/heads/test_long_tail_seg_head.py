@@ -155,3 +155,19 @@ def test_stock_cross_entropy_is_ours_without_ignored_pixels(batch):
         sample.gt_sem_seg.data = sample.gt_sem_seg.data.where(sample.gt_sem_seg.data != 255, 0)
     ours = host_head(loss_decode=dict(type='ltseg.CrossEntropyLoss')).loss(features, data_samples, {})
     torch.testing.assert_close(ours['loss_ce'], host_head().loss(features, data_samples, {})['loss_ce'])
+
+
+@pytest.mark.parametrize('ignored', [255, 254])
+def test_dot_regression_and_its_accuracy_are_of_valid_pixels(batch, ignored):
+    features, data_samples, labels = batch
+    for sample in data_samples:
+        sample.gt_sem_seg.data = sample.gt_sem_seg.data.where(sample.gt_sem_seg.data != 255, ignored)
+    loss, classifier = dict(type='ltseg.DotRegressionLoss', balanced=False), dict(type='ltseg.ETFClassifier')
+    head = our_head(loss_decode=loss, classifier=classifier, ignore_index=ignored)
+    losses = head.loss(features, data_samples, {})
+    logits, norm, nearest = head(features), head.conv_seg.feature_norm, labels[:, ::4, ::4]
+    valid = nearest != 255
+    own = logits.gather(1, nearest.where(valid, 0)[:, None]).squeeze(1)
+    torch.testing.assert_close(losses['loss_dot_regression'], (0.5 * (own - norm) ** 2 / norm)[valid].mean())
+    assert 0 < valid.sum() < valid.numel()
+    torch.testing.assert_close(losses['acc_seg'], 100 * (logits.argmax(1) == nearest)[valid].float().mean()[None])

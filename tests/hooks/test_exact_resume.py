@@ -15,6 +15,7 @@ from mmengine.dataset import InfiniteSampler
 from tiny_training import quick_tools, tool, write_training
 from torch.utils.data import BatchSampler, DataLoader
 
+from ltseg.datasets.exact_sampling import seed_everything
 from ltseg.hooks import ExactResume
 from ltseg.reports.record import RunRecord
 
@@ -144,3 +145,18 @@ def test_samplers_of_unknown_order_are_kept_with_a_warning(own: str, caplog: pyt
     ExactResume().before_train(SimpleNamespace(train_loop=loop, seed=0, logger=logging.getLogger('exact')))
     assert loop.dataloader is before
     assert 'Own' in caplog.text and 'not exact' in caplog.text
+
+
+def test_what_the_model_draws_depends_on_seed_iteration_and_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is not what samples draw, whose generators are seeded from (seed, position)."""
+
+    def drawn(seed: int, iteration: int, rank: int) -> float:
+        monkeypatch.setattr('ltseg.hooks.exact_resume.get_rank', lambda: rank)
+        ExactResume().before_train_iter(SimpleNamespace(seed=seed, iter=iteration), 0)
+        return float(torch.rand(()))
+
+    states = [(0, 3, 0), (0, 3, 1), (0, 4, 0), (1, 3, 0)]
+    values = [drawn(*state) for state in states]
+    assert len({*values}) == 4 and values == [drawn(*state) for state in states]
+    seed_everything(0, 3)
+    assert float(torch.rand(())) != values[0]

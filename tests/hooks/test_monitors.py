@@ -195,3 +195,29 @@ def test_the_scale_of_mixed_precision_is_taken_out(tmp_path: Path) -> None:
         hook.after_train_iter(runner, 0)
         points += lines(tmp_path, 'gradient_monitor')[1]
     assert points[0] == points[1] and points[0]['attraction'][1] == 0 < points[0]['attraction'][3]
+
+
+def test_features_are_those_of_the_last_batches_of_each_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    from ltseg.core.class_sample import ClassSample
+
+    hook, written = CollapseMonitor(interval=4, batches=2), []
+
+    def take(watch: Any, seed: int) -> ClassSample:
+        labels = torch.tensor([0, 1])
+        return ClassSample.of(torch.full((2, 1), float(seed)), labels, labels, 100)
+
+    monkeypatch.setattr(
+        'ltseg.hooks.collapse_monitor.ClassifierWatch', lambda model: SimpleNamespace(close=lambda: None)
+    )
+    monkeypatch.setattr(hook, '_take', take)
+    monkeypatch.setattr(
+        hook, '_write', lambda runner, log, sample: written.append(sorted(sample.rows.flatten().tolist()))
+    )
+    hook._log = object()  # type: ignore[assignment]
+    for iteration in range(8):
+        runner: Any = SimpleNamespace(iter=iteration, rank=0, model=torch.nn.Identity())
+        hook.before_train_iter(runner, iteration)
+        hook.after_train_iter(runner, iteration)
+    assert written == [[2, 2, 3, 3], [6, 6, 7, 7]]

@@ -153,3 +153,17 @@ def test_training_ends_in_one_message_and_keeps_its_checkpoint(
     assert message.startswith('error: StopOnNaN: decode.loss_')
     saved = sorted((tmp_path / 'work_dirs/training').glob('iter_*.pth'))
     assert saved and str(saved[-1]) in message
+
+
+def test_a_bad_loss_of_another_process_is_skipped_here_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('ltseg.hooks.stop_on_nan.all_reduce', lambda bad: bad.add_(1))
+    assert updated(SkippingOptimWrapper, [1.0, 2.0]).item() == 1
+
+
+def test_a_skipped_batch_counts_among_those_of_its_step() -> None:
+    """It is one of the two batches of a step, with a gradient of 0."""
+    two = {'accumulative_counts': 2}
+    values = [1.0, 1.0, 2.0]
+    assert torch.equal(
+        updated(SkippingOptimWrapper, [NAN, *values], **two), updated(OptimWrapper, [0.0, *values], **two)
+    )

@@ -89,6 +89,7 @@ def in_process(rank: int, folder: Path) -> None:
     runner = training(folder / 'run', model, {**HOOK, 'reinitialize': ['head.fc']})
     runner.model = MMDistributedDataParallel(model)
     runner.wrap_model = lambda settings, module: MMDistributedDataParallel(module)
+    torch.manual_seed(rank)  # each process would draw another classifier
     runner.train()
     torch.save((model.state_dict(), changed(model, before)), folder / f'{rank}.pth')
     distributed.destroy_process_group()
@@ -99,3 +100,11 @@ def test_processes_wait_for_no_gradient_of_what_is_frozen(tmp_path: Path) -> Non
     (first, moved), (second, _) = (torch.load(tmp_path / f'{rank}.pth', weights_only=False) for rank in range(2))
     assert moved == {'head.fc.weight', 'head.fc.bias'}
     assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def test_a_normalisation_drawn_anew_scales_by_one(tmp_path: Path) -> None:
+    model, still = Network(), {'optimizer': {'type': 'SGD', 'lr': 1e-9}}
+    torch.nn.init.constant_(model.trunk[1].weight, 5.0)
+    torch.nn.init.constant_(model.trunk[1].bias, 5.0)
+    training(tmp_path, model, {**HOOK, 'reinitialize': ['trunk.1']}, optim_wrapper=still).train()
+    assert (model.trunk[1].weight == 1).all() and (model.trunk[1].bias == 0).all()

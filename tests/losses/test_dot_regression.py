@@ -64,3 +64,11 @@ def test_mixed_labels_mix_the_losses(balanced):
     mixed = loss_of(features, 0.3 * hot + 0.7 * hot[partner], balanced=balanced)
     expected = [loss_of(features, y, balanced=balanced) for y in (labels, labels[partner])]
     torch.testing.assert_close(mixed, 0.3 * expected[0] + 0.7 * expected[1])
+
+
+def test_scales_are_of_the_mean_over_the_present_classes():
+    features = torch.randn(4, D, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    labels, scale = torch.tensor([0, 0, 0, 1]), torch.tensor([2 / 3, 2 / 3, 2 / 3, 2.0])  # (4 / 2) / n
+    norm = features.norm(dim=1)
+    expected = 0.5 * scale * ((features * VECTORS[labels]).sum(1) - norm) ** 2 / norm
+    torch.testing.assert_close(loss_of(features, labels), expected.mean(), rtol=1e-6, atol=0)

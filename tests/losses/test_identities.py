@@ -288,3 +288,78 @@ def test_zero_counts_are_refused_with_the_class():
         loss(torch.zeros(2, 3), torch.tensor([0, 2]))
     with pytest.raises(ValueError, match='floor=1'):
         build('ReweightedLoss', counts='batch')
+
+
+def test_label_aware_smoothing_hands_its_options_on():
+    options = dict(head=0.3, tail=0.2, shape='linear', exclude_true=True)
+    assert build('LabelAwareSmoothingLoss', **options, counts=COUNTS).rules == [
+        MODELS.build(dict(type='ltseg.LabelSmoothing', **options))
+    ]
+
+
+def test_the_factors_of_seesaw_send_no_gradient():
+    """The gradient is q - onehot, q the softmax with factors; logits are such that labels fall below epsilon."""
+    logits, labels = batch(30, ignored=False)
+    logits, counts = 6 * logits, torch.tensor(COUNTS, dtype=torch.float64)
+    _, gradient = value_and_gradient(build('SeesawLoss', counts=COUNTS), logits, labels)
+    p = logits.softmax(1)
+    own = p.gather(1, labels[:, None])
+    assert (own < 0.01).any()
+    mitigation = ((counts / counts[labels][:, None]) ** 0.8).clamp(max=1)
+    factors = (mitigation * ((p / own.clamp(min=0.01)) ** 2).clamp(min=1)).scatter(1, labels[:, None], 1.0)
+    q = factors * logits.exp() / (factors * logits.exp()).sum(1, keepdim=True)
+    torch.testing.assert_close(gradient, (q - F.one_hot(labels, K)) / 30)
+
+
+def test_equalization_takes_shares_of_images_where_they_are_counted():
+    loss = build('EqualizationLoss', frequency_threshold=0.1, gamma=1.0)
+    loss.counts.fill(ClassCounts(torch.tensor([900, 80, 20]), torch.tensor([10, 1, 9])))
+    _, gradient = value_and_gradient(loss, torch.zeros(2, 3), torch.tensor([0, 0]))
+    assert (gradient[:, 1] == 0).all() and (gradient[:, 2] > 0).all()
+
+
+def test_equalization_does_not_protect_a_class_at_the_threshold():
+    loss = build('EqualizationLoss', frequency_threshold=0.25, gamma=1.0, counts=[3, 1])
+    _, gradient = value_and_gradient(loss, torch.zeros(2, 2), torch.tensor([0, 0]))
+    assert (gradient[:, 1] > 0).all()
+
+
+def test_equalization_draws_for_each_sample():
+    loss = build('EqualizationLoss', frequency_threshold=1.0, gamma=0.5, counts=COUNTS)
+    _, gradient = value_and_gradient(loss, torch.zeros(200, K), torch.zeros(200, dtype=torch.int64))
+    protected = (gradient[:, 1:] == 0).double().mean(0)
+    assert (protected > 0.3).all() and (protected < 0.7).all()
+
+
+def test_ldam_takes_rounding_beyond_one_for_a_cosine():
+    assert build('LDAMLoss', counts=COUNTS)(torch.full((2, K), 1.005), torch.tensor([0, 1])) > 0  # else it would warn
+
+
+def test_constant_counts_are_checked_once():
+    loss, (logits, labels) = build('ClassBalancedLoss', counts=[10_000_000] * 4 + [200_000]), batch(30)
+    with pytest.warns(UserWarning, match='equal for all classes') as record:
+        for _ in range(2):
+            loss(logits, labels, ignore_index=255)
+    assert len(record) == 1
+
+
+def test_added_rules_are_checked_too():
+    loss = rules(dict(type='ltseg.PriorBias', floor=1), counts=[5, 0, 3])
+    loss(torch.zeros(2, 3), torch.tensor([0, 2]))
+    loss.add_rules([MODELS.build(dict(type='ltseg.Margin'))])
+    with pytest.raises(ValueError, match='0 for class 1'):
+        loss(torch.zeros(2, 3), torch.tensor([0, 2]))
+
+
+def test_moving_counts_have_the_momentum_of_the_loss():
+    loss = build('ARBLoss', counts='ema', momentum=0.5)
+    for labels in ([0, 0], [1, 1]):
+        loss.counts(torch.tensor(labels), 2)
+    assert loss.counts.get_extra_state()[0].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize('name', ['CrossEntropyLoss', 'ARBLoss'])
+def test_maps_of_probabilities_are_averaged_over_pixels(name):
+    logits, labels = batch(2, 4, 5, ignored=False)
+    soft = F.one_hot(labels, K).movedim(-1, 1).double()
+    torch.testing.assert_close(build(name)(logits, soft), build(name)(logits, labels))

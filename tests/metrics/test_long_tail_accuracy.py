@@ -200,3 +200,25 @@ def test_two_processes_count_each_image_once(tmp_path: Path, size: int, padded: 
     alone = json.dumps(evaluate([sample(index) for index in range(size)]))  # as text: nan is not equal to nan
     for rank in range(2):
         assert (tmp_path / f'{rank}.json').read_text() == alone
+
+
+def test_an_evaluation_starts_from_zero() -> None:
+    built, results = metric(), []
+    for start in (0, 20):
+        built.process(None, [sample(index) for index in range(start, start + 20)])
+        results.append(built.evaluate(20))
+    assert results[1] == evaluate([sample(index) for index in range(20, 40)]) != results[0]
+
+
+def test_predictions_of_all_processes_are_written_in_the_order_of_the_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built, other = metric(output_dir=str(tmp_path)), metric()
+    built.process(None, [sample(index) for index in (0, 2, 4)])
+    other.process(None, [sample(index) for index in (1, 3)])
+    name = 'ltseg.metrics.long_tail_accuracy'
+    monkeypatch.setattr(f'{name}.get_world_size', lambda: 2)
+    monkeypatch.setattr(f'{name}.all_gather_object', lambda mine: [mine, other.results])
+    built.evaluate(5)
+    rows = list(csv.DictReader((tmp_path / 'predictions.csv').read_text().splitlines()))
+    assert [row['image'] for row in rows] == [f'{index}.png' for index in range(5)]

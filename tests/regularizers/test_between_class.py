@@ -69,3 +69,23 @@ def test_classes_that_coincide_do_not_hide_the_others():
     vectors[1] = vectors[0]
     value, gradient, _ = value_and_gradients(built(BETWEEN), of_means(vectors))
     assert value.isfinite() and gradient[2:].abs().sum() > 0
+
+
+def test_memory_has_its_momentum():
+    given, term = batch(views=1), built(BETWEEN, centers='ema', momentum=0.75).double()
+    for shift in (0, 4):
+        term(FeatureBatch(given.features + shift, given.labels, K))
+        term.step()
+    mean = given.features[given.labels == 1, 0].mean(0)
+    torch.testing.assert_close(term.memory.vectors[1], mean + 0.25 * 4)
+
+
+def test_classes_close_to_each_other_still_feel_each_other():
+    vectors = torch.eye(K, D, dtype=torch.float64)
+    vectors[1] = vectors[0] + 0.02 * torch.ones(D)  # a cosine of about 0.997
+    value, gradient, _ = value_and_gradients(built(BETWEEN), of_means(vectors))
+    seen = torch.nn.functional.normalize(vectors - vectors.mean(0))
+    cosines = (seen @ seen.T).fill_diagonal_(-1)
+    assert 0.99 < cosines.max() < 0.9999
+    torch.testing.assert_close(value, -cosines.amax(1).arccos().mean())
+    assert gradient[:2].abs().sum() > 0.1

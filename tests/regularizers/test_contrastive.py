@@ -11,6 +11,7 @@ from ltseg.core.contrastive import contrastive_losses
 from ltseg.core.features import FeatureBatch
 from ltseg.core.geometry import simplex_vectors
 from ltseg.regularizers import RegularizerGroup
+from ltseg.regularizers.projection import Projection
 
 SUPERVISED, BALANCED = dict(type='ltseg.SupervisedContrastiveLoss'), dict(type='ltseg.BalancedContrastiveLoss')
 HYBRID = dict(type='ltseg.HybridContrastiveLoss')
@@ -303,3 +304,51 @@ def test_a_head_without_class_vectors_is_named():
     given = batch()
     with pytest.raises(ValueError, match='a classifier with one vector for each class'):
         built(BALANCED)(FeatureBatch(given.features, given.labels, K))
+
+
+def test_only_classes_of_the_batch_have_a_share_of_the_mean():
+    given = batch(classes=3)
+    term = built(BALANCED, **PLAIN, anchors='classes', class_complement=False)
+    rows, labels = rows_of(term, given)
+    losses = contrastive_losses(rows, labels, rows, labels, torch.arange(len(rows)), K, 0.1, 'outside')
+    torch.testing.assert_close(term(given), sum(losses[labels == k].mean() for k in range(3)) / 3)
+
+
+def test_k_positives_of_chosen_views():
+    given = batch(views=3)
+    every = built(SUPERVISED, views=(1, 2))(given)
+    torch.testing.assert_close(built(SUPERVISED, views=(1, 2), positives=1000)(given), every)
+
+
+@pytest.mark.parametrize('config', [{**BALANCED, 'prototypes': 'ema'}, TARGETED], ids=('balanced', 'targeted'))
+def test_moving_averages_have_their_momentum(config):
+    term, given = built(config, **PLAIN, momentum=0.75).double(), batch(views=1)
+    for sign in (1, -1):
+        term(FeatureBatch(sign * given.features, given.labels, K, given.classifier))
+        term.step()
+    mean = F.normalize(given.features[given.labels == 1, 0]).mean(0)
+    vectors = (term.centers if config is TARGETED else term.prototypes).vectors
+    torch.testing.assert_close(vectors[1], 0.5 * mean)
+
+
+def test_without_a_prototype_of_its_class_an_anchor_adds_nothing():
+    term = built(BALANCED, **PLAIN, averaging='prototypes', prototypes='ema')
+    given = batch(views=1, classes=2)
+    assert term(given) == 0
+    term.step()
+    known = term(given)
+    more = FeatureBatch(
+        torch.cat([given.features, given.features[:1]]), torch.cat([given.labels, torch.tensor([4])]), K
+    )
+    torch.testing.assert_close(term(more), known * len(given.labels) / len(more.labels))
+
+
+def test_a_projection_is_two_layers_with_a_normalisation_between():
+    torch.manual_seed(0)
+    network, rows = Projection(D, 16, 4).double(), torch.randn(10, D, dtype=torch.float64)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter)
+    hidden = rows @ network.hidden_weight.T + network.hidden_bias
+    hidden = (hidden - hidden.mean(0)) / (hidden.var(0, correction=0) + 1e-5).sqrt()
+    hidden = (hidden * network.norm_weight + network.norm_bias).relu()
+    torch.testing.assert_close(network(rows), hidden @ network.out_weight.T + network.out_bias)

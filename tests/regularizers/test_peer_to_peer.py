@@ -6,6 +6,7 @@ from regularizers_under_test import D, K, batch, built, value_and_gradients
 
 from ltseg.core.features import FeatureBatch
 from ltseg.core.geometry import simplex_vectors
+from ltseg.regularizers import RegularizerGroup
 
 MEANS = dict(type='ltseg.PeerToPeerRegularizer')
 CLASSIFIER = dict(type='ltseg.PeerToPeerRegularizer', on='classifier')
@@ -67,3 +68,17 @@ def test_two_classes_feel_the_others_through_memory(centers):
         term.step()
         term(batch())
         term.step()
+
+
+def test_absent_classes_are_no_part_of_the_mean():
+    given = batch(classes=3)
+    alone = RegularizerGroup([{**MEANS, 'centers': 'batch'}], 3, D)(FeatureBatch(given.features, given.labels, 3))
+    torch.testing.assert_close(built(MEANS, centers='batch')(given), alone['loss_peer_to_peer_means'])
+
+
+def test_memory_is_of_all_views():
+    given, term = batch(), built(MEANS).double()
+    term(given)
+    term.step()
+    for k in range(K):
+        torch.testing.assert_close(term.memory.vectors[k], given.features[given.labels == k].mean((0, 1)))

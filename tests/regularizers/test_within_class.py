@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.logging import MessageHub
 from regularizers_under_test import D, K, batch, built, value_and_gradients
 from torch.nn import functional as F
 
@@ -107,3 +108,38 @@ def test_an_overflow_leaves_the_centers_of_other_classes_alone():
         within.step()
         moved = (within.centers.vectors != before).any(1)
         assert within.centers.vectors.isfinite().all() and moved.tolist() == [k != 2 for k in range(K)]
+
+
+def test_learned_centers_move_at_their_rate():
+    moves = []
+    for rate in (0.1, 0.4):
+        term = built(CENTER, learning_rate=rate).double()
+        before = term.centers.vectors.clone()
+        term(batch())
+        term.step()
+        moves.append(term.centers.vectors - before)
+    torch.testing.assert_close(moves[1], 4 * moves[0])
+
+
+def test_without_sync_the_number_of_processes_does_not_matter(monkeypatch):
+    expected = built(WITHIN, centers='batch')(batch())
+    monkeypatch.setattr('ltseg.regularizers.within_class.world_size', lambda: 2)
+    assert built(WITHIN, centers='batch', sync=False)(batch()) == expected
+
+
+@pytest.mark.parametrize('centers', ['batch', 'ema'])
+def test_centers_of_other_terms_are_left_alone_where_others_are_asked_for(centers):
+    given = batch()
+    group = RegularizerGroup([CENTER, {**BETWEEN, 'centers': centers}], K, D).double()
+    torch.testing.assert_close(group(given)['loss_between_class'], built(BETWEEN)(given))
+
+
+def test_schedules_are_part_of_the_weight_of_a_term_over_that_of_the_centers():
+    MessageHub.get_instance('half').update_info_dict({'iter': 5, 'max_iters': 10})
+    centers = []
+    for within in ({'loss_weight': 0.05, 'schedule': dict(shape='linear')}, {'loss_weight': 0.025}):
+        torch.manual_seed(0)
+        group = RegularizerGroup([{**WITHIN, **within}, {**BETWEEN, 'loss_weight': 0.3}], K, D).double()
+        group(batch())
+        centers.append(group.terms[0].centers.vectors)
+    torch.testing.assert_close(*centers)

@@ -45,3 +45,19 @@ def test_refuses_records_that_do_not_compare(record):
         frontier_table([replace(record, tau_curve=())], [60])
     with pytest.raises(ValueError, match='one model'):
         frontier_table([record, replace(record, split='val')], [60])
+
+
+def test_between_two_taus_it_is_nearer_to_the_nearer_one_whatever_their_order(record):
+    assert best_with_accuracy(record, 62.5) == pytest.approx(43.5)
+    turned = replace(record, tau_curve=[CURVE[1], CURVE[0], CURVE[2]])
+    assert [best_with_accuracy(turned, level) for level in (55, 62.5)] == pytest.approx([46, 43.5])
+    low = replace(record, tau_curve=[CURVE[2], CURVE[0]])  # 40 at 50 and 36 at 70
+    assert best_with_accuracy(low, 65) == pytest.approx(37)
+
+
+def test_a_method_as_trained_is_the_mean_over_seeds(record):
+    worse = replace(record.evaluation, matrix=torch.tensor([[3, 0, 0], [0, 2, 0], [1, 0, 0]]))
+    ious, accuracies = zip(*([r.means()['mIoU'], r.means()['mAcc']] for r in (record.evaluation, worse)), strict=True)
+    table = frontier_table([record, replace(record, seed=1, evaluation=worse)], [65])
+    assert table.rows[0][2:4] == pytest.approx([sum(ious) / 2, sum(accuracies) / 2])
+    assert ious[1] < ious[0]

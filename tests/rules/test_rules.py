@@ -173,3 +173,31 @@ def test_unit_images():
 def test_bad_fields(config):
     with pytest.raises(ValueError, match='expected'):
         MODELS.build(config)
+
+
+def test_beta_by_name_follows_all_samples():
+    by_value = Weighting(beta=1 - 1 / sum(N))(COUNTS).weight
+    torch.testing.assert_close(Weighting(beta='1-1/N')(COUNTS).weight, by_value)
+
+
+@pytest.mark.parametrize('samples', [[10_000_000, 2_000_000], [300_000, 20_000]], ids=['counts', 'weights'])
+def test_counts_that_are_close_and_weights_that_differ_do_not_warn(samples):
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        Weighting(scheme='effective_number').check_constant(ClassCounts(torch.tensor(samples)))
+
+
+def test_a_floor_is_one_of_the_samples_of_images_too():
+    absent = ClassCounts(torch.tensor([500, 0]), torch.tensor([5, 0]), torch.tensor([1000, 0]))
+    weight = Weighting(scheme='median_frequency', floor=100)(absent).weight  # frequencies 500 / 1000 and 100 / 100
+    torch.testing.assert_close(weight, torch.tensor([4 / 3, 2 / 3], dtype=torch.float64))
+
+
+def test_power_of_exponential_smoothing():
+    smoothing = LabelSmoothing(shape='exponential', power=2.0)(COUNTS).smoothing
+    assert smoothing[1].item() == pytest.approx(0.1 + 0.3 * (99 / 999) ** 2)
+
+
+def test_smoothing_of_the_prior_adds_samples_to_every_class():
+    more = ClassCounts(COUNTS.samples + 5)
+    torch.testing.assert_close(PriorBias(smoothing=5)(COUNTS).bias, PriorBias()(more).bias)
