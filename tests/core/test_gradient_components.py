@@ -74,6 +74,11 @@ def test_cosines_pull_at_the_direction_only():
         part = F.normalize(rows[own]) @ F.normalize(weight).T
         (expected,) = torch.autograd.grad(part, weight, gradients[own])
         torch.testing.assert_close(norms.components[:, k], expected.norm(dim=1))
+    for i in range(K):
+        others = labels != i
+        part = F.normalize(rows[others]) @ F.normalize(weight).T
+        (expected,) = torch.autograd.grad(part, weight, gradients[others])
+        torch.testing.assert_close(norms.repulsion[i], expected[i].norm())
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32])

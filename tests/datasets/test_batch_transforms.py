@@ -6,8 +6,15 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms import AutoAugment, AutoAugmentPolicy
 
-from ltseg.datasets import BatchColorJitter, BatchRandAugment, BatchRandomResizedCrop, batch_policies
+from ltseg.datasets import (
+    BatchColorJitter,
+    BatchRandAugment,
+    BatchRandomCrop,
+    BatchRandomResizedCrop,
+    batch_policies,
+)
 from ltseg.datasets.batch_policies import CIFAR_POLICY, ENHANCEMENTS, NAMES, OPERATIONS, SIGNED
+from ltseg.datasets.image_operations import rotate
 from ltseg.registry import TRANSFORMS
 
 ALL = (
@@ -163,3 +170,87 @@ def test_rand_augment_takes_all_operations_alike_and_none_at_strength_0(monkeypa
     weak = BatchRandAugment(num_ops=1, magnitude=0, magnitude_std=0)(images)
     same = (weak - images.float()).abs().flatten(1).amax(1) < 1e-2
     assert set(taken[-1][~same].tolist()) <= {NAMES.index('AutoContrast'), NAMES.index('Equalize')}
+
+
+def wide_noise(number: int) -> Tensor:
+    return torch.randint(1, 256, (number, 3, 12, 20), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+
+
+def test_crops_of_wide_images_are_as_far_away_as_asked_for() -> None:
+    images, found = wide_noise(200), set()
+    torch.manual_seed(0)
+    for image, result in zip(F.pad(images, [2] * 4), BatchRandomCrop(padding=2)(images), strict=True):
+        places = [(y, x) for y in range(5) for x in range(5) if torch.equal(image[:, y : y + 12, x : x + 20], result)]
+        assert len(places) == 1
+        found.add(places[0])
+    assert len(found) == 25
+
+
+def test_cutout_reaches_each_pixel_of_wide_images() -> None:
+    torch.manual_seed(0)
+    hole = TRANSFORMS.build({'type': 'ltseg.BatchCutout', 'size': 3})(wide_noise(400)) == 0
+    assert hole[:, 0].any(0).all() and hole.all(1).flatten(1).sum(1).max() == 9
+
+
+def ramps(number: int, height: int, width: int) -> Tensor:
+    """Images whose first channel is the column and whose second is the row."""
+    rows, columns = torch.meshgrid(torch.arange(float(height)), torch.arange(float(width)), indexing='ij')
+    return torch.stack([columns, rows, rows]).expand(number, 3, height, width)
+
+
+def enlargement(crops: Tensor) -> tuple[Tensor, Tensor]:
+    """Columns and rows of the image for one column and one row of each result."""
+    return crops[:, 0].diff(dim=2).amax((1, 2)), crops[:, 1].diff(dim=1).amax((1, 2))
+
+
+def test_the_ratio_of_a_resized_crop_is_its_width_over_its_height() -> None:
+    wide, high = enlargement(BatchRandomResizedCrop(scale=(0.5, 0.5), ratio=(2.5, 2.5))(ramps(8, 12, 20)))
+    torch.testing.assert_close(wide, torch.full((8,), 17 / 20), atol=1e-3, rtol=0)
+    torch.testing.assert_close(high, torch.full((8,), 7 / 12), atol=1e-3, rtol=0)
+
+
+def test_resized_crops_are_as_often_wide_as_high() -> None:
+    torch.manual_seed(0)
+    wide, high = enlargement(BatchRandomResizedCrop(scale=(0.1, 0.1), ratio=(1 / 4, 4))(ramps(1000, 32, 32)))
+    assert 0.4 < (wide > high).float().mean() < 0.55  # those that are rounded to squares are neither
+
+
+def test_resized_crops_lie_within_the_image_and_at_each_place() -> None:
+    torch.manual_seed(0)
+    images = ramps(600, 16, 16)
+    for part in enlargement(BatchRandomResizedCrop(scale=(0.5, 1), ratio=(1, 4))(images)):
+        assert part.max() <= 1 + 1e-3
+    crops = BatchRandomResizedCrop(scale=(0.25, 0.25), ratio=(1, 1))(images)
+    for middle in (crops[:, 0].mean((1, 2)), crops[:, 1].mean((1, 2))):
+        assert middle.round(decimals=1).unique().numel() == 9
+    assert torch.equal(BatchRandomResizedCrop(scale=(1, 1), ratio=(4, 4))(images).round(), images)  # none fits
+
+
+def test_auto_augment_takes_both_operations_of_a_policy_as_often_and_as_strongly_as_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken: list[tuple[Tensor, Tensor]] = []
+    monkeypatch.setattr(
+        batch_policies,
+        '_operated',
+        lambda images, chosen, strength: taken.append((chosen, strength)) or images,
+    )
+    applied('BatchAutoAugment', torch.zeros(20000, 3, 1, 1))
+    assert len(taken) == 2
+    for place, (chosen, strength) in enumerate(taken):
+        operations = [pair[place] for pair in CIFAR_POLICY]
+        for index, name in enumerate(NAMES[1:], 1):
+            own = [(share, ninths / 9) for other, share, ninths in operations if other == name]
+            times = (chosen == index).sum().item() / len(chosen)
+            assert times == pytest.approx(sum(share for share, _ in own) / 25, abs=0.01)
+            strengths = {round(value, 4) for value in strength[chosen == index].tolist()}
+            assert strengths == {round(ninths, 4) for share, ninths in own if share}
+
+
+def test_signed_operations_go_both_ways() -> None:
+    images = noise(40).float()
+    chosen, strength = torch.full((40,), NAMES.index('Rotate')), torch.ones(40)
+    torch.manual_seed(0)
+    result = batch_policies._operated(images, chosen, strength)
+    ways = [(result == rotate(images, amount.expand(40))).flatten(1).all(1) for amount in torch.tensor([30.0, -30.0])]
+    assert (ways[0] ^ ways[1]).all() and 10 < ways[0].sum() < 30

@@ -62,6 +62,9 @@ def test_inaturalist_reads_lists_of_lines_where_there_is_no_json(tmp_path: Path,
         f'{info["img_path"].removeprefix(str(root))[1:]} {info["gt_label"]}'
         for info in map(official.get_data_info, range(15))
     ]
+    (root / 'iNaturalist18_train.txt').write_text('\n'.join(lines[::-1]))
+    beside = data_set(data_root=str(root))
+    assert [beside.get_data_info(i) for i in range(15)] == [official.get_data_info(i) for i in range(15)]
     (root / 'iNaturalist18_train.txt').write_text('\n'.join(lines))
     (root / 'train2018.json').unlink()
     listed = data_set(data_root=str(root))
@@ -70,8 +73,12 @@ def test_inaturalist_reads_lists_of_lines_where_there_is_no_json(tmp_path: Path,
 
 @every_kind
 def test_totals_are_the_published_ones(kind: str) -> None:
-    published = {'imagenet_lt': (115_846, 1000), 'places_lt': (62_500, 365), 'inaturalist2018': (437_513, 8142)}
-    assert (KINDS[kind].TOTALS['train'], KINDS[kind].NUM_CLASSES) == published[kind]
+    published = {
+        'imagenet_lt': ({'train': 115_846, 'val': 20_000, 'test': 50_000}, 1000),
+        'places_lt': ({'train': 62_500, 'val': 7_300, 'test': 36_500}, 365),
+        'inaturalist2018': ({'train': 437_513, 'val': 24_426}, 8142),
+    }
+    assert published[kind] == (KINDS[kind].TOTALS, KINDS[kind].NUM_CLASSES)
 
 
 def test_a_list_of_the_published_size_passes_and_others_do_not(tmp_path: Path) -> None:

@@ -117,3 +117,17 @@ def test_saved_checkpoint_differs_in_the_bias_only_and_is_folded_once(tmp_path: 
     torch.save({'state_dict': {}}, tmp_path / 'empty.pth')
     with pytest.raises(ValueError, match='the key'):
         check_foldable(model, tmp_path / 'empty.pth', target)
+
+
+@pytest.mark.usefixtures('registered_hosts')
+def test_saved_weights_have_names_and_precision_of_the_checkpoint(tmp_path: Path) -> None:
+    """One without meta data, of a model in a wrapper and in half precision here."""
+    model, source, target = segmentor(), tmp_path / 'bare.pth', tmp_path / 'folded.pth'
+    state = {f'module.{key}': value.half() for key, value in model.state_dict().items()}
+    torch.save(state, source)
+    check_foldable(model, source, target)
+    bias = torch.arange(4.0)
+    save_folded(source, target, {'decode_head.conv_seg.bias': bias}, {'tau': 1.0})
+    saved = torch.load(target, weights_only=True)['state_dict']
+    assert saved.keys() == state.keys() and all(saved[key].dtype == value.dtype for key, value in state.items())
+    assert torch.equal(saved['module.decode_head.conv_seg.bias'], bias.half())

@@ -1,7 +1,9 @@
 """Classification heads with other classifiers, lists of losses and regularizers; every loss in the host's own head."""
 
 import copy
+import gc
 import io
+import weakref
 
 import pytest
 import torch
@@ -222,6 +224,32 @@ def test_training_accuracy_also_with_mixed_labels():
     expected = host_head(cal_acc=True).loss(features, samples(labels))
     assert head.loss(features, samples(labels)) == expected
     assert head.loss(features, samples(labels, mixed(labels, 0.8))).keys() == expected.keys()
+
+
+def test_training_accuracy_is_that_of_the_larger_share():
+    features, labels = batch()
+    head = our_head(cal_acc=True)
+    of_mixed, of_others, of_own = (
+        head.loss(features, data_samples)['accuracy_top-1']
+        for data_samples in (samples(labels, mixed(labels, 0.3)), samples(labels.roll(1, 0)), samples(labels))
+    )
+    assert of_mixed == of_others != of_own
+
+
+def test_losses_of_the_host_have_the_names_of_their_types():
+    features, labels = batch()
+    losses = our_head(loss=[ARB, dict(type='CrossEntropyLoss')]).loss(features, samples(labels))
+    assert losses.keys() == {'loss_arb', 'loss_CrossEntropyLoss'}
+
+
+def test_features_are_let_go_after_the_loss():
+    features, labels = batch()
+    head = our_head(regularizers=[dict(type='ltseg.WithinClassRegularizer', centers='batch')])
+    head.loss(features, samples(labels))
+    known = weakref.ref(features[0])
+    del features
+    gc.collect()
+    assert known() is None
 
 
 def test_autocast_keeps_losses_in_float32():

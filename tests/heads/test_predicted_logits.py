@@ -133,3 +133,28 @@ def test_heads_that_cannot_be_folded_are_refused_and_left_alone() -> None:
         check_foldable(cosine, 'a.pth', 'b.pth', 'prior')
     with pytest.raises(ValueError, match='one last layer'):
         classifier_of(nn.Identity())
+
+
+def test_a_layer_without_a_bias_is_folded_by_its_weight_alone() -> None:
+    model = classifier()
+    model.head.fc.bias = None
+    with torch.no_grad():
+        before = class_scores(model, batch())[0]
+    norms = weight_norms(model.head.fc.weight)
+    assert fold_norm(model, 1.0, batch()) == ['head.fc.weight']
+    assert torch.allclose(scores(model), normalised_logits(before, norms, None, 1.0).softmax(1), atol=1e-6)
+
+
+def test_of_several_decode_heads_the_last_one_classifies() -> None:
+    model = nn.Module()
+    model.decode_head = nn.ModuleList([nn.Module(), nn.Module()])
+    for head in model.decode_head:
+        head.conv_seg = nn.Conv2d(3, 4, 1)
+    assert classifier_of(model) == ('decode_head.1.conv_seg', model.decode_head[1].conv_seg)
+
+
+@torch.no_grad()
+def test_without_a_single_last_layer_scores_are_the_logarithms_of_the_predictions() -> None:
+    model = classifier(type='StackedLinearClsHead', mid_channels=[4])
+    logits, exact, _ = class_scores(model, batch())
+    assert not exact and torch.allclose(logits.exp(), scores(model))

@@ -1,6 +1,7 @@
 """The hook fills losses and metrics from the training labels, once, before the model is copied."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -190,3 +191,27 @@ def test_every_process_gets_the_table_or_the_error_of_the_first(tmp_path: Path) 
     assert texts[0] == texts[1]
     assert texts[0].startswith('[1.0, 2.0]')
     assert 'none.json' in texts[0]
+
+
+def test_a_given_table_that_is_missing_stops_an_evaluation_too(data_root: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r'none\.json'):
+        runner(data_root, Model(), hook={'table': str(data_root / 'none.json')}).val()
+
+
+def test_every_head_that_does_not_fit_is_named(data_root: Path) -> None:
+    model = Model(num_classes=4)
+    model.auxiliary_head = Head(5, 'dataset')
+    with pytest.raises(ValueError, match=r"(?s)'decode_head' .*has 4 classes.*'auxiliary_head' .*has 5 classes"):
+        runner(data_root, model).train()
+
+
+def test_labels_are_decoded_by_as_many_workers_as_asked_for(data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def count(dataset: Any, folder: Path, workers: int | None, show_progress: bool) -> tuple[CountsTable, None]:
+        asked.append(workers)
+        return CountsTable(ClassCounts.from_list([5, 1, 1]), ('a', 'b', 'c'), {'files': 2}), None
+
+    monkeypatch.setattr('ltseg.hooks.count_classes.count_dataset', count)
+    runner(data_root, Model(), hook={'workers': 3}).train()
+    assert asked == [3]

@@ -62,6 +62,13 @@ def test_adds_to_the_rules_of_the_loss(tmp_path: Path) -> None:
     assert terms.margin is not None and terms.weight is not None and terms.weight.argmax() == 2
 
 
+def test_other_losses_than_those_named_stay_as_they_are(tmp_path: Path) -> None:
+    model = Network(CrossEntropyLoss(counts=COUNTS))
+    model.other = CrossEntropyLoss(counts=COUNTS)
+    training(tmp_path, model, {**HOOK, 'begin': 1, 'target': ['head.loss_module']}, epochs=2).train()
+    assert len(model.head.loss_module.rules) == 1 and model.other.rules == []
+
+
 def test_counts_wait_from_the_start() -> None:
     """A loss that needs no counts gets those of the data set as soon as rules that need them are expected."""
     loss = CrossEntropyLoss()

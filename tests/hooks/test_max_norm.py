@@ -46,6 +46,20 @@ def test_norms_stay_within_the_radius(tmp_path: Path, optimizer: str) -> None:
     assert model.head.fc.bias.abs().max() > 0.1
 
 
+def test_the_radius_has_the_ratio_asked_for(tmp_path: Path) -> None:
+    model = Network()
+    longest = norms(model).max().item()
+    options: dict[str, Any] = {'optim_wrapper': {'optimizer': {'type': 'SGD', 'lr': 0.5}}}
+    training(tmp_path, model, {**HOOK, 'ratio': 1.0}, **options).train()
+    assert norms(model).max().item() == pytest.approx(longest)
+
+
+def test_vectors_are_projected_before_they_are_averaged(tmp_path: Path) -> None:
+    runner = training(tmp_path, Network(), {'type': 'EMAHook'}, HOOK)
+    kinds = [type(hook).__name__ for hook in runner.hooks]
+    assert kinds.index('MaxNorm') < kinds.index('EMAHook')
+
+
 def test_radius_is_that_of_the_first_stage_after_a_resume(tmp_path: Path) -> None:
     whole, resumed = Network(), Network()
     options: dict[str, Any] = {'optim_wrapper': {'optimizer': {'type': 'SGD', 'lr': 0.5}}}

@@ -11,6 +11,7 @@ import torch
 from mmengine.hooks import Hook
 from tiny_training import quick_tools, tool, write_classification, write_training
 
+from ltseg.heads import CosineClassifier
 from ltseg.hooks import CollapseMonitor, GradientMonitor
 from ltseg.hooks.monitor_log import MonitorLog
 from ltseg.registry import HOOKS
@@ -221,3 +222,65 @@ def test_features_are_those_of_the_last_batches_of_each_interval(monkeypatch: py
         hook.before_train_iter(runner, iteration)
         hook.after_train_iter(runner, iteration)
     assert written == [[2, 2, 3, 3], [6, 6, 7, 7]]
+
+
+def gradient_step(
+    folder: Path, classifier: torch.nn.Module, number: int, learns: bool = True
+) -> tuple[list[dict], list[dict], Any]:
+    """Scalars, points and the model of one step that a ``GradientMonitor`` watched."""
+    from types import SimpleNamespace
+
+    from mmpretrain.structures import DataSample
+
+    class Model(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = torch.nn.Module()
+            self.head.classifier, self.head.num_classes = classifier.requires_grad_(learns), number
+
+        def forward(self, inputs: torch.Tensor, data_samples: list) -> torch.Tensor:
+            return torch.nn.functional.cross_entropy(self.head.classifier(inputs), torch.tensor([0, 1, 1]))
+
+    scalars: list[dict] = []
+    runner: Any = SimpleNamespace(work_dir=str(folder), iter=0, model=Model(), train_loop=None)
+    runner.optim_wrapper = SimpleNamespace()
+    runner.visualizer = SimpleNamespace(add_scalars=lambda values, step: scalars.append(values))
+    hook = GradientMonitor(interval=1)
+    hook.before_train(runner)
+    hook.before_train_iter(runner, 0)
+    samples = [DataSample().set_gt_label(label) for label in (0, 1, 1)]
+    loss = runner.model(inputs=torch.arange(9.0).view(3, 3), data_samples=samples)
+    if learns:
+        loss.backward()
+    hook.after_train_iter(runner, 0)
+    return scalars, lines(folder, 'gradient_monitor')[1], runner.model
+
+
+@pytest.mark.parametrize(('number', 'each', 'all_of_them'), [(20, True, True), (21, False, True), (201, False, False)])
+def test_single_components_are_those_of_few_classes(tmp_path: Path, number: int, each: bool, all_of_them: bool) -> None:
+    (scalars,), (point,), _ = gradient_step(tmp_path, torch.nn.Linear(3, number), number)
+    assert any('/by/' in name for name in scalars) == each and ('components' in point) == all_of_them
+    assert len(point['attraction']) == len(point['repulsion']) == number
+
+
+def test_a_classifier_that_does_not_learn_has_no_components(tmp_path: Path) -> None:
+    assert gradient_step(tmp_path, torch.nn.Linear(3, 4), 4, learns=False)[:2] == ([], [])
+
+
+def test_components_of_cosines_are_orthogonal_to_the_class_vectors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are those of all processes."""
+    asked = []
+
+    def spied(*arguments: Any, **named: Any) -> Any:
+        from ltseg.core.gradient_components import component_norms
+
+        asked.append(named)
+        return component_norms(*arguments, **named)
+
+    monkeypatch.setattr('ltseg.hooks.gradient_monitor.component_norms', spied)
+    torch.manual_seed(0)
+    _, (point,), model = gradient_step(tmp_path, CosineClassifier(3, 4, spatial_dims=0), 4)
+    whole = model.head.classifier.weight.grad[2].norm().item()  # class 2 has no sample, only repulsion
+    assert point['repulsion'][2] == pytest.approx(whole, rel=1e-3) and asked[0]['sync']

@@ -142,6 +142,13 @@ def test_what_hosts_mean_by_other_numbers_is_no_fault(config: Config) -> None:
     weighted = {'_delete_': True, 'type': 'CrossEntropyLoss', 'class_weight': [1.0] * 12}  # with "no object"
     config.merge_from_dict({f'{HEAD}.loss_decode': weighted, AUXILIARY: {'type': 'STDCHead', 'num_classes': 2}})
     check_config(config, training=True)
+    weighted = {'_delete_': True, 'type': 'ltseg.CrossEntropyLoss', 'class_weight': [1.0] * 12}  # ours has none
+    text = message(config, **{f'{HEAD}.loss_decode': weighted})
+    assert f'{HEAD}.loss_decode.class_weight: expected 11 numbers, as num_classes, got 12' in text
+
+
+def test_the_model_of_test_time_augmentation_is_checked_too(config: Config) -> None:
+    assert 'tta_model.type: expected a type' in message(config, tta_model={'type': 'ltseg.NoSuchModel'})
 
 
 def test_a_schedule_in_epochs_of_a_training_in_iterations(config: Config) -> None:
@@ -149,6 +156,8 @@ def test_a_schedule_in_epochs_of_a_training_in_iterations(config: Config) -> Non
     changes = {f'{HEAD}.loss_decode': {'_delete_': True, 'type': 'ltseg.ARBLoss', 'schedule': schedule}}
     text = message(config, **changes)
     assert text.startswith(f"{HEAD}.loss_decode.schedule.unit: expected 'iter' or 'fraction'") and "got 'epoch'" in text
+    config.train_cfg = {'by_epoch': False, 'max_iters': 2}
+    assert message(config) == text
     config.train_cfg = {'by_epoch': True, 'max_epochs': 2}
     check_config(config, training=True)
 

@@ -99,3 +99,8 @@ def test_a_missing_host_is_named(monkeypatch: pytest.MonkeyPatch, scope: str | N
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(UserError, match=f'expected the package {package}.*check_env'):
         register_hosts(Config({'default_scope': scope}))
+
+
+def test_the_launcher_is_that_of_the_command_line() -> None:
+    assert load_config(parsed(ARB, '--launcher', 'slurm')).launcher == 'slurm'
+    assert load_config(parsed(ARB)).launcher == 'none'

@@ -88,6 +88,55 @@ def test_validation_lost_behind_its_checkpoint_is_made_up_for_by_epochs(epoch: i
     assert len(done) == runs
 
 
+@pytest.mark.parametrize(('epoch', 'runs'), [(2, 0), (4, 1)])
+def test_validation_before_its_first_epoch_was_not_lost(epoch: int, runs: int) -> None:
+    done: list[int] = []
+    loop = Loop()
+    loop.val_begin = 4
+    runner = SimpleNamespace(
+        train_loop=loop,
+        epoch=epoch,
+        iter=10 * epoch,
+        val_loop=SimpleNamespace(run=lambda: done.append(epoch)),
+        message_hub=SimpleNamespace(runtime_info={}),
+    )
+    RunRecorder('config.py', {}).before_train(runner)
+    assert len(done) == runs
+
+
+def test_validating_once_more_replaces_the_point() -> None:
+    hub = MessageHub('curve of one point')
+    runner = SimpleNamespace(val_loop=None, message_hub=hub, iter=7)
+    for value in (1.0, 2.0):
+        RunRecorder('config.py', {}).after_val_epoch(runner, {'mIoU': value})
+    assert hub.runtime_info['ltseg_curve'] == [{'iteration': 7, 'mIoU': 2.0}]
+
+
+@pytest.mark.parametrize('rank', [0, 1])
+def test_the_first_process_records_the_losses_that_the_host_has_kept(tmp_path: Path, rank: int) -> None:
+    """The last 250 of 1000 iterations here, in at most 100 points."""
+    losses = torch.arange(250.0, dtype=torch.float64)
+    metric = SimpleNamespace(evaluation=evaluation())
+    runner = SimpleNamespace(
+        rank=rank,
+        seed=3,
+        iter=1000,
+        work_dir=str(tmp_path),
+        val_loop=SimpleNamespace(evaluator=SimpleNamespace(metrics=[metric])),
+        message_hub=SimpleNamespace(
+            runtime_info={}, log_scalars={'train/loss': SimpleNamespace(data=(losses.numpy(), None))}
+        ),
+        logger=SimpleNamespace(info=lambda text: None),
+    )
+    RunRecorder('unet_arb_camvid.py', {}).after_train(runner)
+    path = tmp_path / 'records/val.json'
+    assert path.is_file() == (rank == 0)
+    if path.is_file():
+        points = RunRecord.load(path).curves['train']
+        assert [point['iteration'] for point in points] == list(range(753, 1000, 3))
+        assert [point['loss'] for point in points] == losses[:249].view(-1, 3).mean(1).tolist()
+
+
 def test_curve_has_means_of_either_task_and_no_single_class() -> None:
     counts, names = torch.tensor([200, 50, 3]), ('a', 'b', 'c')
     groups = build_shots(None, counts, names)

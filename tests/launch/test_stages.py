@@ -140,3 +140,23 @@ def test_a_stage_needs_the_one_before(tmp_path: Path) -> None:
     next(left)
     with pytest.raises(UserError, match="stage 'second': expected a checkpoint of the stage before"):
         next(left)
+
+
+def test_a_checkpoint_to_resume_that_the_config_names_is_left_to_the_host(tmp_path: Path) -> None:
+    stages = stages_of(config(tmp_path, resume=True))
+    stage, resume = next(stages_to_train(stages, None))
+    assert (stage.resume, stage.load_from, resume) == (True, 'pretrained.pth', None)
+
+
+def test_the_name_of_an_experiment_is_that_of_the_config_with_the_stage(tmp_path: Path) -> None:
+    stages = stages_of(config(tmp_path, experiment_name='mine'))
+    assert [stage.experiment_name for stage in stages] == ['mine_first', 'mine_second', 'mine_third']
+
+
+def test_a_stage_waits_for_the_process_that_writes_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('ltseg.launch.stages.barrier', lambda: save(tmp_path, 'first', epoch=6))
+    left = stages_to_train(stages_of(config(tmp_path)), None)
+    next(left)
+    assert next(left)[0].load_from == str(tmp_path / 'first/saved.pth')

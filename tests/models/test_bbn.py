@@ -49,6 +49,7 @@ def test_share_is_that_of_the_released_code(epochs):
         share = instance_share(Progress(epoch=e - 1, max_epochs=90), epochs)
         assert share == pytest.approx(1 - ((e - 1) / (epochs or 90)) ** 2)
     assert instance_share(Progress(iter=5, max_iters=10)) == 0.75
+    assert instance_share(Progress(iter=5, max_iters=10), epochs=100) == 1  # the first of 100 epochs alone
 
 
 @pytest.mark.parametrize('epoch', [0, 6, 9])
@@ -84,6 +85,13 @@ def test_tests_see_every_image_in_both_branches():
     assert torch.equal(classifier(images), classifier.head.fc(features))
     predictions = classifier(images, mode='predict')
     assert [int(sample.pred_label) for sample in predictions] == classifier(images).argmax(1).tolist()
+
+
+def test_both_branches_are_tested_after_training():
+    classifier, images = model(), torch.rand(4, 3, 16, 16)
+    classifier(images, samples([0, 1, 2, 3]), mode='loss')
+    (features,) = classifier.eval().extract_feat(images)
+    assert features.shape == (4, 32) and not torch.allclose(features[:, :16], features[:, 16:])
 
 
 def test_all_of_it_learns_and_branches_begin_apart(progress):

@@ -27,6 +27,13 @@ def test_is_the_block_of_the_host():
     assert torch.allclose(neck((maps,))[0], host(maps))
 
 
+def test_initialisation_keeps_the_variance_going_backward():
+    torch.manual_seed(0)
+    neck = BottleneckNeck(256)
+    neck.init_weights()
+    assert neck.block[3].weight.std().item() == pytest.approx((2 / (64 * 9)) ** 0.5, rel=0.02)
+
+
 def test_needs_channels_in_fours():
     with pytest.raises(ValueError, match=r'BottleneckNeck\.in_channels: expected a multiple of 4, got 6'):
         BottleneckNeck(6)

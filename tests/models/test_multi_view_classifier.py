@@ -38,6 +38,13 @@ def test_views_are_images_of_their_own(stage):
         torch.testing.assert_close(features[:, view], alone)
 
 
+def test_features_before_the_classifier_have_views_too():
+    classifier, images = model().eval(), torch.rand(2, 3, 3, 16, 16)
+    features = classifier.extract_feat(images, 'pre_logits')
+    alone = [classifier.extract_feat(images[:, view], 'pre_logits') for view in range(3)]
+    torch.testing.assert_close(features, torch.stack(alone, 1))
+
+
 def test_is_the_host_for_single_images():
     from mmpretrain.models import ImageClassifier
 

@@ -77,6 +77,20 @@ def test_labels_stay_distributions_and_images_are_those_of_mixup():
     assert (scores >= 0).all() and scores.dtype == torch.float32
 
 
+def test_each_label_leans_by_the_counts_of_its_own_two_images():
+    remix = Remix(counts=COUNTS)
+    images, _, labels = batch()
+    found = mixed(remix, 1)[1]
+    np.random.seed(1)
+    torch.manual_seed(1)
+    share, partners = np.random.beta(1.0, 1.0), torch.randperm(len(images))
+    for row, own, other in zip(found, labels.tolist(), labels[partners].tolist(), strict=True):
+        more, less = COUNTS[own] >= 3 * COUNTS[other], COUNTS[other] >= 3 * COUNTS[own]
+        kept = 0.0 if more and share < 0.5 else 1.0 if less and 1 - share < 0.5 else share
+        expected = kept * F.one_hot(torch.tensor(own), K) + (1 - kept) * F.one_hot(torch.tensor(other), K)
+        torch.testing.assert_close(row, expected.float())
+
+
 def test_the_preprocessor_hands_its_counts_to_the_hook():
     augments = [dict(type='ltseg.Remix'), dict(type='Mixup', alpha=1.0)]
     preprocessor = AugmentingClsPreprocessor(num_classes=K, batch_augments=dict(augments=augments, probs=[1.0, 0.0]))
@@ -84,6 +98,13 @@ def test_the_preprocessor_hands_its_counts_to_the_hook():
     assert name == 'mixing.0.counts' and not preprocessor.state_dict()
     with pytest.raises(RuntimeError, match='ltseg.CountClasses'):
         preprocessor.batch_augments(*batch()[:2])
+
+
+def test_a_single_augmentation_needs_no_list():
+    preprocessor = AugmentingClsPreprocessor(
+        num_classes=K, batch_augments=dict(augments=dict(type='ltseg.Remix', counts=COUNTS))
+    )
+    assert [type(augment) for augment in preprocessor.batch_augments.augments] == [Remix]
 
 
 def test_faults_are_named():

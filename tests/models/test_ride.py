@@ -99,6 +99,8 @@ def test_an_mmpretrain_backbone():
 def test_faults():
     with pytest.raises(ValueError, match='at least one expert'):
         model(experts=0)
+    with pytest.raises(ValueError, match='and one stage'):
+        model(stages=[])
     with pytest.raises(ValueError, match='a module of CIFARResNet'):
         model(stages=['layer4'])
     with pytest.raises(ValueError, match='expected 2 experts, got 3'):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from statistics import fmean, stdev
@@ -148,3 +149,25 @@ def test_an_absent_class_stays_absent_over_seeds(make_record: Make) -> None:
     records = [make_record(seed=seed) for seed in range(3)]
     table = compare([*records, make_record('ARB')]).of_classes('Precision')
     assert [cell(table, 'bus', column) for column in (3, 4)] == ['absent', 'absent']
+
+
+def test_a_class_that_one_run_has_is_not_absent(make_record: Make) -> None:
+    without, other = make_record(), make_record(seed=1)
+    matrix = other.evaluation.matrix.clone()
+    matrix[3, 3] = 5
+    having = replace(other, evaluation=replace(other.evaluation, matrix=matrix))
+    assert '33.33' in str(cell(compare([without, having]).of_classes('IoU'), 'bus', 3))
+
+
+def test_splits_are_columns_without_a_difference(make_record: Make) -> None:
+    summary = compare([make_record(), make_record(split='test')]).summary()
+    assert summary.header[1:] == ('cross entropy, val', 'cross entropy, test')
+    assert cell(summary, 'mIoU', 2) == cell(summary, 'mIoU', 1)
+
+
+def test_papers_have_no_mean_of_an_empty_group(make_record: Make) -> None:
+    record = cityscapes_record(make_record)
+    groups = ClassGroups(tuple(range(10)), tuple(range(10, 19)), (), 'by hand')
+    record = replace(record, evaluation=replace(record.evaluation, groups=groups))
+    summary = compare([record], find_published('arb/deeplabv3plus')).summary()
+    assert math.isnan(cell(summary, 'mIoU_tail', 2)) and str(cell(summary, 'mIoU_medium', 2)) != '-'

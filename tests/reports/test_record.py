@@ -2,6 +2,8 @@
 
 import json
 import math
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,6 +96,8 @@ def test_folders_are_searched_for_records(tmp_path: Path, make_record: Make) -> 
     (tmp_path / 'runs/scalars.json').write_text('{"mIoU": 1}')
     found = find_records([single, tmp_path / 'runs', single])
     assert [record.method for record in found] == ['a', 'b']
+    make_record('c').save(tmp_path / 'runs/deep/a.json')
+    assert [record.method for record in find_records([tmp_path / 'runs'])] == ['c', 'b']
     (tmp_path / 'empty').mkdir()
     with pytest.raises(FileNotFoundError, match='empty'):
         find_records([tmp_path / 'empty'])
@@ -104,3 +108,19 @@ def test_versions_and_commit(tmp_path: Path) -> None:
     assert {'python', 'torch', 'mmengine', 'ltseg'} <= set(versions)
     assert versions['torch'] == torch.__version__
     assert commit_of(tmp_path) is None
+
+
+@pytest.mark.skipif(shutil.which('git') is None, reason='needs git')
+def test_a_commit_with_changes_is_marked(tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        author = ('-c', 'user.name=a', '-c', 'user.email=a@b.c')
+        subprocess.run(('git', '-C', str(tmp_path), *author, *arguments), check=True, capture_output=True)
+
+    (tmp_path / 'a.txt').write_text('1')
+    git('init')
+    git('add', '.')
+    git('commit', '-m', 'a')
+    commit = commit_of(tmp_path)
+    assert commit is not None and len(commit) == 40
+    (tmp_path / 'a.txt').write_text('2')
+    assert commit_of(tmp_path) == f'{commit}-modified'

@@ -114,7 +114,8 @@ def _over_predicted(study: Study, method: Method) -> Iterator[str]:
     named = []
     for index in study.order:
         iou, acc, precision = (method.difference(study.key(rate, index)) for rate in ('IoU', 'Acc', 'Precision'))
-        if acc.value > 1 and iou.value < -SMALL and CLEAR in (iou.verdict, acc.verdict, precision.verdict, SINGLE):
+        told = {iou.verdict, acc.verdict, precision.verdict} & {CLEAR, SINGLE}
+        if told and acc.value > 1 and iou.value < -SMALL:
             named.append(
                 (acc.value, f'{study.reference.class_names[index]} (Acc {signed(acc.value)}, IoU {signed(iou.value)})')
             )

@@ -156,3 +156,38 @@ def test_long_lists_are_cut() -> None:
     names = [f'class {k}' for k in range(12)]
     (found,) = count_findings(torch.tensor([5, *[0] * 11]), None, names)
     assert 'and 5 more' in found.evidence and len(found.classes) == 11
+
+
+def test_prior_shift_towards_frequent_classes_and_of_all_classes_a_little() -> None:
+    train = torch.tensor([700, 200, 90, 10])
+    (rarer,) = count_findings(train, torch.tensor([700, 190, 108, 2]), NAMES)
+    assert rarer.classes == ('bus',) and 'bus 1.00% -> 0.20%' in rarer.evidence
+    (several,) = count_findings(train, torch.tensor([300, 200, 290, 210]), NAMES)
+    assert several.classes == ('bus', 'sky')  # the furthest first
+    (broad,) = count_findings(torch.tensor([500, 300, 150, 50]), torch.tensor([350, 400, 180, 70]), NAMES)
+    assert broad.classes == () and broad.evidence.startswith('15% of the samples') and 'bus 5.00%' in broad.evidence
+
+
+def test_rules_are_judged_by_the_counts_that_they_use() -> None:
+    model = LongTailLoss([dict(type='ltseg.Weighting', scheme='generalized', rho=0.001, unit='images')])
+    counts = ClassCounts(torch.tensor([1000, 1000, 1000, 1000]), torch.tensor([1000, 100, 50, 1]))
+    (found,) = rule_findings(model, counts, NAMES)
+    assert 'road and bus differ 1,000 : 1 in images' in found.evidence
+
+
+def test_a_floor_of_absent_classes_makes_no_bias_extreme() -> None:
+    model = LongTailLoss([dict(type='ltseg.PriorBias', floor=1)])
+    assert not list(rule_findings(model, ClassCounts(torch.tensor([200_000, 80, 30, 0])), NAMES))
+
+
+def test_the_worst_classes_and_pairs_come_first() -> None:
+    found = kinds(evaluation_findings(evaluation_of([800, 0, 60, 60], [0, 80, 0, 0], [0, 0, 50, 0], [0, 0, 0, 10])))
+    assert found['over_predicted'].classes == ('bus', 'sky')
+    vectors = simplex_vectors(4, 6, torch.Generator().manual_seed(0))
+    vectors[1], vectors[3] = vectors[0] + 0.4 * vectors[1], vectors[2] + 0.1 * vectors[3]
+    (close,) = classifier_findings(vectors, NAMES)
+    assert close.classes == ('sky', 'bus', 'road', 'car')
+
+
+def test_a_simplex_needs_one_dimension_less_than_classes() -> None:
+    assert not kinds(classifier_findings(simplex_vectors(4, 3), NAMES))

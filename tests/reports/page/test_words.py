@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import pytest
 import torch
 
 from ltseg.reports.page.methods import Study
@@ -33,9 +34,10 @@ def test_the_same_runs_twice_change_nothing(make_study) -> None:
     assert ' gain' not in said(study) and ' lose' not in said(study)
 
 
-def test_over_prediction_is_told_from_gain(make_study) -> None:
+@pytest.mark.parametrize('seeds', [1, 2])
+def test_over_prediction_is_told_from_gain(make_study, seeds: int) -> None:
     """Class 'car' is found more often, and so often where it is not that its IoU falls."""
-    study = make_study(seeds=2)
+    study = make_study(seeds=seeds)
     arb = study.methods[1]
     matrix = torch.tensor([[500, 500, 0, 0], [0, 1000, 0, 0], [20, 130, 50, 0], [5, 15, 10, 0]])
     runs = [
@@ -54,6 +56,65 @@ def test_says_what_is_never_predicted_and_where_the_tail_goes(make_study) -> Non
 def test_reads_the_baseline_at_the_same_accuracy(make_study) -> None:
     study = make_study(seeds=1)
     assert f'until its mAcc is {points(study.methods[1].mean("mAcc"))} too' in said(study) or 'at most' in said(study)
+
+
+def with_matrices(study: Study, *matrices: list[list[int]]) -> Study:
+    """The study with another confusion matrix in all runs of each method."""
+    return Study.of(
+        [
+            Run(replace(run.record, evaluation=replace(run.record.evaluation, matrix=torch.tensor(matrix))), run.path)
+            for method, matrix in zip(study.methods, matrices, strict=True)
+            for run in method.runs
+        ]
+    )
+
+
+def test_means_go_from_those_of_the_baseline_to_the_methods(make_study) -> None:
+    study = make_study(seeds=2)
+    before, after = (points(method.mean('mIoU')) for method in study.methods)
+    assert f'mIoU goes from {before} to {after} (' in said(study)
+
+
+def test_means_that_may_be_chance_are_not_called_clear(make_study) -> None:
+    runs = [run for method in make_study(seeds=2).methods[:1] for run in method.runs]
+    study = Study.of([*runs, *(Run(replace(run.record, method='twice'), run.path) for run in runs)])
+    assert '(0.0, not clear)' in said(study)
+    assert 'not clear' not in said(make_study(seeds=2)).partition('Mean IoU')[0]
+
+
+def test_clear_differences_that_round_to_nothing_are_not_told(make_study) -> None:
+    matrix = [[900000, 100, 0, 0], [0, 100000, 0, 0], [0, 0, 100, 0], [0, 0, 0, 10]]
+    more = [[900001, 99, 0, 0], *matrix[1:]]
+    text = said(with_matrices(make_study(seeds=2), matrix, more))
+    assert 'road' not in text and 'clearly gain' not in text
+
+
+def test_more_of_a_class_is_no_over_prediction_where_its_iou_rises(make_study) -> None:
+    study = make_study(seeds=2)
+    assert study.methods[1].difference('Acc/bus').value > 1 and study.methods[1].difference('IoU/bus').value > 1
+    assert 'false pixels' not in said(study)
+
+
+def test_an_absent_class_is_neither_the_lowest_nor_missed(make_study) -> None:
+    matrix = [[0, 0, 0, 0], [0, 900, 40, 5], [0, 130, 50, 3], [0, 15, 10, 5]]
+    text = said(with_matrices(make_study(seeds=1, methods=1), matrix))
+    assert 'road' not in text and 'never predicts' not in text and 'The lowest IoU have ' in text
+
+
+def test_the_tail_is_taken_for_what_takes_a_tenth_of_it(make_study) -> None:
+    for right, told in ((89, True), (91, False)):
+        matrix = [[1000, 0, 0, 0], [0, 1000, 0, 0], [0, 0, 1000, 0], [100 - right, 0, 0, right]]
+        assert ('most often takes' in said(with_matrices(make_study(seeds=1, methods=1), matrix))) == told
+
+
+def test_the_best_accuracy_of_a_curve_is_told_where_the_method_has_more(make_study) -> None:
+    assert 'Adjusted after training, cross entropy comes to mAcc 70.0 at most.' in said(make_study(seeds=2))
+
+
+def test_adjusted_predictions_are_not_compared_to_the_curve_that_they_are_on(make_study) -> None:
+    baseline, other = (method.runs[0] for method in make_study(seeds=1).methods)
+    adjusted = replace(other.record, method='cross entropy + post-hoc', settings={'posthoc': {'tau': 1.0}})
+    assert 'Adjusted after training' not in said(Study.of([baseline, Run(adjusted, other.path)]))
 
 
 def test_phrases() -> None:
