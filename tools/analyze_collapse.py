@@ -26,8 +26,7 @@ from rich.console import Console
 from torch.utils.data import Subset
 
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
-from ltseg.counts.groups import build_groups, by_frequency
-from ltseg.counts.shots import build_shots
+from ltseg.counts.groups import by_frequency
 from ltseg.launch.checkpoints import check_checkpoint
 from ltseg.launch.checks import check_config
 from ltseg.launch.configs import add_host_arguments, load_config, register_hosts, training_images
@@ -86,10 +85,10 @@ def classes_of(config: Config) -> Classes:
     """The classes with their training counts, which are counted or taken from ``class_counts/``."""
     dataset = build_dataset(config.train_dataloader.dataset)
     table, _ = count_dataset(dataset, counts_folder(config.work_dir), show_progress=True)
-    of_images = config.get('default_scope') == 'mmpretrain'
-    task, build = (CLASSIFICATION, build_shots) if of_images else (SEGMENTATION, build_groups)
+    task = CLASSIFICATION if config.get('default_scope') == 'mmpretrain' else SEGMENTATION
     names, samples = task.labels(table.class_names), table.counts.samples
-    groups = {group: [names[i] for i in members] for group, members in build(None, samples, table.class_names).items()}
+    made = task.groups(None, samples, table.class_names)
+    groups = {group: [names[i] for i in members] for group, members in made.items()}
     return Classes(names, samples.tolist(), by_frequency(samples), groups, task.unit)
 
 

@@ -17,12 +17,12 @@ from typing import Any
 from rich.console import Console
 
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
-from ltseg.counts.groups import build_groups, by_frequency
-from ltseg.counts.shots import build_shots
+from ltseg.counts.groups import by_frequency
 from ltseg.counts.table import CountsTable
 from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
 from ltseg.launch.errors import one_message_errors
 from ltseg.launch.terminal import calm_warnings
+from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION
 from ltseg.reports.text_table import TextTable
 
 
@@ -54,7 +54,7 @@ def frequency_table(table: CountsTable) -> TextTable:
     absent = [name for name, number in zip(table.class_names, counts.samples, strict=True) if number == 0]
     notes = [f'Imbalance ratio: {present.max() / present.min():.1f} (most to least frequent class).']
     notes += ['Absent: ' + ', '.join(absent)] if absent else []
-    groups = (build_shots if of_images else build_groups)(None, counts.samples, table.class_names)
+    groups = (CLASSIFICATION if of_images else SEGMENTATION).groups(None, counts.samples, table.class_names)
     notes.append(groups.describe(table.class_names))
     title = f'{table.provenance["dataset"]}: {table.provenance["files"]:,} images'
     return TextTable(title, ['class', *columns, 'share', *more], rows, notes)

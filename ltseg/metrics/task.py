@@ -1,11 +1,14 @@
 """What segmentation and classification call their samples, rates and metrics."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from ltseg.counts.groups import GROUP_NAMES
-from ltseg.counts.shots import SHOT_NAMES
+from torch import Tensor
+
+from ltseg.counts.groups import GROUP_NAMES, ClassGroups, build_groups
+from ltseg.counts.shots import SHOT_NAMES, build_shots
 
 __all__ = ['CLASSIFICATION', 'SEGMENTATION', 'TASKS', 'Task']
 
@@ -26,6 +29,7 @@ class Task:
         overall: Key among them of the share of all samples that are right.
         overall_name: What people call it.
         group_names: From frequent to rare.
+        groups: Makes the groups from the option of the metric, the counts of the classes and their names.
         axes: Keys of the quality that counts the most, and of what serves rare classes.
     """
 
@@ -40,6 +44,7 @@ class Task:
     overall: str
     overall_name: str
     group_names: tuple[str, ...]
+    groups: Callable[[Any, Tensor, Sequence[str]], ClassGroups]
     axes: tuple[str, str]
 
     def key(self, rate: str, group: str | None = None) -> str:
@@ -74,6 +79,7 @@ SEGMENTATION = Task(
     overall='aAcc',
     overall_name='aAcc',
     group_names=GROUP_NAMES,
+    groups=build_groups,
     axes=('mIoU', 'mAcc'),
 )
 
@@ -89,6 +95,7 @@ CLASSIFICATION = Task(
     overall='accuracy/top1',
     overall_name='top-1',
     group_names=SHOT_NAMES,
+    groups=build_shots,
     axes=('accuracy/top1', 'accuracy/mean_class'),
 )
 

@@ -19,7 +19,6 @@ from ltseg.core.checks import check_choice, fault
 from ltseg.core.posthoc import log_prior_of, predictions_over_tau
 from ltseg.core.tau_norm import normalised_predictions, weight_norms
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
-from ltseg.counts.groups import ClassGroups
 from ltseg.counts.table import CountsTable, check_table
 from ltseg.heads.predicted_logits import linear_classifier_of
 from ltseg.metrics.evaluation import Evaluation
@@ -91,7 +90,8 @@ class TrainedModel(ABC):
         size = self.table.counts.num_classes
         nothing, names = torch.zeros(size, size, dtype=torch.int64), self.table.class_names
         samples = self.table.counts.samples
-        evaluation = Evaluation(nothing, names, self.groups(None, names), samples, '', self.task)
+        groups = self.task.groups(None, samples, names)
+        evaluation = Evaluation(nothing, names, groups, samples, '', self.task)
         check_choice('criterion', key, tuple(evaluation.metrics()))
 
     def curve(self, split: str, taus: tuple[float, ...], floor: float = 0.0, by: str = 'prior') -> TauCurve:
@@ -108,7 +108,7 @@ class TrainedModel(ABC):
         names = tuple(dataset.metainfo['classes'])
         check_table(self.table, self.num_classes, names)
         samples, origin = self.table.counts.samples, 'the training labels'
-        groups = self.groups(self._groups_option(split), names)
+        groups = self.task.groups(self._groups_option(split), samples, names)
         batches, predictions = self._batches(loader, split, by), self._predictions(taus, floor, by, names)
         matrices = evaluate_over_tau(batches, predictions, len(taus), len(names), self.ignore_index(dataset))
         evaluations = (Evaluation(matrix, names, groups, samples, origin, self.task) for matrix in matrices)
@@ -142,10 +142,6 @@ class TrainedModel(ABC):
     @abstractmethod
     def ignore_index(self, dataset: Any) -> int:
         """Label that is not evaluated."""
-
-    @abstractmethod
-    def groups(self, option: Any, names: Sequence[str]) -> ClassGroups:
-        """The groups that the option ``groups`` of the task's metric asks for, by the training counts."""
 
     @abstractmethod
     def logits_and_labels(self, batch: dict[str, Any], by: str) -> Iterator[tuple[Tensor, Tensor]]:

@@ -1,7 +1,7 @@
 """Trained segmentors and trained image classifiers."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -10,8 +10,6 @@ from torch import Tensor
 
 from ltseg.core.checks import fault
 from ltseg.core.posthoc import check_logits
-from ltseg.counts.groups import ClassGroups, build_groups
-from ltseg.counts.shots import build_shots
 from ltseg.heads.predicted_logits import class_scores
 from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION
 from ltseg.reports.trained_model import TrainedModel
@@ -30,9 +28,6 @@ class TrainedSegmentor(TrainedModel):
 
     def ignore_index(self, dataset: Any) -> int:
         return getattr(dataset, 'ignore_index', 255)
-
-    def groups(self, option: Any, names: Sequence[str]) -> ClassGroups:
-        return build_groups(option, self.table.counts.samples, names)
 
     def logits_and_labels(self, batch: dict[str, Any], by: str) -> Iterator[tuple[Tensor, Tensor]]:
         """Logits (1, K, H, W) and labels (1, H, W) of each image."""
@@ -66,9 +61,6 @@ class TrainedClassifier(TrainedModel):
 
     def ignore_index(self, dataset: Any) -> int:
         return -100  # no label of a class
-
-    def groups(self, option: Any, names: Sequence[str]) -> ClassGroups:
-        return build_shots(option, self.table.counts.samples, names)
 
     def logits_and_labels(self, batch: dict[str, Any], by: str) -> Iterator[tuple[Tensor, Tensor]]:
         """Logits (N, K) and labels (N,) of the batch."""
