@@ -42,7 +42,6 @@ class ClassStatistics:
         counts = self.counts + other.counts
         gap = other.means - self.means
         means = self.means + gap * (other.counts / counts.clamp(min=1))[:, None]
-        means = torch.where(self.counts[:, None] > 0, means, other.means)
         # Without subtracting large sums: Chan, Golub and LeVeque, The American Statistician 1983.
         share = self.counts * other.counts / counts.clamp(min=1)
         scatter = self.scatter + other.scatter + (gap * share[:, None]).T @ gap

@@ -22,7 +22,7 @@ class SeesawLoss(LogitsLoss):
         M_yk = min(1, (n_k / n_y)^p)                   mitigation: rarer negatives are repelled less
         C_k  = max(1, (p_k / max(p_y, epsilon))^q)     compensation: unless they are mistaken for the label
 
-    with p = softmax(z) without gradient, and n the counts accumulated over training, at least 1.
+    with p = softmax(z) without gradient (M_yy and C_y are 1 by themselves), and n the counts accumulated over training, at least 1.
 
     Deviations: counts cover all processes unless ``sync=False`` (the released code counts each alone), and pixels are
     the samples in segmentation, where the source has instances.
@@ -51,7 +51,6 @@ class SeesawLoss(LogitsLoss):
         offset = self._log_mitigation(counts).to(logits.dtype)[indices].movedim(-1, 1)  # (N, K, *)
         if self.q:
             offset = offset + self._log_compensation(logits.detach(), indices)
-        offset = offset.scatter(1, indices.unsqueeze(1), 0.0)
         return F.cross_entropy(logits + offset, labels, reduction='none', ignore_index=ignore_index), None
 
     def _log_mitigation(self, counts: Tensor) -> Tensor:
