@@ -22,8 +22,7 @@ class SeesawLoss(LogitsLoss):
         M_yk = min(1, (n_k / n_y)^p)                   mitigation: rarer negatives are repelled less
         C_k  = max(1, (p_k / max(p_y, epsilon))^q)     compensation: unless they are mistaken for the label
 
-    with p = softmax(z) without gradient, and n the counts accumulated over training, at least 1. By the formulas M_yy and
-    C_y are 1.
+    with p = softmax(z) without gradient, and n the counts accumulated over training, at least 1. M_yy and C_y are 1.
 
     Deviations: counts cover all processes unless ``sync=False`` (the released code counts each alone), and pixels are
     the samples in segmentation, where the source has instances.
