@@ -50,7 +50,8 @@ def long_tail_losses_of_upsampled(
         raise ValueError(fault(type(losses[0]).__name__, 'logits (N, K, h, w), K > 1, and labels (N, H, W)', got, cure))
     labels = labels.long()
     with torch.autocast(logits.device.type, enabled=False):
-        on_parts = [loss.on_parts(in_full_precision(logits.detach()), labels, ignore_index) for loss in losses]
+        exact = in_full_precision(logits.detach())
+        on_parts = [loss.on_parts(exact, labels, ignore_index) for loss in losses]
         with outside_labels_named(labels, logits.shape[1], ignore_index):
             sums = upsampled_losses(logits, labels, on_parts, align_corners, ignore_index, band_rows)
         valid = (labels != ignore_index).sum()
