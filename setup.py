@@ -23,7 +23,7 @@ setup(
     package_data={'ltseg.reports.page': ['templates/*']},
     python_requires='>=3.10',
     install_requires=[
-        'torch',
+        'torch>=2.0',
         'numpy',
         'scipy',
         'rich',

@@ -1,10 +1,11 @@
+import re
 import runpy
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ltseg.environment import HOSTS, NEEDED, Environment, examine, findings
+from ltseg.environment import ONEDL, ORIGINAL, Environment, examine, findings
 
 SOUND = Environment(
     versions={
@@ -20,7 +21,7 @@ SOUND = Environment(
     distributions={'mmcv': ('onedl-mmcv',), 'mmseg': ('onedl-mmsegmentation',), 'mmengine': ('onedl-mmengine',)},
     has_pkg_resources=False,
 )
-ORIGINAL = Environment(
+OPENMMLAB = Environment(
     versions={
         **SOUND.versions,
         'torch': '2.5.1',
@@ -38,22 +39,25 @@ def changed(found: Environment, **versions: str | None) -> Environment:
     return replace(found, versions={module: version for module, version in merged.items() if version is not None})
 
 
-@pytest.mark.parametrize('found', [SOUND, ORIGINAL])
+@pytest.mark.parametrize('found', [SOUND, OPENMMLAB])
 def test_sound_installations_have_no_finding(found: Environment) -> None:
     assert findings(found) == []
 
 
-@pytest.mark.parametrize('module', NEEDED)
-def test_missing_module_is_a_fault_with_its_pin(module: str) -> None:
-    (finding,) = findings(changed(SOUND, **{module: None}))
-    assert (
-        finding.is_fault and finding.what == f'{module} is missing.' and finding.cure == f'pip install {NEEDED[module]}'
-    )
+@pytest.mark.parametrize('module', sorted({*ONEDL} - {'mmpretrain'}))
+@pytest.mark.parametrize(('found', 'pins'), [(SOUND, ONEDL), (OPENMMLAB, ORIGINAL)], ids=['onedl', 'openmmlab'])
+def test_missing_module_is_a_fault_with_the_version_that_fits_the_rest(
+    found: Environment, pins: dict[str, str], module: str
+) -> None:
+    (finding,) = findings(changed(found, **{module: None}))
+    assert finding.is_fault and finding.what == f'{module} is missing.'
+    assert finding.hint.startswith('pip install ') and finding.hint.endswith(pins[module])
 
 
-def test_the_named_pins_are_the_tested_ones() -> None:
-    pins = (Path(__file__).parents[1] / 'requirements.txt').read_text(encoding='utf-8').splitlines()
-    assert {*HOSTS.values(), *NEEDED.values()} <= set(pins)
+@pytest.mark.parametrize(('pins', 'file'), [(ONEDL, 'requirements.txt'), (ORIGINAL, 'tests/stacks/openmmlab.txt')])
+def test_the_named_pins_are_the_tested_ones(pins: dict[str, str], file: str) -> None:
+    tested = (Path(__file__).parents[1] / file).read_text(encoding='utf-8').splitlines()
+    assert {pin.strip("'") for pin in pins.values()} <= set(tested)
 
 
 def test_what_needs_a_missing_module_is_not_blamed() -> None:
@@ -70,14 +74,35 @@ def test_missing_mmpretrain_is_a_note_only() -> None:
 @pytest.mark.parametrize(
     ('found', 'what', 'cure'),
     [
-        (changed(ORIGINAL, torch='2.6.0'), 'mmengine 0.10.7 cannot load the checkpoints', 'torch<2.6'),
-        (changed(ORIGINAL, mmcv='2.2.0'), 'mmcv 2.2.0 is too new for mmseg 1.2.2', 'mmcv==2.1.0'),
         (
-            replace(ORIGINAL, distributions={'mmcv': ('mmcv-lite',)}),
-            'cannot be imported with mmcv-lite',
-            'pip uninstall -y mmcv-lite',
+            changed(OPENMMLAB, torch='2.6.0'),
+            'mmengine 0.10.7 cannot load the checkpoints',
+            'export TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1',
         ),
-        (replace(ORIGINAL, has_pkg_resources=False), 'pkg_resources is gone', "'setuptools<81'"),
+        (changed(OPENMMLAB, mmcv='2.2.0'), 'mmcv 2.2.0 is too new for mmseg 1.2.2', 'mmcv==2.1.0'),
+        (
+            replace(OPENMMLAB, distributions={'mmcv': ('mmcv-lite',)}, has_compiled_mmcv=False),
+            'cannot be imported with this mmcv-lite',
+            'pip uninstall -y mmcv-lite && ',
+        ),
+        (
+            replace(
+                SOUND,
+                distributions={**SOUND.distributions, 'mmengine': ('mmengine', 'onedl-mmengine')},
+                has_pkg_resources=True,
+            ),
+            'mmengine is provided by mmengine and onedl-mmengine',
+            'pip uninstall -y mmengine onedl-mmengine && pip install onedl-mmengine==0.10.12',
+        ),
+        (
+            replace(SOUND, missing_libraries=('scikit-learn', 'rich')),
+            'Libraries that ltseg needs are missing: scikit-learn rich.',
+            'pip install scikit-learn rich',
+        ),
+        (changed(SOUND, torch='1.13.1'), 'torch 1.13.1 is older than 2.0', "'torch>=2.0'"),
+        (changed(OPENMMLAB, mmseg='1.1.0'), 'mmseg 1.1.0 is older than 1.2', 'mmsegmentation==1.2.2'),
+        (changed(OPENMMLAB, torch='2.1.2', numpy='2.0.0'), 'torch 2.1.2 was built for numpy 1', "'numpy<2'"),
+        (replace(OPENMMLAB, has_pkg_resources=False), 'pkg_resources is gone', "'setuptools<81'"),
         (
             replace(SOUND, load_errors={'torchvision': 'RuntimeError: operator torchvision::nms does not exist'}),
             'own scripts cannot start',
@@ -94,13 +119,31 @@ def test_missing_mmpretrain_is_a_note_only() -> None:
 )
 def test_each_fault_is_named_with_its_cure(found: Environment, what: str, cure: str) -> None:
     (finding,) = findings(found)
-    assert finding.is_fault and what in finding.what and cure in finding.cure
+    assert finding.is_fault and what in finding.what and cure in finding.hint
 
 
 def test_one_cause_gives_one_finding() -> None:
     error = {'mmseg': 'AssertionError: MMCV==2.2.0 is used but incompatible'}
-    (finding,) = findings(replace(changed(ORIGINAL, mmcv='2.2.0'), load_errors=error))
+    (finding,) = findings(replace(changed(OPENMMLAB, mmcv='2.2.0'), load_errors=error))
     assert 'too new' in finding.what
+
+
+def test_nothing_installed_gets_the_maintained_builds() -> None:
+    found = Environment(versions={'python': '3.11.7'})
+    assert [finding.hint for finding in findings(found)] == [f'pip install {pin}' for pin in ONEDL.values()]
+
+
+def test_metadata_of_a_checkout_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('importlib.metadata.packages_distributions', lambda: {'ltseg': ['ltseg', 'ltseg']})
+    assert examine().distributions['ltseg'] == ('ltseg',)
+
+
+def test_libraries_are_those_that_setup_requires() -> None:
+    from ltseg.environment import LIBRARIES
+
+    text = (Path(__file__).parents[1] / 'setup.py').read_text(encoding='utf-8')
+    required = text.partition('install_requires=[')[2].partition(']')[0]
+    assert sorted(re.findall(r"'(\w[\w-]*)", required)) == sorted({*LIBRARIES.values(), 'torch'})
 
 
 def test_cuda_build_without_a_device_is_a_note() -> None:
@@ -115,6 +158,6 @@ def test_tool_reports_this_installation(capsys: pytest.CaptureFixture[str]) -> N
     shown = capsys.readouterr().out
     named = findings(examine())
     assert code == int(any(finding.is_fault for finding in named))
-    assert all(finding.cure in shown for finding in named) and ('No fault found.' in shown) == (code == 0)
-    for module in NEEDED:
+    assert all(finding.hint in shown for finding in named) and ('No fault found.' in shown) == (code == 0)
+    for module in ONEDL:
         assert examine().versions[module] in shown

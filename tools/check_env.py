@@ -1,4 +1,4 @@
-"""Prints the versions that matter and names each fault of the installation with its cure.
+"""Prints the versions that matter and names each fault of the installation with what to do.
 
 Exits with 1 if there is a fault, with 0 otherwise.
 """
@@ -18,7 +18,7 @@ def print_report(found: Environment, named: list[Finding]) -> None:
         print(f'{module:<12} {found.versions.get(module, "missing"):<14} {provided}')
     print(f'{"CUDA":<12} {found.cuda_build or "CPU build":<14} {found.cuda_devices} device(s)')
     for finding in named:
-        print(f'\n{"FAULT" if finding.is_fault else "Note"}: {finding.what}\n  Cure: {finding.cure}')
+        print(f'\n{"FAULT" if finding.is_fault else "Note"}: {finding.what}\n  Hint: {finding.hint}')
     if not any(finding.is_fault for finding in named):
         print('\nNo fault found.')
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ltseg.core.layout import per_class
+from ltseg.core.torch_versions import is_compiling
 
 __all__ = ['banded_cross_entropy']
 
@@ -31,7 +32,7 @@ def banded_cross_entropy(logits: Tensor, labels: Tensor, bias: Tensor | None, ig
     Returns:
         (N, *).
     """
-    if torch.compiler.is_compiling() or (bias is not None and bias.requires_grad):  # a compiler fuses the sum by itself
+    if is_compiling() or (bias is not None and bias.requires_grad):  # a compiler fuses the sum by itself
         biased = logits if bias is None else logits + per_class(bias, logits)
         return F.cross_entropy(biased, labels, reduction='none', ignore_index=ignore_index)
     return _BandedCrossEntropy.apply(logits, labels, bias, ignore_index)[0]

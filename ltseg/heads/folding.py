@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+from ltseg.checkpoint_files import load_checkpoint_file
 from ltseg.core.checks import fault
 from ltseg.core.files import draft_of
 from ltseg.core.posthoc import adjusted_logits
@@ -137,7 +137,7 @@ def check_foldable(model: nn.Module, source: str | os.PathLike, target: str | os
 
 def _read(source: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """State dict and meta data."""
-    checkpoint = CheckpointLoader.load_checkpoint(str(source), map_location='cpu', logger='silent')
+    checkpoint = load_checkpoint_file(source)
     state, meta = dict(checkpoint.get('state_dict', checkpoint)), dict(checkpoint.get('meta', {}))
     if 'posthoc' in meta:
         cure = 'Start from the checkpoint that training wrote.'

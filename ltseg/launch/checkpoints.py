@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.logging import print_log
-from mmengine.runner import CheckpointLoader
 
+from ltseg.checkpoint_files import CheckpointError, load_checkpoint_file
 from ltseg.core.checks import fault
 from ltseg.launch.errors import UserError
 
@@ -54,9 +54,9 @@ def newest_checkpoint(work_dir: str) -> str | None:
 def _read(path: str) -> tuple[dict[str, Any], str | None]:
     """The content of a checkpoint, and what is wrong with it."""
     try:
-        content = CheckpointLoader.load_checkpoint(path, map_location='cpu', logger='silent')
-    except Exception as error:  # torch, zipfile and pickle each have their own
-        return {}, f'{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ""}'
+        content = load_checkpoint_file(path)
+    except CheckpointError as error:
+        return {}, str(error)
     return (content, None) if isinstance(content, dict) else ({}, f'a {type(content).__name__}, no checkpoint')
 
 

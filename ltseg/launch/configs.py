@@ -9,6 +9,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict, DictAction
 
+from ltseg.checkpoint_files import use_for_local_files
 from ltseg.compat import quietly
 from ltseg.core.checks import fault, near
 from ltseg.launch.errors import UserError
@@ -91,7 +92,7 @@ def training_images(config: Config) -> ConfigDict:
 
 
 def register_hosts(config: Config) -> None:
-    """Registers the host that the config's default scope names.
+    """Registers the host that the config's default scope names, and lets mmengine load checkpoints safely.
 
     Raises:
         UserError: If it is not installed.
@@ -102,3 +103,4 @@ def register_hosts(config: Config) -> None:
         raise UserError(fault(f"default_scope = '{scope}'", f'the package {scope}', 'none installed', cure))
     with quietly():
         importlib.import_module(f'{scope}.utils').register_all_modules(init_default_scope=True)
+    use_for_local_files()

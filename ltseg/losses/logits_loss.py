@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ltseg.core.checks import check_choice, check_range, fault
 from ltseg.core.layout import in_full_precision
 from ltseg.core.reduction import Average, Reduction, reduce_losses
+from ltseg.core.torch_versions import is_compiling
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.label_counts import outside_labels_named
 from ltseg.counts.sources import CountsOption, build_counts
@@ -121,7 +122,7 @@ class LogitsLoss(nn.Module):
 
     def looks_at_values(self, logits: Tensor) -> bool:
         """Whether this call may look at values: always on the CPU, now and then where looking makes a device wait."""
-        if torch.compiler.is_compiling():  # a compiled function would be made anew for every count of calls
+        if is_compiling():  # a compiled function would be made anew for every count of calls
             return False
         self._calls += 1
         return logits.device.type == 'cpu' or self._calls % CHECK_INTERVAL == 1

@@ -1,10 +1,11 @@
 """The weights of a trained model."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from mmengine.runner import CheckpointLoader, load_checkpoint
+from mmengine.runner.checkpoint import _load_checkpoint_to_model
 from torch import nn
 
+from ltseg.checkpoint_files import load_checkpoint_file
 from ltseg.core.checks import fault
 
 __all__ = ['check_weights', 'load_weights']
@@ -20,9 +21,23 @@ def check_weights(model: nn.Module, path: str) -> None:
     mmengine would go on with random ones. What is more in the checkpoint is nobody's fault; an address of the web is
     not looked at.
     """
-    if '://' in path:
-        return
-    content = CheckpointLoader.load_checkpoint(path, map_location='cpu', logger='silent')
+    if '://' not in path:
+        _check_content(model, path, load_checkpoint_file(path))
+
+
+def load_weights(model: Model, path: str) -> Model:
+    """Loads the weights of a checkpoint; losses and auxiliary heads may be others than in training.
+
+    Raises:
+        ValueError: As :func:`check_weights`.
+    """
+    content = load_checkpoint_file(path)
+    _check_content(model, path, content)
+    _load_checkpoint_to_model(model, content, strict=False, logger='silent')
+    return model
+
+
+def _check_content(model: nn.Module, path: str, content: dict[str, Any]) -> None:
     state = {key.removeprefix('module.'): value for key, value in content.get('state_dict', content).items()}
     for key, value in model.state_dict().items():
         name = key.removeprefix('module.')
@@ -32,14 +47,3 @@ def check_weights(model: nn.Module, path: str) -> None:
             got = f'{name} of shape {tuple(state[name].shape)}' if name in state else f'a checkpoint without {name}'
             cure = 'Give the config that it was trained with.'
             raise ValueError(fault(path, f'the weights of this model, {name} of shape {tuple(value.shape)}', got, cure))
-
-
-def load_weights(model: Model, path: str) -> Model:
-    """Loads the weights of a checkpoint; losses and auxiliary heads may be others than in training.
-
-    Raises:
-        ValueError: As :func:`check_weights`.
-    """
-    check_weights(model, path)
-    load_checkpoint(model, path, map_location='cpu', strict=False, logger='silent')
-    return model

@@ -76,7 +76,7 @@ def measure(model: Any, loader: Iterable, title: str = '', per_class: int | None
     try:
         model.eval()
         for batch in track(loader, title, console=console, disable=not console.is_terminal):
-            with torch.inference_mode():
+            with torch.no_grad():
                 model(**model.data_preprocessor(batch, False), mode='tensor')
                 for rows, labels, logits in _parts(watch):
                     statistics = statistics + ClassStatistics.of(rows, labels, number)
@@ -84,7 +84,7 @@ def measure(model: Any, loader: Iterable, title: str = '', per_class: int | None
     finally:
         watch.close()
         model.train(was_training)
-    with torch.inference_mode():
+    with torch.no_grad():
         measured = Measurement(statistics.all_reduced(), sample.gathered(), vectors)
     if not measured.statistics.counts.any():
         cure = 'Check the labels of the split, ignore_index and reduce_zero_label.'
