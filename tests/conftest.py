@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from small_training import forget_runners
 
 torch.set_num_threads(1)
 
@@ -41,9 +42,7 @@ def classification_hosts() -> Iterator[None]:
 @pytest.fixture
 def no_runner() -> None:
     """A process in which no Runner has trained yet, as schedules see it."""
-    from mmengine.logging import MessageHub
-
-    MessageHub.get_instance(f'none since {len(MessageHub._instance_dict)}')
+    forget_runners()
 
 
 @pytest.fixture(autouse=True)

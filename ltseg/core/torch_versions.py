@@ -6,18 +6,10 @@ import torch
 
 __all__ = ['is_compiling']
 
-
-def _never() -> bool:
-    return False
-
-
-# Looked up once: a compiler knows the function by its identity, and would have to trace through one of ours.
-is_compiling: Callable[[], bool] = next(
-    (
-        module.is_compiling
-        for module in (getattr(torch, 'compiler', None), torch._utils)  # torch >= 2.3, torch 2.1 and 2.2
-        if hasattr(module, 'is_compiling')
-    ),
-    _never,
+# Looked up once: the compiler knows this function by its identity, and would trace into one that wraps it.
+is_compiling: Callable[[], bool] = (
+    torch.compiler.is_compiling  # since torch 2.3
+    if hasattr(getattr(torch, 'compiler', None), 'is_compiling')
+    else torch._utils.is_compiling
 )
 """Whether ``torch.compile`` is tracing the caller."""

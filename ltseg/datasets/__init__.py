@@ -1,11 +1,15 @@
 """Data sets, checked loading, sampling, and augmentation of whole batches.
 
-What extends MMSegmentation is left out where it is not installed: classification does not need it.
+What extends MMSegmentation is left out where it is not installed, and says what is wrong where it cannot be imported:
+classification does not need it.
 """
 
 from importlib.util import find_spec
+from typing import Any
 
 from ltseg.compat import quietly
+from ltseg.core.checks import fault
+from ltseg.registry import DATASETS, TRANSFORMS
 
 with quietly():
     from ltseg.datasets.batch_colours import BatchColorJitter, BatchRandomGrayscale, BatchSimAugment
@@ -24,12 +28,31 @@ with quietly():
     from ltseg.datasets.list_files import ImageNetLTDataset, INaturalist2018Dataset, PlacesLTDataset
     from ltseg.datasets.long_tailed import LongTailedDataset
 
+
+def _leave_out(reason: Exception) -> None:
+    """Registers what extends MMSegmentation as something that raises ``reason`` when a config asks for it."""
+
+    def unavailable(**_: Any) -> None:
+        expected = 'an mmseg that can be imported (tools/check_env.py says what to do)'
+        raise ImportError(fault('mmseg', expected, f'{type(reason).__name__}: {reason}')) from reason
+
+    for registry, names in (
+        (DATASETS, ('CamVidDataset', 'CityscapesDataset', 'MiniCityDataset')),
+        (TRANSFORMS, ('LoadCheckedAnnotations',)),
+    ):
+        for name in names:
+            registry.register_module(name=name, module=unavailable, force=True)
+
+
 if find_spec('mmseg') is not None:
-    with quietly():
-        from ltseg.datasets.camvid import CamVidDataset
-        from ltseg.datasets.checked_loading import LoadCheckedAnnotations
-        from ltseg.datasets.cityscapes import CityscapesDataset
-        from ltseg.datasets.mini_city import MiniCityDataset
+    try:
+        with quietly():
+            from ltseg.datasets.camvid import CamVidDataset
+            from ltseg.datasets.checked_loading import LoadCheckedAnnotations
+            from ltseg.datasets.cityscapes import CityscapesDataset
+            from ltseg.datasets.mini_city import MiniCityDataset
+    except Exception as error:  # MMSegmentation asserts versions of mmcv, imports compiled operators, ...
+        _leave_out(error)
 
 __all__ = [
     'BatchAutoAugment',

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch import distributed, multiprocessing
+from two_processes import in_two_processes
 
 from ltseg.core.class_sample import ClassSample
 
@@ -47,15 +47,13 @@ def test_means_of_classes():
 
 
 def run(rank, folder):
-    distributed.init_process_group('gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
     sample = numbered([0, 1] if rank else [0] * 5, 4, rank).gathered()
     torch.save(vars(sample), f'{folder}/{rank}.pth')
-    distributed.destroy_process_group()
 
 
 @pytest.mark.slow
 def test_all_processes_have_the_same_sample(tmp_path):
-    multiprocessing.start_processes(run, (str(tmp_path),), nprocs=2, start_method='fork')
+    in_two_processes(run, str(tmp_path))
     first, second = (ClassSample(**torch.load(tmp_path / f'{rank}.pth')) for rank in range(2))
     assert torch.equal(first.rows, second.rows) and torch.bincount(first.labels).tolist() == [4, 1]
     both = numbered([0] * 5, 4, 0) + numbered([0, 1], 4, 1)

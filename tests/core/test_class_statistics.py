@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch import distributed, multiprocessing
+from two_processes import in_two_processes
 
 from ltseg.core.class_statistics import ClassStatistics
 
@@ -51,16 +51,13 @@ def test_parts_add_up(cuts, offset):
 
 
 def run(rank, folder):
-    torch.set_num_threads(1)
-    distributed.init_process_group('gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
     rows, labels = samples()
     part = slice(0, 21) if rank == 0 else slice(21, 60)
     torch.save(vars(ClassStatistics.of(rows[part], labels[part], K).all_reduced()), f'{folder}/{rank}.pth')
-    distributed.destroy_process_group()
 
 
 @pytest.mark.slow
 def test_two_processes_are_one(tmp_path):
-    multiprocessing.start_processes(run, (str(tmp_path),), nprocs=2, start_method='fork')
+    in_two_processes(run, str(tmp_path))
     for rank in range(2):
         assert_same(ClassStatistics(**torch.load(tmp_path / f'{rank}.pth')), ClassStatistics.of(*samples(), K))

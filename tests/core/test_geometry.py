@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch import distributed, multiprocessing
+from two_processes import in_two_processes
 
 from ltseg.core.collectives import gathered_rows
 from ltseg.core.geometry import (
@@ -87,17 +87,14 @@ def scored(rows, labels, gathered):
 
 
 def run(rank, folder):
-    torch.set_num_threads(1)
-    distributed.init_process_group('gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
     results = {gathered: scored(*parts()[rank], gathered) for gathered in (False, True)}
     results['local'] = class_means(*parts()[rank], K, sync=False)
     torch.save(results, f'{folder}/{rank}.pth')
-    distributed.destroy_process_group()
 
 
 @pytest.mark.slow
 def test_two_processes_are_one(tmp_path):
-    multiprocessing.start_processes(run, (str(tmp_path),), nprocs=2, start_method='fork')
+    in_two_processes(run, str(tmp_path))
     ranks = [torch.load(tmp_path / f'{rank}.pth') for rank in range(2)]
     for gathered in (False, True):
         value, gradient = scored(*samples(), gathered)

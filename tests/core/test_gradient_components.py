@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from torch import distributed, multiprocessing
 from torch.nn import functional as F
+from two_processes import in_two_processes
 
 from ltseg.core.gradient_components import ROWS, component_norms, gradient_components
 
@@ -101,18 +101,15 @@ def test_shapes_are_checked():
 
 
 def run(rank, folder):
-    torch.set_num_threads(1)
-    distributed.init_process_group('gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
     rows, weight, labels = batch()
     part = slice(0, 7) if rank == 0 else slice(7, N)
     gradients = 2 * gradient_of(rows @ weight.T, labels)[part]  # the wrapper's mean over processes halves it
     torch.save(vars(component_norms(gradients, rows[part], labels[part], sync=True)), f'{folder}/{rank}.pth')
-    distributed.destroy_process_group()
 
 
 @pytest.mark.slow
 def test_two_processes_are_one(tmp_path):
-    multiprocessing.start_processes(run, (str(tmp_path),), nprocs=2, start_method='fork')
+    in_two_processes(run, str(tmp_path))
     rows, weight, labels = batch()
     expected = component_norms(gradient_of(rows @ weight.T, labels), rows, labels)
     for rank in range(2):

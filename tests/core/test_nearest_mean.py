@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
+from two_processes import in_two_processes
 
 from ltseg.core.nearest_mean import FEATURE_FORMS, NearestMean
 
@@ -67,17 +66,14 @@ def test_bad_input_is_named() -> None:
 
 
 def run_rank(rank: int, form: str, folder: str) -> None:
-    dist.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2)
-    torch.set_num_threads(1)
     rows, labels = features()
     mine = slice(0, 7) if rank else slice(7, None)
     torch.save(NearestMean(rows[mine], labels[mine], K, form, sync=True).state_dict(), f'{folder}/{rank}.pth')
-    dist.destroy_process_group()
 
 
 @every_form
 def test_two_processes_equal_one(tmp_path: Path, form: str) -> None:
-    mp.start_processes(run_rank, args=(form, str(tmp_path)), nprocs=2, start_method='fork')
+    in_two_processes(run_rank, form, str(tmp_path))
     alone = NearestMean(*features(), K, form).state_dict()
     for rank in range(2):
         for key, value in torch.load(tmp_path / f'{rank}.pth').items():

@@ -1,9 +1,11 @@
-"""Either host may be missing."""
+"""MMSegmentation or MMPretrain may be missing, or broken."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from tiny_training import write_classification
 
 SCRIPT = """
 import sys
@@ -26,3 +28,44 @@ def test_either_host_may_be_missing(absent: str, message: str) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert message in result.stdout
+
+
+TRAINING = """
+import sys
+sys.path.insert(0, {folder!r})
+import ltseg.compat
+from mmengine.config import Config
+from mmengine.runner import Runner
+from mmpretrain.utils import register_all_modules
+from ltseg.registry import DATASETS
+register_all_modules()
+runner = Runner.from_cfg(Config.fromfile({config!r}))
+runner.train()
+print('trained', runner.epoch)
+try:
+    DATASETS.build(dict(type='ltseg.CamVidDataset'))
+except (ImportError, KeyError) as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize('broken', [True, False], ids=['broken', 'absent'])
+def test_classification_trains_without_mmsegmentation(broken: bool, tmp_path: Path) -> None:
+    """With counts of the data set, for which the data sets of the package are looked up."""
+    settings = {'model.head.loss.type': 'ltseg.BalancedSoftmaxLoss'}
+    config = write_classification(tmp_path, **settings)
+    (tmp_path / 'mmseg').mkdir()
+    what = "raise AssertionError('MMCV==2.2.0 is used but incompatible')" if broken else ''
+    (tmp_path / 'mmseg/__init__.py').write_text(what)
+    script = TRAINING.format(folder=str(tmp_path), config=str(config))
+    if not broken:
+        script = f"import sys\nsys.modules['mmseg'] = None\n{script}"
+    result = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', script], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    output = result.stdout + result.stderr
+    assert 'CountClasses: 10 classes' in output
+    assert 'trained 1' in output
+    expected = 'mmseg: expected an mmseg that can be imported' if broken else 'CamVidDataset is not in'
+    assert expected in result.stdout

@@ -10,7 +10,8 @@ from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from PIL import Image
-from torch import distributed, multiprocessing, nn
+from torch import nn
+from two_processes import in_two_processes
 
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.sources import ClassCountsSource
@@ -176,17 +177,15 @@ def test_evaluation_does_without_whatever_a_host_raises(data_root: Path) -> None
 
 def one_of_two(rank: int, folder: str) -> None:
     """A process that asks for two tables; the first process makes one and fails at the other."""
-    distributed.init_process_group('gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
     table = _on_main_process(lambda: CountsTable(ClassCounts.from_list([rank + 1, 2]), ('a', 'b')))
     try:
         _on_main_process(lambda: CountsTable.load(f'{folder}/none.json'))
     except FileNotFoundError as error:
         Path(folder, f'{rank}.txt').write_text(f'{table.counts.samples.tolist()} {error}')
-    distributed.destroy_process_group()
 
 
 def test_every_process_gets_the_table_or_the_error_of_the_first(tmp_path: Path) -> None:
-    multiprocessing.start_processes(one_of_two, (str(tmp_path),), nprocs=2, start_method='fork')
+    in_two_processes(one_of_two, str(tmp_path))
     texts = [(tmp_path / f'{rank}.txt').read_text() for rank in range(2)]
     assert texts[0] == texts[1]
     assert texts[0].startswith('[1.0, 2.0]')

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.model import MMDistributedDataParallel
 from small_training import Network, training
-from torch import distributed, multiprocessing
+from two_processes import in_two_processes
 
 HOOK = {'type': 'ltseg.TrainOnly', 'parameters': ['head.fc']}
 
@@ -83,7 +83,6 @@ def test_wrong_names(tmp_path: Path, options: dict, expected: str) -> None:
 
 
 def in_process(rank: int, folder: Path) -> None:
-    distributed.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
     model = Network()
     before = copied(model)
     runner = training(folder / 'run', model, {**HOOK, 'reinitialize': ['head.fc']})
@@ -92,11 +91,10 @@ def in_process(rank: int, folder: Path) -> None:
     torch.manual_seed(rank)  # each process would draw another classifier
     runner.train()
     torch.save((model.state_dict(), changed(model, before)), folder / f'{rank}.pth')
-    distributed.destroy_process_group()
 
 
 def test_processes_wait_for_no_gradient_of_what_is_frozen(tmp_path: Path) -> None:
-    multiprocessing.start_processes(in_process, (tmp_path,), nprocs=2, start_method='fork')
+    in_two_processes(in_process, tmp_path)
     (first, moved), (second, _) = (torch.load(tmp_path / f'{rank}.pth', weights_only=False) for rank in range(2))
     assert moved == {'head.fc.weight', 'head.fc.bias'}
     assert all(torch.equal(value, second[name]) for name, value in first.items())

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from losses_under_test import LOSSES, K, batch, name_of
-from torch import distributed, multiprocessing
+from two_processes import in_two_processes
 
 from ltseg.losses import LongTailLoss
 from ltseg.losses.upsampled import long_tail_losses_of_upsampled
@@ -37,8 +37,6 @@ def banded(loss, logits, labels):
 
 def run(rank, folder):
     """One of two processes: what each loss gives, with the gradient averaged as DistributedDataParallel does."""
-    torch.set_num_threads(1)
-    distributed.init_process_group('gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
     results = {}
     for scenario in SCENARIOS:
         for index, config in enumerate(CASES):
@@ -52,13 +50,12 @@ def run(rank, folder):
             if isinstance(loss, LongTailLoss):
                 results['banded', scenario, index] = banded(build(config), logits, labels), value.detach()
     torch.save(results, f'{folder}/{rank}.pth')
-    distributed.destroy_process_group()
 
 
 @pytest.fixture(scope='module')
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp('ranks')
-    multiprocessing.start_processes(run, (str(folder),), nprocs=2, start_method='fork')
+    in_two_processes(run, str(folder))
     return [torch.load(folder / f'{rank}.pth') for rank in range(2)]
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from mmengine.dataset import DefaultSampler
 from mmengine.registry import METRICS
+from two_processes import in_two_processes
 
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.table import CountsTable
@@ -184,19 +183,16 @@ def test_counts_of_other_classes_are_refused_at_the_first_image() -> None:
 
 
 def run_rank(rank: int, size: int, padded: bool, folder: str) -> None:
-    dist.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2)
-    torch.set_num_threads(1)
     built = metric()
     order = list(DefaultSampler(range(size), shuffle=False, round_up=padded))
     for start in range(0, len(order), 2):
         built.process(None, [sample(index) for index in order[start : start + 2]])
     (Path(folder) / f'{rank}.json').write_text(json.dumps(built.evaluate(size)))
-    dist.destroy_process_group()
 
 
 @pytest.mark.parametrize(('size', 'padded'), [(5, True), (5, False), (4, True), (1, True), (1, False)])
 def test_two_processes_count_each_image_once(tmp_path: Path, size: int, padded: bool) -> None:
-    mp.start_processes(run_rank, args=(size, padded, str(tmp_path)), nprocs=2, start_method='fork')
+    in_two_processes(run_rank, size, padded, str(tmp_path))
     alone = json.dumps(evaluate([sample(index) for index in range(size)]))  # as text: nan is not equal to nan
     for rank in range(2):
         assert (tmp_path / f'{rank}.json').read_text() == alone

@@ -3,7 +3,8 @@
 import pytest
 import torch
 from regularizers_under_test import REGULARIZERS, K, batch, built, name_of, value_and_gradients
-from torch import distributed, multiprocessing
+from small_training import forget_runners
+from two_processes import in_two_processes
 
 from ltseg.core.features import FeatureBatch
 
@@ -23,6 +24,7 @@ def shares(scenario):
 
 def two_steps(config, given):
     """The second of two training steps: the first leaves its trace in centres."""
+    forget_runners()
     regularizer = built(config)
     for _ in range(2):
         results = value_and_gradients(regularizer, given)
@@ -34,21 +36,18 @@ def two_steps(config, given):
 
 def run(rank, folder):
     """One of two processes."""
-    torch.set_num_threads(1)
-    distributed.init_process_group('gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
     results = {
         (scenario, index): two_steps(config, shares(scenario)[rank])
         for scenario in SCENARIOS
         for index, config in enumerate(REGULARIZERS)
     }
     torch.save(results, f'{folder}/{rank}.pth')
-    distributed.destroy_process_group()
 
 
 @pytest.fixture(scope='module')
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp('ranks')
-    multiprocessing.start_processes(run, (str(folder),), nprocs=2, start_method='fork')
+    in_two_processes(run, str(folder))
     return [torch.load(folder / f'{rank}.pth') for rank in range(2)]
 
 

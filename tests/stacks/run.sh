@@ -4,6 +4,7 @@
 #   tests/stacks/run.sh STACK [CHECK ...]       STACK: openmmlab, oldest, torch-2.4, torch-2.6 or newest
 #
 # Checks are those of checks.py; without any, all of them run, and the stack's section of docs/stacks.md is written.
+# "names" writes the list of names that tests/test_supported_names.py looks at (stacks oldest and newest).
 # Environments, logs and compiled wheels of mmcv are kept in $STACKS (default: ~/.cache/ltseg-stacks).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -54,4 +55,5 @@ PYTHON
 fi
 "$venv/bin/pip" install -q --force-reinstall --no-deps "$root"
 "$venv/bin/pip" install -q "$root"  # what ltseg requires, and nothing that is there in another version
+if [ "$*" = names ]; then exec "$venv/bin/python" "$here/names.py" "$stack"; fi
 exec "$venv/bin/python" "$here/checks.py" --logs "$STACKS/logs/$stack" "$stack" "$@"

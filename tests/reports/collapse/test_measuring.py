@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, distributed, multiprocessing, nn
+from torch import Tensor, nn
+from two_processes import in_two_processes
 
 from ltseg.core.class_sample import ClassSample
 from ltseg.core.class_statistics import ClassStatistics
@@ -98,16 +99,13 @@ def test_nothing_to_measure_is_an_error() -> None:
 
 
 def run(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group('gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
     found = measure(Model(), batches(0, 1) if rank == 0 else batches(1))
     torch.save((vars(found.statistics), found.summary().figures), f'{folder}/{rank}.pth')
-    distributed.destroy_process_group()
 
 
 @pytest.mark.slow
 def test_two_processes_are_one(tmp_path: Any) -> None:
-    multiprocessing.start_processes(run, (str(tmp_path),), nprocs=2, start_method='fork')
+    in_two_processes(run, str(tmp_path))
     expected = measure(Model(), batches())
     for rank in range(2):
         statistics, figures = torch.load(tmp_path / f'{rank}.pth')
