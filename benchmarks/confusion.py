@@ -35,7 +35,7 @@ def prepare(case: tuple[tuple[int, int], str], side: str, arguments: argparse.Na
     from ltseg.metrics import LongTailIoU
 
     prediction, label = maps(*case)
-    metric = {'ltseg': LongTailIoU, 'host': IoUMetric}[side](prefix='of the benchmark')
+    metric = {'ltseg': LongTailIoU, 'reference': IoUMetric}[side](prefix='of the benchmark')
     metric.dataset_meta = dict(classes=tuple(map(str, range(CLASSES))))
     sample = {'pred_sem_seg': {'data': prediction.to(arguments.device)}, 'gt_sem_seg': {'data': label}}
 
@@ -59,11 +59,11 @@ def main(given: Sequence[str] | None = None) -> None:
     size = (32, 64) if arguments.quick else (1024, 2048)
     results = []
     for kind in ('random', 'blocks'):
-        ours, host = (prepare((size, kind), side, arguments) for side in SIDES)
+        ours, reference = (prepare((size, kind), side, arguments) for side in SIDES)
         what = f'IoUMetric, {size[0]}x{size[1]}, {CLASSES} classes, {kind}'
-        pairs = in_turns(ours, host, arguments.pairs, arguments.device)
+        pairs = in_turns(ours, reference, arguments.pairs, arguments.device)
         results.append(Result(f'LongTailIoU / {what}', 'time', pairs, 0.05))
-        pairs = in_turns(bincount_alone((size, kind), arguments), host, arguments.pairs, arguments.device)
+        pairs = in_turns(bincount_alone((size, kind), arguments), reference, arguments.pairs, arguments.device)
         results.append(Result(f'bincount alone / {what}', 'time', pairs))
     show('Confusion matrix of one image', results, arguments)
 

@@ -1,4 +1,4 @@
-"""ARB-Loss in a LongTailSegHead against cross entropy in the host's head: upsampling, loss, accuracy and backward.
+"""ARB-Loss in a LongTailSegHead against cross entropy in MMSegmentation's: upsampling, loss, accuracy and backward.
 
 Usage::
 
@@ -35,7 +35,7 @@ def head_of(side: str, num_classes: int) -> Any:
 
     loss, kind = {
         'ltseg': (dict(type='ltseg.ARBLoss'), dict(type='ltseg.LongTailSegHead', head_type='FCNHead')),
-        'host': (dict(type='mmseg.CrossEntropyLoss', avg_non_ignore=True), dict(type='mmseg.FCNHead')),
+        'reference': (dict(type='mmseg.CrossEntropyLoss', avg_non_ignore=True), dict(type='mmseg.FCNHead')),
     }[side]
     config = dict(in_channels=4, channels=4, num_convs=1, num_classes=num_classes, align_corners=False)
     return MODELS.build({**config, **kind, 'loss_decode': loss})

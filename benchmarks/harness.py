@@ -26,10 +26,10 @@ from rich.table import Table
 
 Run = Callable[[], Any]
 Prepare = Callable[..., Run]
-"""(case, side, arguments) -> what is measured; ``side`` is 'ltseg' or 'host'. Workers import it by its module."""
+"""(case, side, arguments) -> what is measured; ``side`` is 'ltseg' or 'reference'. Workers import it by its module."""
 
-SIDES = ('ltseg', 'host')
-warnings.filterwarnings('ignore', category=UserWarning, module=r'mm(cv|seg)\.')  # hosts' advice, in workers too
+SIDES = ('ltseg', 'reference')
+warnings.filterwarnings('ignore', category=UserWarning, module=r'mm(cv|seg)\.')  # also in workers
 KEEP_NO_FREED_PAGES = (-3, 65536)  # mallopt(M_MMAP_THRESHOLD, bytes): larger blocks go back to the system when freed
 COMPILED_WARM_UP = 10  # PyTorch compiles a function anew at most eight times
 
@@ -40,16 +40,16 @@ class Pairs:
 
     Args:
         ours: Of ltseg.
-        host: Of what it is compared with; number i was measured beside number i of ``ours``.
+        reference: Of what it is compared with; number i was measured beside number i of ``ours``.
     """
 
     ours: tuple[float, ...]
-    host: tuple[float, ...]
+    reference: tuple[float, ...]
 
     @property
     def ratios(self) -> tuple[float, ...]:
-        """Ours / host of each pair: what slows the machine down for a while slows both."""
-        return tuple(ours / host for ours, host in zip(self.ours, self.host, strict=True))
+        """Ours / reference of each pair: what slows the machine down for a while slows both."""
+        return tuple(ours / reference for ours, reference in zip(self.ours, self.reference, strict=True))
 
     @property
     def ratio(self) -> float:
@@ -64,7 +64,7 @@ class Pairs:
 
     def rates(self, number: int) -> 'Pairs':
         """How many of ``number`` each second, of seconds for all of them."""
-        return Pairs(*(tuple(number / seconds for seconds in side) for side in (self.ours, self.host)))
+        return Pairs(*(tuple(number / seconds for seconds in side) for side in (self.ours, self.reference)))
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,13 @@ class Result:
         """The row as text."""
         shown = {'time': '{:.2f} ms', 'memory': '{:.1f} MB', 'throughput': '{:.1f} / s'}[self.quantity]
         factor = {'time': 1e3, 'memory': 1e-6, 'throughput': 1.0}[self.quantity]
-        ours, host = (shown.format(factor * median(values)) for values in (self.pairs.ours, self.pairs.host))
+        ours, reference = (shown.format(factor * median(values)) for values in (self.pairs.ours, self.pairs.reference))
         low, high = self.pairs.spread
         sign = '>=' if self.quantity == 'throughput' else '<='
         target = '' if self.target is None else f'{sign} {self.target:g}'
         met = {None: '', True: 'yes', False: 'NO'}[self.met]
         spread = f'{low:.3f}-{high:.3f}'
-        return [self.what, self.quantity, ours, host, f'{self.pairs.ratio:.3f}', spread, target, met]
+        return [self.what, self.quantity, ours, reference, f'{self.pairs.ratio:.3f}', spread, target, met]
 
 
 def arguments_of(description: str | None, given: Sequence[str] | None, **defaults: Any) -> argparse.Namespace:
@@ -145,23 +145,23 @@ def compare(
     """Time, and peak memory over what was there before the run, of both sides of a case that --only asks for."""
     if arguments.only not in what:
         return []
-    ours, host = (prepare(case, side, arguments) for side in SIDES)
+    ours, reference = (prepare(case, side, arguments) for side in SIDES)
     warm_up = COMPILED_WARM_UP if arguments.compile else warm_up
-    seconds = in_turns(ours, host, arguments.pairs, arguments.device, warm_up)
-    del ours, host
+    seconds = in_turns(ours, reference, arguments.pairs, arguments.device, warm_up)
+    del ours, reference
     peaks = Pairs(*((peak_of(prepare, case, side, arguments),) for side in SIDES))
     return [Result(what, 'time', seconds, time_target), Result(what, 'memory', peaks, memory_target)]
 
 
-def in_turns(ours: Run, host: Run, pairs: int, device: str = 'cpu', warm_up: int = 2) -> Pairs:
+def in_turns(ours: Run, reference: Run, pairs: int, device: str = 'cpu', warm_up: int = 2) -> Pairs:
     """Seconds of runs in turns; which side begins alternates."""
-    for run in (ours, host) * warm_up:
+    for run in (ours, reference) * warm_up:
         run()
     gc.collect()
     seconds: tuple[list[float], list[float]] = ([], [])
     for turn in range(pairs):
         for side in (0, 1) if turn % 2 == 0 else (1, 0):
-            seconds[side].append(seconds_of((ours, host)[side], device))
+            seconds[side].append(seconds_of((ours, reference)[side], device))
     return Pairs(tuple(seconds[0]), tuple(seconds[1]))
 
 
@@ -220,7 +220,7 @@ def _wait(device: str) -> None:
 
 def show(title: str, results: Sequence[Result], arguments: argparse.Namespace) -> None:
     """Prints the table, with the machine and the versions that it was measured on."""
-    table = Table('case', 'what', 'ltseg', 'host', 'ratio', 'middle half', 'target', 'met', box=box.MARKDOWN)
+    table = Table('case', 'what', 'ltseg', 'reference', 'ratio', 'middle half', 'target', 'met', box=box.MARKDOWN)
     for result in results:
         table.add_row(*result.cells())
     console = Console(width=200, highlight=False)

@@ -22,7 +22,7 @@ def prepare(shape: tuple[int, ...], side: str, arguments: argparse.Namespace) ->
     with quietly():
         import mmseg.models  # noqa: F401
 
-    of_side = {'ltseg': 'ltseg.ARBLoss', 'host': 'mmseg.CrossEntropyLoss'}
+    of_side = {'ltseg': 'ltseg.ARBLoss', 'reference': 'mmseg.CrossEntropyLoss'}
     loss = MODELS.build(dict(type=of_side[side])).to(arguments.device)
     loss_of = torch.compile(loss) if arguments.compile else loss
     logits = torch.randn(shape, device=arguments.device, requires_grad=True)

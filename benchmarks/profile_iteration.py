@@ -1,6 +1,6 @@
 """Where the time of a training iteration of DeepLabv3+ goes: data, forward, loss, backward, step.
 
-The fused loss computes its gradient in the forward pass, so that "loss" holds what the host has in "backward".
+The fused loss computes its gradient in the forward pass, so that "loss" holds what MMSegmentation has in "backward".
 
     python benchmarks/profile_iteration.py [--device cuda --batch-size 8]
 """

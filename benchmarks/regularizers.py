@@ -1,4 +1,4 @@
-"""Training iterations of DeepLabv3+ with a regularizer in its decode head, against the same without it ("host").
+"""Training iterations of DeepLabv3+ with a regularizer in its decode head, against the same without it ("reference").
 
     python benchmarks/regularizers.py [--only HybridContrastiveLoss]
 

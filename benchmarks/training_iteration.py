@@ -1,4 +1,4 @@
-"""Training iterations of DeepLabv3+ with an auxiliary head: ARB-Loss in LongTailSegHeads against the host's own.
+"""Training iterations of DeepLabv3+ with an auxiliary head: ARB-Loss in LongTailSegHeads against MMSegmentation's own.
 
 ResNet-18 on a CPU, ResNet-50 on a GPU. The data are there; the optimizer's step is part of it.
 
@@ -54,7 +54,7 @@ def model_of(case: Case, side: str, arguments: argparse.Namespace, **head_option
     for head in (config.decode_head, config.auxiliary_head):
         weight = head.loss_decode.get('loss_weight', 1.0)
         head.update(num_classes=case.classes, norm_cfg=norm, loss_decode=dict(type='ltseg.ARBLoss', loss_weight=weight))
-        if side == 'host':
+        if side == 'reference':
             head.type = head.pop('head_type')
             head.loss_decode = dict(type='CrossEntropyLoss', loss_weight=weight, avg_non_ignore=True)
     config.decode_head.update(head_options)

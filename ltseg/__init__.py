@@ -4,20 +4,20 @@ The map of the package, from the lowest floor up; a file imports from lower floo
 
     core/          pure torch: the adjusted cross entropy, whole or upsampled in bands, and its reduction; confusion
                    matrices, calibration, post-hoc adjustment; features, class means, figures of neural collapse
-    registry       registries with scope ``ltseg``; compat: cures for known host faults; schedules: weights that change;
-                   checkpoint_files: loading them without running what is in them
+    registry       registries with scope ``ltseg``; compat: workarounds for known faults of installations; schedules:
+                   weights that change; checkpoint_files: loading them without running what is in them
     counts/        class counts: of the batch, of a data set, moving, from a table; groups of classes
     rules/         one long-tail method = one rule: class counts -> adjustment of the softmax
     losses/        ``LongTailLoss`` applies rules; its presets carry the names of the papers
     regularizers/  terms on features, class means and class vectors beside a loss
-    heads/         ``LongTailSegHead``, ``LongTailClsHead``: the host's, with other classifiers and regularizers
+    heads/         ``LongTailSegHead``, ``LongTailClsHead``: MMSegmentation's, with other classifiers and regularizers
     models/        what MMPretrain lacks: ResNet for CIFAR, several views, branches and experts, Remix
     metrics/       ``LongTailIoU``, ``LongTailAccuracy``: exact per-class rates as real metrics
     datasets/      street scenes, CamVid, CIFAR, long-tailed parts, list files, samplers, augmentation of batches
     hooks/         counting before training, rules that begin late, training of a part, exact resume, monitors
     reports/       tables of one run and of many; page/: the report as one HTML page; collapse/: neural collapse;
                    diagnosis/: findings and what to try
-    environment    what is installed, and a cure for each fault
+    environment    what is installed, and a hint for each fault
     launch/        what the tools share: configs, stages, checks before training, one message for each fault
 
 Any config can say ``type='ltseg.ARBLoss'``: mmengine imports ``ltseg.registry`` by itself on meeting the scope.

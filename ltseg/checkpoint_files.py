@@ -16,7 +16,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError, MissingFileError
 
 __all__ = ['CheckpointError', 'load_checkpoint_file', 'use_for_local_files']
 
@@ -50,7 +50,7 @@ ALLOWED = {
 OLD_MODULES = {'__builtin__': 'builtins', 'copy_reg': 'copyreg'}  # of Python 2, which pickle's protocol 2 writes
 
 
-class CheckpointError(ValueError):
+class CheckpointError(InvalidValueError):
     """A checkpoint file that is damaged, is none, or holds more than values."""
 
 
@@ -70,18 +70,18 @@ def load_checkpoint_file(path: str | PathLike, map_location: Any = 'cpu') -> Any
         return CheckpointLoader.load_checkpoint(str(path), map_location, logger='silent')
     path = Path(path).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(fault('checkpoint', 'a file', str(path)))
+        raise MissingFileError('checkpoint', 'a file', repr(str(path)))
     try:
         _check_archive(path)
         return torch.load(path, map_location=map_location, pickle_module=_SafePickle, weights_only=False)
     except CheckpointError:
         raise
     except _Refused as error:
-        raise CheckpointError(fault(str(path), 'tensors, numbers and text', str(error), UNKNOWN)) from error
+        raise CheckpointError(str(path), 'tensors, numbers and text', str(error), UNKNOWN) from error
     except Exception as error:  # torch, zipfile and pickle each have their own
         first_line = (str(error).splitlines() or [''])[0]
         problem = f'{type(error).__name__}: {first_line}'
-        raise CheckpointError(fault(str(path), 'a checkpoint', problem, DAMAGED)) from error
+        raise CheckpointError(str(path), 'a checkpoint', problem, DAMAGED) from error
 
 
 def use_for_local_files() -> None:
@@ -99,10 +99,10 @@ def _check_archive(path: Path) -> None:
         return
     with zipfile.ZipFile(path) as archive:
         if any(name.rpartition('/')[2] == 'constants.pkl' for name in archive.namelist()):
-            raise CheckpointError(fault(str(path), 'a checkpoint', 'a TorchScript program', UNKNOWN))
+            raise CheckpointError(str(path), 'a checkpoint', 'a TorchScript program', UNKNOWN)
         damaged = archive.testzip()
     if damaged is not None:
-        raise CheckpointError(fault(str(path), 'a checkpoint', f'a wrong checksum of {damaged}', DAMAGED))
+        raise CheckpointError(str(path), 'a checkpoint', f'a wrong checksum of {damaged}', DAMAGED)
 
 
 class _Refused(pickle.UnpicklingError):

@@ -1,6 +1,6 @@
-"""Cures for known faults of host installations, applied on import and only where the fault is there.
+"""Workarounds for known faults of installations, applied on import and only where the fault is there.
 
-Tools and tests import this module before any host package.
+Tools and tests import this module before any OpenMMLab package.
 """
 
 import io
@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stdout
 
 import torch
 
-__all__ = ['TORCHVISION_SCHEMAS', 'cure_torchvision', 'quietly']
+__all__ = ['TORCHVISION_SCHEMAS', 'declare_torchvision_operators', 'quietly']
 
 # How the lines begin that mmengine and the onedl builds print, logging being set up or not.
 NOISE = ('Could not import OneDL', 'Loads checkpoint by ')
@@ -21,7 +21,7 @@ TORCHVISION_SCHEMAS = (
 )
 
 
-def cure_torchvision() -> torch.library.Library | None:
+def declare_torchvision_operators() -> torch.library.Library | None:
     """Declares the operators without which ``import torchvision`` fails beside another build of torch.
 
     A CPU build of torch beside a CUDA build of torchvision fails with "operator torchvision::nms does not exist".
@@ -48,7 +48,7 @@ def cure_torchvision() -> torch.library.Library | None:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Leaves out the lines that the hosts print on import and on loading a checkpoint; all others appear at the end."""
+    """Leaves out what OpenMMLab prints on import and on loading a checkpoint; all other lines appear at the end."""
     printed = io.StringIO()
     try:
         with redirect_stdout(printed):
@@ -57,4 +57,4 @@ def quietly() -> Iterator[None]:
         print(*(x for x in printed.getvalue().splitlines(True) if not x.startswith(NOISE)), sep='', end='')
 
 
-_declarations = cure_torchvision()
+_declarations = declare_torchvision_operators()

@@ -5,17 +5,17 @@ registered". So this file imports mmengine and nothing else; the modules that ne
 as ``locations`` and imported when the first type is looked up, where a broken dependency surfaces under its own name.
 """
 
-from mmengine import registry as host
+from mmengine import registry as parent
 from mmengine.registry import Registry
 
 __all__ = ['DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIM_WRAPPERS', 'TRANSFORMS']
 
 PARTS = ['ltseg.rules', 'ltseg.losses', 'ltseg.regularizers', 'ltseg.heads', 'ltseg.models']
 
-MODELS = Registry('model', parent=host.MODELS, scope='ltseg', locations=PARTS)
-DATASETS = Registry('dataset', parent=host.DATASETS, scope='ltseg', locations=['ltseg.datasets'])
-TRANSFORMS = Registry('transform', parent=host.TRANSFORMS, scope='ltseg', locations=['ltseg.datasets'])
-DATA_SAMPLERS = Registry('data sampler', parent=host.DATA_SAMPLERS, scope='ltseg', locations=['ltseg.datasets'])
-HOOKS = Registry('hook', parent=host.HOOKS, scope='ltseg', locations=['ltseg.hooks'])
-METRICS = Registry('metric', parent=host.METRICS, scope='ltseg', locations=['ltseg.metrics'])
-OPTIM_WRAPPERS = Registry('optim wrapper', parent=host.OPTIM_WRAPPERS, scope='ltseg', locations=['ltseg.hooks'])
+MODELS = Registry('model', parent=parent.MODELS, scope='ltseg', locations=PARTS)
+DATASETS = Registry('dataset', parent=parent.DATASETS, scope='ltseg', locations=['ltseg.datasets'])
+TRANSFORMS = Registry('transform', parent=parent.TRANSFORMS, scope='ltseg', locations=['ltseg.datasets'])
+DATA_SAMPLERS = Registry('data sampler', parent=parent.DATA_SAMPLERS, scope='ltseg', locations=['ltseg.datasets'])
+HOOKS = Registry('hook', parent=parent.HOOKS, scope='ltseg', locations=['ltseg.hooks'])
+METRICS = Registry('metric', parent=parent.METRICS, scope='ltseg', locations=['ltseg.metrics'])
+OPTIM_WRAPPERS = Registry('optim wrapper', parent=parent.OPTIM_WRAPPERS, scope='ltseg', locations=['ltseg.hooks'])

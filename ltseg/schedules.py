@@ -6,7 +6,8 @@ from typing import Literal, get_args
 
 from mmengine.logging import MessageHub
 
-from ltseg.core.checks import check_choice, check_positive, check_range, fault
+from ltseg.core.checks import check_choice, check_positive, check_range
+from ltseg.core.errors import InvalidValueError, describe
 
 __all__ = ['Progress', 'Schedule', 'training_progress']
 
@@ -72,8 +73,8 @@ class Schedule:
         check_choice('Schedule.unit', self.unit, get_args(Unit))
         check_range('Schedule.start', self.start, 0)
         if self.unit == 'fraction' and self.start >= 1:
-            cure = "Name the unit: 'epoch' or 'iter'."
-            raise ValueError(fault('Schedule.start', "less than 1 with unit='fraction'", self.start, cure))
+            hint = "Name the unit: 'epoch' or 'iter'."
+            raise InvalidValueError('Schedule.start', "less than 1 with unit='fraction'", repr(self.start), hint)
         check_positive('Schedule.power', self.power)
 
     def factor(self, progress: Progress) -> float:
@@ -82,9 +83,9 @@ class Schedule:
         now, end = (progress.epoch, progress.max_epochs) if by_epoch else (progress.iter, progress.max_iters)
         start = self.start * end if self.unit == 'fraction' else self.start
         if start >= end and progress.max_iters > 1:  # without a Runner there is no end to compare with
-            cure = "Training in iterations is one epoch: set unit='iter' or 'fraction'." if end == 1 else ''
+            hint = "Training in iterations is one epoch: set unit='iter' or 'fraction'." if end == 1 else ''
             expected = f'less than the {end} of training in {self.unit}s'
-            warnings.warn(fault('Schedule.start', expected, start, cure), stacklevel=2)
+            warnings.warn(describe('Schedule.start', expected, repr(start), hint), stacklevel=2)
         if now < start:
             return 0.0
         steps = max(end - start, 1e-12)

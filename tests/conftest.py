@@ -1,6 +1,6 @@
 """Set-up shared by all tests."""
 
-import ltseg.compat  # noqa: F401  isort: skip (cures a host fault and therefore comes first)
+import ltseg.compat  # noqa: F401  isort: skip (hints MMSegmentation fault and therefore comes first)
 import sys
 from collections.abc import Iterator
 
@@ -15,13 +15,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Turns warnings that our code gives, or gives in its caller's name, into errors."""
     config.addinivalue_line('filterwarnings', 'error:::ltseg')
     config.addinivalue_line('filterwarnings', 'error::UserWarning:tests')
-    for host in ('torch.jit', 'mmcv.cnn'):  # what the hosts say of themselves on import
-        config.addinivalue_line('filterwarnings', f'ignore:::{host}')
+    for reference in ('torch.jit', 'mmcv.cnn'):  # what MMSegmentation and MMPretrain say of themselves on import
+        config.addinivalue_line('filterwarnings', f'ignore:::{reference}')
     config.addinivalue_line('markers', 'slow: takes seconds; `make check` leaves it out')
 
 
 @pytest.fixture(scope='session')
-def registered_hosts() -> None:
+def mmseg_registered() -> None:
     """MMSegmentation with everything registered and ``mmseg`` as the default scope, as its train script has it."""
     from mmseg.utils import register_all_modules
 
@@ -29,7 +29,7 @@ def registered_hosts() -> None:
 
 
 @pytest.fixture
-def classification_hosts() -> Iterator[None]:
+def mmpretrain_registered() -> Iterator[None]:
     """MMPretrain with everything registered and ``mmpretrain`` as the default scope, for one test."""
     from mmengine.registry import DefaultScope
     from mmpretrain.utils import register_all_modules

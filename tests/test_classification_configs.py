@@ -14,7 +14,7 @@ from test_configs import LEAVES, differences
 from tiny_images import write_cifar_batches, write_image_lists
 from tiny_runs import parts, quick_runners
 
-from ltseg.launch.configs import register_hosts
+from ltseg.launch.configs import register_modules
 from ltseg.launch.stages import stages_of, stages_to_train
 from ltseg.launch.terminal import build_runner
 
@@ -97,7 +97,7 @@ def test_trains_evaluates_and_saves(leaf: Path, folder: Path, monkeypatch: pytes
         if 'data_root' in part:
             part['data_root'] = str(folder / Path(part['data_root']).name)
     config.work_dir = config.experiment_name = str(folder / 'work_dirs' / leaf.stem)
-    register_hosts(config)
+    register_modules(config)
     for stage, _ in stages_to_train(stages_of(config), None):
         runner = build_runner(stage)
         runner.train()

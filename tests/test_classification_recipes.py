@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from ltseg.datasets.profiles import profile_counts
 
-pytestmark = pytest.mark.usefixtures('classification_hosts')
+pytestmark = pytest.mark.usefixtures('mmpretrain_registered')
 
 LOSSES = ('focal', 'class_balanced_focal', 'balanced_softmax', 'logit_adjusted', 'vs', 'seesaw', 'equalization') + (
     'label_aware_smoothing',

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from ltseg.launch.stages import stages_of
 from ltseg.schedules import Progress
 
-pytestmark = pytest.mark.usefixtures('classification_hosts')
+pytestmark = pytest.mark.usefixtures('mmpretrain_registered')
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 REGULARIZERS = ('model.head.regularizers', 'model.decode_head.regularizers')

@@ -3,7 +3,7 @@ import builtins
 import pytest
 import torch
 
-from ltseg.compat import NOISE, TORCHVISION_SCHEMAS, cure_torchvision, quietly
+from ltseg.compat import NOISE, TORCHVISION_SCHEMAS, declare_torchvision_operators, quietly
 
 
 def torchvision_that_raises(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,15 +18,15 @@ def torchvision_that_raises(error: BaseException, monkeypatch: pytest.MonkeyPatc
 
 
 def test_nothing_is_done_where_torchvision_loads_or_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cure_torchvision() is None  # tests/conftest.py has imported ltseg.compat: it loads, cured or not
+    assert declare_torchvision_operators() is None  # tests/conftest.py has imported ltseg.compat
     torchvision_that_raises(ImportError('No module named torchvision'), monkeypatch)
-    assert cure_torchvision() is None
+    assert declare_torchvision_operators() is None
 
 
 def test_other_faults_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     torchvision_that_raises(RuntimeError('something else'), monkeypatch)
     with pytest.raises(RuntimeError, match='something else'):
-        cure_torchvision()
+        declare_torchvision_operators()
 
 
 def test_missing_operators_are_declared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,13 +39,13 @@ def test_missing_operators_are_declared(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(torch.library, 'Library', library)
     torchvision_that_raises(RuntimeError('operator torchvision::nms does not exist'), monkeypatch)
-    declared = cure_torchvision()
+    declared = declare_torchvision_operators()
     assert declared is not None and made == ['torchvision']
     for schema in TORCHVISION_SCHEMAS:
         assert hasattr(torch.ops.ltseg_test_torchvision, schema.split('(')[0])
 
 
-def test_only_the_known_noise_of_hosts_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_the_known_noise_of_openmmlab_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ImportError), quietly():
         print(f'kept\n{NOISE[0]}\n{NOISE[1]} local backend from path: a.pth')
         print('no newline', end='')

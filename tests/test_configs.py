@@ -16,7 +16,7 @@ from tiny_runs import cut_down, quick_runners, write_camvid, write_cityscapes
 
 from ltseg.launch.terminal import build_runner
 
-pytestmark = pytest.mark.usefixtures('registered_hosts')
+pytestmark = pytest.mark.usefixtures('mmseg_registered')
 
 ROOT = Path(__file__).parents[1]
 LEAVES = sorted(path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts)
@@ -133,7 +133,7 @@ INTENDED = {
 
 
 @pytest.mark.parametrize(
-    ('ours', 'host', 'more'),
+    ('ours', 'reference', 'more'),
     [
         (
             'deeplabv3plus_ce_cityscapes.py',
@@ -157,10 +157,10 @@ INTENDED = {
         ),
     ],
 )
-def test_cityscapes_recipe_is_the_one_of_mmsegmentation(ours: str, host: str, more: set) -> None:
+def test_cityscapes_recipe_is_the_one_of_mmsegmentation(ours: str, reference: str, more: set) -> None:
     import mmseg
 
-    theirs = Config.fromfile(Path(mmseg.__file__).parent / '.mim/configs' / host)
+    theirs = Config.fromfile(Path(mmseg.__file__).parent / '.mim/configs' / reference)
     changed = differences(used(theirs), used(read(ROOT / 'configs' / ours)))
     assert {(name.split('.')[-1], *values) for name, values in changed.items()} == INTENDED | more
 

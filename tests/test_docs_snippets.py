@@ -14,7 +14,7 @@ from mmengine.registry import DefaultScope
 from ltseg import registry
 from ltseg.launch.stages import stages_of
 
-pytestmark = pytest.mark.usefixtures('registered_hosts', 'classification_hosts')
+pytestmark = pytest.mark.usefixtures('mmseg_registered', 'mmpretrain_registered')
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / 'README.md', ROOT / 'docs/methods.md']

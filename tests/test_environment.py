@@ -72,7 +72,7 @@ def test_missing_mmpretrain_is_a_note_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ('found', 'what', 'cure'),
+    ('found', 'what', 'hint'),
     [
         (
             changed(OPENMMLAB, torch='2.6.0'),
@@ -117,9 +117,9 @@ def test_missing_mmpretrain_is_a_note_only() -> None:
         (changed(SOUND, torchvision=None), 'mmpretrain imports it', 'torchvision'),
     ],
 )
-def test_each_fault_is_named_with_its_cure(found: Environment, what: str, cure: str) -> None:
+def test_each_fault_is_named_with_its_cure(found: Environment, what: str, hint: str) -> None:
     (finding,) = findings(found)
-    assert finding.is_fault and what in finding.what and cure in finding.hint
+    assert finding.is_fault and what in finding.what and hint in finding.hint
 
 
 def test_one_cause_gives_one_finding() -> None:

@@ -1,4 +1,4 @@
-"""Files import from lower floors only, and hosts only where the floor allows them."""
+"""Files import from lower floors only, and OpenMMLab only where the floor allows them."""
 
 import ast
 import sys

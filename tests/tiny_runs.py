@@ -18,7 +18,7 @@ CUT = {
     'scale': (64, 32),
     'batch_size': 2,
     'num_workers': 0,
-    'persistent_workers': False,  # the host refuses it without workers
+    'persistent_workers': False,  # mmengine refuses it without workers
     'max_iters': 1,
     'val_interval': 1,
     'interval': 1,  # of the logger and of checkpoints
@@ -68,7 +68,7 @@ def parts(value: Any) -> Iterator[dict]:
 
 @contextmanager
 def quick_runners() -> Iterator[None]:
-    """Leaves out what the host does for each runner and takes longer than the run."""
+    """Leaves out what mmengine does for each runner and takes longer than the run."""
     from mmengine.utils.dl_utils import collect_env
 
     with pytest.MonkeyPatch.context() as patch:

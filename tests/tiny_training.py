@@ -18,9 +18,9 @@ CONFIG = ROOT / 'configs' / 'unet_arb_camvid.py'
 
 
 def tool(name: str) -> Callable[..., None]:
-    """The function ``main`` of tools/``name``.py, with the host's global state as a new process has it.
+    """The function ``main`` of tools/``name``.py, with mmengine's global state as a new process has it.
 
-    The host keeps loggers, metrics and visualizers by names that two runs in the same second share.
+    mmengine keeps loggers, metrics and visualizers by names that two runs in the same second share.
     """
     for kind in below(ManagerMixin):
         if kind is not DefaultScope:

@@ -23,7 +23,7 @@ from ltseg.core.posthoc import log_prior_of
 from ltseg.heads.folding import check_foldable, fold_norm, fold_prior, save_folded
 from ltseg.launch.checkpoints import check_checkpoint
 from ltseg.launch.checks import check_config
-from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
+from ltseg.launch.configs import add_common_arguments, load_config, register_modules
 from ltseg.launch.errors import one_message_errors
 from ltseg.launch.recording import names_of
 from ltseg.launch.terminal import calm_warnings
@@ -39,7 +39,7 @@ FILES = {'prior': ('posthoc', 'tau_curve'), 'norm': ('tau_norm', 'tau_norm_curve
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_host_arguments(parser)
+    add_common_arguments(parser)
     parser.add_argument('checkpoint', help='file with the weights')
     parser.add_argument('--by', choices=tuple(WAYS), default='prior', help='logit adjustment or tau-normalisation')
     parser.add_argument(
@@ -123,7 +123,7 @@ def run(options: argparse.Namespace) -> None:
     if options.fixed is not None:
         taus = tuple(sorted({*taus, options.fixed}))
     config = load_config(options)
-    register_hosts(config)
+    register_modules(config)
     check_checkpoint(options.checkpoint)
     check_config(config, training=False)
     model = trained_model(config, options.checkpoint, options.prior)

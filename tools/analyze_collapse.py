@@ -29,7 +29,7 @@ from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_fo
 from ltseg.counts.groups import by_frequency
 from ltseg.launch.checkpoints import check_checkpoint
 from ltseg.launch.checks import check_config
-from ltseg.launch.configs import add_host_arguments, load_config, register_hosts, training_images
+from ltseg.launch.configs import add_common_arguments, load_config, register_modules, training_images
 from ltseg.launch.errors import one_message_errors
 from ltseg.launch.terminal import calm_warnings
 from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION
@@ -46,7 +46,7 @@ from ltseg.reports.weights import load_weights
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_host_arguments(parser)
+    add_common_arguments(parser)
     parser.add_argument('checkpoints', nargs='+', metavar='checkpoint', help='files with the weights, of one training')
     parser.add_argument('--split', choices=['train', 'val', 'test'], default='train', help='default: train')
     parser.add_argument('--limit', type=int, metavar='N', help='images, spread over the split (default: all)')
@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with one_message_errors():
         like = 'test' if options.split == 'test' else 'val'
         config = load_config(options, needs=('model', 'train_dataloader', f'{like}_dataloader'))
-        register_hosts(config)
+        register_modules(config)
         for path in options.checkpoints:
             check_checkpoint(path)
         choose_split(config, options.split)

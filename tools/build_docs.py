@@ -6,7 +6,7 @@ Usage::
     python tools/build_docs.py --check    # only says which ones are out of date
 """
 
-import ltseg.compat  # noqa: F401  isort: skip (cures a host fault and therefore comes first)
+import ltseg.compat  # noqa: F401  isort: skip (hints MMSegmentation fault and therefore comes first)
 import argparse
 import sys
 from collections.abc import Sequence

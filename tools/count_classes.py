@@ -8,7 +8,7 @@ Losses take the table as ``counts='FILE.json'``. Without --out it is kept beside
 with ``counts='dataset'`` finds it.
 """
 
-import ltseg.compat  # noqa: F401  isort: skip (cures a host fault and therefore comes first)
+import ltseg.compat  # noqa: F401  isort: skip (hints MMSegmentation fault and therefore comes first)
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from rich.console import Console
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.groups import by_frequency
 from ltseg.counts.table import CountsTable
-from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
+from ltseg.launch.configs import add_common_arguments, load_config, register_modules
 from ltseg.launch.errors import one_message_errors
 from ltseg.launch.terminal import calm_warnings
 from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION
@@ -28,7 +28,7 @@ from ltseg.reports.text_table import TextTable
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_host_arguments(parser)
+    add_common_arguments(parser)
     parser.add_argument('--split', choices=('train', 'val', 'test'), default='train')
     parser.add_argument('--out', type=Path, metavar='FILE', help='file to write, ending in .json')
     parser.add_argument('--workers', type=int, metavar='N', help='processes that decode labels')
@@ -73,7 +73,7 @@ def count(options: argparse.Namespace) -> None:
     """Counts, prints and writes."""
     part = f'{options.split}_dataloader'
     config = load_config(options, needs=(part,))
-    register_hosts(config)
+    register_modules(config)
     dataset = dict(config[part].dataset)
     dataset = build_dataset(with_reduced_zero(dataset) if options.reduce_zero_label else dataset)
     cache = counts_folder(config.work_dir) if options.out is None else None

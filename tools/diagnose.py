@@ -18,14 +18,14 @@ from typing import Any
 from mmengine.config import Config
 from rich.console import Console
 
-from ltseg.core.checks import fault
-from ltseg.core.files import draft_of
+from ltseg.core.errors import UsageError
+from ltseg.core.files import atomic_write
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.table import CountsTable
 from ltseg.heads.classifier_watch import class_vectors_of
 from ltseg.launch.checkpoints import check_checkpoint
-from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
-from ltseg.launch.errors import UserError, message_of, one_message_errors
+from ltseg.launch.configs import add_common_arguments, load_config, register_modules
+from ltseg.launch.errors import message_of, one_message_errors
 from ltseg.launch.terminal import calm_warnings
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.diagnosis.data import count_findings, label_fault, rule_findings
@@ -39,7 +39,7 @@ from ltseg.reports.weights import load_weights
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_host_arguments(parser)
+    add_common_arguments(parser)
     parser.add_argument('checkpoint', nargs='?', help='file with the weights')
     parser.add_argument('--split', choices=SPLITS, default='val', help='split to measure on (default: val)')
     parser.add_argument('--record', help='record of the evaluation of this checkpoint, instead of evaluating')
@@ -103,8 +103,8 @@ class Diagnosis:
         if self.options.baseline:
             baseline = RunRecord.load(self.options.baseline)
             if baseline.split != self.options.split:
-                cure = 'Give --split, or another record.'
-                raise UserError(fault('--baseline', f'a record of {self.options.split}', baseline.split, cure))
+                hint = 'Give --split, or another record.'
+                raise UsageError('--baseline', f'a record of {self.options.split}', repr(baseline.split), hint)
             self.findings += baseline_findings(evaluation, baseline.evaluation, f'{baseline.name} ({baseline.method})')
 
     def _evaluation(self, iterations: int | None) -> tuple[Evaluation, str]:
@@ -121,9 +121,9 @@ class Diagnosis:
 def diagnose(options: argparse.Namespace) -> None:
     """Looks, prints and writes."""
     if options.baseline and not (options.checkpoint or options.record):
-        raise UserError(fault('--baseline', 'a checkpoint or --record to compare with it', 'neither'))
+        raise UsageError('--baseline', 'a checkpoint or --record to compare with it', 'neither')
     config = load_config(options, needs=('model', 'train_dataloader'))
-    register_hosts(config)
+    register_modules(config)
     meta = check_checkpoint(options.checkpoint) if options.checkpoint else {}
     model, diagnosis = build_model(config), Diagnosis(config, options)
     diagnosis.look_at_data(model)
@@ -134,7 +134,7 @@ def diagnose(options: argparse.Namespace) -> None:
     findings, console = sorted_findings(diagnosis.findings), Console()
     print_findings(findings, diagnosis.looked_at, console)
     path = Path(config.work_dir) / 'reports' / 'diagnosis.json'
-    with draft_of(path) as draft:
+    with atomic_write(path) as draft:
         draft.write_text(json.dumps(plain(findings, diagnosis.looked_at), indent=1) + '\n', encoding='utf-8')
     console.print(f'\nWritten: {path}', soft_wrap=True, highlight=False)
 

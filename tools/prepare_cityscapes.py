@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import MissingFileError
 from ltseg.datasets import CityscapesDataset
 from ltseg.datasets.cityscapes_labels import official_files, write_train_ids
 from ltseg.launch.errors import one_message_errors
@@ -42,8 +42,8 @@ def prepare(root: Path, workers: int) -> str:
     files = list(official_files(root))
     if not files:
         expected = f"Cityscapes' labels in the folder {str(root / 'gtFine')!r}"
-        cure = CityscapesDataset.GUIDE.replace('{root}', str(root))
-        raise FileNotFoundError(fault('prepare_cityscapes', expected, 'none', cure))
+        hint = CityscapesDataset.GUIDE.replace('{root}', str(root))
+        raise MissingFileError('prepare_cityscapes', expected, 'none', hint)
     todo = [(source, result) for source, result in files if not result.is_file()]
     if todo:
         with ProcessPoolExecutor(max(1, min(workers, len(todo)))) as pool:

@@ -8,15 +8,16 @@ and, with --images, predictions of its checkpoint are on the page too. Records t
 method. The page needs no network and no other file.
 """
 
-import ltseg.compat  # noqa: F401  isort: skip (cures a host fault and therefore comes first)
+import ltseg.compat  # noqa: F401  isort: skip (hints MMSegmentation fault and therefore comes first)
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from ltseg.core.checks import check_choice, fault
-from ltseg.launch.errors import UserError, one_message_errors
+from ltseg.core.checks import check_choice
+from ltseg.core.errors import UsageError
+from ltseg.launch.errors import one_message_errors
 from ltseg.launch.example_images import example_images
 from ltseg.launch.terminal import calm_warnings
 from ltseg.reports.page.methods import Study
@@ -40,7 +41,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def run(options: argparse.Namespace) -> None:
     console = Console()
     if options.images < 0:
-        raise UserError(fault('--images', 'a number of images', options.images))
+        raise UsageError('--images', 'a number of images', repr(options.images))
     runs = find_runs(options.runs, options.split)
     if options.first is not None:
         check_choice('--first', options.first, sorted({run.record.method for run in runs}))

@@ -23,12 +23,12 @@ from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 from rich.console import Console
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import UsageError
 from ltseg.core.nearest_mean import FEATURE_FORMS
 from ltseg.launch.checkpoints import check_checkpoint
 from ltseg.launch.checks import check_config
-from ltseg.launch.configs import add_host_arguments, load_config, register_hosts, training_images
-from ltseg.launch.errors import UserError, one_message_errors
+from ltseg.launch.configs import add_common_arguments, load_config, register_modules, training_images
+from ltseg.launch.errors import one_message_errors
 from ltseg.launch.nearest_mean import ClassifyByNearestMean
 from ltseg.launch.recording import evaluation_of, record_of, training_of
 from ltseg.launch.terminal import ReportingRunner, build_runner, calm_warnings
@@ -38,7 +38,7 @@ from ltseg.reports.weights import check_weights
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_host_arguments(parser)
+    add_common_arguments(parser)
     parser.add_argument('checkpoint', help='file with the weights')
     parser.add_argument('--split', choices=['train', 'val', 'test'], default='test', help='default: test')
     parser.add_argument('--out', help='folder for the predictions as PNG files, or of a classifier as CSV')
@@ -73,12 +73,12 @@ def apply_options(config: Config, options: argparse.Namespace) -> None:
             config.visualizer.save_dir = options.show_dir
     if options.tta:
         if not config.get('tta_pipeline') or not config.get('tta_model'):
-            raise UserError(fault('--tta', 'tta_pipeline and tta_model in the config', None, 'Leave --tta out.'))
+            raise UsageError('--tta', 'tta_pipeline and tta_model in the config', 'none', 'Leave --tta out.')
         config.test_dataloader.dataset.pipeline = config.tta_pipeline
         config.tta_model.module = config.model
         config.model = config.tta_model
     if options.nearest_mean and not is_classifier:
-        raise UserError(fault('--nearest-mean', "an image classifier (default_scope = 'mmpretrain')", 'a segmentor'))
+        raise UsageError('--nearest-mean', "an image classifier (default_scope = 'mmpretrain')", 'a segmentor')
     config.load_from = options.checkpoint
 
 
@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parts = ('test_cfg', f'{options.split}_dataloader', f'{like}_dataloader', f'{like}_evaluator')
         parts += ('train_dataloader', 'val_dataloader') if options.nearest_mean else ()
         config = load_config(options, needs=('model', *dict.fromkeys(parts)))
-        register_hosts(config)
+        register_modules(config)
         meta = check_checkpoint(options.checkpoint)
         apply_options(config, options)
         check_config(config, training=False)

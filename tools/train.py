@@ -16,11 +16,11 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import UsageError
 from ltseg.launch.checkpoints import check_checkpoint, newest_checkpoint
 from ltseg.launch.checks import check_config
-from ltseg.launch.configs import add_host_arguments, load_config, register_hosts
-from ltseg.launch.errors import UserError, one_message_errors
+from ltseg.launch.configs import add_common_arguments, load_config, register_modules
+from ltseg.launch.errors import one_message_errors
 from ltseg.launch.names import names_of
 from ltseg.launch.recording import RunRecorder
 from ltseg.launch.stages import stages_of, stages_to_train
@@ -30,7 +30,7 @@ from ltseg.reports.weights import check_weights
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_host_arguments(parser)
+    add_common_arguments(parser)
     parser.add_argument(
         '--resume', nargs='?', const='auto', help='go on from the newest checkpoint in the work dir, or from this one'
     )
@@ -46,8 +46,8 @@ def apply_flags(config: Config, options: argparse.Namespace) -> None:
     if options.amp:
         wrapper = config.optim_wrapper.get('type', 'OptimWrapper')
         if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
-            cure = 'Its loss scaler leaves batches without a finite gradient out by itself.'
-            raise UserError(fault('--amp', "optim_wrapper.type='OptimWrapper'", wrapper, cure))
+            hint = 'Its loss scaler leaves batches without a finite gradient out by itself.'
+            raise UsageError('--amp', "optim_wrapper.type='OptimWrapper'", repr(wrapper), hint)
         config.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
     if options.seed is not None:
         config.randomness = {**(config.get('randomness') or {}), 'seed': options.seed}
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with one_message_errors():
         needs = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
         config = load_config(options, needs, last_stage=False)
-        register_hosts(config)
+        register_modules(config)
         stages = stages_of(config)
         for stage in stages:
             apply_flags(stage, options)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 
 __all__ = ['Adjustment']
 
@@ -44,7 +44,7 @@ class Adjustment:
             ValueError: If both smooth the labels.
         """
         if self.smoothing is not None and other.smoothing is not None:
-            raise ValueError(fault('Adjustment', 'one rule that smooths labels', 'two', 'Remove one of them.'))
+            raise InvalidValueError('Adjustment', 'one rule that smooths labels', 'two', 'Remove one of them.')
         return Adjustment(
             bias=_joined(torch.add, self.bias, other.bias),
             margin=_joined(torch.add, self.margin, other.margin),

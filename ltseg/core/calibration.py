@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 
 __all__ = ['BINS', 'Calibration']
 
@@ -34,7 +34,7 @@ class Calibration:
     def __post_init__(self) -> None:
         shapes = [tuple(part.shape) for part in (self.samples, self.correct, self.confidence)]
         if len(set(shapes)) > 1 or len(shapes[0]) != 2 or bool((self.correct > self.samples).any()):
-            raise ValueError(fault('Calibration', 'three tables (K, B) with at most all samples correct', shapes))
+            raise InvalidValueError('Calibration', 'three tables (K, B) with at most all samples correct', repr(shapes))
 
     @classmethod
     def of(cls, prediction: Tensor, label: Tensor, confidence: Tensor, num_classes: int) -> 'Calibration':

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import check_whole
+from ltseg.core.checks import check_integer
 from ltseg.core.collectives import gathered_rows
 
 __all__ = ['ClassSample']
@@ -34,7 +34,7 @@ class ClassSample:
         cls, rows: Tensor, labels: Tensor, predictions: Tensor, per_class: int, generator: torch.Generator | None = None
     ) -> 'ClassSample':
         """A sample of features (N, D)."""
-        check_whole('ClassSample.per_class', per_class, 1)
+        check_integer('ClassSample.per_class', per_class, 1)
         keys = torch.rand(len(labels), dtype=torch.float64, device=labels.device, generator=generator)
         return cls(rows.detach(), labels, predictions, keys, per_class)._cut()
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 
-__all__ = ['ClassRates', 'confusion_matrix', 'confusion_with_rest', 'mean_of', 'on_accelerator', 'without_rest']
+__all__ = ['ClassRates', 'confusion_matrix', 'padded_confusion_matrix', 'mean_of', 'on_accelerator', 'class_block']
 
 BAND = 2**20  # pixels counted at a time on the CPU: few passes, whose cells stay in the cache
 CURE = 'Check num_classes of the head, and ignore_index and reduce_zero_label of the data set.'
@@ -31,7 +31,7 @@ def confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int, ignore
         ValueError: If the shapes differ, or a prediction or label is not a class.
     """
     if on_accelerator(prediction):
-        return without_rest(confusion_with_rest(prediction, label, num_classes, ignore_index))
+        return class_block(padded_confusion_matrix(prediction, label, num_classes, ignore_index))
     _check_shapes(prediction, label)
     prediction, label = prediction.flatten(), label.to(prediction.device).flatten()
     ignored_row: int | None = ignore_index
@@ -51,21 +51,21 @@ def confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int, ignore
         table[ignored_row] = 0
     outside = table[num_classes:].sum(1).nonzero()
     if len(outside):
-        raise ValueError(_not_a_class('label', num_classes + int(outside[0]), num_classes))
+        raise _not_a_class('label', num_classes + int(outside[0]), num_classes)
     return table[:num_classes].clone()
 
 
 def on_accelerator(values: Tensor) -> bool:
-    """Whether looking at ``values`` makes a device wait for the host."""
+    """Whether looking at ``values`` makes a device wait for the CPU."""
     return values.device.type != 'cpu'
 
 
-def confusion_with_rest(prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = 255) -> Tensor:
-    """The confusion matrix without a look at the values, so that no device waits for the host.
+def padded_confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = 255) -> Tensor:
+    """The confusion matrix without a look at the values, so that no device waits for the CPU.
 
     Returns:
         (K + 1, K + 1) int64; the last row counts labels and the last column predictions that are no class. Such
-        matrices may be added up before :func:`without_rest` looks at them.
+        matrices may be added up before :func:`class_block` looks at them.
 
     Raises:
         ValueError: If the shapes differ.
@@ -75,13 +75,13 @@ def confusion_with_rest(prediction: Tensor, label: Tensor, num_classes: int, ign
     row = label.where((label >= 0) & (label < num_classes), num_classes).where(label != ignore_index, num_classes + 1)
     column = prediction.where((prediction >= 0) & (prediction < num_classes), num_classes)
     histogram = torch.zeros((num_classes + 2) * (num_classes + 1), dtype=torch.int64, device=prediction.device)
-    # bincount would read its range back to the host twice.
+    # bincount would read its range back to the CPU twice.
     histogram.scatter_add_(0, row * (num_classes + 1) + column, torch.ones_like(row))
     return histogram.view(num_classes + 2, num_classes + 1)[:-1]
 
 
-def without_rest(matrix: Tensor) -> Tensor:
-    """The (K, K) matrix of classes in a matrix of :func:`confusion_with_rest`.
+def class_block(matrix: Tensor) -> Tensor:
+    """The (K, K) matrix of classes in a matrix of :func:`padded_confusion_matrix`.
 
     Raises:
         ValueError: If a prediction or label was not a class.
@@ -90,25 +90,25 @@ def without_rest(matrix: Tensor) -> Tensor:
     for what, pixels in (('prediction', matrix[:, last].sum()), ('label', matrix[last].sum())):
         if pixels:
             got = f'{int(pixels)} pixels of other values'
-            raise ValueError(fault(f'confusion_matrix.{what}', f'classes 0..{last - 1}', got, CURE))
+            raise InvalidValueError(f'confusion_matrix.{what}', f'classes 0..{last - 1}', got, CURE)
     return matrix[:last, :last]
 
 
 def _check_shapes(prediction: Tensor, label: Tensor) -> None:
     if prediction.shape != label.shape:
         shapes = f'{tuple(prediction.shape)} and {tuple(label.shape)}'
-        raise ValueError(fault('confusion_matrix', 'a prediction and a label of the same shape', shapes))
+        raise InvalidValueError('confusion_matrix', 'a prediction and a label of the same shape', shapes)
 
 
 def _check_ranges(predicted: Tensor, true: Tensor, num_classes: int, rows: int) -> None:
     extremes = torch.stack((*predicted.aminmax(), *true.aminmax())).tolist()
     for what, low, high, limit in (('prediction', *extremes[:2], num_classes), ('label', *extremes[2:], rows)):
         if low < 0 or high >= limit:
-            raise ValueError(_not_a_class(what, low if low < 0 else high, num_classes))
+            raise _not_a_class(what, low if low < 0 else high, num_classes)
 
 
-def _not_a_class(what: str, value: int, num_classes: int) -> str:
-    return fault(f'confusion_matrix.{what}', f'classes 0..{num_classes - 1}', value, CURE)
+def _not_a_class(what: str, value: int, num_classes: int) -> InvalidValueError:
+    return InvalidValueError(f'confusion_matrix.{what}', f'classes 0..{num_classes - 1}', repr(value), CURE)
 
 
 @dataclass(frozen=True, eq=False)

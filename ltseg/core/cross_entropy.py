@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ltseg.core.adjustment import Adjustment
 from ltseg.core.banded_cross_entropy import banded_cross_entropy
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.layout import per_class
 
 __all__ = ['adjusted_cross_entropy', 'adjusted_logits']
@@ -92,8 +92,8 @@ def _soft_cross_entropy(
 ) -> tuple[Tensor, Tensor | None]:
     if adjustment.margin is not None or adjustment.smoothing is not None:
         what = 'a margin' if adjustment.margin is not None else 'label smoothing'
-        cure = 'Train without mixed labels, or with a loss that has a formula for them.'
-        raise ValueError(fault('adjusted_cross_entropy', f'class indices for {what}', 'soft labels', cure))
+        hint = 'Train without mixed labels, or with a loss that has a formula for them.'
+        raise InvalidValueError('adjusted_cross_entropy', f'class indices for {what}', 'soft labels', hint)
     labels = labels.to(logits)
     logits = adjusted_logits(logits, labels, adjustment)
     if adjustment.bias is not None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import check_whole, fault
-from ltseg.core.layout import in_full_precision
+from ltseg.core.checks import check_integer
+from ltseg.core.errors import InvalidValueError
+from ltseg.core.layout import at_least_float32
 
 __all__ = ['FeatureBatch', 'feature_rows', 'nearest_labels', 'stratified_sample']
 
@@ -34,13 +35,13 @@ class FeatureBatch:
     def __post_init__(self) -> None:
         if self.features.ndim != 3 or self.labels.shape != self.features.shape[:1]:
             got = (tuple(self.features.shape), tuple(self.labels.shape))
-            raise ValueError(fault('FeatureBatch', 'features (N, V, D) and labels (N,)', got))
+            raise InvalidValueError('FeatureBatch', 'features (N, V, D) and labels (N,)', repr(got))
         if self.classifier is not None:
             if self.classifier.ndim != 2 or self.classifier.shape[0] != self.num_classes:
                 shape = tuple(self.classifier.shape)
-                raise ValueError(fault('FeatureBatch.classifier', f'{self.num_classes} rows (K, D)', shape))
-            object.__setattr__(self, 'classifier', in_full_precision(self.classifier))
-        object.__setattr__(self, 'features', in_full_precision(self.features))
+                raise InvalidValueError('FeatureBatch.classifier', f'{self.num_classes} rows (K, D)', repr(shape))
+            object.__setattr__(self, 'classifier', at_least_float32(self.classifier))
+        object.__setattr__(self, 'features', at_least_float32(self.features))
 
     @property
     def rows(self) -> tuple[Tensor, Tensor]:
@@ -55,8 +56,8 @@ class FeatureBatch:
             ValueError: If there is none.
         """
         if self.classifier is None:
-            cure = 'Use terms on features only with this head.'
-            raise ValueError(fault('regularizer', 'a classifier with one vector for each class', None, cure))
+            hint = 'Use terms on features only with this head.'
+            raise InvalidValueError('regularizer', 'a classifier with one vector for each class', 'none', hint)
         return self.classifier
 
 
@@ -85,7 +86,7 @@ def feature_rows(features: Tensor, labels: Tensor, ignore_index: int = 255) -> t
     labels = labels.squeeze(1) if labels.ndim == 4 else labels
     if features.ndim != 4 or labels.ndim != 3 or len(features) != len(labels):
         got = (tuple(features.shape), tuple(labels.shape))
-        raise ValueError(fault('feature_rows', 'features (N, D, H, W) and labels (N, h, w)', got))
+        raise InvalidValueError('feature_rows', 'features (N, D, H, W) and labels (N, h, w)', repr(got))
     labels = nearest_labels(labels, features.shape[2:]).flatten().long()
     pixels = features.permute(0, 2, 3, 1).flatten(0, 2)
     valid = (labels != ignore_index).nonzero().squeeze(1)
@@ -107,8 +108,8 @@ def stratified_sample(labels: Tensor, per_class: int, limit: int, generator: tor
     Returns:
         Indices into ``labels``, (M,) int64 with M <= ``limit``, without repetition.
     """
-    check_whole('stratified_sample.per_class', per_class, 1)
-    check_whole('stratified_sample.limit', limit, 1)
+    check_integer('stratified_sample.per_class', per_class, 1)
+    check_integer('stratified_sample.limit', limit, 1)
     shuffled = torch.randperm(len(labels), generator=generator, device=labels.device)
     ordered, order = labels[shuffled].sort(stable=True)
     place = torch.arange(len(labels), device=labels.device)

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
-__all__ = ['draft_of']
+__all__ = ['atomic_write']
 
 
 @contextmanager
-def draft_of(path: str | PathLike) -> Iterator[Path]:
+def atomic_write(path: str | PathLike) -> Iterator[Path]:
     """The name to write a file under, in its folder, which is made; it becomes ``path`` when all has gone well.
 
     A reader never sees half a file, and whoever writes at the same time has another draft. After an error nothing is

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import fault
 from ltseg.core.collectives import summed
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.reduction import all_reduced_sum
 
 __all__ = [
@@ -111,8 +111,8 @@ def simplex_vectors(num_classes: int, dimensions: int, generator: torch.Generato
         dimensions that the frame spans needs one less.
     """
     if dimensions < num_classes - 1:
-        cure = 'Use wider features or a learned classifier.'
-        raise ValueError(fault('simplex', f'at least {num_classes - 1} feature dimensions', dimensions, cure))
+        hint = 'Use wider features or a learned classifier.'
+        raise InvalidValueError('simplex', f'at least {num_classes - 1} feature dimensions', repr(dimensions), hint)
     centred = torch.eye(num_classes, dtype=torch.float64) - 1 / num_classes
     basis = torch.linalg.eigh(centred).eigenvectors[:, 1:]  # (K, K - 1), spans what is orthogonal to 1
     random = torch.randn(dimensions, num_classes - 1, dtype=torch.float64, generator=generator)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.reduction import all_reduced_sum, world_size
 
 __all__ = ['ComponentNorms', 'component_norms', 'gradient_components']
@@ -42,7 +42,7 @@ def gradient_components(
     """
     if gradients.ndim != 2 or rows.ndim != 2 or not len(gradients) == len(rows) == len(labels):
         got = tuple(tuple(value.shape) for value in (gradients, rows, labels))
-        raise ValueError(fault('gradient_components', 'gradients (N, K), rows (N, D) and labels (N,)', got))
+        raise InvalidValueError('gradient_components', 'gradients (N, K), rows (N, D) and labels (N,)', repr(got))
     counts = torch.zeros(num_labels, dtype=torch.int64, device=labels.device)
     counts.scatter_add_(0, labels, torch.ones_like(labels))
     own = counts.tolist()

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-__all__ = ['in_full_precision', 'per_class']
+__all__ = ['at_least_float32', 'per_class']
 
 
-def in_full_precision(values: Tensor) -> Tensor:
+def at_least_float32(values: Tensor) -> Tensor:
     """``values`` in float32, or in float64 where they are."""
     return values if values.dtype == torch.float64 else values.float()
 

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ltseg.core.checks import check_choice, fault
+from ltseg.core.checks import check_choice
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.geometry import class_means, directions
 from ltseg.core.reduction import all_reduced_sum
 
@@ -52,7 +53,7 @@ class NearestMean(nn.Module):
         total = torch.cat([rows.sum(0), rows.new_tensor([len(rows)])])
         total = all_reduced_sum(total) if sync else total
         if total[-1] == 0:
-            raise ValueError(fault('NearestMean', 'samples of at least one class', 'none'))
+            raise InvalidValueError('NearestMean', 'samples of at least one class', 'none')
         center = total[:-1] / total[-1] if form == 'cl2n' else torch.zeros_like(total[:-1])
         self.register_buffer('center', center)
         means, counts = class_means(self._formed(rows), labels, num_classes, sync)

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import fault
-from ltseg.core.layout import in_full_precision, per_class
+from ltseg.core.errors import InvalidValueError
+from ltseg.core.layout import at_least_float32, per_class
 
 __all__ = ['adjusted_logits', 'check_logits', 'log_prior_of', 'predictions_over_tau']
 
@@ -30,8 +30,8 @@ def log_prior_of(counts: Tensor, floor: float = 0.0, class_names: Sequence[str] 
     absent = (floored == 0).nonzero().flatten().tolist()
     if absent:
         names = ', '.join(class_names[k] if class_names else str(k) for k in absent)
-        cure = 'Give a floor (1: as if each such class had one sample).'
-        raise ValueError(fault('log_prior_of', 'a count above 0 for each class', f'0 for class {names}', cure))
+        hint = 'Give a floor (1: as if each such class had one sample).'
+        raise InvalidValueError('log_prior_of', 'a count above 0 for each class', f'0 for class {names}', hint)
     return (floored / floored.sum()).log()
 
 
@@ -43,10 +43,10 @@ def check_logits(logits: Tensor) -> None:
             are probabilities, as test-time augmentation averages them, and the adjustment has to come before.
     """
     if logits.shape[1] < 2:
-        raise ValueError(fault('check_logits', 'logits of two or more classes', tuple(logits.shape)))
+        raise InvalidValueError('check_logits', 'logits of two or more classes', repr(tuple(logits.shape)))
     if bool((logits >= 0).all()) and bool(((logits.sum(dim=1) - 1).abs() < 1e-3).all()):
-        cure = 'Evaluate without test-time augmentation, and with a model that returns logits.'
-        raise ValueError(fault('check_logits', 'logits', 'probabilities', cure))
+        hint = 'Evaluate without test-time augmentation, and with a model that returns logits.'
+        raise InvalidValueError('check_logits', 'logits', 'probabilities', hint)
 
 
 def adjusted_logits(logits: Tensor, log_prior: Tensor, tau: float) -> Tensor:
@@ -67,7 +67,7 @@ def adjusted_logits(logits: Tensor, log_prior: Tensor, tau: float) -> Tensor:
     Source:
         Menon et al., Long-Tail Learning via Logit Adjustment, ICLR 2021, eq. 9.
     """
-    logits = in_full_precision(logits)
+    logits = at_least_float32(logits)
     return logits - _offset(logits, log_prior, tau)
 
 
@@ -82,7 +82,7 @@ def predictions_over_tau(logits: Tensor, log_prior: Tensor, taus: Iterable[float
     Yields:
         Class indices (N, *) int64 for each tau.
     """
-    logits = in_full_precision(logits)
+    logits = at_least_float32(logits)
     buffer = torch.empty_like(logits)
     for tau in taus:
         torch.sub(logits, _offset(logits, log_prior, tau), out=buffer)
@@ -91,6 +91,8 @@ def predictions_over_tau(logits: Tensor, log_prior: Tensor, taus: Iterable[float
 
 def _offset(logits: Tensor, log_prior: Tensor, tau: float) -> Tensor:
     if log_prior.shape != logits.shape[1:2]:
-        cure = 'Give the prior of the data set that the model was trained on.'
-        raise ValueError(fault('log_prior', f'{logits.shape[1]} classes, as the logits', tuple(log_prior.shape), cure))
+        hint = 'Give the prior of the data set that the model was trained on.'
+        raise InvalidValueError(
+            'log_prior', f'{logits.shape[1]} classes, as the logits', repr(tuple(log_prior.shape)), hint
+        )
     return per_class((tau * log_prior.double()).to(logits), logits)

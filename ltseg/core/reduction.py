@@ -52,7 +52,7 @@ def reduce_losses(
         valid_samples: Number of samples that are not ignored, a scalar tensor.
         class_weights: w of each sample, (N, *), 0 for ignored samples; None is 1 for every valid sample.
         sample_weights: u of each sample, broadcast to (N, *), e.g. the selection of a pixel sampler. It scales the
-            losses and not N, as in the host.
+            losses and not N, as in MMSegmentation.
         average: Which N; the two agree without class weights.
         avg_factor: Replaces the number of valid samples, and is ignored where the class weights are the normaliser.
         reduction: 'mean', 'sum' or 'none'.
@@ -76,6 +76,6 @@ def reduce_losses(
     shares = world_size() if sync else 1
     if shares > 1:
         normaliser = all_reduced_sum(normaliser)
-    # where, not a branch: nothing here makes an accelerator wait for the host.
+    # where, not a branch: nothing here makes an accelerator wait for the CPU.
     normaliser = normaliser.where(normaliser > 0, 1.0)
     return losses.sum() * (shares / normaliser).to(losses.dtype)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from torch import Tensor
 
-from ltseg.core.checks import fault
-from ltseg.core.layout import in_full_precision, per_class
+from ltseg.core.errors import InvalidValueError
+from ltseg.core.layout import at_least_float32, per_class
 
 __all__ = ['normalised_logits', 'normalised_predictions', 'normalised_weight', 'weight_norms']
 
@@ -25,7 +25,7 @@ def weight_norms(weight: Tensor) -> Tensor:
     norms = weight.detach().double().flatten(1).norm(dim=1)
     wrong = (~((norms > 0) & norms.isfinite())).nonzero().flatten().tolist()
     if wrong:
-        raise ValueError(fault('weight_norms', 'lengths above 0', f'{norms[wrong[0]].item()} for class {wrong[0]}'))
+        raise InvalidValueError('weight_norms', 'lengths above 0', f'{norms[wrong[0]].item()} for class {wrong[0]}')
     return norms
 
 
@@ -61,9 +61,9 @@ def normalised_logits(logits: Tensor, norms: Tensor, bias: Tensor | None, tau: f
     Source:
         Kang et al., ICLR 2020, eq. 4 and the released code.
     """
-    logits = in_full_precision(logits)
+    logits = at_least_float32(logits)
     if norms.shape != logits.shape[1:2]:
-        raise ValueError(fault('norms', f'{logits.shape[1]} classes, as the logits', tuple(norms.shape)))
+        raise InvalidValueError('norms', f'{logits.shape[1]} classes, as the logits', repr(tuple(norms.shape)))
     if tau == 0:
         return logits
     if bias is not None:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import WrongStateError
 
 __all__ = ['SampleLosses', 'UpsampledLosses', 'upsampled_losses']
 
@@ -165,9 +165,9 @@ class _BandedLosses(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, received: Tensor, *_: Any) -> tuple[Tensor, None]:
         if torch.is_grad_enabled():
-            cure = 'Set fused=False in the head, or call the loss on upsampled logits.'
+            hint = 'Set fused=False in the head, or call the loss on upsampled logits.'
             expected = 'one differentiation: the gradient was made in the forward pass'
-            raise RuntimeError(fault('upsampled_losses', expected, 'create_graph=True', cure))
+            raise WrongStateError('upsampled_losses', expected, 'create_graph=True', hint)
         first, *others = ctx.saved_tensors
         result = first * received[0]
         for factor, gradient in zip(received[1:], others, strict=True):

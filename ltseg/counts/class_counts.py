@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import check_choice, fault
+from ltseg.core.checks import check_choice
+from ltseg.core.errors import InvalidValueError
 
 __all__ = ['ClassCounts', 'Unit']
 
@@ -41,15 +42,15 @@ class ClassCounts:
                 continue
             if value.ndim != 1 or value.shape != self.samples.shape or value.dtype not in (torch.int64, torch.float64):
                 got = f'{tuple(value.shape)} {value.dtype}'
-                raise ValueError(fault(f'ClassCounts.{name}', f'({self.samples.numel()},) int64 or float64', got))
+                raise InvalidValueError(f'ClassCounts.{name}', f'({self.samples.numel()},) int64 or float64', got)
             if value.device.type == 'cpu' and not bool(((value >= 0) & (value < float('inf'))).all()):
-                raise ValueError(fault(f'ClassCounts.{name}', 'finite counts of at least 0', value.tolist()))
+                raise InvalidValueError(f'ClassCounts.{name}', 'finite counts of at least 0', repr(value.tolist()))
 
     @classmethod
     def from_list(cls, samples: Sequence[float]) -> 'ClassCounts':
         """Counts from plain numbers, in the order of the classes."""
         if isinstance(samples, str) or not all(isinstance(n, int | float) for n in samples):
-            raise ValueError(fault('ClassCounts', 'a list of numbers, one for each class', samples))
+            raise InvalidValueError('ClassCounts', 'a list of numbers, one for each class', repr(samples))
         return cls(torch.tensor(list(samples), dtype=torch.float64))
 
     @property
@@ -73,8 +74,8 @@ class ClassCounts:
         if unit == 'samples':
             return self.samples
         if self.images is None:
-            cure = "Use unit='samples', or a table made by tools/count_classes.py, which counts images too."
-            raise ValueError(fault('ClassCounts.of', 'counts that hold images', 'counts of samples only', cure))
+            hint = "Use unit='samples', or a table made by tools/count_classes.py, which counts images too."
+            raise InvalidValueError('ClassCounts.of', 'counts that hold images', 'counts of samples only', hint)
         return self.images
 
     def to(self, device: torch.device | str) -> 'ClassCounts':

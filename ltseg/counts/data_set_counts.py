@@ -15,7 +15,7 @@ import torch
 from mmengine.logging import print_log
 
 import ltseg
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.label_files import count_label_files, fingerprint, label_files
 from ltseg.counts.table import CountsTable
@@ -60,12 +60,12 @@ def build_dataset(config: dict[str, Any]) -> Any:
     except FileNotFoundError as error:
         if error.filename is None:  # a message of our own data sets
             raise
-        cure = "Set the data set's data_root (tools: --data-root), or get the data."
-        raise FileNotFoundError(fault(str(config.get('type')), str(error.filename), 'no such file', cure)) from error
+        hint = "Set the data set's data_root (tools: --data-root), or get the data."
+        raise MissingFileError(str(config.get('type')), str(error.filename), 'no such file', hint) from error
     except ValueError as error:
         if 'need at least one array' not in str(error):  # how mmengine says that it found no images
             raise
-        raise ValueError(fault(str(config.get('type')), 'at least one image', 'an empty data set', EMPTY)) from error
+        raise InvalidValueError(str(config.get('type')), 'at least one image', 'an empty data set', EMPTY) from error
 
 
 def count_dataset(
@@ -91,13 +91,13 @@ def count_dataset(
     """
     where = type(dataset).__name__
     if not hasattr(dataset, 'get_data_info'):
-        raise ValueError(fault(where, 'a data set of mmengine with get_data_info', where, COUNT_PARTS))
+        raise InvalidValueError(where, 'a data set of mmengine with get_data_info', 'one without', COUNT_PARTS)
     getattr(dataset, 'full_init', lambda: None)()
     names = tuple((getattr(dataset, 'metainfo', None) or {}).get('classes') or ())
     if not names:
-        raise ValueError(fault(where, 'class names', None, 'Give the data set metainfo=dict(classes=(...)).'))
+        raise InvalidValueError(where, 'class names', 'none', 'Give the data set metainfo=dict(classes=(...)).')
     if not len(dataset):
-        raise ValueError(fault(where, 'at least one image', 'an empty data set', EMPTY))
+        raise InvalidValueError(where, 'at least one image', 'an empty data set', EMPTY)
     if 'gt_label' in dataset.get_data_info(0):
         table = _count_images(dataset, names)
         return table, _save(table, cache)
@@ -123,7 +123,7 @@ def _count_pixels(
     counts, pixels = count_label_files(files, len(names), ignore_index, workers, show_progress, backend_args)
     if not counts.samples.any():
         got = f'{pixels} pixels, all with the ignored label'
-        raise ValueError(fault(type(dataset).__name__, 'labels of some class', got, 'Check reduce_zero_label.'))
+        raise InvalidValueError(type(dataset).__name__, 'labels of some class', got, 'Check reduce_zero_label.')
     provenance |= {
         'ignore_index': ignore_index,
         'files': sum(file.repeats for file in files),
@@ -139,7 +139,7 @@ def _count_images(dataset: Any, names: tuple[str, ...]) -> CountsTable:
     flat = np.concatenate(labels).astype(np.int64)
     outside = flat[(flat < 0) | (flat >= len(names))]
     if len(outside):
-        raise ValueError(fault(type(dataset).__name__, f'labels of {len(names)} classes', int(outside[0])))
+        raise InvalidValueError(type(dataset).__name__, f'labels of {len(names)} classes', repr(int(outside[0])))
     images = torch.from_numpy(np.bincount(flat, minlength=len(names)))
     mark = hashlib.sha256(json.dumps(names).encode() + flat.tobytes()).hexdigest()
     provenance = _provenance(dataset, mark) | {'files': len(dataset)}

@@ -7,7 +7,8 @@ from functools import cached_property
 
 from torch import Tensor
 
-from ltseg.core.checks import check_range, fault
+from ltseg.core.checks import check_range
+from ltseg.core.errors import InvalidValueError
 
 __all__ = ['GROUP_NAMES', 'ClassGroups', 'GroupsOption', 'build_groups', 'by_frequency', 'check_groups_option']
 
@@ -40,11 +41,11 @@ class ClassGroups:
         classes = sorted((*self.head, *self.medium, *self.tail))
         twice = [index for index, times in Counter(classes).items() if times > 1]
         if twice:
-            raise ValueError(fault('ClassGroups', 'each class in one group', f'class {twice[0]} in two places'))
+            raise InvalidValueError('ClassGroups', 'each class in one group', f'class {twice[0]} in two places')
         missing = sorted(set(range(len(classes))) - set(classes))
         if missing:
             got = f'no class {missing[0]} among {classes}'
-            raise ValueError(fault('ClassGroups', f'each of the classes 0..{len(classes) - 1} once', got))
+            raise InvalidValueError('ClassGroups', f'each of the classes 0..{len(classes) - 1} once', got)
 
     @property
     def num_classes(self) -> int:
@@ -101,7 +102,7 @@ class ClassGroups:
         check_range('ClassGroups.head', head, 0, 1)
         check_range('ClassGroups.tail', tail, 0, head)
         if not samples.sum() > 0:
-            raise ValueError(fault('ClassGroups', 'a count above 0, to compute shares of', samples.tolist()))
+            raise InvalidValueError('ClassGroups', 'a count above 0, to compute shares of', repr(samples.tolist()))
         share = (samples.double() / samples.sum()).tolist()
         order = by_frequency(samples)
         return cls(
@@ -125,7 +126,7 @@ class ClassGroups:
         listed = {index for group in groups for index in group}
         missing = [name for index, name in enumerate(class_names) if index not in listed]
         if missing:
-            raise ValueError(fault('groups', 'lists that hold every class', f'no {missing[0]!r}'))
+            raise InvalidValueError('groups', 'lists that hold every class', f'no {missing[0]!r}')
         return cls(groups[0], groups[1], groups[2], 'as listed by the user', names)
 
 
@@ -146,7 +147,7 @@ def build_groups(option: GroupsOption, samples: Tensor, class_names: Sequence[st
     """
     if isinstance(option, ClassGroups):
         if option.num_classes != len(class_names):
-            raise ValueError(fault('groups', f'groups of {len(class_names)} classes', option.num_classes))
+            raise InvalidValueError('groups', f'groups of {len(class_names)} classes', repr(option.num_classes))
         return option
     if option is None:
         return ClassGroups.tertiles(samples)
@@ -167,7 +168,7 @@ def check_groups_option(option: GroupsOption) -> None:
         if thresholds or lists:
             return
     expected = 'dict(head=SHARE, tail=SHARE), dict(head=[...], medium=[...], tail=[...]) or None (tertiles)'
-    raise ValueError(fault('groups', expected, option))
+    raise InvalidValueError('groups', expected, repr(option))
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -185,4 +186,4 @@ def _index_of(entry: str | int, class_names: Sequence[str]) -> int:
         return list(class_names).index(entry)
     if isinstance(entry, int) and not isinstance(entry, bool) and 0 <= entry < len(class_names):
         return entry
-    raise ValueError(fault('groups', f'names of classes ({", ".join(class_names)}) or their indices', entry))
+    raise InvalidValueError('groups', f'names of classes ({", ".join(class_names)}) or their indices', repr(entry))

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 
-__all__ = ['count_labels', 'outside_labels_named']
+__all__ = ['count_labels', 'explaining_label_errors']
 
 
 def count_labels(labels: Tensor, num_classes: int, ignore_index: int = -100) -> Tensor:
@@ -40,7 +40,7 @@ def count_labels(labels: Tensor, num_classes: int, ignore_index: int = -100) -> 
 
 def _histogram(labels: Tensor, num_classes: int, ignore_index: int) -> Tensor:
     if labels.device.type != 'cpu':
-        # bincount reads its range back to the host; a fixed buffer does not. Its last slot takes what is ignored.
+        # bincount reads its range back to the CPU; a fixed buffer does not. Its last slot takes what is ignored.
         slots = labels.flatten().long().where(labels.flatten() != ignore_index, num_classes).clamp(0, num_classes)
         buffer = torch.zeros(num_classes + 1, dtype=torch.int64, device=labels.device)
         return buffer.scatter_add_(0, slots, torch.ones_like(slots))[:num_classes]
@@ -48,23 +48,24 @@ def _histogram(labels: Tensor, num_classes: int, ignore_index: int) -> Tensor:
     labels = labels.flatten() if in_histogram else labels[labels != ignore_index]
     lowest = int(labels.min()) if labels.numel() else 0
     if lowest < 0:
-        raise ValueError(_outside(lowest, num_classes, ignore_index))
+        raise _outside(lowest, num_classes, ignore_index)
     histogram = torch.bincount(labels, minlength=max(num_classes, ignore_index + 1 if in_histogram else 0))
     if in_histogram:
         histogram[ignore_index] = 0
     outside = histogram[num_classes:].nonzero()
     if len(outside):
-        raise ValueError(_outside(num_classes + int(outside[0]), num_classes, ignore_index))
+        raise _outside(num_classes + int(outside[0]), num_classes, ignore_index)
     return histogram[:num_classes]
 
 
-def _outside(value: int, num_classes: int, ignore_index: int) -> str:
-    cure = 'Check num_classes of the head, reduce_zero_label of the data set, and ignore_index.'
-    return fault('labels', f'classes 0..{num_classes - 1} or the ignored label {ignore_index}', value, cure)
+def _outside(value: int, num_classes: int, ignore_index: int) -> InvalidValueError:
+    hint = 'Check num_classes of the head, reduce_zero_label of the data set, and ignore_index.'
+    expected = f'classes 0..{num_classes - 1} or the ignored label {ignore_index}'
+    return InvalidValueError('labels', expected, repr(value), hint)
 
 
 @contextmanager
-def outside_labels_named(labels: Tensor, num_classes: int, ignore_index: int) -> Iterator[None]:
+def explaining_label_errors(labels: Tensor, num_classes: int, ignore_index: int) -> Iterator[None]:
     """Says which label is no class, as ``count_labels`` does, where torch says that an index is out of bounds."""
     try:
         yield

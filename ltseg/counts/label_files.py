@@ -13,13 +13,13 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.label_histogram import label_histograms
 
-__all__ = ['HOST_IGNORED', 'LabelFile', 'count_label_files', 'fingerprint', 'label_files', 'labels_of_values']
+__all__ = ['MMSEG_IGNORED', 'LabelFile', 'count_label_files', 'fingerprint', 'label_files', 'labels_of_values']
 
-HOST_IGNORED = 255  # what MMSegmentation's reduce_zero_label and label_map write for "ignored"
+MMSEG_IGNORED = 255  # what MMSegmentation's reduce_zero_label and label_map write for "ignored"
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class LabelFile:
         values = np.arange(num_values)
         ignored = [ignore_index]
         if num_values > 256:
-            values[-1] = ignore_index  # the host reads 16-bit labels as 8-bit ones: 65535, a usual void, becomes 255
+            values[-1] = ignore_index  # 65535, a usual void, which MMSegmentation reads as 255
         _, labels = labels_of_values(values, self.reduce_zero_label, self.label_map)
         if self.reduce_zero_label or self.label_map:
-            ignored.append(HOST_IGNORED)
+            ignored.append(MMSEG_IGNORED)
         classes = np.where((labels >= 0) & (labels < num_classes), labels, num_classes + 1)
         classes[np.isin(labels, ignored)] = num_classes
         return classes
@@ -57,7 +57,7 @@ def labels_of_values(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What MMSegmentation's ``LoadAnnotations`` makes of values in a file: before the label map, and after it."""
     if reduce_zero_label:
-        values = np.where((values == 0) | (values == HOST_IGNORED), HOST_IGNORED, values - 1)
+        values = np.where((values == 0) | (values == MMSEG_IGNORED), MMSEG_IGNORED, values - 1)
     labels = values.copy()
     for old, new in label_map:
         labels[values == old] = new
@@ -81,7 +81,7 @@ def label_files(dataset: Any) -> list[LabelFile]:
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         if not info.get('seg_map_path'):
-            raise ValueError(fault(where, "'seg_map_path' in each data info", sorted(info), 'Set data_prefix.'))
+            raise InvalidValueError(where, "'seg_map_path' in each data info", repr(sorted(info)), 'Set data_prefix.')
         label_map = tuple(sorted((info.get('label_map') or {}).items()))
         found[LabelFile(info['seg_map_path'], bool(info.get('reduce_zero_label')), label_map)] += 1
     common = math.gcd(*found.values())
@@ -109,9 +109,9 @@ def fingerprint(files: Sequence[LabelFile], settings: str, local: bool = True) -
         line = replace(file, path=os.path.relpath(file.path, root or '.'))
         digest.update(f'{line} {status and (status.st_size, status.st_mtime_ns)}\n'.encode())
     if missing:
-        cure = 'Check data_root, data_prefix and seg_map_suffix.'
+        hint = 'Check data_root, data_prefix and seg_map_suffix.'
         got = f'{len(missing)} missing ones, the first: {missing[0]}'
-        raise FileNotFoundError(fault('label files', f'{len(files)} files', got, cure))
+        raise MissingFileError('label files', f'{len(files)} files', got, hint)
     return digest.hexdigest()
 
 
@@ -164,10 +164,10 @@ def _of_classes(path: str, histogram: np.ndarray, classes_of_values: np.ndarray,
     classes = classes_of_values[values]
     outside = values[classes > num_classes]
     if len(outside):
-        cure = 'Check classes, reduce_zero_label, label_map and ignore_index of the data set.'
+        hint = 'Check classes, reduce_zero_label, label_map and ignore_index of the data set.'
         pixels = dict(zip(outside.tolist()[:8], histogram[outside].tolist(), strict=False))
         got = f'values (with their pixels) {pixels}'
-        raise ValueError(fault(f'label file {path}', f'labels of {num_classes} classes', got, cure))
+        raise InvalidValueError(f'label file {path}', f'labels of {num_classes} classes', got, hint)
     of_classes = np.zeros(num_classes + 1, dtype=np.int64)
     np.add.at(of_classes, classes, histogram[values])
     return of_classes[:num_classes]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError, WrongStateError
 
 __all__ = ['label_histogram', 'label_histograms']
 
@@ -46,13 +46,13 @@ def label_histogram(path: str, backend_args: dict[str, Any] | None = None) -> np
                 return np.array(image.histogram(), dtype=np.int64)
             values = np.asarray(image)
     except Exception as error:  # decoders raise nearly anything on broken files
-        cure = 'Restore the file, or take it out of the data set.'
-        raise ValueError(fault(where, 'a label image that can be read', str(error), cure)) from error
+        hint = 'Restore the file, or take it out of the data set.'
+        raise InvalidValueError(where, 'a label image that can be read', str(error), hint) from error
     if values.ndim != 2 or values.dtype.kind not in 'bui':
-        cure = 'Labels are class indices; convert colour-coded labels first.'
-        raise ValueError(fault(where, 'one channel of integers', f'{values.shape} {values.dtype}', cure))
+        hint = 'Labels are class indices; convert colour-coded labels first.'
+        raise InvalidValueError(where, 'one channel of integers', f'{values.shape} {values.dtype}', hint)
     if values.size and not 0 <= values.min() <= values.max() <= 65535:
-        raise ValueError(fault(where, 'values from 0 to 65535', (int(values.min()), int(values.max()))))
+        raise InvalidValueError(where, 'values from 0 to 65535', repr((int(values.min()), int(values.max()))))
     return np.bincount(values.ravel(), minlength=256)
 
 
@@ -90,8 +90,8 @@ def label_histograms(
         try:
             yield pool.map(count, paths, chunksize=max(1, min(8, len(paths) // (4 * workers))))
         except BrokenProcessPool as error:
-            cure = 'It may have run out of memory; use fewer workers.'
-            raise RuntimeError(fault('counting', 'workers that live', 'one that died', cure)) from error
+            hint = 'It may have run out of memory; use fewer workers.'
+            raise WrongStateError('counting', 'workers that live', 'one that died', hint) from error
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise

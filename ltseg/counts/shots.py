@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.counts.groups import ClassGroups, by_frequency
 
 __all__ = ['SHOT_NAMES', 'ShotsOption', 'build_shots', 'check_shots_option']
@@ -39,7 +39,7 @@ def build_shots(option: ShotsOption, samples: Tensor, class_names: Sequence[str]
     """
     if isinstance(option, ClassGroups):
         if option.num_classes != len(class_names):
-            raise ValueError(fault('groups', f'groups of {len(class_names)} classes', option.num_classes))
+            raise InvalidValueError('groups', f'groups of {len(class_names)} classes', repr(option.num_classes))
         return option
     check_shots_option(option)
     shots: dict[str, Any] = dict(DEFAULT if option is None else option)
@@ -65,7 +65,7 @@ def check_shots_option(option: ShotsOption) -> None:
         "dict(many='> 100', few='< 20') with few below many, dict(many=36, medium=35, few=29) or "
         'dict(many=[...], medium=[...], few=[...])'
     )
-    raise ValueError(fault('groups', expected, option))
+    raise InvalidValueError('groups', expected, repr(option))
 
 
 def _is_size(value: object) -> bool:
@@ -94,8 +94,8 @@ def _by_thresholds(samples: Tensor, many: str, few: str) -> ClassGroups:
 
 def _by_ranges(many: int, medium: int, few: int, num_classes: int) -> ClassGroups:
     if many + medium + few != num_classes:
-        cure = 'Give the number of classes in each group, in the order of the labels.'
-        raise ValueError(fault('groups', f'{num_classes} classes in all', [many, medium, few], cure))
+        hint = 'Give the number of classes in each group, in the order of the labels.'
+        raise InvalidValueError('groups', f'{num_classes} classes in all', repr([many, medium, few]), hint)
     classes, end = tuple(range(num_classes)), many + medium
     rule = f'by position: the first {many} classes many, the next {medium} medium, the last {few} few'
     return ClassGroups(classes[:many], classes[many:end], classes[end:], rule, SHOT_NAMES)

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ltseg.core.checks import check_choice, check_range, fault
+from ltseg.core.checks import check_choice, check_range
+from ltseg.core.errors import InvalidValueError, WrongStateError
 from ltseg.core.reduction import all_reduced_sum, world_size
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.label_counts import count_labels
@@ -80,14 +81,16 @@ class ClassCountsSource(nn.Module):
         if not self.constant:
             return self._of_batch(labels, num_classes, ignore_index)
         if self._filled is None:
-            cure = (
+            hint = (
                 "Add custom_hooks=[dict(type='ltseg.CountClasses')] to the config, or write a table with "
                 'tools/count_classes.py and give counts=PATH.'
             )
-            raise RuntimeError(fault("counts='dataset'", 'class counts before the first batch', None, cure))
+            raise WrongStateError("counts='dataset'", 'class counts before the first batch', 'none', hint)
         if self._filled.num_classes != num_classes:
-            cure = 'Count the data set that this head is for, with its reduce_zero_label.'
-            raise ValueError(fault('counts', f'{num_classes} classes, as the logits', self._filled.num_classes, cure))
+            hint = 'Count the data set that this head is for, with its reduce_zero_label.'
+            raise InvalidValueError(
+                'counts', f'{num_classes} classes, as the logits', repr(self._filled.num_classes), hint
+            )
         if self._filled.samples.device != labels.device:
             self._filled = self._filled.to(labels.device)
         return self._filled

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from ltseg.core.checks import fault
-from ltseg.core.files import draft_of
+from ltseg.core.errors import InvalidValueError, MissingFileError
+from ltseg.core.files import atomic_write
 from ltseg.counts.class_counts import ClassCounts
 
 __all__ = ['CountsTable', 'check_class_names', 'check_table']
@@ -40,20 +40,26 @@ class CountsTable:
 
     def __post_init__(self) -> None:
         if len(self.class_names) != self.counts.num_classes:
-            raise ValueError(fault('CountsTable.class_names', f'{self.counts.num_classes} names', self.class_names))
+            raise InvalidValueError(
+                'CountsTable.class_names', f'{self.counts.num_classes} names', repr(self.class_names)
+            )
         total, pixels = self.counts.samples.sum().item(), self.provenance.get('total_pixels')
         if pixels is not None and total > pixels:
-            raise ValueError(fault('CountsTable', f'at most {pixels} samples, files x height x width', total, REMEDY))
+            raise InvalidValueError(
+                'CountsTable', f'at most {pixels} samples, files x height x width', repr(total), REMEDY
+            )
         images, files = self.counts.images, self.provenance.get('files')
         if files is not None and images is not None and images.max().item() > files:
-            raise ValueError(fault('CountsTable', f'at most {files} images of a class', images.max().item(), REMEDY))
+            raise InvalidValueError(
+                'CountsTable', f'at most {files} images of a class', repr(images.max().item()), REMEDY
+            )
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes the table as JSON with one class per line."""
         header = {'format': FORMAT, 'provenance': self.provenance}
         text = json.dumps(header, indent=2)[:-2] + ',\n  "classes": [\n    '
         text += ',\n    '.join(json.dumps(row) for row in self._rows()) + '\n  ]\n}\n'
-        with draft_of(path) as draft:
+        with atomic_write(path) as draft:
             draft.write_text(text, encoding='utf-8')
 
     def _rows(self) -> list[dict[str, Any]]:
@@ -79,12 +85,12 @@ class CountsTable:
         try:
             content = json.loads(Path(path).read_text(encoding='utf-8'))
         except FileNotFoundError as error:
-            raise FileNotFoundError(fault(where, 'a file', 'none', REMEDY)) from error
+            raise MissingFileError(where, 'a file', 'none', REMEDY) from error
         except (OSError, ValueError) as error:
-            raise ValueError(fault(where, 'a JSON file', str(error), REMEDY)) from error
+            raise InvalidValueError(where, 'a JSON file', str(error), REMEDY) from error
         if not isinstance(content, dict) or content.get('format') != FORMAT:
             got = content.get('format') if isinstance(content, dict) else type(content).__name__
-            raise ValueError(fault(where, f'the format {FORMAT!r}', got, REMEDY))
+            raise InvalidValueError(where, f'the format {FORMAT!r}', repr(got), REMEDY)
         try:
             rows = content['classes']
             names = tuple(str(row['name']) for row in rows)
@@ -93,13 +99,13 @@ class CountsTable:
             return cls(counts, names, dict(content['provenance']))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = f'no {error}' if isinstance(error, KeyError) else str(error)
-            raise ValueError(f'{where}: {reason}') from error
+            raise InvalidValueError(f'{where}: {reason}') from error
 
 
 def _column(rows: list[dict[str, Any]], key: str) -> torch.Tensor:
     values = [row[key] for row in rows]
     if not values or not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-        raise ValueError(fault(f'{key} of the classes', 'one number for each class', values, REMEDY))
+        raise InvalidValueError(f'{key} of the classes', 'one number for each class', repr(values), REMEDY)
     exact = all(isinstance(value, int) for value in values)
     return torch.tensor(values, dtype=torch.int64 if exact else torch.float64)
 
@@ -121,7 +127,7 @@ def check_table(
     if found != num_classes:
         flag = ' with --reduce-zero-label' if abs(found - num_classes) == 1 else ' on the data set of this model'
         message = f'{label} lists {found} classes but the {owner} has {num_classes}.'
-        raise ValueError(f'{message} Re-run tools/count_classes.py{flag}.')
+        raise InvalidValueError(f'{message} Re-run tools/count_classes.py{flag}.')
     check_class_names(label, table.class_names, class_names)
 
 
@@ -130,4 +136,4 @@ def check_class_names(label: str, counted: Sequence[str] | None, class_names: Se
     for index, (ours, theirs) in enumerate(zip(counted or (), class_names or (), strict=False)):
         if ours != theirs:
             message = f'{label} calls class {index} {ours!r} but the data set calls it {theirs!r}.'
-            raise ValueError(f'{message} It was made from another data set; re-run tools/count_classes.py.')
+            raise InvalidValueError(f'{message} It was made from another data set; re-run tools/count_classes.py.')

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ltseg.compat import quietly
-from ltseg.core.checks import fault
+from ltseg.core.errors import MissingPackageError
 from ltseg.registry import DATASETS, TRANSFORMS
 
 with quietly():
@@ -34,7 +34,7 @@ def _leave_out(reason: Exception) -> None:
 
     def unavailable(**_: Any) -> None:
         expected = 'an mmseg that can be imported (tools/check_env.py says what to do)'
-        raise ImportError(fault('mmseg', expected, f'{type(reason).__name__}: {reason}')) from reason
+        raise MissingPackageError('mmseg', expected, f'{type(reason).__name__}: {reason}') from reason
 
     for registry, names in (
         (DATASETS, ('CamVidDataset', 'CityscapesDataset', 'MiniCityDataset')),

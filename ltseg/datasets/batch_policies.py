@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import check_range, check_whole
+from ltseg.core.checks import check_integer, check_range
 from ltseg.datasets import image_operations as op
 from ltseg.registry import TRANSFORMS
 
@@ -104,7 +104,7 @@ class BatchRandAugment:
     """
 
     def __init__(self, num_ops: int = 2, magnitude: float = 10.0, magnitude_std: float = 0.5) -> None:
-        check_whole('BatchRandAugment.num_ops', num_ops, 1)
+        check_integer('BatchRandAugment.num_ops', num_ops, 1)
         check_range('BatchRandAugment.magnitude', magnitude, 0, 10)
         check_range('BatchRandAugment.magnitude_std', magnitude_std, 0)
         self.num_ops, self.magnitude, self.magnitude_std = num_ops, magnitude, magnitude_std

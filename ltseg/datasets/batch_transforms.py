@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ltseg.core.checks import check_range, check_whole, fault
+from ltseg.core.checks import check_integer, check_range
+from ltseg.core.errors import InvalidValueError
 from ltseg.datasets.image_operations import crop_and_resize
 from ltseg.registry import TRANSFORMS
 
@@ -25,7 +26,7 @@ class BatchRandomCrop:
     """
 
     def __init__(self, padding: int = 4) -> None:
-        check_whole('BatchRandomCrop.padding', padding, 1)
+        check_integer('BatchRandomCrop.padding', padding, 1)
         self.padding = padding
 
     def __call__(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, C, H, W)
@@ -64,7 +65,7 @@ class BatchCutout:
     """
 
     def __init__(self, size: int = 16, value: Any = 0.0) -> None:
-        check_whole('BatchCutout.size', size, 1)
+        check_integer('BatchCutout.size', size, 1)
         self.size, self.value = size, value
 
     def __call__(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, C, H, W)
@@ -95,7 +96,9 @@ class BatchRandomResizedCrop:
     def __init__(self, scale: tuple[float, float] = (0.2, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3)) -> None:
         for name, (low, high) in (('scale', scale), ('ratio', ratio)):
             if not 0 < low <= high or (name == 'scale' and high > 1):
-                raise ValueError(fault(f'BatchRandomResizedCrop.{name}', 'a range (low, high) above 0', (low, high)))
+                raise InvalidValueError(
+                    f'BatchRandomResizedCrop.{name}', 'a range (low, high) above 0', repr((low, high))
+                )
         self.scale, self.ratio = scale, ratio
 
     def __call__(self, images: Tensor) -> Tensor:  # (N, 3, H, W) -> (N, 3, H, W)

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from ltseg.core.checks import check_choice
-from ltseg.counts.label_files import HOST_IGNORED
+from ltseg.counts.label_files import MMSEG_IGNORED
 from ltseg.datasets.data_folders import CheckedFolders
 from ltseg.registry import DATASETS
 
@@ -72,8 +72,8 @@ Labels hold 0..10 for the classes and 11 for void."""
 
     @classmethod
     def get_label_map(cls, new_classes: list[str] | None = None) -> dict[int, int]:
-        """The host's map of old to new classes, with void to the ignored label."""
-        return (super().get_label_map(new_classes) or {}) | {VOID: HOST_IGNORED}
+        """MMSegmentation's map of old to new classes, with void to the ignored label."""
+        return (super().get_label_map(new_classes) or {}) | {VOID: MMSEG_IGNORED}
 
 
 def _folders(root: str, split: str) -> dict[str, Any]:

@@ -8,10 +8,10 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.registry import TRANSFORMS
 
-__all__ = ['LoadCheckedImage', 'check_whole', 'decode', 'read_whole']
+__all__ = ['LoadCheckedImage', 'check_not_truncated', 'decode', 'read_whole']
 
 # opencv gives a partly grey picture for a truncated file (JPEG always, PNG in some versions): look for its last marker.
 MARKERS = ((b'\x89PNG', b'IEND'), (b'\xff\xd8', b'\xff\xd9'))
@@ -50,18 +50,18 @@ def read_whole(what: str, path: str, backend_args: dict[str, Any] | None) -> byt
     try:
         content = fileio.get(path, backend_args=backend_args)
     except FileNotFoundError:
-        cure = 'Check data_root, data_prefix and the suffixes of the data set.'
-        raise FileNotFoundError(fault(f'{what} {path}', 'a file', 'nothing', cure)) from None
-    check_whole(what, path, content)
+        hint = 'Check data_root, data_prefix and the suffixes of the data set.'
+        raise MissingFileError(f'{what} {path}', 'a file', 'none', hint) from None
+    check_not_truncated(what, path, content)
     return content
 
 
-def check_whole(what: str, path: str, content: bytes) -> None:
+def check_not_truncated(what: str, path: str, content: bytes) -> None:
     """Raises ValueError where the content of an image file is cut off; calls it ``what``."""
     for first, last in MARKERS:
         if content.startswith(first) and content.rfind(last, max(0, len(content) - TRAILER)) < 0:
-            cure = 'Copy or make it again.'
-            raise ValueError(fault(f'{what} {path}', 'a whole file', f'one cut off after {len(content)} bytes', cure))
+            hint = 'Copy or make it again.'
+            raise InvalidValueError(f'{what} {path}', 'a whole file', f'one cut off after {len(content)} bytes', hint)
 
 
 def decode(what: str, path: str, content: bytes, flag: str, backend: str) -> np.ndarray:
@@ -78,4 +78,4 @@ def decode(what: str, path: str, content: bytes, flag: str, backend: str) -> np.
         if pixels is not None:
             return pixels
         reason = f'{len(content)} bytes that are none'
-    raise ValueError(fault(f'{what} {path}', 'a picture that can be decoded', reason, 'Copy or make it again.'))
+    raise InvalidValueError(f'{what} {path}', 'a picture that can be decoded', reason, 'Copy or make it again.')

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from mmseg.datasets.transforms import LoadAnnotations
 
-from ltseg.core.checks import fault
-from ltseg.counts.label_files import HOST_IGNORED, labels_of_values
+from ltseg.core.errors import InvalidValueError
+from ltseg.counts.label_files import MMSEG_IGNORED, labels_of_values
 from ltseg.datasets.checked_images import decode, read_whole
 from ltseg.registry import TRANSFORMS
 
@@ -48,7 +48,7 @@ class LoadCheckedAnnotations(LoadAnnotations):
             size = ' x '.join(map(str, results['ori_shape']))
             got = ' x '.join(map(str, labels.shape))
             expected = f'the height and width of its image {results.get("img_path")}, {size}'
-            raise ValueError(fault(f'label file {path}', expected, got))
+            raise InvalidValueError(f'label file {path}', expected, got)
         results['gt_seg_map'] = self._classes_of(labels, results)
         results['seg_fields'].append('gt_seg_map')
 
@@ -57,8 +57,8 @@ class LoadCheckedAnnotations(LoadAnnotations):
         values, classes = labels_of_values(np.arange(256), reduced, label_map.items())
         num_classes = self.num_classes or results.get('num_classes')
         if num_classes is not None:
-            ignored = self.ignore_index if self.ignore_index is not None else results.get('ignore_index', HOST_IGNORED)
-            legal = (values < num_classes) | np.isin(values, [ignored, HOST_IGNORED, *label_map])
+            ignored = self.ignore_index if self.ignore_index is not None else results.get('ignore_index', MMSEG_IGNORED)
+            legal = (values < num_classes) | np.isin(values, [ignored, MMSEG_IGNORED, *label_map])
             _check_values(results['seg_map_path'], labels, legal, ignored)
         unchanged = np.array_equal(classes, np.arange(256))
         return labels if unchanged else cv2.LUT(labels, classes.astype(np.uint8))
@@ -75,12 +75,12 @@ def read_labels(path: str, backend_args: dict[str, Any] | None = None) -> np.nda
     # pillow is as fast as opencv here, and opencv turns a palette image into colours.
     labels = decode('label file', path, content, 'unchanged', 'pillow')
     if labels.ndim == 3:
-        cure = 'Labels are class indices, grey or with a palette, not colours.'
-        raise ValueError(fault(f'label file {path}', 'one channel', f'{labels.shape[2]} channels', cure))
+        hint = 'Labels are class indices, grey or with a palette, not colours.'
+        raise InvalidValueError(f'label file {path}', 'one channel', f'{labels.shape[2]} channels', hint)
     if labels.dtype not in (np.uint8, bool):
         wide = labels[(labels < 0) | (labels > 255) & (labels != 65535)]
         if wide.size:
-            raise ValueError(fault(f'label file {path}', 'values 0..255', int(wide[0])))
+            raise InvalidValueError(f'label file {path}', 'values 0..255', repr(int(wide[0])))
     return labels.astype(np.uint8, copy=False)
 
 
@@ -89,7 +89,7 @@ def _check_values(path: str, labels: np.ndarray, legal: np.ndarray, ignored: int
     if cv2.countNonZero(wrong):
         values, pixels = np.unique(labels[wrong > 0], return_counts=True)
         got = 'value ' + ', '.join(f'{value} ({n} pixels)' for value, n in zip(values[:8], pixels, strict=False))
-        classes = np.flatnonzero(legal[:HOST_IGNORED])
+        classes = np.flatnonzero(legal[:MMSEG_IGNORED])
         expected = f'values {classes[0]}..{classes[-1]} for classes, or {ignored} for ignored pixels'
-        cure = 'Check classes, reduce_zero_label and ignore_index of the data set, and that this is its label format.'
-        raise ValueError(fault(f'label file {path}', expected, got, cure))
+        hint = 'Check classes, reduce_zero_label and ignore_index of the data set, and that this is its label format.'
+        raise InvalidValueError(f'label file {path}', expected, got, hint)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ltseg.core.checks import fault
-from ltseg.core.files import draft_of
+from ltseg.core.errors import InvalidValueError
+from ltseg.core.files import atomic_write
 
 __all__ = ['ChosenIndices', 'fingerprint']
 
@@ -38,7 +38,7 @@ class ChosenIndices:
     def save(self, path: str | os.PathLike) -> None:
         """Writes a JSON file."""
         content = {'format': FORMAT, 'settings': self.settings, 'indices': self.indices.tolist()}
-        with draft_of(path) as draft:
+        with atomic_write(path) as draft:
             draft.write_text(json.dumps(content), encoding='utf-8')
 
     @classmethod
@@ -56,14 +56,14 @@ class ChosenIndices:
         try:
             content = json.loads(Path(path).read_text(encoding='utf-8'))
             if content['format'] != FORMAT:
-                raise ValueError(f'format {content["format"]!r}')
+                raise InvalidValueError(f'format {content["format"]!r}')
             settings, indices = dict(content['settings']), np.asarray(content['indices'], np.int64)
         except (OSError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(fault(where, f'a file of the format {FORMAT!r}', str(error), REMEDY)) from error
+            raise InvalidValueError(where, f'a file of the format {FORMAT!r}', str(error), REMEDY) from error
         for name, value in expected.items():
             if settings.get(name) != value:
-                raise ValueError(fault(where, f'indices made with {name}={value!r}', settings.get(name), REMEDY))
+                raise InvalidValueError(where, f'indices made with {name}={value!r}', repr(settings.get(name)), REMEDY)
         images = settings['data']['images']
         if indices.ndim != 1 or not len(indices) or indices.min() < 0 or indices.max() >= images:
-            raise ValueError(fault(where, f'indices of {images} images', indices.tolist()[:5], REMEDY))
+            raise InvalidValueError(where, f'indices of {images} images', repr(indices.tolist()[:5]), REMEDY)
         return cls(indices, settings)

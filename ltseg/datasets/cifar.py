@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ltseg.core.checks import check_choice, fault
+from ltseg.core.checks import check_choice
+from ltseg.core.errors import InvalidValueError
 from ltseg.datasets.cifar_files import SIDE, find_batches, find_pictures, read_batches, read_pictures
 from ltseg.datasets.labelled_images import LabelledImages
 from ltseg.registry import DATASETS
@@ -60,14 +61,14 @@ Elsewhere on your disk? Give the tools --data-root FOLDER, or set data_root in e
     def __init__(self, split: str = 'train', num_classes: int = 10, data_root: str = '', **kwargs: Any) -> None:
         check_choice('CIFARDataset.split', split, ('train', 'test'))
         if num_classes not in OFFICIAL:
-            raise ValueError(fault('CIFARDataset.num_classes', '10 or 100', num_classes))
+            raise InvalidValueError('CIFARDataset.num_classes', '10 or 100', repr(num_classes))
         self.split, self.num_classes = split, num_classes
         self._pictures: list[str] | None = None  # files of a tree; None with batches
         self._images: np.ndarray | None = None
         kwargs['metainfo'] = {'classes': OFFICIAL[num_classes]} | (kwargs.get('metainfo') or {})
         names = kwargs['metainfo']['classes']
         if sorted(names) != sorted(OFFICIAL[num_classes]):
-            raise ValueError(fault('CIFARDataset.metainfo', f'the {num_classes} official names', list(names)))
+            raise InvalidValueError('CIFARDataset.metainfo', f'the {num_classes} official names', repr(list(names)))
         super().__init__(data_root=data_root, **kwargs)
 
     @property
@@ -98,10 +99,12 @@ Elsewhere on your disk? Give the tools --data-root FOLDER, or set data_root in e
         else:
             found = find_pictures(root, self.split)
             if not found:
-                raise FileNotFoundError(self._missing(f'CIFAR-{self.num_classes} at {root!r}', 'neither layout'))
+                raise self._missing(f'CIFAR-{self.num_classes} at {root!r}', 'neither layout')
             folders = {folder for folder, _ in found}
             if folders != set(names):
-                raise ValueError(self._missing(f'a folder for each class in {self.split}', _difference(folders, names)))
+                raise InvalidValueError(
+                    str(self._missing(f'a folder for each class in {self.split}', _difference(folders, names)))
+                )
             self._pictures = [path for _, path in found]
             labels = [names.index(folder) for folder, _ in found]
         return [{'gt_label': label, 'place': place} for place, label in enumerate(labels)]

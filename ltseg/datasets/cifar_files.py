@@ -10,8 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ltseg.core.checks import fault
-from ltseg.datasets.checked_images import check_whole, decode
+from ltseg.core.errors import InvalidValueError, MissingFileError
+from ltseg.datasets.checked_images import check_not_truncated, decode
 
 __all__ = ['SIDE', 'find_batches', 'find_pictures', 'read_batches', 'read_pictures']
 
@@ -45,7 +45,7 @@ def find_batches(root: str, num_classes: int, split: str) -> list[Path]:
         paths = [place / name for name in names]
         missing = [str(path) for path in paths if not path.is_file()]
         if missing and len(missing) < len(paths):
-            raise FileNotFoundError(fault('CIFARDataset', f'{len(paths)} batches in {str(place)!r}', missing, AGAIN))
+            raise MissingFileError('CIFARDataset', f'{len(paths)} batches in {str(place)!r}', repr(missing), AGAIN)
         if not missing:
             return paths
     return []
@@ -64,9 +64,11 @@ def read_batches(paths: list[Path], num_classes: int) -> tuple[np.ndarray, list[
             part = np.asarray(content['data'], np.uint8).reshape(-1, 3, SIDE, SIDE)
             own = [int(label) for label in content['labels' if num_classes == 10 else 'fine_labels']]
         except Exception as error:
-            raise ValueError(fault(f'batch file {path}', 'a batch of CIFAR', _reason(error), AGAIN)) from error
+            raise InvalidValueError(f'batch file {path}', 'a batch of CIFAR', repr(_reason(error)), AGAIN) from error
         if len(part) != len(own) or not all(0 <= label < num_classes for label in own):
-            raise ValueError(fault(f'batch file {path}', f'a label below {num_classes} for each image', own[:5], AGAIN))
+            raise InvalidValueError(
+                f'batch file {path}', f'a label below {num_classes} for each image', repr(own[:5]), AGAIN
+            )
         rows.append(part)
         labels += own
     return np.ascontiguousarray(np.concatenate(rows).transpose(0, 2, 3, 1)), labels
@@ -83,7 +85,7 @@ def find_pictures(root: str, split: str) -> list[tuple[str, str]]:
             with zipfile.ZipFile(root) as archive:
                 paths = [PurePosixPath(name) for name in archive.namelist()]
         except (OSError, zipfile.BadZipFile) as error:
-            raise ValueError(fault(f'zip file {root}', 'a zip file that can be read', _reason(error))) from error
+            raise InvalidValueError(f'zip file {root}', 'a zip file that can be read', repr(_reason(error))) from error
         found = [(path.parent.name, str(path)) for path in paths if len(path.parts) >= 3 and path.parts[-3] == split]
     else:
         places = os.path.join(root, split)
@@ -106,11 +108,11 @@ def read_pictures(root: str, paths: list[str]) -> np.ndarray:
 
 
 def _decoded(path: str, content: bytes) -> np.ndarray:
-    check_whole('image file', path, content)
+    check_not_truncated('image file', path, content)
     pixels = decode('image file', path, content, 'color', 'cv2')
     if pixels.shape != (SIDE, SIDE, 3):
         got = ' x '.join(map(str, pixels.shape[:2]))
-        raise ValueError(fault(f'image file {path}', f'a picture of {SIDE} x {SIDE}', got))
+        raise InvalidValueError(f'image file {path}', f'a picture of {SIDE} x {SIDE}', got)
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 

@@ -2,7 +2,7 @@
 
 import os
 
-from mmseg.datasets import CityscapesDataset as HostCityscapesDataset
+from mmseg.datasets import CityscapesDataset as MMSegCityscapesDataset
 
 from ltseg.datasets.data_folders import CheckedFolders
 from ltseg.registry import DATASETS
@@ -11,7 +11,7 @@ __all__ = ['CityscapesDataset']
 
 
 @DATASETS.register_module()
-class CityscapesDataset(CheckedFolders, HostCityscapesDataset):
+class CityscapesDataset(CheckedFolders, MMSegCityscapesDataset):
     """MMSegmentation's Cityscapes, 19 classes; missing files end in a message that says how to get them.
 
     Source: Cordts et al., The Cityscapes Dataset for Semantic Urban Scene Understanding, CVPR 2016.

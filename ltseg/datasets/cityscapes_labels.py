@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ltseg.core.checks import fault
-from ltseg.core.files import draft_of
+from ltseg.core.errors import InvalidValueError
+from ltseg.core.files import atomic_write
 from ltseg.datasets.checked_loading import read_labels
 
 __all__ = ['official_files', 'train_ids_of', 'write_train_ids']
@@ -52,7 +52,7 @@ def write_train_ids(source: Path, result: Path) -> None:
         ValueError: If the official file cannot be read.
         OSError: If the label image cannot be written.
     """
-    with draft_of(result) as draft:
+    with atomic_write(result) as draft:
         Image.fromarray(train_ids_of(source)).save(draft, format='PNG')
 
 
@@ -61,7 +61,7 @@ def _from_ids(source: Path) -> np.ndarray:
     table[list(TRAIN_IDS)] = list(TRAIN_IDS.values())
     ids = read_labels(str(source))
     if ids.max() >= len(NAMES):
-        raise ValueError(fault(f'label file {source}', f'ids 0..{len(NAMES) - 1}', int(ids.max())))
+        raise InvalidValueError(f'label file {source}', f'ids 0..{len(NAMES) - 1}', repr(int(ids.max())))
     return table[ids]
 
 
@@ -76,8 +76,8 @@ def _from_polygons(source: Path) -> np.ndarray:
                 drawer.polygon([tuple(point) for point in shape['polygon']], fill=train_id)
     except (ValueError, KeyError, TypeError) as error:
         reason = f'{type(error).__name__}: {error}'
-        cure = 'Unpack it again from gtFine_trainvaltest.zip.'
-        raise ValueError(fault(f'polygon file {source}', "Cityscapes' polygons", reason, cure)) from error
+        hint = 'Unpack it again from gtFine_trainvaltest.zip.'
+        raise InvalidValueError(f'polygon file {source}', "Cityscapes' polygons", reason, hint) from error
     return np.asarray(image)
 
 
@@ -86,4 +86,4 @@ def _id_of(label: str) -> int:
     for name in (label, label.removesuffix('group')):
         if name in NAMES:
             return NAMES.index(name)
-    raise ValueError(f'no such label as {label!r}')
+    raise InvalidValueError(f'no such label as {label!r}')

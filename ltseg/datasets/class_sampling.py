@@ -13,7 +13,8 @@ import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
-from ltseg.core.checks import check_choice, check_positive, check_range, check_whole, fault
+from ltseg.core.checks import check_choice, check_integer, check_positive, check_range
+from ltseg.core.errors import InvalidValueError
 from ltseg.datasets.labelled_images import class_lists_of, labels_of
 from ltseg.registry import DATA_SAMPLERS
 from ltseg.schedules import training_progress
@@ -104,7 +105,7 @@ class ClassBalancedSampler(EpochSampler):
         self.exponent = EXPONENTS.get(mode, 1.0) if exponent is None else exponent
         check_range('ClassBalancedSampler.exponent', self.exponent, -float('inf'))
         if mode == 'progressive' and exponent is not None:
-            raise ValueError(fault('ClassBalancedSampler.exponent', "None for mode='progressive'", exponent))
+            raise InvalidValueError('ClassBalancedSampler.exponent', "None for mode='progressive'", repr(exponent))
         self.labels = labels_of(dataset)
         self.counts = np.bincount(self.labels)
         super().__init__(dataset, len(self.labels) if length is None else length, seed)
@@ -130,8 +131,8 @@ class ClassBalancedSampler(EpochSampler):
     def _total_epochs(self) -> int:
         epochs = self.epochs or training_progress().max_epochs
         if self.epoch >= epochs:
-            cure = "Set the sampler's epochs to the number of passes over the data."
-            raise ValueError(fault('ClassBalancedSampler.epochs', f'more than {self.epoch}', epochs, cure))
+            hint = "Set the sampler's epochs to the number of passes over the data."
+            raise InvalidValueError('ClassBalancedSampler.epochs', f'more than {self.epoch}', repr(epochs), hint)
         return epochs
 
 
@@ -155,7 +156,7 @@ class ClassAwareSampler(EpochSampler):
     def __init__(
         self, dataset: Any, samples_per_visit: int = 1, length: int | None = None, seed: int | None = None
     ) -> None:
-        check_whole('ClassAwareSampler.samples_per_visit', samples_per_visit, 1)
+        check_integer('ClassAwareSampler.samples_per_visit', samples_per_visit, 1)
         self.samples_per_visit = samples_per_visit
         self.labels = labels_of(dataset)
         counts = np.bincount(self.labels)

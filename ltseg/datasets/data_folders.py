@@ -5,7 +5,7 @@ from typing import Any
 
 from mmseg.datasets import BaseSegDataset
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import MissingFileError
 
 __all__ = ['CheckedFolders']
 
@@ -23,7 +23,7 @@ class CheckedFolders(BaseSegDataset):
     GUIDE = ''
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        """The host's list of files.
+        """MMSegmentation's list of files.
 
         Raises:
             FileNotFoundError: If a folder or a label is missing, or there are no images.
@@ -32,17 +32,17 @@ class CheckedFolders(BaseSegDataset):
         local = (self.backend_args or {}).get('backend', 'local') == 'local'
         for what, folder in (('images', images), ('labels', labels)):
             if local and folder and not os.path.isdir(folder):
-                raise FileNotFoundError(self._missing(f'{what} in the folder {folder!r}', 'no such folder'))
+                raise self._missing(f'{what} in the folder {folder!r}', 'no such folder')
         data_list = super().load_data_list()
         if not data_list:
             expected = f'images *{self.img_suffix} in the folder {images!r}'
-            raise FileNotFoundError(self._missing(expected, 'none'))
+            raise self._missing(expected, 'none')
         if local and labels:
             self._check_labels([info['seg_map_path'] for info in data_list])
         return data_list
 
     def get_data_info(self, index: int) -> dict[str, Any]:
-        """The host's data info with the number of classes in the label files and the ignored label."""
+        """MMSegmentation's data info with the number of classes in the label files and the ignored label."""
         num_classes = len(self.METAINFO.get('classes') or self.metainfo['classes'])
         return super().get_data_info(index) | {'num_classes': num_classes, 'ignore_index': self.ignore_index}
 
@@ -54,7 +54,7 @@ class CheckedFolders(BaseSegDataset):
         missing = [path for path in paths if not os.path.isfile(path)]
         if missing:
             got = f'{len(missing)} missing ones, the first: {missing[0]}'
-            raise FileNotFoundError(self._missing(f'a label for each of {len(paths)} images', got, missing[0]))
+            raise self._missing(f'a label for each of {len(paths)} images', got, missing[0])
 
-    def _missing(self, expected: str, got: str, missing_label: str | None = None) -> str:
-        return fault(type(self).__name__, expected, got, self.guide(missing_label))
+    def _missing(self, expected: str, got: str, missing_label: str | None = None) -> MissingFileError:
+        return MissingFileError(type(self).__name__, expected, got, self.guide(missing_label))

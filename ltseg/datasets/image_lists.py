@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ltseg.core.checks import check_choice, fault
+from ltseg.core.checks import check_choice
+from ltseg.core.errors import InvalidValueError
 from ltseg.datasets.labelled_images import LabelledImages
 
 __all__ = ['ImageListDataset']
@@ -66,7 +67,7 @@ class ImageListDataset(LabelledImages):
         paths = [os.path.join(folder, path) for path, _ in entries]
         for path in paths[:1] + paths[-1:]:
             if not os.path.isfile(path):
-                raise FileNotFoundError(self._missing(f'the images of {self.ann_file!r}', f'no {path}'))
+                raise self._missing(f'the images of {self.ann_file!r}', f'no {path}')
         return [{'img_path': path, 'gt_label': label} for path, (_, label) in zip(paths, entries, strict=True)]
 
     def _existing_list(self, data_root: str, split: str) -> str:
@@ -74,18 +75,18 @@ class ImageListDataset(LabelledImages):
 
     def _entries(self, path: str) -> list[tuple[str, int]]:
         if not os.path.isfile(path):
-            raise FileNotFoundError(self._missing(f'the list {path!r}', 'no such file'))
+            raise self._missing(f'the list {path!r}', 'no such file')
         return _read_lines(path)
 
     def _check_totals(self, labels: Sequence[int]) -> None:
-        where, cure = f'list {self.ann_file}', 'Take the published list, or set check=False for a part of the data.'
+        where, hint = f'list {self.ann_file}', 'Take the published list, or set check=False for a part of the data.'
         total = self.TOTALS[self.split]
         if len(labels) != total:
-            raise ValueError(fault(where, f'{total} images', len(labels), cure))
+            raise InvalidValueError(where, f'{total} images', repr(len(labels)), hint)
         found = np.unique(labels)
         if len(found) != self.NUM_CLASSES or found[-1] != self.NUM_CLASSES - 1:
             expected = f'labels 0..{self.NUM_CLASSES - 1}, each at least once'
-            raise ValueError(fault(where, expected, f'{len(found)} classes up to {found[-1]}', cure))
+            raise InvalidValueError(where, expected, f'{len(found)} classes up to {found[-1]}', hint)
 
     def _class_names(self, entries: list[tuple[str, int]]) -> tuple[str, ...]:
         number = self.NUM_CLASSES
@@ -106,7 +107,7 @@ def _read_lines(path: str) -> list[tuple[str, int]]:
         for number, line in enumerate(stream, 1):
             image, _, label = line.rstrip().rpartition(' ')
             if line.strip() and not (image and label.isdecimal()):
-                raise ValueError(fault(f'{path}, line {number}', "'path label'", line.rstrip()))
+                raise InvalidValueError(f'{path}, line {number}', "'path label'", repr(line.rstrip()))
             if line.strip():
                 entries.append((image, int(label)))
     return entries

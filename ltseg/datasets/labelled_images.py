@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import BaseDataset, force_full_init
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError, MissingFileError
 
 __all__ = ['LabelledImages', 'class_lists_of', 'labels_of']
 
@@ -33,9 +33,9 @@ class LabelledImages(BaseDataset):
         """The label of an image, as a list."""
         return [int(self.get_data_info(idx)['gt_label'])]
 
-    def _missing(self, expected: str, got: object) -> str:
+    def _missing(self, expected: str, got: str) -> MissingFileError:
         guide = self.GUIDE.replace('{root}', (self.data_root or '.').rstrip('/'))
-        return fault(type(self).__name__, expected, got, guide)
+        return MissingFileError(type(self).__name__, expected, got, guide)
 
 
 def labels_of(dataset: Any) -> np.ndarray:
@@ -51,7 +51,7 @@ def labels_of(dataset: Any) -> np.ndarray:
         labels = np.array([dataset.get_data_info(index).get('gt_label', -1) for index in range(len(dataset))])
     if labels.ndim != 1 or labels.dtype.kind not in 'iu' or (labels < 0).any():
         name = type(dataset).__name__
-        raise ValueError(fault(name, 'one label of at least 0 for each image', f'labels of shape {labels.shape}'))
+        raise InvalidValueError(name, 'one label of at least 0 for each image', f'labels of shape {labels.shape}')
     return labels.astype(np.int64)
 
 
@@ -66,5 +66,5 @@ def class_lists_of(dataset: Any) -> list[np.ndarray]:
         return list(labels_of(dataset)[:, None])
     if not hasattr(dataset, 'get_cat_ids'):
         name = type(dataset).__name__
-        raise ValueError(fault(name, 'a data set with get_cat_ids', name, 'Segmentation data sets have none.'))
+        raise InvalidValueError(name, 'a data set with get_cat_ids', repr(name), 'Segmentation data sets have none.')
     return [np.unique(np.asarray(dataset.get_cat_ids(index), np.int64)) for index in range(len(dataset))]

@@ -3,7 +3,7 @@
 import json
 import os
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.datasets.image_lists import ImageListDataset
 from ltseg.registry import DATASETS
 
@@ -84,4 +84,4 @@ Elsewhere on your disk? Give the tools --data-root FOLDER, or set data_root in e
             return [(image['file_name'], labels[image['id']]) for image in content['images']]
         except (KeyError, TypeError, ValueError) as error:
             reason = f'{type(error).__name__}: {error}'
-            raise ValueError(fault(f'annotation file {path}', "the competition's JSON", reason)) from error
+            raise InvalidValueError(f'annotation file {path}', "the competition's JSON", reason) from error

@@ -8,7 +8,8 @@ import numpy as np
 from mmengine.dataset import force_full_init
 from mmengine.dist import is_main_process
 
-from ltseg.core.checks import check_choice, fault
+from ltseg.core.checks import check_choice
+from ltseg.core.errors import InvalidValueError
 from ltseg.datasets.chosen_indices import ChosenIndices, fingerprint
 from ltseg.datasets.labelled_images import labels_of
 from ltseg.datasets.profiles import PROFILES, profile_counts
@@ -57,8 +58,8 @@ class LongTailedDataset:
     ) -> None:
         check_choice('LongTailedDataset.profile', profile, PROFILES)
         if imbalance_factor is None and (indices_file is None or not os.path.isfile(indices_file)):
-            cure = 'Set imbalance_factor, e.g. 100.'
-            raise ValueError(fault('LongTailedDataset.imbalance_factor', 'a number of at least 1', None, cure))
+            hint = 'Set imbalance_factor, e.g. 100.'
+            raise InvalidValueError('LongTailedDataset.imbalance_factor', 'a number of at least 1', 'None', hint)
         self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
         self.imbalance_factor, self.profile, self.power, self.largest = imbalance_factor, profile, power, largest
         self.class_order, self.seed, self.indices_file = class_order, seed, indices_file
@@ -142,7 +143,7 @@ class LongTailedDataset:
         whole = [label for label in labels if isinstance(label, int)]
         if len(whole) < len(labels) or sorted(whole) != list(range(len(names))):
             expected = f'each of the {len(names)} classes once, as labels or names'
-            raise ValueError(fault('LongTailedDataset.class_order', expected, order))
+            raise InvalidValueError('LongTailedDataset.class_order', expected, repr(order))
         return whole
 
     def _choose(self, labels: np.ndarray) -> np.ndarray:
@@ -154,8 +155,8 @@ class LongTailedDataset:
         if short:
             name, has = self.CLASSES[order[short[0]]], available[order[short[0]]]
             expected = f'{wanted[short[0]]} images of the class {name!r}, place {short[0]} of the profile'
-            cure = 'Set largest to fewer images, or class_order so that large classes come first.'
-            raise ValueError(fault('LongTailedDataset', expected, int(has), cure))
+            hint = 'Set largest to fewer images, or class_order so that large classes come first.'
+            raise InvalidValueError('LongTailedDataset', expected, repr(int(has)), hint)
         kept = []
         for label, number in zip(order, wanted, strict=True):
             random = np.random.default_rng([self.seed, label])

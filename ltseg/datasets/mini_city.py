@@ -4,9 +4,10 @@ from dataclasses import fields
 from typing import Any
 
 from mmengine.logging import print_log
-from mmseg.datasets import CityscapesDataset as HostCityscapesDataset
+from mmseg.datasets import CityscapesDataset as MMSegCityscapesDataset
 
-from ltseg.core.checks import check_choice, fault
+from ltseg.core.checks import check_choice
+from ltseg.core.errors import InvalidValueError
 from ltseg.datasets.data_folders import CheckedFolders
 from ltseg.datasets.street_scenes import StreetScenes
 from ltseg.registry import DATASETS
@@ -15,7 +16,7 @@ __all__ = ['MiniCityDataset']
 
 
 @DATASETS.register_module()
-class MiniCityDataset(CheckedFolders, HostCityscapesDataset):
+class MiniCityDataset(CheckedFolders, MMSegCityscapesDataset):
     """Generated street scenes with Cityscapes' 19 classes, folders and skewed shares of the pixels.
 
     Args:
@@ -40,7 +41,7 @@ or set generate=dict(seed=0) in the data set."""
             check_choice('MiniCityDataset.generate', name, names)
         self.scenes = None if generate is None else StreetScenes(**generate)
         if generate is not None and not kwargs.get('data_root'):
-            raise ValueError(fault('MiniCityDataset.data_root', 'a folder to write to', kwargs.get('data_root')))
+            raise InvalidValueError('MiniCityDataset.data_root', 'a folder to write to', repr(kwargs.get('data_root')))
         super().__init__(**kwargs)
 
     def load_data_list(self) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ltseg.core.checks import check_choice, check_positive, check_range, check_whole, fault
+from ltseg.core.checks import check_choice, check_integer, check_positive, check_range
+from ltseg.core.errors import InvalidValueError
 
 __all__ = ['PROFILES', 'profile_counts']
 
@@ -41,7 +42,7 @@ def profile_counts(
         long-tailed recognition in an open world, CVPR 2019 (Pareto; they draw where this takes quantiles).
     """
     check_choice('profile_counts.profile', profile, PROFILES)
-    check_whole('profile_counts.num_classes', num_classes, 2)
+    check_integer('profile_counts.num_classes', num_classes, 2)
     check_range('profile_counts.imbalance_factor', imbalance_factor, 1)
     check_positive('profile_counts.power', power)
     place = np.arange(num_classes)
@@ -55,6 +56,6 @@ def profile_counts(
         sizes = np.where(place < num_classes - num_classes // 2, largest, smallest)
     counts = np.floor(sizes + 1e-9).astype(int).tolist()  # 5000 / 100 must stay 50 whatever it is rounded to
     if counts[-1] < 1:
-        cure = 'Take a smaller imbalance_factor.'
-        raise ValueError(fault('profile_counts', 'at least one image of each class', counts[-1], cure))
+        hint = 'Take a smaller imbalance_factor.'
+        raise InvalidValueError('profile_counts', 'at least one image of each class', repr(counts[-1]), hint)
     return counts

@@ -10,7 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ltseg.core.checks import check_range, fault
+from ltseg.core.checks import check_range
+from ltseg.core.errors import ExistingFileError, FileWriteError, InvalidValueError
 from ltseg.datasets.street_layout import KINDS, Street
 
 __all__ = ['SETTINGS_FILE', 'StreetScenes']
@@ -55,7 +56,7 @@ class StreetScenes:
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
             if not isinstance(value, int) or not low <= value <= high:
-                raise ValueError(fault(f'StreetScenes.{name}', f'a whole number in [{low}, {high}]', value))
+                raise InvalidValueError(f'StreetScenes.{name}', f'a whole number in [{low}, {high}]', repr(value))
 
     def scene(self, split: str, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Picture ``index`` of a split.
@@ -102,19 +103,19 @@ class StreetScenes:
     def _is_written(self, folder: Path) -> bool:
         if not folder.is_dir() or not any(folder.iterdir()):
             return False
-        where, cure = f'folder {str(folder)!r}', 'Name another folder, or delete this one if you do not need it.'
+        where, hint = f'folder {str(folder)!r}', 'Name another folder, or delete this one if you do not need it.'
         settings = folder / SETTINGS_FILE
         if not settings.is_file():
-            raise FileExistsError(fault(where, f'generated street scenes ({SETTINGS_FILE})', 'other files', cure))
+            raise ExistingFileError(where, f'generated street scenes ({SETTINGS_FILE})', 'other files', hint)
         try:
             found = dict(json.loads(settings.read_text()))
         except (TypeError, ValueError) as error:
-            raise FileExistsError(fault(str(settings), 'the settings of street scenes', str(error), cure)) from error
+            raise ExistingFileError(str(settings), 'the settings of street scenes', str(error), hint) from error
         wanted = asdict(self) | {'version': VERSION}
         other = {name: found.get(name) for name in wanted if found.get(name) != wanted[name]}
         if other:
             expected = 'street scenes made with ' + ', '.join(f'{name}={wanted[name]}' for name in other)
-            raise FileExistsError(fault(where, expected, other, cure))
+            raise ExistingFileError(where, expected, repr(other), hint)
         return True
 
     def _write_into(self, folder: Path) -> None:
@@ -140,4 +141,4 @@ class StreetScenes:
 def _write_png(path: Path, pixels: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(path), pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1]):
-        raise OSError(fault('StreetScenes.write', f'to be able to write {str(path)!r}', 'a failure of opencv'))
+        raise FileWriteError('StreetScenes.write', f'to be able to write {str(path)!r}', 'a failure of opencv')

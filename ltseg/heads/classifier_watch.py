@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.features import nearest_labels
-from ltseg.core.layout import in_full_precision
+from ltseg.core.layout import at_least_float32
 from ltseg.heads.classifiers import CosineClassifier, vectors_of
 from ltseg.heads.mixed_labels import labels_of_larger_share, targets_of
 from ltseg.heads.predicted_logits import classifier_of
@@ -25,10 +25,12 @@ def class_vectors_of(model: nn.Module) -> Tensor:
     try:
         key, classifier = classifier_of(model)
     except ValueError as error:
-        raise ValueError(fault(type(model).__name__, 'a model with one last layer', 'none or several')) from error
+        raise InvalidValueError(type(model).__name__, 'a model with one last layer', 'none or several') from error
     vectors = vectors_of(classifier)
     if not isinstance(vectors, Tensor) or len(vectors) < 2:
-        raise ValueError(fault(key, 'a layer with one vector for each of several classes', type(classifier).__name__))
+        raise InvalidValueError(
+            key, 'a layer with one vector for each of several classes', repr(type(classifier).__name__)
+        )
     return vectors
 
 
@@ -95,9 +97,9 @@ class ClassifierWatch:
             ValueError: If the model has not run, or its last layer has classified several times.
         """
         if self._calls != 1 or not self._data.get('data_samples'):
-            cure = 'Leave this analysis out for this model.'
+            hint = 'Leave this analysis out for this model.'
             expected = 'a model that classifies the features of a labelled batch once'
-            raise ValueError(fault(type(self._head).__name__, expected, f'{self._calls} times', cure))
+            raise InvalidValueError(type(self._head).__name__, expected, f'{self._calls} times', hint)
         samples = self._data['data_samples']
         if self._left.ndim == 2:
             target, unmixed = targets_of(samples)
@@ -137,18 +139,18 @@ def _rows(values: Tensor, chosen: Tensor | None) -> Tensor:
     if values.ndim == 4:
         pixels = values.permute(0, 2, 3, 1)
         if chosen is None:
-            return in_full_precision(pixels.flatten(0, 2))
+            return at_least_float32(pixels.flatten(0, 2))
         height, width = values.shape[2:]
         place = chosen // (height * width), chosen // width % height, chosen % width
-        return in_full_precision(pixels[place])  # no copy of the others
-    return in_full_precision(values if chosen is None else values[chosen])
+        return at_least_float32(pixels[place])  # no copy of the others
+    return at_least_float32(values if chosen is None else values[chosen])
 
 
 def _label_map(sample: Any, size: torch.Size, ignore_index: int) -> Tensor:
     """The labels (H, W) of a sample as large as the model's inputs, which may be scaled and padded."""
     if 'gt_sem_seg' not in sample:
         where = getattr(sample, 'img_path', 'an image')
-        raise ValueError(fault(f'labels of {where}', 'a label map', None, 'Choose a split with labels.'))
+        raise InvalidValueError(f'labels of {where}', 'a label map', 'none', 'Choose a split with labels.')
     labels = sample.gt_sem_seg.data.squeeze(0)
     if labels.shape == size:
         return labels

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ltseg.core.checks import check_positive, fault
+from ltseg.core.checks import check_positive
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.geometry import simplex_vectors
-from ltseg.core.layout import in_full_precision
+from ltseg.core.layout import at_least_float32
 from ltseg.registry import MODELS
 
 __all__ = ['CosineClassifier', 'ETFClassifier', 'simplex_vectors', 'spread_vectors', 'vectors_of']
@@ -48,7 +49,7 @@ class CosineClassifier(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         with torch.autocast(features.device.type, enabled=False):
-            features = in_full_precision(features)
+            features = at_least_float32(features)
             return _products(F.normalize(features), F.normalize(self.weight.to(features.dtype))) * self.scale
 
 
@@ -82,7 +83,7 @@ class ETFClassifier(nn.Module):
                 'method of the paper.',
                 stacklevel=2,
             )
-        # Not called weight: the host's heads initialise what is called so.
+        # Not called weight: MMSegmentation's heads initialise what is called so.
         self.register_buffer('vectors', vectors.view(*vectors.shape, *[1] * spatial_dims))
         self.vectors: Tensor
         self.feature_norm: Tensor | None = None
@@ -93,7 +94,7 @@ class ETFClassifier(nn.Module):
         return self.vectors.flatten(1)
 
     def forward(self, features: Tensor) -> Tensor:
-        features = in_full_precision(self.norm(features))  # dot regression is about small differences of long vectors
+        features = at_least_float32(self.norm(features))  # dot regression is about small differences of long vectors
         # For the dot-regression loss, which the head computes right after this call.
         self.feature_norm = features.detach().norm(dim=1) if self.training else None
         with torch.autocast(features.device.type, enabled=False):
@@ -129,8 +130,10 @@ def spread_vectors(num_classes: int, dimensions: int, generator: torch.Generator
     if dimensions >= num_classes - 1:
         return simplex_vectors(num_classes, dimensions, generator)
     if 2 * dimensions < num_classes:
-        cure = 'Use wider features or a learned classifier.'
-        raise ValueError(fault('simplex', f'at least {(num_classes + 1) // 2} feature dimensions', dimensions, cure))
+        hint = 'Use wider features or a learned classifier.'
+        raise InvalidValueError(
+            'simplex', f'at least {(num_classes + 1) // 2} feature dimensions', repr(dimensions), hint
+        )
     groups, column = num_classes - dimensions, 0
     vectors = torch.zeros(num_classes, dimensions, dtype=torch.float64)
     for group in range(groups):

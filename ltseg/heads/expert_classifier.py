@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.registry import MODELS
 
 __all__ = ['ExpertClassifier']
@@ -38,7 +38,7 @@ class ExpertClassifier(nn.Module):
     ) -> None:
         super().__init__()
         if spatial_dims:
-            raise ValueError(fault('ExpertClassifier', 'vectors', f'{spatial_dims} spatial dimensions'))
+            raise InvalidValueError('ExpertClassifier', 'vectors', f'{spatial_dims} spatial dimensions')
         sizes: Any = {'in_channels': in_channels, 'num_classes': num_classes, 'spatial_dims': 0}
         self.experts = nn.ModuleList(
             nn.Linear(in_channels, num_classes) if classifier is None else MODELS.build({**sizes, **classifier})
@@ -49,7 +49,7 @@ class ExpertClassifier(nn.Module):
         rows = features.ndim == 2
         views = features.unflatten(0, (-1, len(self.experts))) if rows else features  # (N, E, D)
         if views.shape[1] != len(self.experts):
-            cure = 'Set the same number of experts in backbone and classifier.'
-            raise ValueError(fault('ExpertClassifier', f'{len(self.experts)} experts', views.shape[1], cure))
+            hint = 'Set the same number of experts in backbone and classifier.'
+            raise InvalidValueError('ExpertClassifier', f'{len(self.experts)} experts', repr(views.shape[1]), hint)
         logits = torch.stack([own(views[:, view]) for view, own in enumerate(self.experts)], 1)  # (N, E, K)
         return logits.flatten(0, 1) if rows else logits.mean(1)

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.features import FeatureBatch, feature_rows
-from ltseg.counts.label_counts import outside_labels_named
+from ltseg.counts.label_counts import explaining_label_errors
 from ltseg.heads.classifiers import vectors_of
 from ltseg.regularizers import RegularizerGroup
 
@@ -43,24 +43,24 @@ class FeatureTapMixin:
         if getattr(self, 'conv_seg', None) is None:
             raise _unserved(self)
         if self.out_channels != self.num_classes:
-            cure = 'Set out_channels to num_classes.'
-            raise ValueError(fault('regularizers', f'{self.num_classes} class vectors', self.out_channels, cure))
+            hint = 'Set out_channels to num_classes.'
+            raise InvalidValueError('regularizers', f'{self.num_classes} class vectors', repr(self.out_channels), hint)
         group = RegularizerGroup(regularizers, self.num_classes, self.channels)  # type: ignore[attr-defined]
         taken = {loss.loss_name for loss in self.losses}  # type: ignore[attr-defined]
         repeated = sorted(taken.intersection(term.loss_name for term in group.terms))
         if repeated:
-            cure = 'Give the regularizer another loss_name.'
-            raise ValueError(fault('regularizers', 'names in the log that no loss has', ', '.join(repeated), cure))
+            hint = 'Give the regularizer another loss_name.'
+            raise InvalidValueError('regularizers', 'names in the log that no loss has', ', '.join(repeated), hint)
         return group
 
     def cls_seg(self, features: Tensor) -> Tensor:
-        """The host's classification, seen by the tap."""
+        """MMSegmentation's classification, seen by the tap."""
         if self._tapped is not None:
             self._tapped.append(features)
         return super().cls_seg(features)  # type: ignore[misc]
 
     def loss(self, *args: Any, **kwargs: Any) -> dict:
-        """The host's losses and the regularizers; the tap is closed again whatever happens."""
+        """MMSegmentation's losses and the regularizers; the tap is closed again whatever happens."""
         self._tapped = None if self.regularizers is None else []
         try:
             return super().loss(*args, **kwargs)  # type: ignore[misc]
@@ -77,10 +77,10 @@ class FeatureTapMixin:
         labels = torch.stack([sample.gt_sem_seg.data for sample in batch_data_samples])
         rows, labels = feature_rows(self._tapped[0], labels, self.ignore_index)
         batch = FeatureBatch(rows.unsqueeze(1), labels, self.num_classes, vectors_of(self.conv_seg))
-        with outside_labels_named(labels, self.num_classes, self.ignore_index):  # a head may learn from other labels
+        with explaining_label_errors(labels, self.num_classes, self.ignore_index):  # a head may learn from other labels
             return {**losses, **self.regularizers(batch)}
 
 
-def _unserved(head: object) -> ValueError:
-    cure = 'Leave regularizers out: no layer of this head classifies the features of all pixels once.'
-    return ValueError(fault(type(head).__name__, 'a head that calls cls_seg once, with its conv_seg', None, cure))
+def _unserved(head: object) -> InvalidValueError:
+    hint = 'Leave regularizers out: no layer of this head classifies the features of all pixels once.'
+    return InvalidValueError(type(head).__name__, 'a head that calls cls_seg once, with its conv_seg', 'another', hint)

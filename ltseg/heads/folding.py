@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ltseg.checkpoint_files import load_checkpoint_file
-from ltseg.core.checks import fault
-from ltseg.core.files import draft_of
+from ltseg.core.errors import InvalidValueError
+from ltseg.core.files import atomic_write
 from ltseg.core.posthoc import adjusted_logits
 from ltseg.core.tau_norm import normalised_logits, normalised_weight, weight_norms
 from ltseg.heads.predicted_logits import class_scores, classifier_of, linear_classifier_of
@@ -78,8 +78,8 @@ def _bias(model: nn.Module) -> tuple[str, Tensor]:
     bias = getattr(classifier, 'bias', None)
     if not isinstance(classifier, nn.Conv2d | nn.Linear) or bias is None:
         expected, got = f'a head whose {key.rpartition(".")[2]} has a bias', f'{type(classifier).__name__} without'
-        cure = 'Adjust its outputs instead: there is nothing to fold the prior into.'
-        raise ValueError(fault('fold_prior', expected, got, cure))
+        hint = 'Adjust its outputs instead: there is nothing to fold the prior into.'
+        raise InvalidValueError('fold_prior', expected, got, hint)
     return f'{key}.bias', bias.detach()
 
 
@@ -90,8 +90,8 @@ def _logits(model: Any, batch: dict[str, Any]) -> Tensor:
         return model.test_step(batch)[0].seg_logits.data.unsqueeze(0).clone()
     logits, exact, _ = class_scores(model, batch)
     if not exact:
-        expected, cure = 'a head that predicts the softmax of its last layer', 'Adjust its outputs instead.'
-        raise ValueError(fault(classifier_of(model)[0], expected, type(model.head).__name__, cure))
+        expected, hint = 'a head that predicts the softmax of its last layer', 'Adjust its outputs instead.'
+        raise InvalidValueError(classifier_of(model)[0], expected, repr(type(model.head).__name__), hint)
     return logits.clone()
 
 
@@ -106,8 +106,8 @@ def _fold(
     folded = _logits(model, batch)
     if not torch.allclose(folded, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max())):
         _put(classifier, original)
-        cure = 'Adjust its outputs instead.'
-        raise ValueError(fault(key, 'a head whose logits move with its last layer', 'other logits', cure))
+        hint = 'Adjust its outputs instead.'
+        raise InvalidValueError(key, 'a head whose logits move with its last layer', 'other logits', hint)
 
 
 @torch.no_grad()
@@ -131,7 +131,7 @@ def check_foldable(model: nn.Module, source: str | os.PathLike, target: str | os
     """
     key = _bias(model)[0] if by == 'prior' else f'{linear_classifier_of(model)[0]}.weight'
     if Path(target).resolve() == Path(source).resolve():
-        raise ValueError(fault('fold into', 'another file than the checkpoint', str(target)))
+        raise InvalidValueError('fold into', 'another file than the checkpoint', repr(str(target)))
     _find(_read(source)[0], key, source)
 
 
@@ -140,9 +140,9 @@ def _read(source: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]
     checkpoint = load_checkpoint_file(source)
     state, meta = dict(checkpoint.get('state_dict', checkpoint)), dict(checkpoint.get('meta', {}))
     if 'posthoc' in meta:
-        cure = 'Start from the checkpoint that training wrote.'
+        hint = 'Start from the checkpoint that training wrote.'
         got = f'tau = {meta["posthoc"].get("tau")} folded in'
-        raise ValueError(fault(str(source), 'a checkpoint without a folded prior', got, cure))
+        raise InvalidValueError(str(source), 'a checkpoint without a folded prior', got, hint)
     return state, meta
 
 
@@ -150,7 +150,7 @@ def _find(state: Mapping[str, Tensor], key: str, source: str | os.PathLike) -> s
     """The key as the state dict has it."""
     found = next((name for name in (key, f'module.{key}') if name in state), None)
     if found is None:
-        raise ValueError(fault(str(source), f'the key {key!r}', 'none of that name'))
+        raise InvalidValueError(str(source), f'the key {key!r}', 'none of that name')
     return found
 
 
@@ -172,5 +172,5 @@ def save_folded(
     for key, value in weights.items():
         found = _find(state, key, source)
         state[found] = value.detach().cpu().to(state[found].dtype)
-    with draft_of(target) as draft:
+    with atomic_write(target) as draft:
         torch.save({'meta': meta | {'posthoc': note}, 'state_dict': state}, draft)

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.features import FeatureBatch
 from ltseg.core.joined import joined
 from ltseg.counts.sources import ClassCountsSource
@@ -55,9 +55,9 @@ class LongTailClsHeadMixin:
     ) -> None:
         given = {} if loss is None else {'loss': loss if isinstance(loss, dict) else _loss_list(loss)}
         super().__init__(*args, **given, **kwargs)
-        self._check_host()
+        self._check_base()
         if not classified_views or any(not isinstance(view, int) or view < 0 for view in classified_views):
-            raise ValueError(fault(f'{_name(self)}.classified_views', 'numbers of views', classified_views))
+            raise InvalidValueError(f'{_name(self)}.classified_views', 'numbers of views', repr(classified_views))
         self.classified_views = list(classified_views)
         self._features: list[Tensor] | None = None  # what enters the classifier, while a loss is computed
         self._place = self._find_classifier(needed=classifier is not None or bool(regularizers))
@@ -79,41 +79,41 @@ class LongTailClsHeadMixin:
         """The head's last layer, or None where there is no single one."""
         return self.get_submodule(self._place) if self._place else None  # type: ignore[attr-defined]
 
-    def _check_host(self) -> None:
+    def _check_base(self) -> None:
         from mmpretrain.models.heads import ClsHead
 
-        host = type(self).__bases__[-1]
-        if any(getattr(host, name) is not getattr(ClsHead, name) for name in ('loss', '_get_loss')):
+        reference = type(self).__bases__[-1]
+        if any(getattr(reference, name) is not getattr(ClsHead, name) for name in ('loss', '_get_loss')):
             expected = "a head with the losses of mmpretrain's ClsHead"
-            raise ValueError(fault(_name(self), expected, 'losses of its own', 'Use the head itself.'))
+            raise InvalidValueError(_name(self), expected, 'losses of its own', 'Use the head itself.')
 
     def _find_classifier(self, needed: bool) -> str:
-        number = getattr(self, 'num_classes', None)  # some heads of the host do not say
+        number = getattr(self, 'num_classes', None)  # some heads of MMPretrain do not say
         modules = self.named_modules()  # type: ignore[attr-defined]
         found = [n for n, m in modules if isinstance(m, nn.Linear) and m.out_features == number]
         if len(found) != 1 and needed:
-            cure = 'Leave classifier and regularizers out for this head.'
+            hint = 'Leave classifier and regularizers out for this head.'
             expected = f'one linear layer with {number} outputs'
-            raise ValueError(fault(_name(self), expected, found or None, cure))
+            raise InvalidValueError(_name(self), expected, ', '.join(found) or 'none', hint)
         return found[0] if len(found) == 1 else ''
 
     def _check_losses(self) -> None:
         needing = [type(loss).__name__ for loss in self.losses if getattr(loss, 'needs_feature_norm', False)]
         if needing and not hasattr(self.classifier, 'feature_norm'):
-            cure = "Set classifier=dict(type='ltseg.ETFClassifier')."
+            hint = "Set classifier=dict(type='ltseg.ETFClassifier')."
             got = type(self.classifier).__name__
-            raise ValueError(fault(_name(self), f'an ETF classifier under {needing[0]}', got, cure))
+            raise InvalidValueError(_name(self), f'an ETF classifier under {needing[0]}', got, hint)
         names = {self._log_name(loss) for loss in self.losses}
         twice = sorted(names & {term.loss_name for term in getattr(self.regularizers, 'terms', ())})
         if twice:
-            cure = 'Give each its own loss_name.'
-            raise ValueError(fault(_name(self), 'different names in the log', ', '.join(twice), cure))
+            hint = 'Give each its own loss_name.'
+            raise InvalidValueError(_name(self), 'different names in the log', ', '.join(twice), hint)
 
     def _log_name(self, loss: nn.Module) -> str:
         return 'loss' if len(self.losses) == 1 else str(getattr(loss, 'loss_name', f'loss_{type(loss).__name__}'))
 
     def pre_logits(self, feats: Any) -> Tensor:
-        """The host's, noted down for the regularizers."""
+        """MMPretrain's, noted down for the regularizers."""
         features = super().pre_logits(feats)  # type: ignore[misc]
         if self._features is not None:
             self._features.append(features)
@@ -134,8 +134,8 @@ class LongTailClsHeadMixin:
         if isinstance(last, Tensor) and last.ndim == 3:
             views, feats = last.shape[1], (last.flatten(0, 1),)
         if max(self.classified_views) >= views:
-            cure = 'Let the data preprocessor give more views, or change classified_views.'
-            raise ValueError(fault(_name(self), f'the views {self.classified_views}', f'{views} views', cure))
+            hint = 'Let the data preprocessor give more views, or change classified_views.'
+            raise InvalidValueError(_name(self), f'the views {self.classified_views}', f'{views} views', hint)
         self._features = []
         try:
             logits = self(feats)  # type: ignore[operator]
@@ -149,7 +149,7 @@ class LongTailClsHeadMixin:
         return rows.unflatten(0, (len(data_samples), -1))[:, self.classified_views].flatten(0, 1)
 
     def _get_loss(self, cls_score: Tensor, data_samples: list, **kwargs: Any) -> dict[str, Tensor]:
-        """Losses of logits (N * V', K), under the host's name."""
+        """Losses of logits (N * V', K), under MMPretrain's name."""
         views = len(cls_score) // len(data_samples)
         target, unmixed = targets_of(data_samples)
         target = target.repeat_interleave(views, 0)
@@ -184,9 +184,9 @@ class LongTailClsHeadMixin:
 
 
 def _loss_list(losses: Sequence[dict]) -> nn.ModuleList:
-    from mmpretrain.registry import MODELS as HOST_MODELS  # noqa: N811
+    from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS  # noqa: N811
 
-    return nn.ModuleList(HOST_MODELS.build(loss) for loss in losses)
+    return nn.ModuleList(MMPRETRAIN_MODELS.build(loss) for loss in losses)
 
 
 def _name(head: LongTailClsHeadMixin) -> str:
@@ -208,10 +208,12 @@ def LongTailClsHead(head_type: str | type = 'LinearClsHead', **head_arguments: A
         ValueError: If no such head exists or it is no classification head.
     """
     from mmpretrain.models.heads import ClsHead
-    from mmpretrain.registry import MODELS as HOST_MODELS  # noqa: N811
+    from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS  # noqa: N811
 
-    head_class = head_type if isinstance(head_type, type) else HOST_MODELS.get(head_type)
+    head_class = head_type if isinstance(head_type, type) else MMPRETRAIN_MODELS.get(head_type)
     if not (isinstance(head_class, type) and issubclass(head_class, ClsHead)):
-        cure = "Give a classification head's type, e.g. head_type='LinearClsHead'."
-        raise ValueError(fault('LongTailClsHead.head_type', 'a classification head of mmpretrain', head_type, cure))
+        hint = "Give a classification head's type, e.g. head_type='LinearClsHead'."
+        raise InvalidValueError(
+            'LongTailClsHead.head_type', 'a classification head of mmpretrain', repr(head_type), hint
+        )
     return joined(f'LongTail{head_class.__name__}', LongTailClsHeadMixin, head_class)(**head_arguments)

@@ -5,11 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ltseg.core.checks import check_whole, fault
+from ltseg.core.checks import check_integer
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.features import nearest_labels
 from ltseg.core.joined import joined
 from ltseg.heads.feature_tap import FeatureTapMixin
-from ltseg.losses.upsampled import can_be_upsampled, long_tail_losses_of_upsampled
+from ltseg.losses.upsampled import can_be_fused, fused_losses
 from ltseg.registry import MODELS
 
 __all__ = ['LongTailSegHead', 'LongTailSegHeadMixin']
@@ -48,12 +49,12 @@ class LongTailSegHeadMixin:
     ) -> None:
         super().__init__(*args, **kwargs)
         if band_rows is not None:
-            check_whole(f'{_name(self)}.band_rows', band_rows, 1)
+            check_integer(f'{_name(self)}.band_rows', band_rows, 1)
         self.fused, self.band_rows = fused, band_rows
         if classifier is not None:
             if not isinstance(getattr(self, 'conv_seg', None), nn.Conv2d):
-                cure = 'Leave classifier out for this head.'
-                raise ValueError(fault(_name(self), 'a head that classifies through conv_seg', None, cure))
+                hint = 'Leave classifier out for this head.'
+                raise InvalidValueError(_name(self), 'a head that classifies through conv_seg', 'another', hint)
             sizes = {'in_channels': self.conv_seg.in_channels, 'num_classes': self.out_channels}
             self.conv_seg = MODELS.build({**sizes, **classifier})
             self.init_cfg = _without_classifier(self.init_cfg)
@@ -66,24 +67,26 @@ class LongTailSegHeadMixin:
 
     def _check_losses(self) -> None:
         if not hasattr(self, 'loss_decode'):
-            cure = "Build the heads inside it as 'ltseg.LongTailSegHead'."
-            raise ValueError(fault(_name(self), 'a head with losses of its own', None, cure))
+            hint = "Build the heads inside it as 'ltseg.LongTailSegHead'."
+            raise InvalidValueError(_name(self), 'a head with losses of its own', 'another', hint)
         needing = [loss for loss in self.losses if getattr(loss, 'needs_feature_norm', False)]
         if not needing:
             return
         name = type(needing[0]).__name__
         if not hasattr(self.conv_seg, 'feature_norm'):
-            cure = "Set classifier=dict(type='ltseg.ETFClassifier')."
-            raise ValueError(fault(_name(self), f'an ETF classifier under {name}', type(self.conv_seg).__name__, cure))
+            hint = "Set classifier=dict(type='ltseg.ETFClassifier')."
+            raise InvalidValueError(
+                _name(self), f'an ETF classifier under {name}', repr(type(self.conv_seg).__name__), hint
+            )
         if len(self.losses) > 1 or self.sampler is not None:
-            cure = 'Use it as the only loss, without a sampler.'
-            raise ValueError(fault(_name(self), f'{name} alone', 'other losses or a pixel sampler', cure))
+            hint = 'Use it as the only loss, without a sampler.'
+            raise InvalidValueError(_name(self), f'{name} alone', 'other losses or a pixel sampler', hint)
 
     def loss_by_feat(self, seg_logits: Any, batch_data_samples: list) -> dict:
-        """The host's losses; those on feature norms at the resolution of the features, with nearest labels."""
+        """MMSegmentation's losses; those on feature norms at the resolution of the features, with nearest labels."""
         if getattr(self.losses[0], 'needs_feature_norm', False):
             return self._losses_on_features(seg_logits, batch_data_samples)
-        if self.fused and self._plain_loss_by_feat and self.sampler is None and can_be_upsampled(self.losses):
+        if self.fused and self._plain_loss_by_feat and self.sampler is None and can_be_fused(self.losses):
             return self._fused_losses(seg_logits, batch_data_samples)
         return super().loss_by_feat(seg_logits, batch_data_samples)  # type: ignore[misc]
 
@@ -99,7 +102,7 @@ class LongTailSegHeadMixin:
 
     def _fused_losses(self, seg_logits: Tensor, batch_data_samples: list) -> dict:
         labels = self._labels(batch_data_samples)
-        values, accuracy = long_tail_losses_of_upsampled(
+        values, accuracy = fused_losses(
             self.losses,  # type: ignore[arg-type]
             seg_logits,
             labels,
@@ -125,7 +128,7 @@ class LongTailSegHeadMixin:
 
 
 def _without_classifier(init_cfg: dict | list[dict] | None) -> list[dict]:
-    """A host's initialisation of all but the convolution, whose is not the classifier's."""
+    """MMSegmentation's initialisation of all but the convolution, whose is not the classifier's."""
     entries = [init_cfg] if isinstance(init_cfg, dict) else init_cfg or []
     return [entry for entry in entries if (entry.get('override') or {}).get('name') != 'conv_seg']
 
@@ -149,11 +152,11 @@ def LongTailSegHead(head_type: str | type, **head_arguments: Any) -> nn.Module: 
         ValueError: If no such head exists or it is no decode head.
     """
     from mmseg.models.decode_heads.decode_head import BaseDecodeHead
-    from mmseg.registry import MODELS as HOST_MODELS  # noqa: N811
+    from mmseg.registry import MODELS as MMSEG_MODELS  # noqa: N811
 
-    head_class = head_type if isinstance(head_type, type) else HOST_MODELS.get(head_type)
+    head_class = head_type if isinstance(head_type, type) else MMSEG_MODELS.get(head_type)
     if not (isinstance(head_class, type) and issubclass(head_class, BaseDecodeHead)):
-        cure = "Give a decode head's type, e.g. head_type='DepthwiseSeparableASPPHead'."
-        raise ValueError(fault('LongTailSegHead.head_type', 'a decode head of mmseg', head_type, cure))
+        hint = "Give a decode head's type, e.g. head_type='DepthwiseSeparableASPPHead'."
+        raise InvalidValueError('LongTailSegHead.head_type', 'a decode head of mmseg', repr(head_type), hint)
     made = joined(f'LongTail{head_class.__name__}', FeatureTapMixin, LongTailSegHeadMixin, head_class)
     return made(**head_arguments)

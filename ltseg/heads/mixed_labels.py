@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 
 __all__ = ['labels_of_larger_share', 'targets_of']
 
@@ -13,8 +13,8 @@ def targets_of(data_samples: list) -> tuple[Tensor, Tensor | None]:
 
     Returns:
         Labels (N,) and None; or mixed labels (N, K), and the unmixed ones (N,) where the samples hold them, as those do
-        that the host's data preprocessor has mixed. Mixed labels are floats; those that the host has not mixed in the
-        end, in evaluation for example, are integers when they come here.
+        that MMPretrain's data preprocessor has mixed. Mixed labels are floats; those that it has not mixed in the end,
+        in evaluation for example, are integers when they come here.
 
     Raises:
         ValueError: If images have several labels.
@@ -24,7 +24,7 @@ def targets_of(data_samples: list) -> tuple[Tensor, Tensor | None]:
     labels = torch.cat([sample.gt_label for sample in data_samples])
     if len(labels) != len(data_samples):
         got = f'{len(labels)} labels of {len(data_samples)} images'
-        raise ValueError(fault('LongTailClsHead', 'one label for each image', got))
+        raise InvalidValueError('LongTailClsHead', 'one label for each image', got)
     if 'gt_score' not in data_samples[0]:
         return labels, None
     return _scores(data_samples), labels

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 
-__all__ = ['PassedOn', 'class_scores', 'classifier_of', 'linear_classifier_of', 'passing', 'probabilities']
+__all__ = ['RecordedCalls', 'class_scores', 'classifier_of', 'linear_classifier_of', 'recorded_calls', 'probabilities']
 
 
 def classifier_of(model: nn.Module) -> tuple[str, nn.Module]:
@@ -32,8 +32,8 @@ def classifier_of(model: nn.Module) -> tuple[str, nn.Module]:
         modules = head.modules() if isinstance(head, nn.Module) else ()
         found = [module for module in modules if isinstance(module, nn.Linear) and module.out_features == size]
     if len(found) != 1 or not isinstance(found[0], nn.Module):
-        cure = 'Adjust its outputs instead.'
-        raise ValueError(fault('classifier', 'a head with one last layer', type(head).__name__, cure))
+        hint = 'Adjust its outputs instead.'
+        raise InvalidValueError('classifier', 'a head with one last layer', repr(type(head).__name__), hint)
     return next(name for name, module in model.named_modules() if module is found[0]), found[0]
 
 
@@ -45,12 +45,12 @@ def linear_classifier_of(model: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
     """
     key, classifier = classifier_of(model)
     if not isinstance(classifier, nn.Linear | nn.Conv2d):
-        raise ValueError(fault(key, 'a linear layer', type(classifier).__name__, 'There is nothing to adjust.'))
+        raise InvalidValueError(key, 'a linear layer', repr(type(classifier).__name__), 'There is nothing to adjust.')
     return key, classifier
 
 
 @dataclass
-class PassedOn:
+class RecordedCalls:
     """What has entered a module (first arguments) and left it, in the order of its calls."""
 
     entered: list[Tensor] = field(default_factory=list)
@@ -58,9 +58,9 @@ class PassedOn:
 
 
 @contextmanager
-def passing(module: nn.Module) -> Iterator[PassedOn]:
+def recorded_calls(module: nn.Module) -> Iterator[RecordedCalls]:
     """Notes what enters and leaves ``module`` while the context is open."""
-    passed = PassedOn()
+    passed = RecordedCalls()
 
     def note(_: nn.Module, arguments: tuple, result: Tensor) -> None:
         passed.entered.append(arguments[0])
@@ -80,7 +80,7 @@ def probabilities(results: Sequence[Any]) -> Tensor:
         ValueError: If they have none.
     """
     if 'pred_score' not in results[0]:
-        raise ValueError(fault('predictions', 'a score for each class', 'none'))
+        raise InvalidValueError('predictions', 'a score for each class', 'none')
     return torch.stack([result.pred_score for result in results])
 
 
@@ -96,7 +96,7 @@ def class_scores(model: Any, batch: dict[str, Any]) -> tuple[Tensor, bool, Seque
         classifier: nn.Module = classifier_of(model)[1]
     except ValueError:  # several last layers
         classifier = nn.Identity()
-    with passing(classifier) as passed:
+    with recorded_calls(classifier) as passed:
         results = model.test_step(batch)
     predicted = probabilities(results)
     logits = torch.cat(passed.left) if passed.left else predicted.new_zeros(0)

@@ -17,7 +17,7 @@ __all__ = ['AutocastOptimWrapper']
 class AutocastOptimWrapper(OptimWrapper):
     """Runs the forward pass under autocast to bfloat16, whose range needs no scaling of the loss.
 
-    The host's ``AmpOptimWrapper`` refuses CPUs, of which those with bfloat16 instructions train up to twice as fast
+    mmengine's ``AmpOptimWrapper`` refuses CPUs, of which those with bfloat16 instructions train up to twice as fast
     with this. Weights, their updates, and the losses of this package stay in float32.
 
     Args:
@@ -33,7 +33,7 @@ class AutocastOptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """As the host's, in which the model sees the batch."""
+        """As mmengine's, in which the model sees the batch."""
         if self.channels_last and not self._arranged:  # once: what is loaded later is copied into the same memory
             self._arranged = True
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -6,7 +6,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ltseg.core.checks import check_whole
+from ltseg.core.checks import check_integer
 from ltseg.core.class_sample import ClassSample
 from ltseg.core.class_statistics import ClassStatistics
 from ltseg.core.collapse_summary import collapse_summary
@@ -48,7 +48,7 @@ class CollapseMonitor(Hook):
 
     def __init__(self, interval: int = 50, batches: int = 4, samples: int = 1024, literal: bool = False) -> None:
         for name, value in (('interval', interval), ('batches', batches), ('samples', samples)):
-            check_whole(f'CollapseMonitor.{name}', value, 1)
+            check_integer(f'CollapseMonitor.{name}', value, 1)
         self.interval, self.batches, self.samples, self.literal = interval, min(batches, interval), samples, literal
         self._watch: ClassifierWatch | None = None
         self._log: MonitorLog | None = None

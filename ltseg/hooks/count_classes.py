@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import CountsTable, check_class_names, check_table
@@ -57,7 +57,14 @@ class CountClasses(Hook):
             return
         try:
             table = self._counted = self._counted or _on_main_process(lambda: self._table(runner))
-        except (OSError, ValueError, KeyError, TypeError, AssertionError, RuntimeError) as error:  # hosts raise any
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AssertionError,
+            RuntimeError,
+        ) as error:  # of any
             if waiting or self.table is not None:
                 raise
             runner.logger.warning(f'CountClasses: the training labels are not counted: {error}')
@@ -105,7 +112,7 @@ def _train_dataset(runner: Runner) -> Any:
     dataloader = runner._train_dataloader
     config = dataloader.get('dataset') if isinstance(dataloader, dict) else None
     if config is None:
-        raise ValueError(fault('CountClasses', 'train_dataloader in the config', dataloader))
+        raise InvalidValueError('CountClasses', 'train_dataloader in the config', repr(dataloader))
     return build_dataset(config)
 
 
@@ -137,4 +144,4 @@ def _check_heads(table: CountsTable, waiting: dict[str, ClassCountsSource], mode
                 f'num_classes={found} in the head, or the classes of the data set.'
             )
     if faults:
-        raise ValueError('\n'.join(faults))
+        raise InvalidValueError('\n'.join(faults))

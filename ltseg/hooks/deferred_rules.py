@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 
-from ltseg.core.checks import check_range, fault
+from ltseg.core.checks import check_range
+from ltseg.core.errors import InvalidValueError, WrongStateError
 from ltseg.hooks.wrapped_model import unwrapped
 from ltseg.losses import LongTailLoss
 from ltseg.registry import HOOKS, MODELS
@@ -73,14 +74,14 @@ class DeferredRules(Hook):
         """
         end, unit = (runner.max_epochs, 'epochs') if self.by_epoch else (runner.max_iters, 'iterations')
         if self.by_epoch and not isinstance(runner.train_loop, EpochBasedTrainLoop):
-            raise ValueError(fault('DeferredRules', 'a training in epochs', 'one in iterations', 'Set by_epoch=False.'))
+            raise InvalidValueError('DeferredRules', 'a training in epochs', 'one in iterations', 'Set by_epoch=False.')
         if self.begin >= end:
-            raise ValueError(fault('DeferredRules.begin', f'less than the {end} {unit} of training', self.begin))
+            raise InvalidValueError('DeferredRules.begin', f'less than the {end} {unit} of training', repr(self.begin))
         uses_counts = any(rule.uses_counts for rule in self.rules)
         waiting = [name for name, loss in self._losses.items() if loss.counts.waiting]
         if uses_counts and waiting:
-            cure = "Add custom_hooks=[dict(type='ltseg.CountClasses')] to the config, or give the losses counts=PATH."
-            raise RuntimeError(fault(f'DeferredRules: {", ".join(waiting)}', 'class counts', None, cure))
+            hint = "Add custom_hooks=[dict(type='ltseg.CountClasses')] to the config, or give the losses counts=PATH."
+            raise WrongStateError(f'DeferredRules: {", ".join(waiting)}', 'class counts', 'none', hint)
         for loss in self._losses.values():
             loss.check_rules(self.rules if uses_counts else [])
 
@@ -107,7 +108,7 @@ class DeferredRules(Hook):
         found = {name: module for name, module in unwrapped(runner).named_modules() if isinstance(module, LongTailLoss)}
         wanted = list(found) if self.target is None else self.target
         if not wanted or set(wanted) - set(found):
-            missing = sorted(set(wanted) - set(found)) or None
+            missing = ', '.join(sorted(set(wanted) - set(found))) or 'none'
             expected = f'names out of {sorted(found)}' if found else 'a model with an ltseg.LongTailLoss or a preset'
-            raise ValueError(fault('DeferredRules.target', expected, missing))
+            raise InvalidValueError('DeferredRules.target', expected, missing)
         return {name: found[name] for name in wanted}

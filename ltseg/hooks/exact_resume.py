@@ -69,7 +69,7 @@ def _positioned(loader: DataLoader, seed: int, done: int, by_epoch: bool) -> Pos
     sampler: Any = loader.sampler
     place = {'rank': get_rank(), 'world_size': get_world_size()}
     if isinstance(sampler, InfiniteSampler):
-        # A fresh one: the host's may have been read ahead. It never ends, so that there is one pass only.
+        # A fresh one: mmengine's may have been read ahead. It never ends, so that there is one pass only.
         fresh = InfiniteSampler(sampler.dataset, shuffle=sampler.shuffle, seed=seed)
         return PositionedSampler(fresh, start=done * batch_size, **place)
     if hasattr(sampler, 'seed'):
@@ -99,7 +99,7 @@ def _rebuilt(old: DataLoader, dataset: SeededDataset, sampler: PositionedSampler
 
 
 class _ResumedIterator(_InfiniteDataloaderIterator):
-    """Starts where the sampler starts: the host's skipping of what has been trained on skips nothing.
+    """Starts where the sampler starts: mmengine's skipping of what has been trained on skips nothing.
 
     mmengine 0.10.7 calls ``next`` once for each iteration to skip, later versions call ``skip_iter``.
     """

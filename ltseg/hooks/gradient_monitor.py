@@ -5,7 +5,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ltseg.core.checks import check_whole
+from ltseg.core.checks import check_integer
 from ltseg.core.gradient_components import ComponentNorms, component_norms
 from ltseg.heads.classifier_watch import ClassifierWatch
 from ltseg.hooks.monitor_log import MonitorLog, check_model, class_names_of
@@ -45,7 +45,7 @@ class GradientMonitor(Hook):
     priority = 'LOW'
 
     def __init__(self, interval: int = 50) -> None:
-        check_whole('GradientMonitor.interval', interval, 1)
+        check_integer('GradientMonitor.interval', interval, 1)
         self.interval = interval
         self._watch: ClassifierWatch | None = None
         self._log: MonitorLog | None = None

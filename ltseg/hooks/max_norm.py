@@ -5,7 +5,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from ltseg.core.checks import check_range, fault
+from ltseg.core.checks import check_range
+from ltseg.core.errors import InvalidValueError
 from ltseg.hooks.wrapped_model import unwrapped
 from ltseg.registry import HOOKS
 
@@ -61,8 +62,8 @@ class MaxNorm(Hook):
         known = runner.message_hub.runtime_info.get(INFO) if runner.iter else None
         self.bound = norm_bound(weight, self.ratio) if known is None else float(known)
         if not 0 < self.bound < float('inf'):
-            cure = 'Load a checkpoint with a trained classifier.'
-            raise ValueError(fault('MaxNorm', f'class vectors in {self.classifier!r}', f'norms of {self.bound}', cure))
+            hint = 'Load a checkpoint with a trained classifier.'
+            raise InvalidValueError('MaxNorm', f'class vectors in {self.classifier!r}', f'norms of {self.bound}', hint)
         runner.message_hub.update_info(INFO, self.bound)
         runner.logger.info(f'MaxNorm: class vectors of {self.classifier} are kept within {self.bound:.4g}.')
 
@@ -78,5 +79,5 @@ class MaxNorm(Hook):
         except AttributeError:  # no such module
             weight = None
         if not isinstance(weight, torch.nn.Parameter) or weight.ndim < 2:
-            raise ValueError(fault('MaxNorm.classifier', 'a layer with class vectors (K, D)', self.classifier))
+            raise InvalidValueError('MaxNorm.classifier', 'a layer with class vectors (K, D)', repr(self.classifier))
         return weight

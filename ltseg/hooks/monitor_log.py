@@ -9,8 +9,8 @@ from typing import Any
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
-from ltseg.core.checks import fault
-from ltseg.core.files import draft_of
+from ltseg.core.errors import InvalidValueError
+from ltseg.core.files import atomic_write
 from ltseg.heads.classifier_watch import ClassifierWatch, class_vectors_of
 from ltseg.hooks.wrapped_model import unwrapped
 
@@ -22,7 +22,7 @@ def check_model(runner: Runner, hook: str) -> None:
     try:
         ClassifierWatch(unwrapped(runner)).close()
     except ValueError as error:
-        raise ValueError(f'{hook}: {error} Leave this hook out for this model.') from error
+        raise InvalidValueError(f'{hook}: {error} Leave this hook out for this model.') from error
 
 
 def class_names_of(runner: Runner) -> list[str]:
@@ -53,11 +53,11 @@ class MonitorLog:
         header = {'kind': f'ltseg {name}', 'class_names': list(class_names)}
         lines = [json.dumps(header), *self._kept(header, runner.iter)]
         try:
-            with draft_of(self.path) as draft:
+            with atomic_write(self.path) as draft:
                 draft.write_text('\n'.join(lines) + '\n', encoding='utf-8')
         except OSError as error:
-            cure = 'Choose another --work-dir.'
-            raise ValueError(fault(str(self.path), 'a file that can be written', str(error), cure)) from error
+            hint = 'Choose another --work-dir.'
+            raise InvalidValueError(str(self.path), 'a file that can be written', str(error), hint) from error
 
     def _kept(self, header: dict[str, Any], iteration: int) -> list[str]:
         """Lines of an earlier part of the same training, without a last one that was cut off."""

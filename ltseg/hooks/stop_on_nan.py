@@ -13,6 +13,7 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from ltseg.core.errors import NotFiniteError
 from ltseg.registry import HOOKS, OPTIM_WRAPPERS
 
 __all__ = ['SkippingOptimWrapper', 'StopOnNaN']
@@ -94,7 +95,7 @@ def _stop(runner: Runner, what: str, iteration: int) -> None:
     # A loss scaler leaves out single batches by itself.
     scaled = isinstance(runner.optim_wrapper, AmpOptimWrapper)
     skip = '' if scaled else ", or set optim_wrapper.type='ltseg.SkippingOptimWrapper' to leave such batches out"
-    raise FloatingPointError(
+    raise NotFiniteError(
         f'StopOnNaN: {what} is not finite at iteration {iteration}. {saved} Lower the learning rate, clip gradients, '
         f'look for bad labels{skip}.'
     )
@@ -112,13 +113,13 @@ class SkippingOptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """As the host's, in which the model sees the batch."""
+        """As mmengine's, in which the model sees the batch."""
         self._buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
         with super().optim_context(model):
             yield
 
     def update_params(self, loss: Tensor, step_kwargs: dict | None = None, zero_kwargs: dict | None = None) -> None:
-        """As the host's, unless ``loss`` is not finite on any process."""
+        """As mmengine's, unless ``loss`` is not finite on any process."""
         bad = (~torch.isfinite(loss.detach())).any().float()
         all_reduce(bad)
         if not bad.item():

@@ -9,7 +9,8 @@ from mmengine.runner import BaseLoop, Runner
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from ltseg.core.checks import fault, near
+from ltseg.core.checks import near
+from ltseg.core.errors import InvalidValueError
 from ltseg.hooks.wrapped_model import unwrapped
 from ltseg.registry import HOOKS
 
@@ -42,7 +43,7 @@ class TrainOnly(Hook):
         self, parameters: Sequence[str], reinitialize: Sequence[str] = (), freeze_statistics: bool = True
     ) -> None:
         if isinstance(parameters, str) or isinstance(reinitialize, str) or not parameters:
-            raise ValueError(fault('TrainOnly', 'lists of names', (parameters, reinitialize)))
+            raise InvalidValueError('TrainOnly', 'lists of names', repr((parameters, reinitialize)))
         self.parameters, self.reinitialize = list(parameters), list(reinitialize)
         self.freeze_statistics = freeze_statistics
         self._frozen_norms: list[nn.Module] = []
@@ -76,7 +77,7 @@ class TrainOnly(Hook):
                 _draw_anew(module)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: object = None) -> None:
-        """Keeps the statistics: the host puts all of the model into training mode."""
+        """Keeps the statistics: mmengine puts all of the model into training mode."""
         for norm in self._frozen_norms:
             norm.eval()
 
@@ -89,7 +90,7 @@ def _prefixes(name: str) -> set[str]:
 
 def _check_name(where: str, name: str, known: Sequence[str] | set[str]) -> None:
     if name not in known:
-        raise ValueError(fault(where, 'a name in the model', name, near(name, sorted(known), 3)))
+        raise InvalidValueError(where, 'a name in the model', repr(name), near(name, sorted(known), 3))
 
 
 @torch.no_grad()

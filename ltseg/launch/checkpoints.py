@@ -7,8 +7,7 @@ from typing import Any
 from mmengine.logging import print_log
 
 from ltseg.checkpoint_files import CheckpointError, load_checkpoint_file
-from ltseg.core.checks import fault
-from ltseg.launch.errors import UserError
+from ltseg.core.errors import UsageError
 
 __all__ = ['check_checkpoint', 'newest_checkpoint']
 
@@ -17,15 +16,15 @@ def check_checkpoint(path: str) -> dict[str, Any]:
     """What the checkpoint ``path`` says about its training, such as 'seed' and 'iter'.
 
     Raises:
-        UserError: If it is no file, or cannot be read.
+        UsageError: If it is no file, or cannot be read.
     """
     if '://' in path:
         return {}
     if not Path(path).is_file():
-        raise UserError(fault('checkpoint', 'a file', path, _others(Path(path))))
+        raise UsageError('checkpoint', 'a file', repr(path), _others(Path(path)))
     content, problem = _read(path)
     if problem:
-        raise UserError(fault('checkpoint', 'a file that torch can load', path, f'{problem} {_others(Path(path))}'))
+        raise UsageError('checkpoint', 'a file that torch can load', repr(path), f'{problem} {_others(Path(path))}')
     return content.get('meta') or {}
 
 
@@ -33,7 +32,7 @@ def newest_checkpoint(work_dir: str) -> str | None:
     """The newest checkpoint in a work dir to go on from; what cannot be loaded is named and passed over.
 
     Raises:
-        UserError: If there are checkpoints and none can be loaded.
+        UsageError: If there are checkpoints and none can be loaded.
     """
     found = [path for path in Path(work_dir).glob('*.pth') if not path.stem.startswith('best_')]
     problems = []
@@ -45,8 +44,8 @@ def newest_checkpoint(work_dir: str) -> str | None:
             problems.append(f'{path} ({problem})')
             print_log(f'Passed over, cannot be loaded: {problems[-1]}', logger='current', level=logging.WARNING)
     if problems:
-        cure = 'Move them away, or train without --resume.'
-        raise UserError(fault('--resume', 'a checkpoint that can be loaded', ', '.join(problems), cure))
+        hint = 'Move them away, or train without --resume.'
+        raise UsageError('--resume', 'a checkpoint that can be loaded', ', '.join(problems), hint)
     print_log(f'No checkpoint in {work_dir}: training starts at the beginning.', logger='current')
     return None
 

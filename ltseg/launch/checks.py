@@ -11,11 +11,12 @@ from mmengine.device import get_device
 from mmengine.runner import Runner
 
 from ltseg import registry
-from ltseg.core.checks import fault, near
+from ltseg.core.checks import near
+from ltseg.core.errors import UsageError, describe
 from ltseg.counts.data_set_counts import build_dataset
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import check_class_names
-from ltseg.launch.errors import UserError, message_of
+from ltseg.launch.errors import message_of
 from ltseg.launch.pretrained import weight_faults
 
 __all__ = ['check_config']
@@ -29,7 +30,7 @@ def check_config(config: Config, training: bool) -> None:
     """Checks what can be checked before the model is built.
 
     Raises:
-        UserError: With every fault found: unknown ``ltseg`` types with the nearest names, arguments that they do not
+        UsageError: With every fault found: unknown ``ltseg`` types with the nearest names, arguments that they do not
             take, missing data, different numbers of classes, backbone weights that cannot be had, mixed
             precision or several processes without a GPU.
     """
@@ -43,7 +44,7 @@ def check_config(config: Config, training: bool) -> None:
         faults += weight_faults(dict(_parts(config.model, 'model')))
     faults += _device_faults(config, training)
     if faults:
-        raise UserError('\n'.join(faults))
+        raise UsageError('\n'.join(faults))
 
 
 def _parts(value: Any, path: str) -> Iterator[tuple[str, dict]]:
@@ -66,15 +67,15 @@ def _type_faults(config: Config) -> Iterator[str]:
         made = next((each for each in found if each is not None), None)
         if made is None:
             names = [f'ltseg.{known}' for entry in REGISTRIES for known in entry.module_dict]
-            yield fault(f'{path}.type', 'a type that ltseg has', name, near(name, names, 3))
+            yield describe(f'{path}.type', 'a type that ltseg has', repr(name), near(name, names, 3))
         elif (known := _arguments(made)) is not None:
             for key in sorted(set(part) - known - GIVEN):
-                cure = near(key, known) or f'It takes {", ".join(sorted(known))}.'
-                yield fault(f'{path} ({name})', 'arguments that it takes', key, cure)
+                hint = near(key, known) or f'It takes {", ".join(sorted(known))}.'
+                yield describe(f'{path} ({name})', 'arguments that it takes', repr(key), hint)
 
 
 def _arguments(made: Any) -> set[str] | None:
-    """Names of the arguments of a class through its base classes; None where any may be passed on to a host."""
+    """Names of the arguments of a class through its base classes; None where any may be passed on to mmengine."""
     if not inspect.isclass(made):
         return None
     known: set[str] = set()
@@ -94,7 +95,7 @@ def _schedule_faults(config: Config) -> Iterator[str]:
         return
     for path, part in _parts(config.model, 'model'):
         if path.endswith('.schedule') and part.get('unit') == 'epoch':
-            yield fault(f'{path}.unit', "'iter' or 'fraction', as training is in iterations", 'epoch')
+            yield describe(f'{path}.unit', "'iter' or 'fraction', as training is in iterations", "'epoch'")
 
 
 def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]], list[str]]:
@@ -109,9 +110,9 @@ def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]]
             built = build_dataset(dataset)
         except Exception as error:
             message = message_of(error)
-            if message is None and not isinstance(error, OSError | AssertionError | RuntimeError):  # what hosts raise
+            if message is None and not isinstance(error, OSError | AssertionError | RuntimeError):  # not theirs
                 raise
-            missing = fault(f'{split}_dataloader.dataset', 'data that can be read', str(error))
+            missing = describe(f'{split}_dataloader.dataset', 'data that can be read', str(error))
             first, *guide = (message or missing).split('\n', 1)
             faults.setdefault('\n'.join(guide), []).append(first.rstrip())
         else:
@@ -128,8 +129,8 @@ def _head_faults(model: dict, classes: dict[str, tuple[str, ...]]) -> Iterator[s
         for right in dict.fromkeys(len(names) for names in classes.values() if names):
             if right != number:
                 splits = ' and '.join(split for split, names in classes.items() if len(names) == right)
-                cure = f'Set {where}.num_classes={right}, or the classes of the data set.'
-                yield fault(f'{where}.num_classes', f'{right}, the classes of {splits}', number, cure)
+                hint = f'Set {where}.num_classes={right}, or the classes of the data set.'
+                yield describe(f'{where}.num_classes', f'{right}, the classes of {splits}', repr(number), hint)
         key = 'loss_decode' if 'loss_decode' in head else 'loss'
         losses = head.get(key) or []
         for index, loss in enumerate(losses if isinstance(losses, list | tuple) else [losses]):
@@ -139,9 +140,9 @@ def _head_faults(model: dict, classes: dict[str, tuple[str, ...]]) -> Iterator[s
 
 def _loss_faults(path: str, loss: dict, number: int, names: Sequence[str]) -> Iterator[str]:
     weight, ours = loss.get('class_weight'), str(loss.get('type')).startswith('ltseg.')
-    # Some heads of the host have a class more, "no object".
+    # Some heads of mmengine have a class more, "no object".
     if isinstance(weight, list | tuple) and len(weight) not in (number, number if ours else number + 1):
-        yield fault(f'{path}.class_weight', f'{number} numbers, as num_classes', len(weight))
+        yield describe(f'{path}.class_weight', f'{number} numbers, as num_classes', repr(len(weight)))
     if not ours:
         return
     try:
@@ -162,7 +163,9 @@ def _device_faults(config: Config, training: bool) -> Iterator[str]:
     if get_device() not in ('cpu', 'mps'):
         return
     if training and (config.get('optim_wrapper') or {}).get('type') == 'AmpOptimWrapper':
-        yield fault('optim_wrapper.type', 'a GPU, because of mixed precision', get_device(), 'Leave out --amp.')
+        yield describe(
+            'optim_wrapper.type', 'a GPU, because of mixed precision', repr(get_device()), 'Leave out --amp.'
+        )
     if config.get('launcher', 'none') != 'none':
-        cure = 'mmengine starts several processes on GPUs only: leave out --launcher.'
-        yield fault('--launcher', 'a GPU for each process', get_device(), cure)
+        hint = 'mmengine starts several processes on GPUs only: leave out --launcher.'
+        yield describe('--launcher', 'a GPU for each process', repr(get_device()), hint)

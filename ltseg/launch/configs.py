@@ -11,15 +11,15 @@ from mmengine.config import Config, ConfigDict, DictAction
 
 from ltseg.checkpoint_files import use_for_local_files
 from ltseg.compat import quietly
-from ltseg.core.checks import fault, near
-from ltseg.launch.errors import UserError
+from ltseg.core.checks import near
+from ltseg.core.errors import UsageError
 from ltseg.launch.stages import stages_of
 
-__all__ = ['add_host_arguments', 'load_config', 'register_hosts', 'training_images']
+__all__ = ['add_common_arguments', 'load_config', 'register_modules', 'training_images']
 
 
 class _Settings(DictAction):
-    """The host's, with a word on what is no key=value."""
+    """mmengine's, with a word on what is no key=value."""
 
     def __call__(self, parser: ArgumentParser, namespace: Namespace, values: Any, option_string: Any = None) -> None:
         for value in values:
@@ -28,7 +28,7 @@ class _Settings(DictAction):
         super().__call__(parser, namespace, values, option_string)
 
 
-def add_host_arguments(parser: ArgumentParser) -> None:
+def add_common_arguments(parser: ArgumentParser) -> None:
     """The flags that every tool shares with MMSegmentation's."""
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='folder for logs, checkpoints and reports (default: work_dirs/CONFIG)')
@@ -42,26 +42,26 @@ def load_config(options: Namespace, needs: Sequence[str] = ('model',), last_stag
     """The config that the command line names, with its changes.
 
     Args:
-        options: Parsed arguments, those of :func:`add_host_arguments` among them.
+        options: Parsed arguments, those of :func:`add_common_arguments` among them.
         needs: Parts that the config must have.
         last_stage: Whether a config of several stages gives that of the last one, which makes the final model.
 
     Raises:
-        UserError: If there is no such file, it is no config, a change does not fit, or parts are missing.
+        UsageError: If there is no such file, it is no config, a change does not fit, or parts are missing.
     """
     path = Path(options.config)
     if not path.is_file():
-        cure = near(path.name, (other.name for other in path.parent.glob('*.py')), 3)
-        raise UserError(fault('config', 'a file', options.config, cure))
+        hint = near(path.name, (other.name for other in path.parent.glob('*.py')), 3)
+        raise UsageError('config', 'a file', repr(options.config), hint)
     try:
         config = Config.fromfile(options.config)
         config.merge_from_dict(options.cfg_options or {})
     except Exception as error:
         kind = f'{type(error).__name__}: {error}'
-        raise UserError(fault(f'config {options.config}', 'a config that mmengine can read', kind)) from error
+        raise UsageError(f'config {options.config}', 'a config that mmengine can read', kind) from error
     missing = [part for part in needs if config.get(part) is None]
     if missing:
-        raise UserError(fault(f'config {options.config}', f'the parts {", ".join(needs)}', f'none of {missing}'))
+        raise UsageError(f'config {options.config}', f'the parts {", ".join(needs)}', f'none of {missing}')
     config.launcher = options.launcher
     config.work_dir = options.work_dir or config.get('work_dir') or str(Path('work_dirs') / path.stem)
     if options.data_root:
@@ -91,16 +91,16 @@ def training_images(config: Config) -> ConfigDict:
     return dataset
 
 
-def register_hosts(config: Config) -> None:
-    """Registers the host that the config's default scope names, and lets mmengine load checkpoints safely.
+def register_modules(config: Config) -> None:
+    """Registers mmengine that the config's default scope names, and lets mmengine load checkpoints safely.
 
     Raises:
-        UserError: If it is not installed.
+        UsageError: If it is not installed.
     """
     scope = 'mmpretrain' if config.get('default_scope') == 'mmpretrain' else 'mmseg'
     if importlib.util.find_spec(scope) is None:
-        cure = 'tools/check_env.py says how to install it.'
-        raise UserError(fault(f"default_scope = '{scope}'", f'the package {scope}', 'none installed', cure))
+        hint = 'tools/check_env.py says how to install it.'
+        raise UsageError(f"default_scope = '{scope}'", f'the package {scope}', 'none installed', hint)
     with quietly():
         importlib.import_module(f'{scope}.utils').register_all_modules(init_default_scope=True)
     use_for_local_files()

@@ -1,4 +1,4 @@
-"""Faults of the user end in one message; faults of the code keep their traceback."""
+"""What the command line says of an error: one message for what a user can mend; faults of the code keep a traceback."""
 
 import re
 import sys
@@ -7,50 +7,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ['UserError', 'message_of', 'one_message_errors']
+from ltseg.core.errors import LtsegError
+
+__all__ = ['message_of', 'one_message_errors']
 
 PACKAGE = str(Path(__file__).resolve().parents[1])
+# How the traceback of a data loader's worker, which comes as text, names an error of ours.
+FROM_WORKER = re.compile(r'^ltseg\.[\w.]+Error: (.*)', re.MULTILINE | re.DOTALL)
 # What mmengine's registries and Python say where a config names a type or an argument that does not exist.
 UNKNOWN_TYPE = re.compile(r'(\S+ is not in the \S+ registry)')
 UNKNOWN_ARGUMENT = re.compile(r'\w+\.__init__\(\) (got an unexpected keyword argument|missing \d+ required)')
 
 
-class UserError(Exception):
-    """A fault that the user can mend: its text says how."""
-
-
 def message_of(error: BaseException) -> str | None:
-    """The text for the user where ltseg raised ``error``, or an error that a host wrapped in it; None otherwise."""
+    """The text for the user where ltseg raised ``error``, or one that ``error`` wraps; None otherwise."""
     seen: BaseException | None = error
     while seen is not None:  # from the outside in: our outer errors name the file that our inner ones are about
-        if isinstance(seen, UserError) or _raised_by_us(seen):
-            return str(seen)
+        text = str(seen)
+        if 'DataLoader worker' in text:
+            found = FROM_WORKER.search(text)
+            return found[1].strip() if found else None
+        if isinstance(seen, LtsegError):
+            return text
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
-    return _from_worker(str(error)) or _fault_of_config(error)
-
-
-def _raised_by_us(error: BaseException) -> bool:
-    """Whether a ``raise`` in ltseg made the error: what torch or Python raises in our lines is a fault of the code."""
-    frames = traceback.extract_tb(error.__traceback__)
-    meant = isinstance(error, ValueError | OSError | RuntimeError | FloatingPointError)
-    return bool(frames) and meant and _is_ours(frames[-1].filename, frames[-1].line or '')
-
-
-def _is_ours(file: str, line: str) -> bool:
-    return file.startswith(PACKAGE) and line.strip().startswith('raise ')
-
-
-def _from_worker(text: str) -> str | None:
-    """A data loader's worker sends the traceback of its error as text; the last frame says whose it was."""
-    frames = list(re.finditer(r'^  File "(.+)", line \d+.*\n(.*)', text, re.MULTILINE))
-    if 'DataLoader worker' not in text or not frames or not _is_ours(*frames[-1].groups()):
-        return None
-    last = re.search(r'^\w+(?:\.\w+)*(?:Error|Exception): (.*)', text[frames[-1].end() :], re.MULTILINE | re.DOTALL)
-    return last[1].strip() if last else None
+    return _fault_of_config(error)
 
 
 def _fault_of_config(error: BaseException) -> str | None:
-    """What is wrong with a type or an argument of a host that the config names."""
+    """What is wrong with a type or an argument, of whatever package, that the config names."""
     frames = traceback.extract_tb(error.__traceback__)
     built = any('registry' in Path(frame.filename).parts for frame in frames)
     if not built or frames[-1].filename.startswith(PACKAGE):

@@ -5,10 +5,9 @@ from pathlib import Path
 from mmengine.config import Config
 from rich.console import Console
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import UsageError
 from ltseg.launch.checks import check_config
-from ltseg.launch.configs import register_hosts
-from ltseg.launch.errors import UserError
+from ltseg.launch.configs import register_modules
 from ltseg.reports.page.examples import Examples, find_examples
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.runs import Run
@@ -23,7 +22,7 @@ def example_images(study: Study, number: int, console: Console) -> Examples:
     """Images where rare classes fail, by the first run of each method whose checkpoint is in its work dir.
 
     Raises:
-        UserError: If there is no checkpoint of any method.
+        UsageError: If there is no checkpoint of any method.
     """
     models = {}
     for method in study.methods:
@@ -36,8 +35,8 @@ def example_images(study: Study, number: int, console: Console) -> Examples:
             continue
         models[method.label] = trained_model(_prepared(config, run), checkpoint)
     if not models:
-        cure = 'Give work dirs that still have their checkpoints, or leave --images out.'
-        raise UserError(fault('--images', 'a work dir with a checkpoint and the records', 'none', cure))
+        hint = 'Give work dirs that still have their checkpoints, or leave --images out.'
+        raise UsageError('--images', 'a work dir with a checkpoint and the records', 'none', hint)
     return find_examples(study, models, number)
 
 
@@ -56,6 +55,6 @@ def _checkpoint_of(run: Run) -> Path | None:
 def _prepared(config: Config, run: Run) -> Config:
     config = Config(config.to_dict())
     config.work_dir = str(run.work_dir)
-    register_hosts(config)
+    register_modules(config)
     check_config(config, training=False)
     return config

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ltseg.core.nearest_mean import NearestMean
-from ltseg.heads.predicted_logits import classifier_of, passing
+from ltseg.heads.predicted_logits import classifier_of, recorded_calls
 from ltseg.hooks.wrapped_model import unwrapped
 
 __all__ = ['ClassifyByNearestMean']
@@ -65,7 +65,7 @@ def _features(model: Any, classifier: nn.Module, loader: Any) -> tuple[Tensor, T
     features, labels, console = [], [], Console(stderr=True)
     model.eval()
     for batch in track(loader, 'Class means', console=console, disable=not console.is_terminal):
-        with torch.no_grad(), passing(classifier) as passed:
+        with torch.no_grad(), recorded_calls(classifier) as passed:
             results = model.test_step(batch)
         features += [entered.float().cpu() for entered in passed.entered]
         labels += [result.gt_label.cpu() for result in results]

@@ -1,4 +1,4 @@
-"""Whether the weights that a model starts from can be had, before a host tries for minutes to download them."""
+"""Whether the weights that a model starts from can be had, before mmengine tries for minutes to download them."""
 
 import urllib.request
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from urllib.parse import urlparse
 import torch
 from mmengine.runner.checkpoint import get_external_models
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import describe
 
 __all__ = ['weight_faults']
 
@@ -34,8 +34,8 @@ def weight_faults(parts: Mapping[str, dict]) -> list[str]:
     for setting, source in sources.items():
         problem = _unavailable(source)
         if problem:
-            cure = f'To train from scratch: --cfg-options {setting}=None'
-            faults.append(fault(setting, f'weights that can be loaded ({problem})', source, cure))
+            hint = f'To train from scratch: --cfg-options {setting}=None'
+            faults.append(describe(setting, f'weights that can be loaded ({problem})', repr(source), hint))
     return faults
 
 
@@ -47,7 +47,7 @@ def _unavailable(source: str) -> str | None:
         if not url:
             return 'mmengine knows none of this name'
     if not url.startswith(('http://', 'https://')):
-        known = '://' in url or Path(url).is_file()  # other schemes are the host's own
+        known = '://' in url or Path(url).is_file()  # other schemes are mmengine's own
         return None if known else 'no such file'
     kept = Path(torch.hub.get_dir(), 'checkpoints', Path(urlparse(url).path).name)
     if kept.is_file():

@@ -116,6 +116,6 @@ def _loss_curve(runner: Runner) -> list[dict[str, float]]:
     losses = runner.message_hub.log_scalars.get('train/loss')
     values = [] if losses is None else losses.data[0].tolist()
     step = math.ceil(len(values) / LOSS_POINTS) or 1
-    before = runner.iter - len(values)  # the host keeps the last million
+    before = runner.iter - len(values)  # mmengine keeps the last million
     ends = range(step, len(values) + 1, step)
     return [{'iteration': before + end, 'loss': math.fsum(values[end - step : end]) / step} for end in ends]

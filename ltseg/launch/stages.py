@@ -25,9 +25,9 @@ from mmengine.dist import barrier
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from ltseg.core.checks import fault, near
+from ltseg.core.checks import near
+from ltseg.core.errors import UsageError
 from ltseg.launch.checkpoints import check_checkpoint, newest_checkpoint
-from ltseg.launch.errors import UserError
 
 __all__ = ['stages_of', 'stages_to_train']
 
@@ -36,20 +36,20 @@ def stages_of(config: Config) -> list[Config]:
     """The config of each stage with its own work dir; the config itself where it lists no stages.
 
     Raises:
-        UserError: If the list is none, or stages lack names of their own or change what does not exist.
+        UsageError: If the list is none, or stages lack names of their own or change what does not exist.
     """
     listed = config.get('stages')
     if listed is None:
         return [config]
     names = [stage.get('name') if isinstance(stage, dict) else None for stage in _checked_list(listed)]
     if any(not isinstance(name, str) or Path(name).name != name for name in names) or len({*names}) < len(names):
-        raise UserError(fault('stages', 'a name of its own for each stage, which becomes a folder', names))
+        raise UsageError('stages', 'a name of its own for each stage, which becomes a folder', repr(names))
     return [_stage(config, deepcopy(dict(stage))) for stage in listed]
 
 
 def _checked_list(listed: Any) -> Sequence[Any]:
     if not isinstance(listed, list | tuple) or not listed:
-        raise UserError(fault('stages', 'a list of what each stage changes', listed))
+        raise UsageError('stages', 'a list of what each stage changes', repr(listed))
     return listed
 
 
@@ -58,13 +58,13 @@ def _stage(config: Config, changes: dict[str, Any]) -> Config:
     extra_hooks = changes.pop('extra_hooks', [])
     for key in changes:
         if key.split('.')[0] not in known:
-            raise UserError(fault(f'stage {name!r}', 'changes of parts of the config', key, near(key, known)))
+            raise UsageError(f'stage {name!r}', 'changes of parts of the config', repr(key), near(key, known))
     stage = deepcopy(config)
     stage.pop('stages')
     try:
         stage.merge_from_dict(changes)
     except Exception as error:  # mmengine's own, of several types
-        raise UserError(fault(f'stage {name!r}', 'changes that fit the config', str(error))) from error
+        raise UsageError(f'stage {name!r}', 'changes that fit the config', str(error)) from error
     if extra_hooks:
         stage.custom_hooks = [*(stage.get('custom_hooks') or []), *extra_hooks]
     stage.work_dir = str(Path(config.work_dir) / name)
@@ -81,7 +81,7 @@ def stages_to_train(stages: Sequence[Config], resume: str | None) -> Iterator[tu
             stage to go on with.
 
     Raises:
-        UserError: If the checkpoint is of none of them, or a stage has left no checkpoint.
+        UsageError: If the checkpoint is of none of them, or a stage has left no checkpoint.
     """
     if resume is None and stages[0].get('resume') and not stages[0].get('load_from'):
         resume = 'auto'
@@ -96,8 +96,8 @@ def stages_to_train(stages: Sequence[Config], resume: str | None) -> Iterator[tu
             barrier()  # the first process writes the checkpoints
             stage.resume, stage.load_from = False, newest_checkpoint(stages[index - 1].work_dir)
             if stage.load_from is None:
-                cure = 'Keep default_hooks.checkpoint as it is.'
-                raise UserError(fault(f'stage {name!r}', 'a checkpoint of the stage before', None, cure))
+                hint = 'Keep default_hooks.checkpoint as it is.'
+                raise UsageError(f'stage {name!r}', 'a checkpoint of the stage before', 'none', hint)
         yield stage, resume if resume == 'auto' or index == first else None
 
 
@@ -106,7 +106,7 @@ def _stage_of(checkpoint: str, stages: Sequence[Config]) -> int:
     folder = Path(checkpoint).resolve().parent
     if folder not in folders:
         expected = f'a checkpoint in the folder of a stage: {", ".join(map(str, folders))}'
-        raise UserError(fault('--resume', expected, checkpoint))
+        raise UsageError('--resume', expected, repr(checkpoint))
     return folders.index(folder)
 
 

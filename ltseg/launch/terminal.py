@@ -1,4 +1,4 @@
-"""What of the hosts' output reaches the terminal; log files keep all of it."""
+"""What of mmengine's output reaches the terminal; log files keep all of it."""
 
 import logging
 import re
@@ -15,7 +15,7 @@ from ltseg.compat import quietly
 
 __all__ = ['CalmRunner', 'ReportingRunner', 'build_runner', 'calm_warnings']
 
-# How the dumps that the hosts write at set-up begin.
+# How the dumps that MMSegmentation and MMPretrain write at set-up begin.
 DUMPS = (
     '\n------',  # the environment
     'Config:\n',
@@ -28,14 +28,14 @@ DUMPS = (
     'Checkpoints will be saved to',
     'Exp name:',
 )
-# One line of what the table above it shows; of the host's accuracy there is no table.
+# One line of what the table above it shows; of mmengine's accuracy there is no table.
 PER_CLASS = re.compile(r'(Iter|Epoch)\((val|test)\).* (IoU/|accuracy/mean_class)')
 PROGRESS = re.compile(r'(Iter|Epoch)\((val|test)\).* eta: ')
 PATIENCE = 30  # seconds of silence after which the progress of an evaluation is shown
 
 
 class CalmRunner(Runner):
-    """mmengine's runner with the hosts' set-up dumps in the log file only.
+    """mmengine's runner with mmengine's set-up dumps in the log file only.
 
     Attributes:
         HIDDEN: How the messages begin that do not reach the terminal.
@@ -45,7 +45,7 @@ class CalmRunner(Runner):
     _said = 0.0  # time of the last message on the terminal, in seconds
 
     def build_logger(self, *args: Any, **kwargs: Any) -> Any:
-        """As the host's, with a filter on what writes to the terminal."""
+        """As mmengine's, with a filter on what writes to the terminal."""
         logger = super().build_logger(*args, **kwargs)
         shown = WeakMethod(self._is_shown)  # loggers live as long as the process, and would keep a runner's memory
         for handler in logger.handlers:
@@ -62,12 +62,12 @@ class CalmRunner(Runner):
         return True
 
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
-        """As the host's, which says it twice."""
+        """As mmengine's, which says it twice."""
         with quietly():
             return super().load_checkpoint(*args, **kwargs)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        """As the host's, which turns SyncBN into BN in a single process; says so where there is any."""
+        """As mmengine's, which turns SyncBN into BN in a single process; says so where there is any."""
         if not self.distributed and any(isinstance(module, nn.SyncBatchNorm) for module in model.modules()):
             self.logger.info('One process only: SyncBN layers become BN layers.')
         return super().wrap_model(model_wrapper_cfg, model)
@@ -85,7 +85,7 @@ def build_runner(config: Config, default: type[Runner] = CalmRunner) -> Runner:
 
 
 def calm_warnings() -> None:
-    """Silences what the hosts and torch warn of themselves; our own warnings stay."""
+    """Silences what MMSegmentation and MMPretrain and torch warn of themselves; our own warnings stay."""
     for module in ('mmengine', 'mmcv', 'mmseg', 'mmpretrain', 'torch', 'torchvision'):
         warnings.filterwarnings('ignore', module=rf'{module}(\.|$)')
     logging.getLogger('mmcv').setLevel(logging.ERROR)

@@ -41,7 +41,7 @@ class ARBLoss(LongTailLoss):
         self._smoothing = smoothing
 
     def inspect_counts(self, logits: Tensor, counts: ClassCounts) -> None:
-        if not self._smoothing and self.looks_at_values(logits) and int((counts.samples > 0).sum()) == 1:
+        if not self._smoothing and self.may_synchronize(logits) and int((counts.samples > 0).sum()) == 1:
             warnings.warn(
                 'ARBLoss: only one class is present, so that the loss is 0 and nothing is learned from this batch. '
                 "Use larger crops or batches, counts='dataset', or smoothing=1.",

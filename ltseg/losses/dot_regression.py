@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.layout import per_class
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
@@ -48,8 +48,8 @@ class DotRegressionLoss(LogitsLoss):
     ) -> Tensor:
         """As :meth:`LogitsLoss.forward`, with ``feature_norm`` (N, *), the norms |h| of the features."""
         if feature_norm is None:
-            cure = "Use LongTailSegHead or LongTailClsHead with classifier=dict(type='ltseg.ETFClassifier')."
-            raise ValueError(fault('DotRegressionLoss', 'the norms of the features', None, cure))
+            hint = "Use LongTailSegHead or LongTailClsHead with classifier=dict(type='ltseg.ETFClassifier')."
+            raise InvalidValueError('DotRegressionLoss', 'the norms of the features', 'none', hint)
         self._feature_norm = feature_norm.detach()
         try:
             return super().forward(logits, labels, *args, **kwargs)

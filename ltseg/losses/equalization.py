@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ltseg.core.checks import check_range, fault
+from ltseg.core.checks import check_range
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.layout import per_class
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.losses.logits_loss import LogitsLoss
@@ -42,7 +43,7 @@ class EqualizationLoss(LogitsLoss):
 
     def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
         if labels.is_floating_point():
-            raise ValueError(fault('EqualizationLoss', 'class indices', 'soft labels', 'Train without mixed labels.'))
+            raise InvalidValueError('EqualizationLoss', 'class indices', 'soft labels', 'Train without mixed labels.')
         if self.training and self.gamma > 0:
             rare = self._rare(self.count(logits, labels, ignore_index))
             protected = torch.rand_like(logits) < self.gamma

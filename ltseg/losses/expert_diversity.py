@@ -4,7 +4,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ltseg.core.checks import check_range, check_whole, fault
+from ltseg.core.checks import check_integer, check_range
+from ltseg.core.errors import InvalidValueError
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
 from ltseg.schedules import training_progress
@@ -52,7 +53,7 @@ class ExpertDiversityLoss(LogitsLoss):
     ) -> None:
         counts = {} if begin is not None else {'counts': 'batch'}  # nothing to wait for
         super().__init__(**{'loss_name': 'loss_diversity', **counts, **options})
-        check_whole('ExpertDiversityLoss.experts', experts, 2)
+        check_integer('ExpertDiversityLoss.experts', experts, 2)
         check_range('ExpertDiversityLoss.diversity_factor', diversity_factor, -float('inf'), 0)
         check_range('ExpertDiversityLoss.sharpening', sharpening, 0, 1 - 1e-9)
         if begin is not None:
@@ -61,8 +62,10 @@ class ExpertDiversityLoss(LogitsLoss):
 
     def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
         if len(logits) % self.experts:
-            cure = 'Set the same number of experts in backbone, classifier and losses.'
-            raise ValueError(fault('ExpertDiversityLoss', f'{self.experts} rows for each sample', len(logits), cure))
+            hint = 'Set the same number of experts in backbone, classifier and losses.'
+            raise InvalidValueError(
+                'ExpertDiversityLoss', f'{self.experts} rows for each sample', repr(len(logits)), hint
+            )
         temperature = self._temperature(logits, labels, ignore_index)
         views = logits.unflatten(0, (-1, self.experts)) / temperature  # (N, E, K, *)
         target = views.detach().mean(1, keepdim=True).log_softmax(2)

@@ -35,7 +35,7 @@ class LDAMLoss(LongTailLoss):
         self._warned = False
 
     def on_parts(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
-        if not self._warned and self.looks_at_values(logits) and bool((logits.detach().abs() > 1.01).any()):
+        if not self._warned and self.may_synchronize(logits) and bool((logits.detach().abs() > 1.01).any()):
             self._warned = True
             warnings.warn(
                 'LDAMLoss: expected cosines as logits, got values beyond 1. Use a head with a normalised classifier: '

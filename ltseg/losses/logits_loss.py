@@ -5,12 +5,13 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from ltseg.core.checks import check_choice, check_range, fault
-from ltseg.core.layout import in_full_precision
+from ltseg.core.checks import check_choice, check_range
+from ltseg.core.errors import InvalidValueError
+from ltseg.core.layout import at_least_float32
 from ltseg.core.reduction import Average, Reduction, reduce_losses
 from ltseg.core.torch_versions import is_compiling
 from ltseg.counts.class_counts import ClassCounts
-from ltseg.counts.label_counts import outside_labels_named
+from ltseg.counts.label_counts import explaining_label_errors
 from ltseg.counts.sources import CountsOption, build_counts
 from ltseg.schedules import Schedule, training_progress
 
@@ -101,10 +102,10 @@ class LogitsLoss(nn.Module):
         check_choice('reduction_override', reduction, ('mean', 'sum', 'none'))
         ignore_index = self.ignore_index if ignore_index is None else ignore_index
         soft = labels.is_floating_point()
-        logits = in_full_precision(logits)
+        logits = at_least_float32(logits)
         labels = labels if soft else labels.long()
         with torch.autocast(logits.device.type, enabled=False):
-            with outside_labels_named(labels, logits.shape[1], ignore_index):
+            with explaining_label_errors(labels, logits.shape[1], ignore_index):
                 losses, class_weights = self.sample_losses(logits, labels, ignore_index)
             valid = torch.full((), losses.numel(), device=losses.device) if soft else (labels != ignore_index).sum()
             reduced = reduce_losses(
@@ -120,7 +121,7 @@ class LogitsLoss(nn.Module):
         """The class counts for this batch."""
         return self.counts(labels, logits.shape[1], ignore_index)
 
-    def looks_at_values(self, logits: Tensor) -> bool:
+    def may_synchronize(self, logits: Tensor) -> bool:
         """Whether this call may look at values: always on the CPU, now and then where looking makes a device wait."""
         if is_compiling():  # a compiled function would be made anew for every count of calls
             return False
@@ -134,10 +135,10 @@ class LogitsLoss(nn.Module):
 def check_labels(where: str, logits: Tensor, labels: Tensor) -> None:
     """Raises ValueError unless ``labels`` are class indices or probabilities for ``logits`` (N, K, *)."""
     if logits.ndim < 2 or logits.shape[1] < 2:
-        cure = 'For two classes, set out_channels=2 in the head.'
-        raise ValueError(fault(where, 'logits (N, K, *) of at least 2 classes', tuple(logits.shape), cure))
+        hint = 'For two classes, set out_channels=2 in the head.'
+        raise InvalidValueError(where, 'logits (N, K, *) of at least 2 classes', repr(tuple(logits.shape)), hint)
     expected = logits.shape if labels.is_floating_point() else (logits.shape[0], *logits.shape[2:])
     if labels.shape != expected:
         kind = 'probabilities' if labels.is_floating_point() else 'class indices'
-        cure = 'Upsample the logits to the labels, or resize the labels.' if logits.ndim > 2 else ''
-        raise ValueError(fault(where, f'{kind} of shape {tuple(expected)}', tuple(labels.shape), cure))
+        hint = 'Upsample the logits to the labels, or resize the labels.' if logits.ndim > 2 else ''
+        raise InvalidValueError(where, f'{kind} of shape {tuple(expected)}', repr(tuple(labels.shape)), hint)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ltseg.core.checks import check_positive, check_range, fault
+from ltseg.core.checks import check_positive, check_range
+from ltseg.core.errors import InvalidValueError
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
 
@@ -45,7 +46,7 @@ class SeesawLoss(LogitsLoss):
 
     def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
         if labels.is_floating_point():
-            raise ValueError(fault('SeesawLoss', 'class indices', 'soft labels', 'Train without mixed labels.'))
+            raise InvalidValueError('SeesawLoss', 'class indices', 'soft labels', 'Train without mixed labels.')
         counts = self.count(logits, labels, ignore_index).samples.double().clamp(min=1)
         indices = labels.where(labels != ignore_index, 0)
         offset = self._log_mitigation(counts).to(logits.dtype)[indices].movedim(-1, 1)  # (N, K, *)

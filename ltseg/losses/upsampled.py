@@ -5,22 +5,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ltseg.core.checks import fault
-from ltseg.core.layout import in_full_precision
+from ltseg.core.errors import InvalidValueError
+from ltseg.core.layout import at_least_float32
 from ltseg.core.reduction import reduce_losses
 from ltseg.core.upsampled import upsampled_losses
-from ltseg.counts.label_counts import outside_labels_named
+from ltseg.counts.label_counts import explaining_label_errors
 from ltseg.losses.long_tail_loss import LongTailLoss
 
-__all__ = ['can_be_upsampled', 'long_tail_losses_of_upsampled']
+__all__ = ['can_be_fused', 'fused_losses']
 
 
-def can_be_upsampled(losses: Sequence[nn.Module]) -> bool:
+def can_be_fused(losses: Sequence[nn.Module]) -> bool:
     """Whether all ``losses`` are of the family and give one number each."""
     return all(isinstance(loss, LongTailLoss) and loss.reduction != 'none' for loss in losses)
 
 
-def long_tail_losses_of_upsampled(
+def fused_losses(
     losses: Sequence[LongTailLoss],
     logits: Tensor,
     labels: Tensor,
@@ -31,7 +31,7 @@ def long_tail_losses_of_upsampled(
     """What each loss gives for the upsampled logits, and the accuracy, by :func:`upsampled_losses`.
 
     Args:
-        losses: Losses for which :func:`can_be_upsampled` holds.
+        losses: Losses for which :func:`can_be_fused` holds.
         logits: (N, K, h, w).
         labels: Class indices (N, H, W).
         ignore_index: Label that is left out.
@@ -46,13 +46,13 @@ def long_tail_losses_of_upsampled(
     """
     if logits.ndim != 4 or labels.ndim != 3 or len(logits) != len(labels) or logits.shape[1] < 2:
         got = f'{tuple(logits.shape)} and {tuple(labels.shape)}'
-        cure = 'For two classes, set out_channels=2 in the head.'
-        raise ValueError(fault(type(losses[0]).__name__, 'logits (N, K, h, w), K > 1, and labels (N, H, W)', got, cure))
+        hint = 'For two classes, set out_channels=2 in the head.'
+        raise InvalidValueError(type(losses[0]).__name__, 'logits (N, K, h, w), K > 1, and labels (N, H, W)', got, hint)
     labels = labels.long()
     with torch.autocast(logits.device.type, enabled=False):
-        exact = in_full_precision(logits.detach())
+        exact = at_least_float32(logits.detach())
         on_parts = [loss.on_parts(exact, labels, ignore_index) for loss in losses]
-        with outside_labels_named(labels, logits.shape[1], ignore_index):
+        with explaining_label_errors(labels, logits.shape[1], ignore_index):
             sums = upsampled_losses(logits, labels, on_parts, align_corners, ignore_index, band_rows)
         valid = (labels != ignore_index).sum()
         values = [

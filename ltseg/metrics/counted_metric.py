@@ -8,16 +8,16 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from torch import Tensor
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.table import CountsTable, check_class_names
 from ltseg.metrics.evaluation import Evaluation
 
-__all__ = ['BESIDE_THE_HOST', 'CountedMetric', 'CountsOption']
+__all__ = ['BESIDE_ANOTHER_METRIC', 'CountedMetric', 'CountsOption']
 
 CountsOption = str | PathLike | Sequence[float] | None
 FILLED = 'the training labels'
-BESIDE_THE_HOST = "Give that one a prefix, e.g. prefix='host': both have metrics of the same name."
+BESIDE_ANOTHER_METRIC = "Give that one a prefix, e.g. prefix='other': both have metrics of the same name."
 
 
 class CountedMetric(BaseMetric, ABC):
@@ -61,10 +61,10 @@ class CountedMetric(BaseMetric, ABC):
         """
         where, names = type(self).__name__, (self.dataset_meta or {}).get('classes')
         if not names:
-            raise ValueError(fault(f'{where}.dataset_meta', "the names of the classes as 'classes'", names))
+            raise InvalidValueError(f'{where}.dataset_meta', "the names of the classes as 'classes'", repr(names))
         if self._counts is not None and self._counts.numel() != len(names):
-            cure = f'Count the data set that is evaluated, or give {where}(counts=...) its table.'
-            raise ValueError(fault(f'{where}.counts', f'{len(names)} classes', self._counts.numel(), cure))
+            hint = f'Count the data set that is evaluated, or give {where}(counts=...) its table.'
+            raise InvalidValueError(f'{where}.counts', f'{len(names)} classes', repr(self._counts.numel()), hint)
         check_class_names(f'{where}.counts: {self._counts_from}', self._counted_names, names)
         return tuple(names)
 

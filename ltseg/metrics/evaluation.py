@@ -9,8 +9,8 @@ from prettytable import PrettyTable
 from torch import Tensor
 
 from ltseg.core.calibration import Calibration
-from ltseg.core.checks import fault
 from ltseg.core.confusion import ClassRates, mean_of
+from ltseg.core.errors import InvalidValueError
 from ltseg.counts.groups import ClassGroups
 from ltseg.metrics.task import SEGMENTATION, Task
 
@@ -49,14 +49,14 @@ class Evaluation:
         size = len(self.class_names)
         if self.matrix.shape != (size, size) or self.matrix.dtype != torch.int64 or bool((self.matrix < 0).any()):
             got = f'{tuple(self.matrix.shape)} {self.matrix.dtype}'
-            raise ValueError(fault('Evaluation.matrix', f'({size}, {size}) int64 counts of at least 0', got))
+            raise InvalidValueError('Evaluation.matrix', f'({size}, {size}) int64 counts of at least 0', got)
         if self.counts.shape != (size,) or self.groups.num_classes != size:
             got = f'{self.counts.numel()} counts and groups of {self.groups.num_classes}'
-            raise ValueError(fault('Evaluation', f'counts and groups of {size} classes', got))
+            raise InvalidValueError('Evaluation', f'counts and groups of {size} classes', got)
         if self.groups.names != self.task.group_names:
-            raise ValueError(fault('Evaluation.groups', f'the groups {self.task.group_names}', self.groups.names))
+            raise InvalidValueError('Evaluation.groups', f'the groups {self.task.group_names}', repr(self.groups.names))
         if self.calibration is not None and len(self.calibration.samples) != size:
-            raise ValueError(fault('Evaluation.calibration', f'{size} classes', len(self.calibration.samples)))
+            raise InvalidValueError('Evaluation.calibration', f'{size} classes', repr(len(self.calibration.samples)))
 
     @cached_property
     def _class_rates(self) -> ClassRates:

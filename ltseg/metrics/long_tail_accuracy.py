@@ -13,10 +13,10 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from ltseg.core.calibration import Calibration
-from ltseg.core.checks import fault
 from ltseg.core.confusion import confusion_matrix
+from ltseg.core.errors import InvalidValueError
 from ltseg.counts.shots import ShotsOption, build_shots, check_shots_option
-from ltseg.metrics.counted_metric import BESIDE_THE_HOST, CountedMetric, CountsOption
+from ltseg.metrics.counted_metric import BESIDE_ANOTHER_METRIC, CountedMetric, CountsOption
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import CLASSIFICATION
 from ltseg.registry import METRICS
@@ -42,7 +42,7 @@ class LongTailAccuracy(CountedMetric):
         counts: Training images of each class: the path of a table made by tools/count_classes.py or a list. By default
             those that ``ltseg.CountClasses`` hands over, and without those the evaluated images, which on a balanced
             test set put all classes into one group.
-        topk: For configs that were written for the host's ``Accuracy``; of it, top-1 is given.
+        topk: For configs that were written for MMPretrain's ``Accuracy``; of it, top-1 is given.
         output_dir: Folder to which ``predictions.csv`` (a line for each image) and ``confusion_matrix.csv`` (rows are
             the truth) are written.
         collect_device: Of ``BaseMetric``.
@@ -68,8 +68,8 @@ class LongTailAccuracy(CountedMetric):
         super().__init__(counts=counts, collect_device=collect_device, prefix=prefix)
         check_shots_option(groups)
         if 1 not in ([topk] if isinstance(topk, int) else topk):
-            cure = f"List mmpretrain's Accuracy as a second metric. {BESIDE_THE_HOST}"
-            raise ValueError(fault('LongTailAccuracy.topk', '1, alone or among others', topk, cure))
+            hint = f"List mmpretrain's Accuracy as a second metric. {BESIDE_ANOTHER_METRIC}"
+            raise InvalidValueError('LongTailAccuracy.topk', '1, alone or among others', repr(topk), hint)
         self.groups = groups
         self.output_dir = None if output_dir is None else Path(output_dir)
         self.results: list[Result]
@@ -82,7 +82,7 @@ class LongTailAccuracy(CountedMetric):
         try:
             label, prediction, confidence = _columns(data_samples, len(self.class_names))
         except ValueError as error:
-            raise ValueError(f'LongTailAccuracy, images from {paths[0]!r} on: {error}') from error
+            raise InvalidValueError(f'LongTailAccuracy, images from {paths[0]!r} on: {error}') from error
         self.results += zip(label, prediction, confidence, paths, strict=True)
 
     def evaluate(self, size: int) -> dict[str, float]:
@@ -113,8 +113,8 @@ class LongTailAccuracy(CountedMetric):
         groups = build_shots(self.groups, counts, names)
         calibration = Calibration.of(prediction, label, confidence, len(names))
         if self._counts is None and groups.rule.startswith('by training images'):
-            cure = 'Add ltseg.CountClasses to the hooks, or give LongTailAccuracy(counts=...) a table.'
-            print_log(f'LongTailAccuracy: groups are made from {origin}. {cure}', 'current', level=logging.WARNING)
+            hint = 'Add ltseg.CountClasses to the hooks, or give LongTailAccuracy(counts=...) a table.'
+            print_log(f'LongTailAccuracy: groups are made from {origin}. {hint}', 'current', level=logging.WARNING)
         evaluation = Evaluation(matrix, names, groups, counts, origin, CLASSIFICATION, calibration)
         if self.output_dir is not None and is_main_process():
             _write(self.output_dir, results, evaluation)
@@ -129,8 +129,8 @@ def _is_precision_of_class(key: str) -> bool:
 def _columns(samples: Sequence[dict], num_classes: int) -> tuple[list[int], list[int], list[float]]:
     """Labels, predictions and confidences of the samples of a batch."""
     if 'gt_label' not in samples[0]:
-        cure = 'Evaluate a split with labels; PackInputs hands them over.'
-        raise ValueError(fault('gt_label', 'a class', None, cure))
+        hint = 'Evaluate a split with labels; PackInputs hands them over.'
+        raise InvalidValueError('gt_label', 'a class', 'none', hint)
     label = _same_size([sample['gt_label'].flatten() for sample in samples], 'gt_label', 1)
     if 'pred_score' not in samples[0]:
         prediction = _same_size([sample['pred_label'].flatten() for sample in samples], 'pred_label', 1)
@@ -142,8 +142,8 @@ def _columns(samples: Sequence[dict], num_classes: int) -> tuple[list[int], list
     for name, values in zip(('gt_label', 'prediction'), columns[:2], strict=True):
         outside = next((value for value in values if not 0 <= value < num_classes), None)
         if outside is not None:
-            cure = 'Check num_classes of the head and the classes of the data set.'
-            raise ValueError(fault(name, f'classes 0..{num_classes - 1}', outside, cure))
+            hint = 'Check num_classes of the head and the classes of the data set.'
+            raise InvalidValueError(name, f'classes 0..{num_classes - 1}', repr(outside), hint)
     return columns
 
 
@@ -151,8 +151,8 @@ def _same_size(rows: list[Tensor], name: str, size: int) -> Tensor:
     """The rows as one tensor (N, size)."""
     other = next((row.numel() for row in rows if row.numel() != size), None)
     if other is not None:
-        raise ValueError(
-            fault(name, f'{size} numbers for each image', other, 'One label to an image, num_classes scores.')
+        raise InvalidValueError(
+            name, f'{size} numbers for each image', repr(other), 'One label to an image, num_classes scores.'
         )
     return torch.stack(rows)
 

@@ -14,10 +14,10 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from ltseg.core.checks import fault
-from ltseg.core.confusion import confusion_matrix, confusion_with_rest, on_accelerator, without_rest
+from ltseg.core.confusion import class_block, confusion_matrix, on_accelerator, padded_confusion_matrix
+from ltseg.core.errors import InvalidValueError
 from ltseg.counts.groups import GroupsOption, build_groups, check_groups_option
-from ltseg.metrics.counted_metric import BESIDE_THE_HOST, CountedMetric
+from ltseg.metrics.counted_metric import BESIDE_ANOTHER_METRIC, CountedMetric
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.registry import METRICS
 
@@ -40,7 +40,7 @@ class LongTailIoU(CountedMetric):
         counts: Pixels of each class that shares and groups are made from: the path of a table made by
             tools/count_classes.py or a list. By default the training counts that ``ltseg.CountClasses`` hands over,
             and without those the evaluated ground truth.
-        iou_metrics: For configs that were written for the host's ``IoUMetric``; only ``['mIoU']``.
+        iou_metrics: For configs that were written for MMSegmentation's ``IoUMetric``; only ``['mIoU']``.
         output_dir: Folder to which predictions are written as PNG.
         format_only: Whether to write predictions only, for a test set without ground truth.
         collect_device: Of ``BaseMetric``; the matrices of all processes are added up on their backend's device.
@@ -67,10 +67,10 @@ class LongTailIoU(CountedMetric):
     ) -> None:
         super().__init__(counts=counts, collect_device=collect_device, prefix=prefix)
         if iou_metrics != 'mIoU' and list(iou_metrics) != ['mIoU']:
-            cure = f"For Dice or F-score list mmseg's IoUMetric as a second metric. {BESIDE_THE_HOST}"
-            raise ValueError(fault('LongTailIoU.iou_metrics', "['mIoU']", iou_metrics, cure))
+            hint = f"For Dice or F-score list mmseg's IoUMetric as a second metric. {BESIDE_ANOTHER_METRIC}"
+            raise InvalidValueError('LongTailIoU.iou_metrics', "['mIoU']", repr(iou_metrics), hint)
         if format_only and output_dir is None:
-            raise ValueError(fault('LongTailIoU.output_dir', 'a folder, because of format_only', None))
+            raise InvalidValueError('LongTailIoU.output_dir', 'a folder, because of format_only', 'None')
         check_groups_option(groups)
         self.ignore_index, self.groups, self.format_only = ignore_index, groups, format_only
         self.output_dir = None if output_dir is None else Path(output_dir)
@@ -93,13 +93,13 @@ class LongTailIoU(CountedMetric):
     def _add(self, prediction: Tensor, sample: dict) -> None:
         where = f'image {sample.get("img_path", self._seen)!r}'
         if 'gt_sem_seg' not in sample:
-            cure = 'Use format_only=True with output_dir for a test set without labels.'
-            raise ValueError(fault(f'LongTailIoU, {where}', 'a ground truth', None, cure))
+            hint = 'Use format_only=True with output_dir for a test set without labels.'
+            raise InvalidValueError(f'LongTailIoU, {where}', 'a ground truth', 'none', hint)
         label = sample['gt_sem_seg']['data'].squeeze(0)
         try:
             matrix = _counted(prediction, label, len(self.class_names), self.ignore_index)
         except ValueError as error:
-            raise ValueError(f'LongTailIoU, {where}: {error}') from error
+            raise InvalidValueError(f'LongTailIoU, {where}: {error}') from error
         self._matrix = matrix.clone() if self._matrix is None else self._matrix.add_(matrix.to(self._matrix.device))
         self._last = matrix
         self._seen += 1
@@ -140,10 +140,10 @@ class LongTailIoU(CountedMetric):
         total[-2:] = torch.tensor([self._seen - repeats, int(repeats > 1)])
         all_reduce(total)  # before any process can fail, or the others would wait for it
         if total[-1]:
-            cure = 'Evaluate every image once; only one padded repeat for each process can be left out.'
+            hint = 'Evaluate every image once; only one padded repeat for each process can be left out.'
             got = f'{self._seen} in process {get_rank()} of {get_world_size()}'
-            raise ValueError(fault('LongTailIoU.evaluate', f'{size} images', got, cure))
-        return without_rest(total[:-2].view(size_with_rest, size_with_rest)), int(total[-2])
+            raise InvalidValueError('LongTailIoU.evaluate', f'{size} images', got, hint)
+        return class_block(total[:-2].view(size_with_rest, size_with_rest)), int(total[-2])
 
     def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
         """Metrics of the sum of confusion matrices (K, K); prints them, and keeps them as ``evaluation``."""
@@ -156,7 +156,7 @@ class LongTailIoU(CountedMetric):
 def _counted(prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int) -> Tensor:
     """(K + 1, K + 1); an image that is no good is refused at once where looking costs nothing, else at the end."""
     if on_accelerator(prediction):
-        return confusion_with_rest(prediction, label, num_classes, ignore_index)
+        return padded_confusion_matrix(prediction, label, num_classes, ignore_index)
     return F.pad(confusion_matrix(prediction, label, num_classes, ignore_index), (0, 1, 0, 1))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.joined import joined
 from ltseg.registry import MODELS, TRANSFORMS
 
@@ -27,9 +27,9 @@ class AugmentingClsPreprocessorMixin:
             gives the same shapes without it.
         mean, std: Of red, green and blue, 0..255; None normalises nothing.
         to_rgb: Whether inputs are blue, green, red.
-        batch_augments: As the host's; types of scope ltseg (``ltseg.Remix``) are modules, whose class counts
+        batch_augments: As MMPretrain's; types of scope ltseg (``ltseg.Remix``) are modules, whose class counts
             ``ltseg.CountClasses`` finds.
-        kwargs: Other arguments of the host.
+        kwargs: Other arguments of MMPretrain.
 
     Raises:
         ValueError: If both or contradictory views are given, or shapes do not fit.
@@ -53,11 +53,13 @@ class AugmentingClsPreprocessorMixin:
         **kwargs: Any,
     ) -> None:
         if (mean is None) != (std is None):
-            raise ValueError(fault('AugmentingClsPreprocessor', 'mean and std, or neither', {'mean': mean, 'std': std}))
+            raise InvalidValueError(
+                'AugmentingClsPreprocessor', 'mean and std, or neither', repr({'mean': mean, 'std': std})
+            )
         if augmentations and views is not None:
-            cure = 'Put the transforms of each view into views.'
-            raise ValueError(fault('AugmentingClsPreprocessor', 'augmentations or views', 'both', cure))
-        # The host must not normalise: it does so for single views only.
+            hint = 'Put the transforms of each view into views.'
+            raise InvalidValueError('AugmentingClsPreprocessor', 'augmentations or views', 'both', hint)
+        # MMPretrain must not normalise: it does so for single views only.
         super().__init__(batch_augments=_with_ours_built(batch_augments), **kwargs)  # type: ignore[call-arg]
         mixing = getattr(self.batch_augments, 'augments', ())
         self.mixing = nn.ModuleList(augment for augment in mixing if isinstance(augment, nn.Module))  # for CountClasses
@@ -69,7 +71,7 @@ class AugmentingClsPreprocessorMixin:
         self.num_views = None if views is None else len(views)
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """The host's inputs and data samples.
+        """MMPretrain's inputs and data samples.
 
         Args:
             data: inputs: (N, C, H, W), or a list of N images (C, H, W), or of V views of either form; data_samples.
@@ -96,7 +98,7 @@ class AugmentingClsPreprocessorMixin:
         given = images.shape[1]
         if self.num_views is not None and given not in (1, self.num_views):
             expected = f'one view of each image, or {self.num_views} as in views'
-            raise ValueError(fault('AugmentingClsPreprocessor', expected, given))
+            raise InvalidValueError('AugmentingClsPreprocessor', expected, repr(given))
         views = []
         for view in range(self.num_views or given):
             augmented = images[:, view if given > 1 else 0]
@@ -111,7 +113,7 @@ def _built(transform: Any) -> Any:
 
 
 def _with_ours_built(batch_augments: dict | None) -> dict | None:
-    """The host's settings with modules for our types, which the host's registry of augmentations does not know."""
+    """MMPretrain's settings with modules for our types, which MMPretrain's registry of augmentations does not know."""
     if not batch_augments or 'augments' not in batch_augments:
         return batch_augments
     given = batch_augments['augments']
@@ -136,8 +138,8 @@ def _stacked(inputs: Any) -> Tensor:
         if isinstance(first, list | tuple):  # V views of N images
             return torch.stack([torch.stack(list(view)) for view in inputs], 1)
     got = [_shape(entry) for entry in inputs]
-    cure = 'Resize or crop in the pipeline.'
-    raise ValueError(fault('AugmentingClsPreprocessor', 'images of one size, (C, H, W)', got[:4], cure))
+    hint = 'Resize or crop in the pipeline.'
+    raise InvalidValueError('AugmentingClsPreprocessor', 'images of one size, (C, H, W)', repr(got[:4]), hint)
 
 
 def _shape(entry: Any) -> tuple:
@@ -149,7 +151,7 @@ def AugmentingClsPreprocessor(**arguments: Any) -> Any:  # noqa: N802, configs s
     """Builds mmpretrain's ``ClsDataPreprocessor`` with :class:`AugmentingClsPreprocessorMixin` in front of it.
 
     Args:
-        **arguments: Those of the mixin and of the host.
+        **arguments: Those of the mixin and of MMPretrain.
     """
     from mmpretrain.models import ClsDataPreprocessor
 

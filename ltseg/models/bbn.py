@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import check_whole, fault
+from ltseg.core.checks import check_integer
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.joined import joined
 from ltseg.models.branches import branch_off
 from ltseg.registry import MODELS
@@ -57,9 +58,11 @@ class BilateralClassifierMixin:
         self, *args: Any, branched: str = 'layer3.-1', epochs: int | None = None, train_cfg: Any = None, **kwargs: Any
     ) -> None:
         if epochs is not None:
-            check_whole('BilateralClassifier.epochs', epochs, 1)
+            check_integer('BilateralClassifier.epochs', epochs, 1)
         if (train_cfg or {}).get('augments'):
-            raise ValueError(fault('BilateralClassifier', 'pairs of images that are not mixed', train_cfg['augments']))
+            raise InvalidValueError(
+                'BilateralClassifier', 'pairs of images that are not mixed', repr(train_cfg['augments'])
+            )
         super().__init__(*args, train_cfg=train_cfg, **kwargs)  # type: ignore[call-arg]
         self.branches, self.epochs = [branch_off(self.backbone, branched, 2)], epochs  # a list: no second owner
 
@@ -76,9 +79,9 @@ class BilateralClassifierMixin:
             ValueError: If the number of images is odd, or they have several views.
         """
         if len(inputs) % 2 or inputs.ndim != 4:
-            cure = "Use an even batch_size and sampler=dict(type='ltseg.BilateralSampler')."
-            raise ValueError(
-                fault('BilateralClassifier', 'an even number of images (N, C, H, W)', tuple(inputs.shape), cure)
+            hint = "Use an even batch_size and sampler=dict(type='ltseg.BilateralSampler')."
+            raise InvalidValueError(
+                'BilateralClassifier', 'an even number of images (N, C, H, W)', repr(tuple(inputs.shape)), hint
             )
         share = instance_share(training_progress(), self.epochs)
         shares, features = (share, 1 - share), []
@@ -98,7 +101,7 @@ def BilateralClassifier(**arguments: Any) -> Any:  # noqa: N802, configs see a t
     """Builds mmpretrain's ``ImageClassifier`` with :class:`BilateralClassifierMixin` in front of it.
 
     Args:
-        **arguments: Those of the mixin and of the host.
+        **arguments: Those of the mixin and of MMPretrain.
     """
     from mmpretrain.models import ImageClassifier
 

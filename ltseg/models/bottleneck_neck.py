@@ -4,7 +4,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ltseg.core.checks import check_whole, fault
+from ltseg.core.checks import check_integer
+from ltseg.core.errors import InvalidValueError
 from ltseg.registry import MODELS
 
 __all__ = ['BottleneckNeck']
@@ -31,9 +32,9 @@ class BottleneckNeck(BaseModule):
     """
 
     def __init__(self, in_channels: int, init_cfg: dict | list | None = None) -> None:
-        check_whole('BottleneckNeck.in_channels', in_channels, 4)
+        check_integer('BottleneckNeck.in_channels', in_channels, 4)
         if in_channels % 4:
-            raise ValueError(fault('BottleneckNeck.in_channels', 'a multiple of 4', in_channels))
+            raise InvalidValueError('BottleneckNeck.in_channels', 'a multiple of 4', repr(in_channels))
         super().__init__(dict(type='Kaiming', layer='Conv2d') if init_cfg is None else init_cfg)
         width = in_channels // 4
         self.block = nn.Sequential(

@@ -5,7 +5,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 
 __all__ = ['Branches', 'branch_off']
 
@@ -62,6 +62,6 @@ def branch_off(network: nn.Module, name: str, number: int, forks: bool = True) -
         branches = Branches(parent.get_submodule(last), number, forks)
     except (AttributeError, IndexError) as error:
         parts = ', '.join(key for key, _ in network.named_children())
-        raise ValueError(fault('branches', f'a module of {type(network).__name__} ({parts})', name)) from error
+        raise InvalidValueError('branches', f'a module of {type(network).__name__} ({parts})', repr(name)) from error
     setattr(parent, last, branches)
     return branches

@@ -4,7 +4,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ltseg.core.checks import check_whole, fault
+from ltseg.core.checks import check_integer
+from ltseg.core.errors import InvalidValueError
 from ltseg.registry import MODELS
 
 __all__ = ['CIFARResNet']
@@ -36,8 +37,8 @@ class CIFARResNet(BaseModule):
         self, depth: int = 32, base_channels: int = 16, in_channels: int = 3, init_cfg: dict | list | None = None
     ) -> None:
         if depth not in DEPTHS:
-            raise ValueError(fault('CIFARResNet.depth', f'one of {", ".join(map(str, DEPTHS))}', depth))
-        check_whole('CIFARResNet.base_channels', base_channels, 1)
+            raise InvalidValueError('CIFARResNet.depth', f'one of {", ".join(map(str, DEPTHS))}', repr(depth))
+        check_integer('CIFARResNet.base_channels', base_channels, 1)
         kaiming = dict(type='Kaiming', layer='Conv2d', mode='fan_in', nonlinearity='relu')
         super().__init__(kaiming if init_cfg is None else init_cfg)
         blocks, width = (depth - 2) // 6, base_channels

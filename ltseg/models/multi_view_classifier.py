@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.joined import joined
 from ltseg.registry import MODELS
 
@@ -15,11 +15,11 @@ class MultiViewClassifierMixin:
     """Put in front of mmpretrain's ``ImageClassifier``: views pass through backbone and neck as images of their own.
 
     Inputs (N, V, C, H, W) become features (N, V, *), which :func:`ltseg.heads.LongTailClsHead` understands; batch
-    normalisation sees all N * V images at once. Inputs (N, C, H, W) are treated as the host does.
+    normalisation sees all N * V images at once. Inputs (N, C, H, W) are treated as MMPretrain does.
     """
 
     def extract_feat(self, inputs: Tensor, stage: str = 'neck') -> Any:
-        """The host's features, with an axis of views where ``inputs`` have one."""
+        """MMPretrain's features, with an axis of views where ``inputs`` have one."""
         if inputs.ndim != 5:
             return super().extract_feat(inputs, stage)  # type: ignore[misc]
         features = super().extract_feat(inputs.flatten(0, 1), stage)  # type: ignore[misc]
@@ -29,15 +29,15 @@ class MultiViewClassifierMixin:
         return tuple(each.unflatten(0, views) for each in features)
 
     def predict(self, inputs: Tensor, data_samples: list | None = None, **kwargs: Any) -> list:
-        """The host's predictions.
+        """MMPretrain's predictions.
 
         Raises:
             ValueError: If there are several views of an image.
         """
         if inputs.ndim == 5:
-            cure = 'Test with a pipeline and a data preprocessor that give one view.'
+            hint = 'Test with a pipeline and a data preprocessor that give one view.'
             got = tuple(inputs.shape)
-            raise ValueError(fault('MultiViewClassifier.predict', 'inputs (N, C, H, W)', got, cure))
+            raise InvalidValueError('MultiViewClassifier.predict', 'inputs (N, C, H, W)', repr(got), hint)
         return super().predict(inputs, data_samples, **kwargs)  # type: ignore[misc]
 
 
@@ -46,7 +46,7 @@ def MultiViewClassifier(**arguments: Any) -> Any:  # noqa: N802, configs see a t
     """Builds mmpretrain's ``ImageClassifier`` with :class:`MultiViewClassifierMixin` in front of it.
 
     Args:
-        **arguments: Those of the host.
+        **arguments: Those of MMPretrain.
     """
     from mmpretrain.models import ImageClassifier
 

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ltseg.core.checks import check_positive, check_range, fault
+from ltseg.core.checks import check_positive, check_range
+from ltseg.core.errors import InvalidValueError
 from ltseg.counts.sources import CountsOption, build_counts
 from ltseg.registry import MODELS
 
@@ -58,8 +59,8 @@ class Remix(nn.Module):
         """
         if scores.ndim != 2 or len(scores) != len(inputs):
             got = (tuple(inputs.shape), tuple(scores.shape))
-            raise ValueError(fault('Remix', 'images (N, C, H, W) and one-hot labels (N, K)', got))
-        share = np.random.beta(self.alpha, self.alpha)  # drawn as the host's Mixup draws them
+            raise InvalidValueError('Remix', 'images (N, C, H, W) and one-hot labels (N, K)', repr(got))
+        share = np.random.beta(self.alpha, self.alpha)  # drawn as MMPretrain's Mixup draws them
         partner = torch.randperm(len(inputs)).to(inputs.device)
         labels, scores = scores.argmax(1), scores.float()
         counts = self.counts(labels, scores.shape[1]).samples.double()[labels]

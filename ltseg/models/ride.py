@@ -6,7 +6,7 @@ from typing import Any
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.models.branches import branch_off
 from ltseg.registry import MODELS
 
@@ -42,7 +42,7 @@ class ExpertBackbone(BaseModule):
         init_cfg: dict | list | None = None,
     ) -> None:
         if not isinstance(experts, int) or experts < 1 or not stages:
-            raise ValueError(fault('ExpertBackbone', 'at least one expert and one stage', (experts, stages)))
+            raise InvalidValueError('ExpertBackbone', 'at least one expert and one stage', repr((experts, stages)))
         super().__init__(init_cfg)
         self.backbone: Any = MODELS.build(backbone)
         self.experts = experts

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ltseg.core.checks import check_choice, fault
+from ltseg.core.checks import check_choice
 from ltseg.core.contrastive import NEVER, Averaging, contrastive_losses
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.features import FeatureBatch
 from ltseg.core.geometry import class_means, directions
 from ltseg.registry import MODELS
@@ -79,9 +80,13 @@ class BalancedContrastiveLoss(PairwiseTerm):
         check_choice(f'{name}.averaging', averaging, get_args(Form))
         check_choice(f'{name}.prototypes', prototypes, get_args(Prototypes))
         if averaging != 'outside' and not class_averaging:
-            raise ValueError(fault(f'{name}.class_averaging', f'True for averaging={averaging!r}', class_averaging))
+            raise InvalidValueError(
+                f'{name}.class_averaging', f'True for averaging={averaging!r}', repr(class_averaging)
+            )
         if averaging == 'prototypes' and not class_complement:
-            raise ValueError(fault(f'{name}.class_complement', "True for averaging='prototypes'", class_complement))
+            raise InvalidValueError(
+                f'{name}.class_complement', "True for averaging='prototypes'", repr(class_complement)
+            )
         self.averaging: Form | None = averaging if class_averaging else None
         self.mode: Prototypes | None = prototypes if class_complement else None
         self.momentum = momentum

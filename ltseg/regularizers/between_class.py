@@ -6,7 +6,8 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import check_choice, fault
+from ltseg.core.checks import check_choice
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.features import FeatureBatch
 from ltseg.core.geometry import centred_directions, class_means
 from ltseg.registry import MODELS
@@ -58,11 +59,11 @@ class BetweenClassRegularizer(KnownMeansRegularizer):
         """
         owners = [t for t in terms if isinstance(t, CenterPull) and isinstance(t.centers, LearnedCenters)]
         if self.mode == 'learnable' and not owners:
-            cure = (
+            hint = (
                 "Add dict(type='ltseg.WithinClassRegularizer', centers='learnable'), without which no feature feels "
                 "this term, or set centers='batch'."
             )
-            raise ValueError(fault('BetweenClassRegularizer', 'a term of the head that learns centers', None, cure))
+            raise InvalidValueError('BetweenClassRegularizer', 'a term of the head that learns centers', 'none', hint)
         self._owner = tuple(owners[:1]) if self.mode in (None, 'learnable') else ()
 
     def value(self, batch: FeatureBatch) -> Tensor:

@@ -7,8 +7,9 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, distributed, nn
 
-from ltseg.core.checks import check_choice, check_positive, check_whole, fault
+from ltseg.core.checks import check_choice, check_integer, check_positive
 from ltseg.core.collectives import gathered_rows
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.features import FeatureBatch, stratified_sample
 from ltseg.core.geometry import directions
 from ltseg.core.reduction import world_size
@@ -55,9 +56,9 @@ class ContrastiveTerm(Regularizer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        check_whole(f'{type(self).__name__}.max_samples', max_samples, 1)
+        check_integer(f'{type(self).__name__}.max_samples', max_samples, 1)
         if views is not None and (not views or any(not isinstance(view, int) or view < 0 for view in views)):
-            raise ValueError(fault(f'{type(self).__name__}.views', 'numbers of views', views))
+            raise InvalidValueError(f'{type(self).__name__}.views', 'numbers of views', repr(views))
         self.views = None if views is None else list(views)
         self.hidden_channels, self.out_channels, self.max_samples = hidden_channels, out_channels, max_samples
         self.projection: nn.Module | None = nn.Identity() if hidden_channels is None else None
@@ -82,9 +83,9 @@ class ContrastiveTerm(Regularizer):
         features, labels = batch.features, batch.labels
         if self.views is not None:
             if max(self.views) >= features.shape[1]:
-                cure = 'Let the data preprocessor give more views, or change views.'
+                hint = 'Let the data preprocessor give more views, or change views.'
                 got = f'{features.shape[1]} views'
-                raise ValueError(fault(type(self).__name__, f'the views {self.views}', got, cure))
+                raise InvalidValueError(type(self).__name__, f'the views {self.views}', got, hint)
             features = features[:, self.views]
         if len(labels) > self.max_samples:
             chosen = stratified_sample(labels, self.max_samples, self.max_samples)

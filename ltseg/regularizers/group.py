@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.features import FeatureBatch
 from ltseg.registry import MODELS
 from ltseg.regularizers.regularizer import Regularizer
@@ -31,8 +31,8 @@ class RegularizerGroup(nn.ModuleList):
         names = [term.loss_name for term in terms]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
-            cure = 'Give each its own loss_name.'
-            raise ValueError(fault('regularizers', 'different names in the log', ', '.join(repeated), cure))
+            hint = 'Give each its own loss_name.'
+            raise InvalidValueError('regularizers', 'different names in the log', ', '.join(repeated), hint)
         for term in terms:
             term.build(num_classes, feature_dim)
         for term in terms:

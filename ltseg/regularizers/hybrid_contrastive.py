@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.features import FeatureBatch
 from ltseg.core.geometry import class_means, directions
 from ltseg.registry import MODELS
@@ -51,8 +51,8 @@ class HybridContrastiveLoss(ContrastiveTerm):
         features, labels, _ = self.samples(batch)
         count, views = features.shape[:2]
         if views > 2:
-            cure = 'Choose two by views=(i, j).'
-            raise ValueError(fault('HybridContrastiveLoss', 'one view or two', views, cure))
+            hint = 'Choose two by views=(i, j).'
+            raise InvalidValueError('HybridContrastiveLoss', 'one view or two', repr(views), hint)
         if count * views < self.least_rows:
             return self.nothing(batch)
         if self.prediction is None:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ltseg.core.checks import check_whole
+from ltseg.core.checks import check_integer
 
 __all__ = ['Projection']
 
@@ -25,8 +25,8 @@ class Projection(nn.Module):
 
     def __init__(self, in_channels: int, hidden_channels: int, out_channels: int) -> None:
         super().__init__()
-        check_whole('Projection.hidden_channels', hidden_channels, 1)
-        check_whole('Projection.out_channels', out_channels, 1)
+        check_integer('Projection.hidden_channels', hidden_channels, 1)
+        check_integer('Projection.out_channels', out_channels, 1)
         # Not nn.Linear: mmpretrain's heads would initialise that as they do their classifier.
         self.hidden_weight, self.hidden_bias = _layer(in_channels, hidden_channels)
         self.norm_weight, self.norm_bias = (

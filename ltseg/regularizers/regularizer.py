@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ltseg.core.checks import check_range, fault
+from ltseg.core.checks import check_range
+from ltseg.core.errors import WrongStateError
 from ltseg.core.features import FeatureBatch
 from ltseg.schedules import Schedule, training_progress
 
@@ -73,7 +74,7 @@ class Regularizer(nn.Module):
         return f'loss_weight={self.loss_weight}, loss_name={self.loss_name!r}, sync={self.sync}'
 
 
-def not_built(regularizer: Regularizer) -> RuntimeError:
+def not_built(regularizer: Regularizer) -> WrongStateError:
     """What to raise where a batch comes before :meth:`Regularizer.build`."""
-    cure = 'Call build(num_classes, feature_dim), or let RegularizerGroup do so.'
-    return RuntimeError(fault(type(regularizer).__name__, 'to be built before the first batch', None, cure))
+    hint = 'Call build(num_classes, feature_dim), or let RegularizerGroup do so.'
+    return WrongStateError(type(regularizer).__name__, 'to be built before the first batch', 'a batch', hint)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import check_whole
+from ltseg.core.checks import check_integer
 from ltseg.core.contrastive import contrastive_losses, limited_positives
 from ltseg.core.features import FeatureBatch
 from ltseg.registry import MODELS
@@ -38,7 +38,7 @@ class SupervisedContrastiveLoss(PairwiseTerm):
     def __init__(self, temperature: float = 0.07, positives: int | None = None, **options: Any) -> None:
         super().__init__(temperature, **{'loss_name': 'loss_supervised_contrastive', **options})
         if positives is not None:
-            check_whole('SupervisedContrastiveLoss.positives', positives, 1)
+            check_integer('SupervisedContrastiveLoss.positives', positives, 1)
         self.most_positives = positives
 
     def losses(self, batch: FeatureBatch, rows: Tensor, labels: Tensor, own: Tensor) -> Tensor:

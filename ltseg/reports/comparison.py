@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ltseg.core.checks import check_choice, fault
+from ltseg.core.checks import check_choice
+from ltseg.core.errors import InvalidValueError
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import CLASSIFICATION, TASKS
 from ltseg.reports.method_column import DEVIATION_FROM, MethodColumn, measured_column, published_column
@@ -119,7 +120,7 @@ def compare(records: Sequence[RunRecord], published: Sequence[PublishedRun] = ()
         ValueError: If the classes differ, a seed occurs twice, or there is no record.
     """
     if not records:
-        raise ValueError(fault('compare', 'at least one record', 'none'))
+        raise InvalidValueError('compare', 'at least one record', 'none')
     first = records[0]
     for record in records:
         _check_classes(record, first)
@@ -146,13 +147,13 @@ def compare(records: Sequence[RunRecord], published: Sequence[PublishedRun] = ()
 def _check_classes(record: RunRecord, first: RunRecord) -> None:
     if record.evaluation.task is not first.evaluation.task:
         got = f'{record.name}, {record.evaluation.task.name}'
-        raise ValueError(fault('compare', f'{first.evaluation.task.name}, as {first.name}', got))
+        raise InvalidValueError('compare', f'{first.evaluation.task.name}, as {first.name}', got)
     ours, theirs = record.evaluation.class_names, first.evaluation.class_names
     if ours != theirs:
         other = [name for name in ours if name not in theirs] + [name for name in theirs if name not in ours]
         got = f'{record.name} with {len(ours)} classes; they differ in ' + (', '.join(other) or 'their order')
-        cure = 'Compare runs on the same classes.'
-        raise ValueError(fault('compare', f'the {len(theirs)} classes of {first.name}', got, cure))
+        hint = 'Compare runs on the same classes.'
+        raise InvalidValueError('compare', f'the {len(theirs)} classes of {first.name}', got, hint)
 
 
 def _by_method(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
@@ -161,8 +162,8 @@ def _by_method(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
         runs = columns.setdefault((record.method, record.model, record.dataset, record.split), [])
         twin = next((run for run in runs if run.seed == record.seed), None)
         if twin is not None:
-            cure = 'Give one of them, or another name of the method.'
+            hint = 'Give one of them, or another name of the method.'
             seeds = f'{twin.name} and {record.name}, both seed {record.seed}'
-            raise ValueError(fault('compare', f'one record of {record.method} for each seed', seeds, cure))
+            raise InvalidValueError('compare', f'one record of {record.method} for each seed', seeds, hint)
         runs.append(record)
     return list(columns.values())

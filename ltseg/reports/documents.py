@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.reports.class_table import tall_table, wide_table
 from ltseg.reports.collapse.contents import MEANINGS, ideal_value
 from ltseg.reports.frontier import frontier_table
@@ -39,7 +39,7 @@ class _Parser(argparse.ArgumentParser):
     """Raises instead of ending the program."""
 
     def error(self, message: str) -> NoReturn:
-        raise ValueError(message)
+        raise InvalidValueError(message)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,7 +70,7 @@ def fill_tables(text: str, root: Path) -> str:
     broken = next((block['command'] for block in blocks if START in block['body']), None)
     if broken is not None or text.count(START) != len(blocks):
         where = text[text.index(START) :].split('\n', 1)[0] if broken is None else broken
-        raise ValueError(fault('table block', 'a closing <!-- end --> before the next block', where))
+        raise InvalidValueError('table block', 'a closing <!-- end --> before the next block', f'none behind {where}')
     return BLOCK.sub(lambda block: f'{block["start"]}{_body(block["command"], root)}{block["end"]}', text)
 
 
@@ -96,18 +96,18 @@ def _body(command: str, root: Path) -> str:
 def _matches(pattern: str, root: Path) -> Sequence[str]:
     paths = sorted(map(str, root.glob(pattern)))
     if not paths:
-        raise FileNotFoundError(fault(pattern, f'files below {root.name}', 'none'))
+        raise MissingFileError(pattern, f'files below {root.name}', 'none')
     return paths
 
 
 def collapse_table(paths: Sequence[str], names: Sequence[str]) -> TextTable:
     """The figures of the last checkpoint in each file that tools/analyze_collapse.py wrote, side by side."""
     if len(paths) != len(names):
-        raise ValueError(fault('--names', f'a name for each of {len(paths)} files', names))
+        raise InvalidValueError('--names', f'a name for each of {len(paths)} files', repr(names))
     contents = [json.loads(Path(path).read_text(encoding='utf-8')) for path in paths]
     wrong = [path for path, content in zip(paths, contents, strict=True) if content.get('kind') != 'ltseg collapse']
     if wrong:
-        raise ValueError(fault(wrong[0], 'SPLIT.json of tools/analyze_collapse.py', 'something else'))
+        raise InvalidValueError(wrong[0], 'SPLIT.json of tools/analyze_collapse.py', 'something else')
     columns = [content['checkpoints'][-1]['figures'] for content in contents]
     angle = contents[0]['optimal_angle']
     rows = [
@@ -120,8 +120,8 @@ def collapse_table(paths: Sequence[str], names: Sequence[str]) -> TextTable:
 def tau_table(record: RunRecord) -> TextTable:
     """The curve of a record over the strength of post-hoc adjustment, a row for each tau."""
     if not record.tau_curve:
-        cure = 'tools/adjust_logits.py writes it.'
-        raise ValueError(fault(f'record {record.name}', 'a curve over tau', 'none', cure))
+        hint = 'tools/adjust_logits.py writes it.'
+        raise InvalidValueError(f'record {record.name}', 'a curve over tau', 'none', hint)
     keys = [key for key in record.tau_curve[0] if key != 'tau']
     rows: list[list[Cell]] = []
     for point in record.tau_curve:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.reports.record import RunRecord
 from ltseg.reports.text_table import Cell, TextTable
 
@@ -35,11 +35,11 @@ def frontier_table(records: Sequence[RunRecord], levels: Sequence[float]) -> Tex
     """
     without = [record.name for record in records if not record.tau_curve]
     if without:
-        cure = 'tools/adjust_logits.py writes it.'
-        raise ValueError(fault('frontier', 'records with a curve over tau', ', '.join(without), cure))
+        hint = 'tools/adjust_logits.py writes it.'
+        raise InvalidValueError('frontier', 'records with a curve over tau', ', '.join(without), hint)
     of = {(record.model, record.dataset, record.split) for record in records}
     if len(of) != 1:
-        raise ValueError(fault('frontier', 'one model, data set and split', sorted(of)))
+        raise InvalidValueError('frontier', 'one model, data set and split', repr(sorted(of)))
     quality, fairness = records[0].evaluation.task.axes
     rows: list[list[Cell]] = []
     for method in dict.fromkeys(record.method for record in records):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean, stdev
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.metrics.evaluation import ABSENT, Evaluation
 from ltseg.metrics.task import CLASSIFICATION
 from ltseg.reports.published import PublishedRun
@@ -95,12 +95,12 @@ def published_column(run: PublishedRun, reference: Evaluation) -> MethodColumn:
         size = len(reference.class_names)
         if reference.task is not CLASSIFICATION or run.num_classes != size:
             got = f'{size} classes of {reference.task.name}'
-            raise ValueError(fault('published run', f'{run.num_classes} classes, as {run.dataset} has', got))
+            raise InvalidValueError('published run', f'{run.num_classes} classes, as {run.dataset} has', got)
         return MethodColumn(f'{run.method} ({run.paper})', (run.model, run.dataset, ''), (run.means,))
     unmatched = sorted(set(reference.class_names) ^ set(run.rates['IoU']))
     if unmatched:
         expected = f'the classes of the {run.paper} ({run.dataset})'
-        raise ValueError(fault('published run', expected, f'others: they differ in {", ".join(unmatched)}'))
+        raise InvalidValueError('published run', expected, f'others: they differ in {", ".join(unmatched)}')
     metrics: dict[str, float] = {}
     printed: dict[str, float] = {}
     for rate, of_class in run.rates.items():

@@ -6,7 +6,7 @@ are shown then. For DeepLabv3+ with ARB-Loss the IoU rows average 78.44 where 79
 instead of 38.15 would close the gap. For U-Net with ARB-Loss the Acc rows average 79.64 where 79.69 is printed.
 """
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.reports.published_accuracy import ACCURACIES
 from ltseg.reports.published_run import PublishedRun
 
@@ -77,5 +77,5 @@ def find_published(name: str) -> list[PublishedRun]:
     found = [run for key, run in PUBLISHED.items() if f'{key}/'.startswith(f'{name}/')]
     if not found:
         near = [key for key in PUBLISHED if key.startswith(name.partition('/')[0])]
-        raise ValueError(fault('published run', 'one of ' + ', '.join(near or PUBLISHED), name))
+        raise InvalidValueError('published run', 'one of ' + ', '.join(near or PUBLISHED), repr(name))
     return found

@@ -13,19 +13,19 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ltseg.core.checks import fault
-from ltseg.core.files import draft_of
+from ltseg.core.errors import InvalidValueError, MissingFileError
+from ltseg.core.files import atomic_write
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.evaluation_fields import evaluation_from, fields_of
 
-__all__ = ['RunRecord', 'commit_of', 'find_records', 'host_versions', 'record_files']
+__all__ = ['RunRecord', 'commit_of', 'find_records', 'installed_versions', 'record_files']
 
 KIND = 'ltseg run record'
 PACKAGES = ('torch', 'mmengine', 'mmcv', 'mmseg', 'ltseg')
 Point = Mapping[str, float]
 
 
-def host_versions() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
     """Versions of Python and of the installed packages that decide a result."""
     versions = {'python': platform.python_version()}
     for package in PACKAGES:
@@ -89,18 +89,18 @@ class RunRecord:
     iterations: int | None = None
     curves: Mapping[str, Sequence[Point]] = field(default_factory=dict)
     tau_curve: Sequence[Point] = ()
-    versions: Mapping[str, str] = field(default_factory=host_versions)
+    versions: Mapping[str, str] = field(default_factory=installed_versions)
     commit: str | None = None
     date: str = field(default_factory=_now)
 
     def __post_init__(self) -> None:
         for name in ('name', 'method', 'model', 'dataset', 'split'):
             if not isinstance(getattr(self, name), str) or not getattr(self, name):
-                raise ValueError(fault(f'RunRecord.{name}', 'a text that is not empty', getattr(self, name)))
+                raise InvalidValueError(f'RunRecord.{name}', 'a text that is not empty', repr(getattr(self, name)))
         points = [('iteration', point) for curve in self.curves.values() for point in curve]
         for key, point in (*points, *(('tau', point) for point in self.tau_curve)):
             if key not in point or not all(isinstance(value, int | float) for value in point.values()):
-                raise ValueError(fault('RunRecord', f'curve points of numbers with {key!r}', dict(point)))
+                raise InvalidValueError('RunRecord', f'curve points of numbers with {key!r}', repr(dict(point)))
 
     def metrics(self) -> dict[str, float]:
         """Every metric by its key, see ``Evaluation.metrics``."""
@@ -108,7 +108,7 @@ class RunRecord:
 
     def save(self, path: str | os.PathLike) -> Path:
         """Writes the record."""
-        with draft_of(path) as draft:
+        with atomic_write(path) as draft:
             draft.write_text(_layout(_finite(self._content())) + '\n', encoding='utf-8')
         return Path(path)
 
@@ -128,17 +128,17 @@ class RunRecord:
         try:
             content = json.loads(Path(path).read_text(encoding='utf-8'))
         except FileNotFoundError as error:
-            raise FileNotFoundError(fault(where, 'a file', 'none')) from error
+            raise MissingFileError(where, 'a file', 'none') from error
         except (OSError, ValueError) as error:
-            raise ValueError(fault(where, 'a JSON file', str(error))) from error
+            raise InvalidValueError(where, 'a JSON file', str(error)) from error
         if not isinstance(content, dict) or content.pop('kind', None) != KIND:
-            raise ValueError(fault(where, 'a record that tools/test.py wrote', 'a JSON file of another kind'))
+            raise InvalidValueError(where, 'a record that tools/test.py wrote', 'a JSON file of another kind')
         try:
             return cls(evaluation=evaluation_from(content), **content)
         except KeyError as error:
-            raise ValueError(fault(where, f'the field {error}', 'a record without it')) from error
+            raise InvalidValueError(where, f'the field {error}', 'a record without it') from error
         except (TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
-            raise ValueError(f'{where}: {error}') from error
+            raise InvalidValueError(f'{where}: {error}') from error
 
 
 def _finite(value: Any) -> Any:
@@ -176,7 +176,7 @@ def record_files(paths: Sequence[str | os.PathLike]) -> list[Path]:
     for path in map(Path, paths):
         inside = sorted(p for p in path.rglob('*.json') if _is_record(p)) if path.is_dir() else [path]
         if not inside:
-            raise FileNotFoundError(fault(f'folder {str(path)!r}', 'records (*.json) that tools/test.py wrote', 'none'))
+            raise MissingFileError(f'folder {str(path)!r}', 'records (*.json) that tools/test.py wrote', 'none')
         found |= dict.fromkeys(inside)
     return list(found)
 

@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-from ltseg.core.checks import check_choice, fault
+from ltseg.core.checks import check_choice
+from ltseg.core.errors import InvalidValueError
 from ltseg.reports.comparison import TABLES, Comparison, compare
 from ltseg.reports.published import PUBLISHED, find_published
 from ltseg.reports.record import find_records
@@ -33,7 +34,7 @@ def selected_comparison(paths: Sequence[str], options: argparse.Namespace) -> Co
     records = [record for record in found if options.split in (None, record.split)]
     if not records:
         splits = ', '.join(sorted({record.split for record in found}))
-        raise ValueError(fault('--split', f'one of the splits of the records ({splits})', options.split))
+        raise InvalidValueError('--split', f'one of the splits of the records ({splits})', repr(options.split))
     if options.first is not None:
         check_choice('--first', options.first, sorted({record.method for record in records}))
         records.sort(key=lambda record: record.method != options.first)

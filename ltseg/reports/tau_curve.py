@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import check_choice, fault
+from ltseg.core.checks import check_choice
 from ltseg.core.confusion import confusion_matrix
+from ltseg.core.errors import InvalidValueError
 from ltseg.metrics.evaluation import Evaluation
 
 __all__ = ['WAYS', 'Predictions', 'TauCurve', 'evaluate_over_tau', 'parse_taus']
@@ -55,8 +56,8 @@ class TauCurve:
         """
         values = self.values(criterion)
         if any(math.isnan(value) for value in values):
-            cure = 'None of its classes occurs there: choose another criterion or another split.'
-            raise ValueError(fault(f'{criterion} of {self.split}', 'a number', math.nan, cure))
+            hint = 'None of its classes occurs there: choose another criterion or another split.'
+            raise InvalidValueError(f'{criterion} of {self.split}', 'a number', repr(math.nan), hint)
         return max(zip(values, self.taus, strict=True), key=lambda pair: (pair[0], -abs(pair[1])))[1]
 
 
@@ -114,13 +115,13 @@ def parse_taus(words: Sequence[str]) -> tuple[float, ...]:
             continue
         value = _number(word)
         if not math.isfinite(value):
-            raise ValueError(fault('tau', "finite numbers and '...'", word))
+            raise InvalidValueError('tau', "finite numbers and '...'", repr(word))
         if dots:
             taus += _between(taus, value)
             dots = False
         taus.append(value)
     if dots or not taus:
-        raise ValueError(fault('tau', "a number at the end, as in '-1 ... 1.5'", ' '.join(words)))
+        raise InvalidValueError('tau', "a number at the end, as in '-1 ... 1.5'", ' '.join(words))
     return tuple(sorted({0.0, *taus}))
 
 
@@ -133,9 +134,11 @@ def _number(word: str) -> float:
 
 def _between(taus: list[float], last: float) -> list[float]:
     if not taus:
-        raise ValueError(fault('tau', "a number before '...'", '...'))
+        raise InvalidValueError('tau', "a number before '...'", '...')
     step = taus[-1] - taus[-2] if len(taus) > 1 else math.copysign(STEP, last - taus[-1])
     steps = (last - taus[-1]) / step if step else -1
     if steps < 0 or steps > 1000:
-        raise ValueError(fault('tau', f"numbers that lead to {last} behind '...'", taus, "As in '-1 -0.5 ... 1.5'."))
+        raise InvalidValueError(
+            'tau', f"numbers that lead to {last} behind '...'", repr(taus), "As in '-1 -0.5 ... 1.5'."
+        )
     return [round(taus[-1] + k * step, 10) for k in range(1, math.ceil(steps - 1e-9))]

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 
 __all__ = ['Cell', 'TextTable', 'number_text']
 
@@ -49,7 +49,7 @@ class TextTable:
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row) != len(self.header):
-                raise ValueError(fault('TextTable', f'{len(self.header)} cells in each row', list(row)))
+                raise InvalidValueError('TextTable', f'{len(self.header)} cells in each row', repr(list(row)))
 
     def markdown(self) -> str:
         """The table for a Markdown document, title and notes included."""

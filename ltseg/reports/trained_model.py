@@ -15,7 +15,8 @@ from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ltseg.core.checks import check_choice, fault
+from ltseg.core.checks import check_choice
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.posthoc import log_prior_of, predictions_over_tau
 from ltseg.core.tau_norm import normalised_predictions, weight_norms
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
@@ -33,13 +34,13 @@ SPLITS = ('val', 'test')
 
 
 def build_model(config: Config) -> Any:
-    """The model of a config as the host's Runner builds it, with a data preprocessor that stands beside it."""
+    """The model of a config as mmengine's Runner builds it, with a data preprocessor that stands beside it."""
     preprocessor = config.get('data_preprocessor')
     return MODELS.build(config.model if preprocessor is None else {'data_preprocessor': preprocessor, **config.model})
 
 
 class TrainedModel(ABC):
-    """A model of a host, its weights, and the class counts of the labels that it was trained on.
+    """A model of mmengine, its weights, and the class counts of the labels that it was trained on.
 
     Args:
         config: Config of the training.
@@ -70,7 +71,7 @@ class TrainedModel(ABC):
     def _part(self, name: str) -> Any:
         part = self.config.get(name)
         if part is None:
-            raise ValueError(fault(f'config {self.config.filename}', name, None))
+            raise InvalidValueError(f'config {self.config.filename}', name, 'none')
         return part
 
     def loader(self, split: str) -> DataLoader:

@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.posthoc import check_logits
 from ltseg.heads.predicted_logits import class_scores
 from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION
@@ -34,13 +34,13 @@ class TrainedSegmentor(TrainedModel):
         for sample in self.model.test_step(batch):
             where = getattr(sample, 'img_path', 'an image')
             if 'gt_sem_seg' not in sample:
-                cure = 'Choose a split with labels, and keep LoadAnnotations in its pipeline.'
-                raise ValueError(fault(f'labels of {where}', 'a label map', None, cure))
+                hint = 'Choose a split with labels, and keep LoadAnnotations in its pipeline.'
+                raise InvalidValueError(f'labels of {where}', 'a label map', 'none', hint)
             logits, labels = sample.seg_logits.data.unsqueeze(0), sample.gt_sem_seg.data
             if logits.shape[2:] != labels.shape[1:]:
                 size, got = tuple(logits.shape[2:]), tuple(labels.shape[1:])
-                cure = "Put LoadAnnotations behind Resize in the test pipeline, as mmseg's configs do."
-                raise ValueError(fault(f'labels of {where}', f'the size {size}', got, cure))
+                hint = "Put LoadAnnotations behind Resize in the test pipeline, as mmseg's configs do."
+                raise InvalidValueError(f'labels of {where}', f'the size {size}', repr(got), hint)
             check_logits(logits)
             yield logits, labels
 
@@ -66,16 +66,16 @@ class TrainedClassifier(TrainedModel):
         """Logits (N, K) and labels (N,) of the batch."""
         logits, exact, results = class_scores(self.model, batch)
         if by == 'norm' and not exact:
-            expected, cure = 'a head that predicts the softmax of its last layer', 'Adjust by the prior instead.'
-            raise ValueError(fault('tau-normalisation', expected, type(self.model.head).__name__, cure))
+            expected, hint = 'a head that predicts the softmax of its last layer', 'Adjust by the prior instead.'
+            raise InvalidValueError('tau-normalisation', expected, repr(type(self.model.head).__name__), hint)
         if 'gt_label' not in results[0]:
-            raise ValueError(fault('labels', 'a class for each image', None, 'Choose a split with labels.'))
+            raise InvalidValueError('labels', 'a class for each image', 'none', 'Choose a split with labels.')
         yield logits, torch.cat([result.gt_label for result in results])
 
 
 def trained_model(
     config: Config, checkpoint: str | os.PathLike, table: str | os.PathLike | None = None
 ) -> TrainedSegmentor | TrainedClassifier:
-    """The trained model of the host that the config's default scope names; arguments as of ``TrainedModel``."""
+    """The trained model of MMSegmentation that the config's default scope names; arguments as of ``TrainedModel``."""
     kind = TrainedClassifier if config.get('default_scope') == 'mmpretrain' else TrainedSegmentor
     return kind(config, checkpoint, table)

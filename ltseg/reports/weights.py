@@ -6,7 +6,7 @@ from mmengine.runner.checkpoint import _load_checkpoint_to_model
 from torch import nn
 
 from ltseg.checkpoint_files import load_checkpoint_file
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 
 __all__ = ['check_weights', 'load_weights']
 
@@ -45,5 +45,5 @@ def _check_content(model: nn.Module, path: str, content: dict[str, Any]) -> None
             continue
         if name not in state or state[name].shape != value.shape:
             got = f'{name} of shape {tuple(state[name].shape)}' if name in state else f'a checkpoint without {name}'
-            cure = 'Give the config that it was trained with.'
-            raise ValueError(fault(path, f'the weights of this model, {name} of shape {tuple(value.shape)}', got, cure))
+            hint = 'Give the config that it was trained with.'
+            raise InvalidValueError(path, f'the weights of this model, {name} of shape {tuple(value.shape)}', got, hint)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.adjustment import Adjustment
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.registry import MODELS
 from ltseg.rules.rule import Rule
@@ -31,9 +31,9 @@ class ClassWeights(Rule):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.weights or not all(w >= 0 for w in self.weights):
-            raise ValueError(fault('class_weight', 'a number of at least 0 for each class', self.weights))
+            raise InvalidValueError('class_weight', 'a number of at least 0 for each class', repr(self.weights))
 
     def adjustment(self, counts: Tensor, given: ClassCounts) -> Adjustment:
         if counts.numel() != len(self.weights):
-            raise ValueError(fault('class_weight', f'{counts.numel()} weights, as the logits', len(self.weights)))
+            raise InvalidValueError('class_weight', f'{counts.numel()} weights, as the logits', repr(len(self.weights)))
         return Adjustment(weight=torch.tensor(self.weights, dtype=torch.float64, device=counts.device))

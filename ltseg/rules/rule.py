@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ltseg.core.adjustment import Adjustment
-from ltseg.core.checks import check_choice, check_range, fault
+from ltseg.core.checks import check_choice, check_range
+from ltseg.core.errors import InvalidValueError
 from ltseg.counts.class_counts import ClassCounts, Unit
 
 __all__ = ['Rule']
@@ -52,8 +53,8 @@ class Rule(ABC):
         absent = (counts.of(self.unit).clamp(min=self.floor) == 0).nonzero().flatten().tolist()
         if absent:
             names = ', '.join(class_names[k] if class_names else str(k) for k in absent)
-            cure = f'Give {type(self).__name__} a floor (floor=1), or remove these classes.'
-            raise ValueError(fault(type(self).__name__, 'a count above 0 for each class', f'0 for class {names}', cure))
+            hint = f'Give {type(self).__name__} a floor (floor=1), or remove these classes.'
+            raise InvalidValueError(type(self).__name__, 'a count above 0 for each class', f'0 for class {names}', hint)
 
     def check_varying(self, mode: str) -> None:
         """Checks that this rule can follow counts in which classes may be absent.
@@ -62,6 +63,6 @@ class Rule(ABC):
             ValueError: If it is undefined at zero and has no floor.
         """
         if not self.defined_at_zero and self.floor == 0:
-            cure = f"Give {type(self).__name__} a floor (floor=1), or use counts='dataset'."
+            hint = f"Give {type(self).__name__} a floor (floor=1), or use counts='dataset'."
             got = f'counts={mode!r}, in which classes may be absent'
-            raise ValueError(fault(type(self).__name__, 'counts above 0, because it is undefined at 0', got, cure))
+            raise InvalidValueError(type(self).__name__, 'counts above 0, because it is undefined at 0', got, hint)

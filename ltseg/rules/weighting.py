@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ltseg.core.adjustment import Adjustment
-from ltseg.core.checks import check_choice, check_range, fault
+from ltseg.core.checks import check_choice, check_range
+from ltseg.core.errors import InvalidValueError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.registry import MODELS
 from ltseg.rules.rule import Rule
@@ -90,8 +91,8 @@ class Weighting(Rule):
 
     def _samples_of_images(self, given: ClassCounts) -> Tensor:
         if given.samples_of_images is None:
-            cure = 'Use a table made by tools/count_classes.py.'
-            raise ValueError(fault('median frequency', 'the samples of the images with each class', None, cure))
+            hint = 'Use a table made by tools/count_classes.py.'
+            raise InvalidValueError('median frequency', 'the samples of the images with each class', 'none', hint)
         return given.samples_of_images.double().clamp(min=max(self.floor, 1))
 
     def check_constant(self, counts: ClassCounts, class_names: tuple[str, ...] | None = None) -> None:

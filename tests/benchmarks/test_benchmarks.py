@@ -54,7 +54,7 @@ def test_sides_take_turns_and_alternate_in_who_begins(harness: ModuleType) -> No
     calls: list[str] = []
     pairs = harness.in_turns(lambda: calls.append('o'), lambda: calls.append('h'), 3, warm_up=1)
     assert ''.join(calls) == 'ohohhooh'
-    assert len(pairs.ours) == len(pairs.host) == 3
+    assert len(pairs.ours) == len(pairs.reference) == 3
 
 
 def test_the_peak_is_what_a_run_takes_for_a_while(harness: ModuleType) -> None:
@@ -69,7 +69,7 @@ def test_the_peak_is_what_a_run_takes_for_a_while(harness: ModuleType) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize('name', SCRIPTS)
 @pytest.mark.filterwarnings('ignore')
-def test_runs(load, name: str, capsys: pytest.CaptureFixture[str], registered_hosts: None) -> None:
+def test_runs(load, name: str, capsys: pytest.CaptureFixture[str], mmseg_registered: None) -> None:
     load(name).main(['--quick', '--threads', '1'])
     printed = capsys.readouterr().out
     assert 'ltseg' in printed and 'torch' in printed

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ltseg.core.checks import check_positive, check_range, check_whole
+from ltseg.core.checks import check_integer, check_positive, check_range
 
 
 @pytest.mark.parametrize('value', [-0.1, 1.1, math.nan, True, '0.5', None])
@@ -23,10 +23,10 @@ def test_not_positive(value: Any) -> None:
 @pytest.mark.parametrize('value', [1, 2.0, True, '2', None])
 def test_not_whole(value: Any) -> None:
     with pytest.raises(ValueError, match=r'a\.b: expected a whole number of at least 2'):
-        check_whole('a.b', value, 2)
+        check_integer('a.b', value, 2)
 
 
 def test_both_ends_are_in_the_range() -> None:
     check_range('a', 0, 0, 1)
     check_range('a', 1, 0, 1)
-    check_whole('a', 2, 2)
+    check_integer('a', 2, 2)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ltseg.core import confusion
-from ltseg.core.confusion import ClassRates, confusion_matrix, confusion_with_rest, mean_of, without_rest
+from ltseg.core.confusion import ClassRates, class_block, confusion_matrix, mean_of, padded_confusion_matrix
 
 K = 5
 
@@ -88,21 +88,21 @@ def test_counts_without_looking_at_the_values(ignore_index: int) -> None:
     generator = torch.Generator().manual_seed(0)
     prediction, label = torch.randint(0, K, (2, 7, 9), generator=generator)
     label[::3] = ignore_index
-    counted = confusion_with_rest(prediction, label, K, ignore_index)
-    assert torch.equal(without_rest(counted), confusion_matrix(prediction, label, K, ignore_index))
+    counted = padded_confusion_matrix(prediction, label, K, ignore_index)
+    assert torch.equal(class_block(counted), confusion_matrix(prediction, label, K, ignore_index))
 
 
 @pytest.mark.parametrize('value', [K, 254, -1, 2**40])
 @pytest.mark.parametrize('what', ['prediction', 'label'])
 def test_what_is_no_class_is_noticed_after_adding_up(what: str, value: int) -> None:
     maps = {'prediction': torch.zeros(6, dtype=torch.int64), 'label': torch.zeros(6, dtype=torch.int64)}
-    good = confusion_with_rest(maps['prediction'], maps['label'], K)
+    good = padded_confusion_matrix(maps['prediction'], maps['label'], K)
     maps[what][2:4] = value
-    with pytest.raises(ValueError, match=rf"{what}: expected classes 0\.\.4, got '2 pixels of other values'"):
-        without_rest(good + confusion_with_rest(maps['prediction'], maps['label'], K))
+    with pytest.raises(ValueError, match=rf'{what}: expected classes 0\.\.4, got 2 pixels of other values'):
+        class_block(good + padded_confusion_matrix(maps['prediction'], maps['label'], K))
 
 
-@pytest.mark.parametrize('count', [confusion_matrix, confusion_with_rest])
+@pytest.mark.parametrize('count', [confusion_matrix, padded_confusion_matrix])
 def test_shapes_must_agree(count: Callable) -> None:
     with pytest.raises(ValueError, match=r'same shape, got .*\(2, 3\) and \(3, 2\)'):
         count(torch.zeros(2, 3, dtype=torch.int64), torch.zeros(3, 2, dtype=torch.int64), K)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from ltseg.core.files import draft_of
+from ltseg.core.files import atomic_write
 
 
 def test_a_file_is_there_when_it_is_whole(tmp_path: Path) -> None:
     path = tmp_path / 'new' / 'table.json'
-    with draft_of(path) as draft:
+    with atomic_write(path) as draft:
         draft.write_text('half')
         assert draft.parent == path.parent and not path.exists()
         draft.write_text('whole')
@@ -19,7 +19,7 @@ def test_a_file_is_there_when_it_is_whole(tmp_path: Path) -> None:
 def test_after_an_error_everything_is_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / 'table.json'
     path.write_text('before')
-    with pytest.raises(KeyboardInterrupt), draft_of(path) as draft:
+    with pytest.raises(KeyboardInterrupt), atomic_write(path) as draft:
         draft.write_text('half')
         raise KeyboardInterrupt
     assert path.read_text() == 'before' and list(tmp_path.iterdir()) == [path]
@@ -27,9 +27,9 @@ def test_after_an_error_everything_is_as_it_was(tmp_path: Path) -> None:
 
 def test_two_at_once_do_not_write_into_each_other(tmp_path: Path) -> None:
     path = tmp_path / 'table.json'
-    with draft_of(path) as first:
+    with atomic_write(path) as first:
         first.write_text('first')
-        with draft_of(path) as second:
+        with atomic_write(path) as second:
             second.write_text('second')
         assert path.read_text() == 'second' and first.read_text() == 'first'
     assert path.read_text() == 'first'

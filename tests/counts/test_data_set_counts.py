@@ -42,7 +42,7 @@ def test_counts_and_provenance(tmp_path: Path) -> None:
     assert (part['reduce_zero_label'], part['label_map']) == (False, None)
 
 
-def test_reduce_zero_label_of_a_host_data_set(tmp_path: Path) -> None:
+def test_reduce_zero_label_of_an_mmsegmentation_data_set(tmp_path: Path) -> None:
     write_data_set(tmp_path, ([[0, 1, 150, 150]],))
     prefix = {'img_path': 'img', 'seg_map_path': 'ann'}
     table, _ = count_dataset(ADE20KDataset(data_root=str(tmp_path), data_prefix=prefix))
@@ -102,7 +102,7 @@ def test_counts_images_of_classification_data() -> None:
         count_dataset(Images([0, 3]))
 
 
-def test_refuses_data_without_class_names_or_images(tmp_path: Path, registered_hosts: None) -> None:
+def test_refuses_data_without_class_names_or_images(tmp_path: Path, mmseg_registered: None) -> None:
     write_data_set(tmp_path / 'data')
     with pytest.raises(ValueError, match='class names'):
         count_dataset(data_set(tmp_path / 'data', metainfo=None))

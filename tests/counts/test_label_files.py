@@ -1,4 +1,4 @@
-"""Counting label files equals reading them as the host does and counting with numpy."""
+"""Counting label files equals reading them as MMSegmentation does and counting with numpy."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +62,7 @@ def rows_of(files: list[LabelFile], num_classes: int = CLASSES, **options: objec
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('reduce_zero_label', [False, True])
 @pytest.mark.parametrize('label_map', [(), ((0, 1), (1, 0), (3, 255), (4, 2))])
-def test_equals_reading_as_the_host(kind: str, reduce_zero_label: bool, label_map: tuple, tmp_path: Path) -> None:
+def test_equals_reading_as_mmsegmentation(kind: str, reduce_zero_label: bool, label_map: tuple, tmp_path: Path) -> None:
     files = [LabelFile(path, reduce_zero_label, label_map) for path in write_labels(tmp_path, kind)]
     expected = naive(files, CLASSES)
     assert expected[0].any()
@@ -83,7 +83,7 @@ def test_ignore_index_is_ignored_and_pixels_count_everything(tmp_path: Path) -> 
     assert (counts.samples.tolist(), counts.samples_of_images.tolist(), pixels) == ([1, 2], [3, 3], 6)
 
 
-def test_sixteen_bit_void_is_ignored_as_by_the_host(tmp_path: Path) -> None:
+def test_sixteen_bit_void_is_ignored_as_by_mmsegmentation(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0, 1, 65535]], dtype=np.uint16)).save(tmp_path / 'a.png')
     files = [LabelFile(str(tmp_path / 'a.png'))]
     np.testing.assert_array_equal(rows_of(files, 2), naive(files, 2))

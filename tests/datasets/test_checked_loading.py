@@ -36,7 +36,7 @@ def loaded(path: str, num_classes: int | None = 5, **results: Any) -> np.ndarray
     return LoadCheckedAnnotations(num_classes)(results)['gt_seg_map']
 
 
-def test_a_good_image_is_loaded_as_the_host_does(tmp_path: Path) -> None:
+def test_a_good_image_is_loaded_as_mmsegmentation_does(tmp_path: Path) -> None:
     results = LoadCheckedImage()({'img_path': saved(tmp_path / 'a.png', COLOURS)})
     np.testing.assert_array_equal(results['img'], COLOURS[..., ::-1])
     assert results['img_shape'] == results['ori_shape'] == (24, 32)
@@ -44,7 +44,7 @@ def test_a_good_image_is_loaded_as_the_host_does(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('reduce_zero_label', [False, True])
 @pytest.mark.parametrize('label_map', [None, {0: 255, 1: 0, 2: 1, 3: 255, 4: 2}])
-def test_good_labels_are_loaded_as_the_host_does(tmp_path: Path, reduce_zero_label: bool, label_map: dict) -> None:
+def test_good_labels_are_loaded_as_by_mmsegmentation(tmp_path: Path, reduce_zero_label: bool, label_map: dict) -> None:
     labels = np.where(RANDOM.random(LABELS.shape) < 0.1, 255, LABELS).astype(np.uint8)
     path = saved(tmp_path / 'a.png', labels)
     info = {'seg_map_path': path, 'label_map': label_map, 'reduce_zero_label': reduce_zero_label}
@@ -136,7 +136,7 @@ def test_a_label_of_another_size_names_both_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('workers', [0, 2])
 def test_the_message_reaches_the_user_through_data_loader_workers(
-    tmp_path: Path, workers: int, registered_hosts: None
+    tmp_path: Path, workers: int, mmseg_registered: None
 ) -> None:
     for index in range(4):
         saved(tmp_path / f'{index}.jpg', COLOURS)

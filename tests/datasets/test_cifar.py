@@ -63,7 +63,7 @@ def test_gives_what_mmpretrains_reader_gives(tmp_path: Path, monkeypatch: pytest
     assert ours.get_cat_ids(3) == theirs.get_cat_ids(3) == [3]
 
 
-def test_hundred_names_are_the_hosts() -> None:
+def test_hundred_names_are_those_of_mmpretrain() -> None:
     from mmpretrain.datasets import CIFAR100
 
     assert OFFICIAL[100] == tuple(CIFAR100.METAINFO['classes'])

@@ -10,7 +10,7 @@ from PIL import Image
 from ltseg.datasets import CamVidDataset, CityscapesDataset, MiniCityDataset
 from ltseg.datasets.street_scenes import StreetScenes
 
-pytestmark = pytest.mark.usefixtures('registered_hosts')
+pytestmark = pytest.mark.usefixtures('mmseg_registered')
 
 CONFIGS = Path(__file__).parents[2] / 'configs/_base_/datasets'
 LOADING = [{'type': 'ltseg.LoadCheckedImage'}, {'type': 'ltseg.LoadCheckedAnnotations'}]
@@ -82,7 +82,7 @@ def test_minicity_names_wrong_settings_at_construction(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ('kind', 'options', 'cure'),
+    ('kind', 'options', 'hint'),
     [
         (CityscapesDataset, {'data_prefix': FOLDERS}, 'tools/prepare_cityscapes.py {root}'),
         (MiniCityDataset, {'data_prefix': FOLDERS}, 'tools/make_minicity.py {root}'),
@@ -90,14 +90,14 @@ def test_minicity_names_wrong_settings_at_construction(tmp_path: Path) -> None:
     ],
 )
 def test_missing_data_say_where_they_belong_and_how_to_get_them(
-    tmp_path: Path, kind: type, options: dict[str, Any], cure: str
+    tmp_path: Path, kind: type, options: dict[str, Any], hint: str
 ) -> None:
     root = tmp_path / 'nowhere'
     with pytest.raises(FileNotFoundError) as missing:
         kind(data_root=str(root), **options)
     images = root / options.get('data_prefix', {}).get('img_path', 'images/val')
     assert str(images) in str(missing.value)
-    assert cure.replace('{root}', str(root)) in str(missing.value)
+    assert hint.replace('{root}', str(root)) in str(missing.value)
     for folder in ('leftImg8bit/val', 'gtFine/val', 'images/val', 'labels/val'):
         (root / folder).mkdir(parents=True)
     with pytest.raises(FileNotFoundError, match=rf'images \*.*{images}.*none'):
@@ -150,12 +150,12 @@ def test_cityscapes_config_is_the_one_of_mmsegmentation() -> None:
 
     file = Path(mmseg.__file__).parent / '.mim/configs/_base_/datasets/cityscapes.py'
     text = file.read_text().replace("type='LoadImageFromFile', backend_args=None", "type='LoadImageFromFile'")
-    for host, ours in (
+    for reference, ours in (
         ("'LoadImageFromFile'", "'ltseg.LoadCheckedImage'"),
         ("'LoadAnnotations'", "'ltseg.LoadCheckedAnnotations'"),
         ("'CityscapesDataset'", "'ltseg.CityscapesDataset'"),
         ("'IoUMetric', iou_metrics=['mIoU']", "'ltseg.LongTailIoU'"),
         ('num_workers=2', 'num_workers=4'),
     ):
-        text = text.replace(host, ours)
+        text = text.replace(reference, ours)
     assert Config.fromstring(text, '.py').to_dict() == Config.fromfile(CONFIGS / 'cityscapes.py').to_dict()

@@ -1,4 +1,4 @@
-"""Long-tailed parts have the published sizes, can be chosen again, and serve the host's wrappers and tools."""
+"""Long-tailed parts have the published sizes, can be chosen again, and serve MMPretrain's wrappers and tools."""
 
 import json
 from pathlib import Path
@@ -151,7 +151,7 @@ def test_samples_infos_and_labels_agree_with_the_data_set_inside() -> None:
     assert dataset.metainfo == inside.metainfo
 
 
-def test_the_hosts_wrappers_take_it() -> None:
+def test_wrappers_of_mmengine_take_it() -> None:
     config = {'type': 'ltseg.LongTailedDataset', 'dataset': Numbered(), 'imbalance_factor': 10}
     ordinary = LongTailedDataset(Numbered(), 10)
     repeated = RepeatDataset(config, 2)
@@ -173,13 +173,13 @@ def test_counting_goes_through_the_wrapper_from_a_config(tmp_path: Path) -> None
     assert table.provenance['parts'][0]['data_root'] == str(root)
 
 
-def test_it_wraps_the_hosts_data_sets(tmp_path: Path) -> None:
+def test_it_wraps_data_sets_of_mmpretrain(tmp_path: Path) -> None:
     from mmpretrain.datasets import CustomDataset
 
     lines = [f'{number}.jpg {number % 4}' for number in range(40)]
     (tmp_path / 'list.txt').write_text('\n'.join(lines))
-    host = CustomDataset(str(tmp_path), ann_file='list.txt', with_label=True, classes=list('abcd'))
-    assert sizes(LongTailedDataset(host, 10)) == [10, 4, 2, 1]
+    reference = CustomDataset(str(tmp_path), ann_file='list.txt', with_label=True, classes=list('abcd'))
+    assert sizes(LongTailedDataset(reference, 10)) == [10, 4, 2, 1]
 
 
 def test_each_class_has_an_order_of_its_own() -> None:

@@ -11,7 +11,7 @@ from ltseg.heads.classifier_watch import ClassifierWatch, class_vectors_of
 from ltseg.registry import MODELS
 
 K, IGNORED = 4, 255
-pytestmark = pytest.mark.usefixtures('registered_hosts')
+pytestmark = pytest.mark.usefixtures('mmseg_registered')
 
 
 def segmentor(**head):
@@ -111,7 +111,7 @@ def test_nothing_stays_behind():
     assert not vars(watch)
 
 
-@pytest.mark.usefixtures('classification_hosts')
+@pytest.mark.usefixtures('mmpretrain_registered')
 @pytest.mark.parametrize('mixed', [False, True])
 def test_features_of_images(mixed):
     from mmpretrain.structures import DataSample
@@ -147,7 +147,7 @@ def test_a_model_that_classifies_several_times_is_refused():
     model = Twice()
     watch = ClassifierWatch(model)
     model(torch.zeros(2, 3), data_samples=[1, 2])
-    with pytest.raises(ValueError, match='classifies the features of a labelled batch once, got .2 times'):
+    with pytest.raises(ValueError, match='classifies the features of a labelled batch once, got 2 times'):
         watch.labels()
 
 

@@ -60,7 +60,7 @@ def logits_of(model: nn.Module) -> torch.Tensor:
     return model.test_step(batch())[0].seg_logits.data[None]
 
 
-@pytest.mark.usefixtures('registered_hosts')
+@pytest.mark.usefixtures('mmseg_registered')
 @pytest.mark.parametrize('test_cfg', [WHOLE, SLIDE], ids=['whole', 'slide'])
 @pytest.mark.parametrize('tau', [-0.5, 1.0])
 def test_folded_model_predicts_what_the_adjusted_one_does(test_cfg: dict[str, Any], tau: float) -> None:
@@ -79,7 +79,7 @@ def test_folded_model_predicts_what_the_adjusted_one_does(test_cfg: dict[str, An
     assert not torch.equal(folded.argmax(1), before.argmax(1))
 
 
-@pytest.mark.usefixtures('registered_hosts')
+@pytest.mark.usefixtures('mmseg_registered')
 def test_heads_without_a_bias_are_refused() -> None:
     cosine = {'type': 'ltseg.CosineClassifier'}
     model = segmentor(type='ltseg.LongTailSegHead', head_type='FCNHead', classifier=cosine)
@@ -87,7 +87,7 @@ def test_heads_without_a_bias_are_refused() -> None:
         fold_prior(model, PRIOR, 1.0, batch())
 
 
-@pytest.mark.usefixtures('registered_hosts')
+@pytest.mark.usefixtures('mmseg_registered')
 def test_a_head_that_changes_its_logits_afterwards_is_refused_and_restored() -> None:
     model = segmentor()
     forward = model.decode_head.forward
@@ -98,7 +98,7 @@ def test_a_head_that_changes_its_logits_afterwards_is_refused_and_restored() -> 
     assert torch.equal(model.decode_head.conv_seg.bias, bias)
 
 
-@pytest.mark.usefixtures('registered_hosts')
+@pytest.mark.usefixtures('mmseg_registered')
 def test_saved_checkpoint_differs_in_the_bias_only_and_is_folded_once(tmp_path: Path) -> None:
     model, source, target = segmentor(), tmp_path / 'iter_1.pth', tmp_path / 'new' / 'folded.pth'
     torch.save({'meta': {'seed': 3}, 'state_dict': model.state_dict(), 'optimizer': {}}, source)
@@ -119,7 +119,7 @@ def test_saved_checkpoint_differs_in_the_bias_only_and_is_folded_once(tmp_path: 
         check_foldable(model, tmp_path / 'empty.pth', target)
 
 
-@pytest.mark.usefixtures('registered_hosts')
+@pytest.mark.usefixtures('mmseg_registered')
 def test_saved_weights_have_names_and_precision_of_the_checkpoint(tmp_path: Path) -> None:
     """One without meta data, of a model in a wrapper and in half precision here."""
     model, source, target = segmentor(), tmp_path / 'bare.pth', tmp_path / 'folded.pth'

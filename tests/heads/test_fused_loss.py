@@ -12,7 +12,7 @@ from mmengine.structures import PixelData
 import ltseg.heads.long_tail_seg_head as module
 from ltseg.registry import MODELS
 
-pytestmark = pytest.mark.usefixtures('registered_hosts')
+pytestmark = pytest.mark.usefixtures('mmseg_registered')
 
 ARB = dict(type='ltseg.ARBLoss')
 HEAD = dict(in_channels=8, channels=8, num_classes=5, num_convs=1, concat_input=False, dropout_ratio=0)
@@ -43,7 +43,7 @@ def loss_and_gradient(head, features, samples):
 def assert_fused_is_plain(options, tolerance=1e-5):
     features, samples = batch()
     fused, plain = (head_of(**{**options, 'fused': flag}) for flag in (True, False))
-    with patch.object(module, 'long_tail_losses_of_upsampled', wraps=module.long_tail_losses_of_upsampled) as used:
+    with patch.object(module, 'fused_losses', wraps=module.fused_losses) as used:
         found = loss_and_gradient(fused, features, samples)
         expected = loss_and_gradient(plain, features, samples)
     assert used.call_count == 1
@@ -122,7 +122,7 @@ def test_a_copy_computes_the_same():
         dict(loss_decode=ARB, sampler=dict(type='OHEMPixelSampler', thresh=0.7, min_kept=20)),
         dict(loss_decode={**ARB}, head_type='EncHead', num_codes=2, use_se_loss=True),
     ],
-    ids=['loss of the host', 'loss outside the family', 'sampler', 'own loss_by_feat'],
+    ids=['loss of MMSegmentation', 'loss outside the family', 'sampler', 'own loss_by_feat'],
 )
 def test_steps_aside(options):
     if 'head_type' in options:
@@ -131,7 +131,7 @@ def test_steps_aside(options):
     torch.manual_seed(0)
     head = MODELS.build({'type': 'ltseg.LongTailSegHead', 'head_type': 'FCNHead', **options})
     features, samples = batch()
-    with patch.object(module, 'long_tail_losses_of_upsampled', side_effect=AssertionError):
+    with patch.object(module, 'fused_losses', side_effect=AssertionError):
         losses = head.loss([features], samples, {})
     assert losses['loss_arb'].isfinite()
 

@@ -1,4 +1,4 @@
-"""Classification heads with other classifiers, lists of losses and regularizers; every loss in the host's own head."""
+"""Classification heads with other classifiers, lists of losses and regularizers; every loss in MMPretrain's head."""
 
 import copy
 import gc
@@ -14,7 +14,7 @@ from ltseg.core.features import FeatureBatch
 from ltseg.registry import MODELS
 from ltseg.regularizers import Regularizer
 
-pytestmark = pytest.mark.usefixtures('classification_hosts')
+pytestmark = pytest.mark.usefixtures('mmpretrain_registered')
 
 HEAD = dict(num_classes=K, in_channels=8)
 ARB = dict(type='ltseg.ARBLoss')
@@ -41,11 +41,11 @@ class Recorder(Regularizer):
         return batch.features.square().mean() + batch.classifier.square().mean()
 
 
-def host_head(**more):
-    from mmpretrain.registry import MODELS as HOST  # noqa: N811
+def base_head(**more):
+    from mmpretrain.registry import MODELS as MMPRETRAIN  # noqa: N811
 
     torch.manual_seed(0)
-    return HOST.build({'type': 'LinearClsHead', **HEAD, **more})
+    return MMPRETRAIN.build({'type': 'LinearClsHead', **HEAD, **more})
 
 
 def our_head(**more):
@@ -73,11 +73,11 @@ def mixed(labels, share):
     return share * hot + (1 - share) * hot.roll(1, 0)
 
 
-@pytest.mark.parametrize('host', HEADS, ids=lambda host: host['type'])
-def test_is_the_head_it_extends(host):
-    head_type, more = host['type'], {k: v for k, v in host.items() if k != 'type'}
+@pytest.mark.parametrize('reference', HEADS, ids=lambda reference: reference['type'])
+def test_is_the_head_it_extends(reference):
+    head_type, more = reference['type'], {k: v for k, v in reference.items() if k != 'type'}
     features, labels = batch()
-    head, expected = our_head(head_type=head_type, **more), host_head(**host)
+    head, expected = our_head(head_type=head_type, **more), base_head(**reference)
     assert isinstance(head, type(expected)) and head.state_dict().keys() == expected.state_dict().keys()
     head.load_state_dict(expected.state_dict())
     losses, theirs = head.loss(features, samples(labels)), expected.loss(features, samples(labels))
@@ -86,9 +86,9 @@ def test_is_the_head_it_extends(host):
     assert head.loss(features, samples(labels, scores)) == expected.loss(features, samples(labels, scores))
 
 
-@pytest.mark.parametrize('host', HEADS, ids=lambda host: host['type'])
-def test_classifier_takes_the_place_of_the_last_layer(host):
-    head_type, more = host['type'], {k: v for k, v in host.items() if k != 'type'}
+@pytest.mark.parametrize('reference', HEADS, ids=lambda reference: reference['type'])
+def test_classifier_takes_the_place_of_the_last_layer(reference):
+    head_type, more = reference['type'], {k: v for k, v in reference.items() if k != 'type'}
     recorder = Recorder()
     ours = dict(classifier=dict(type='ltseg.CosineClassifier'), regularizers=[recorder])
     head = our_head(head_type=head_type, loss=dict(type='ltseg.LDAMLoss', counts=COUNTS), **more, **ours)
@@ -117,8 +117,8 @@ def test_can_be_copied_and_pickled():
 
 
 @pytest.mark.parametrize('config', LOSSES, ids=name_of)
-@pytest.mark.parametrize('make', [host_head, our_head], ids=['host', 'ours'])
-def test_every_loss_under_the_arguments_of_the_host(config, make):
+@pytest.mark.parametrize('make', [base_head, our_head], ids=['reference', 'ours'])
+def test_every_loss_under_the_arguments_of_mmpretrain(config, make):
     """It passes avg_factor, and mixed labels where a batch augmentation mixes."""
     features, labels = (torch.rand(12, 8) - 0.5,), batch()[1]
     head, scores = make(loss=config, init_cfg=None), mixed(labels, 0.3)
@@ -187,11 +187,13 @@ def test_counts_of_the_batch_are_those_of_the_unmixed_labels():
 
 
 def test_mixup_with_one_share_needs_no_unmixed_labels():
-    """The host's own head sees mixed labels only, and has the same counts."""
+    """MMPretrain's own head sees mixed labels only, and has the same counts."""
     features, labels = batch()
     data_samples = samples(labels, mixed(labels, 0.3))
-    ours, host = our_head(loss=ARB), host_head(loss=ARB)
-    torch.testing.assert_close(ours.loss(features, data_samples)['loss'], host.loss(features, data_samples)['loss'])
+    ours, reference = our_head(loss=ARB), base_head(loss=ARB)
+    torch.testing.assert_close(
+        ours.loss(features, data_samples)['loss'], reference.loss(features, data_samples)['loss']
+    )
 
 
 @pytest.mark.parametrize(('width', 'views'), [(8, 0), (3, 0), (8, 3)])
@@ -221,7 +223,7 @@ def test_dot_regression_with_a_fixed_classifier(width, views):
 def test_training_accuracy_also_with_mixed_labels():
     features, labels = batch()
     head = our_head(cal_acc=True)
-    expected = host_head(cal_acc=True).loss(features, samples(labels))
+    expected = base_head(cal_acc=True).loss(features, samples(labels))
     assert head.loss(features, samples(labels)) == expected
     assert head.loss(features, samples(labels, mixed(labels, 0.8))).keys() == expected.keys()
 
@@ -236,7 +238,7 @@ def test_training_accuracy_is_that_of_the_larger_share():
     assert of_mixed == of_others != of_own
 
 
-def test_losses_of_the_host_have_the_names_of_their_types():
+def test_losses_of_mmpretrain_have_the_names_of_their_types():
     features, labels = batch()
     losses = our_head(loss=[ARB, dict(type='CrossEntropyLoss')]).loss(features, samples(labels))
     assert losses.keys() == {'loss_arb', 'loss_CrossEntropyLoss'}

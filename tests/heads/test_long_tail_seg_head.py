@@ -1,4 +1,4 @@
-"""Any decode head with another classifier; and every loss in the host's own heads, with its pixel sampler."""
+"""Any decode head with another classifier; and every loss in MMSegmentation's own heads, with its pixel sampler."""
 
 import copy
 import io
@@ -10,16 +10,16 @@ from mmengine.structures import PixelData
 
 from ltseg.registry import MODELS
 
-pytestmark = pytest.mark.usefixtures('registered_hosts')
+pytestmark = pytest.mark.usefixtures('mmseg_registered')
 
 HEAD = dict(in_channels=8, channels=8, num_classes=5, num_convs=1, concat_input=False, dropout_ratio=0)
 
 
-def host_head(**more):
-    from mmseg.registry import MODELS as HOST  # noqa: N811
+def base_head(**more):
+    from mmseg.registry import MODELS as MMSEG  # noqa: N811
 
     torch.manual_seed(0)
-    return HOST.build(dict(type='FCNHead', **{**HEAD, **more}))
+    return MMSEG.build(dict(type='FCNHead', **{**HEAD, **more}))
 
 
 def our_head(**more):
@@ -48,9 +48,9 @@ def batch():
 
 def test_is_the_head_it_extends(batch):
     features, data_samples, _ = batch
-    head, host = our_head(), host_head()
-    assert isinstance(head, type(host)) and head.state_dict().keys() == host.state_dict().keys()
-    losses, expected = head.loss(features, data_samples, {}), host.loss(features, data_samples, {})
+    head, reference = our_head(), base_head()
+    assert isinstance(head, type(reference)) and head.state_dict().keys() == reference.state_dict().keys()
+    losses, expected = head.loss(features, data_samples, {}), reference.loss(features, data_samples, {})
     assert losses.keys() == expected.keys() and losses['loss_ce'] == expected['loss_ce']
 
 
@@ -83,8 +83,8 @@ def test_the_initialisation_of_the_convolution_is_not_the_classifiers(init_cfg):
 
 
 def test_a_class_is_a_head_type():
-    host = type(host_head())
-    assert isinstance(our_head(head_type=host), host)
+    reference = type(base_head())
+    assert isinstance(our_head(head_type=reference), reference)
     with pytest.raises(ValueError, match='a decode head of mmseg'):
         our_head(head_type=torch.nn.Conv2d)
 
@@ -130,7 +130,7 @@ def test_pixel_sampler_equals_a_selection_by_hand(config, thresh, batch):
     """OHEM: the hardest pixels by loss, or those below a probability; the mean stays over all valid pixels."""
     features, data_samples, labels = batch
     sampler = dict(type='OHEMPixelSampler', thresh=thresh, min_kept=20)
-    head = host_head(loss_decode={**config, 'average': 'count'}, sampler=sampler)
+    head = base_head(loss_decode={**config, 'average': 'count'}, sampler=sampler)
     with torch.no_grad():
         low = head.forward(features)
         logits = torch.nn.functional.interpolate(low, (16, 16), mode='bilinear', align_corners=False)
@@ -153,8 +153,8 @@ def test_stock_cross_entropy_is_ours_without_ignored_pixels(batch):
     features, data_samples, _ = batch
     for sample in data_samples:
         sample.gt_sem_seg.data = sample.gt_sem_seg.data.where(sample.gt_sem_seg.data != 255, 0)
-    ours = host_head(loss_decode=dict(type='ltseg.CrossEntropyLoss')).loss(features, data_samples, {})
-    torch.testing.assert_close(ours['loss_ce'], host_head().loss(features, data_samples, {})['loss_ce'])
+    ours = base_head(loss_decode=dict(type='ltseg.CrossEntropyLoss')).loss(features, data_samples, {})
+    torch.testing.assert_close(ours['loss_ce'], base_head().loss(features, data_samples, {})['loss_ce'])
 
 
 @pytest.mark.parametrize('ignored', [255, 254])

@@ -8,7 +8,7 @@ from ltseg.heads.mixed_labels import labels_of_larger_share, targets_of
 from ltseg.registry import MODELS
 
 K = 4
-pytestmark = pytest.mark.usefixtures('classification_hosts')
+pytestmark = pytest.mark.usefixtures('mmpretrain_registered')
 
 
 def samples(labels: list[int], scores: torch.Tensor | None = None) -> list[DataSample]:
@@ -17,7 +17,7 @@ def samples(labels: list[int], scores: torch.Tensor | None = None) -> list[DataS
 
 
 def one_hot(labels: list[int]) -> torch.Tensor:
-    """As the host's data preprocessor makes them where it is to mix labels."""
+    """As MMPretrain's data preprocessor makes them where it is to mix labels."""
     return torch.nn.functional.one_hot(torch.tensor(labels), K)
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures('classification')
 
 
 @pytest.fixture
-def classification(registered_hosts: None) -> None:
+def classification(mmseg_registered: None) -> None:
     from mmpretrain.utils import register_all_modules
 
     register_all_modules(init_default_scope=True)

@@ -84,9 +84,9 @@ def test_gradients_are_exact(kind, options):
 
 
 @every_kind
-@pytest.mark.usefixtures('classification_hosts')
+@pytest.mark.usefixtures('mmpretrain_registered')
 def test_takes_the_place_of_a_heads_layer(kind, options):
-    """The host's initialisation leaves it the first stage at first."""
+    """MMSegmentation's initialisation leaves it the first stage at first."""
     classifier = dict(type=f'ltseg.{kind.__name__}', **options)
     head = dict(type='ltseg.LongTailClsHead', num_classes=5, in_channels=8)
     first, second = MODELS.build(head), MODELS.build({**head, 'classifier': classifier})
@@ -98,7 +98,7 @@ def test_takes_the_place_of_a_heads_layer(kind, options):
 
 
 @every_kind
-@pytest.mark.usefixtures('registered_hosts')
+@pytest.mark.usefixtures('mmseg_registered')
 def test_takes_the_place_of_a_dense_heads_layer(kind, options):
     from mmengine.registry import MODELS as ROOT
 

@@ -97,7 +97,7 @@ def runner(data_root: Path, model: nn.Module, metric: Metric | None = None, hook
 
 
 @pytest.fixture(autouse=True)
-def hosts(registered_hosts: None) -> None:
+def modules_registered(mmseg_registered: None) -> None:
     pass
 
 
@@ -167,7 +167,7 @@ def test_the_table_of_a_loss_is_checked_against_the_data_set(data_root: Path) ->
         runner(data_root, model).train()
 
 
-def test_evaluation_does_without_whatever_a_host_raises(data_root: Path) -> None:
+def test_evaluation_does_without_whatever_a_package_raises(data_root: Path) -> None:
     metric = Metric()
     evaluation = runner(data_root, Model(), metric)
     evaluation._train_dataloader['dataset']['ann_file'] = str(data_root / 'none.txt')  # an AssertionError of mmseg

@@ -21,7 +21,7 @@ from ltseg.reports.record import RunRecord
 
 ITERATIONS = 7
 AT = {'train_cfg.max_iters': ITERATIONS, 'train_cfg.val_interval': 3, 'param_scheduler.0.end': ITERATIONS}
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('registered_hosts', 'quick')]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('mmseg_registered', 'quick')]
 
 
 @pytest.fixture(scope='module')

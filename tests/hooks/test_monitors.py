@@ -16,7 +16,7 @@ from ltseg.hooks import CollapseMonitor, GradientMonitor
 from ltseg.hooks.monitor_log import MonitorLog
 from ltseg.registry import HOOKS
 
-pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
+pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
 
 
 @pytest.fixture(scope='module')
@@ -44,7 +44,7 @@ def logged(work_dir: Path) -> list[dict]:
 
 
 @pytest.fixture(scope='module')
-def trained(tmp_path_factory: pytest.TempPathFactory, registered_hosts: None, quick: None) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory, mmseg_registered: None, quick: None) -> Path:
     """Work dir of a segmentor that both monitors watched."""
     folder = tmp_path_factory.mktemp('monitors')
     tool('train')([str(write_training(folder, 4, custom_hooks=hooks())), '--seed', '1'])

@@ -143,7 +143,7 @@ def test_the_hook_lets_the_wrapper_skip() -> None:
 
 @pytest.mark.slow
 def test_training_ends_in_one_message_and_keeps_its_checkpoint(
-    tmp_path: Path, registered_hosts: None, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, mmseg_registered: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A learning rate under which weights and then losses overflow from one iteration to the next."""
     config = write_training(tmp_path, 6, optim_wrapper={'optimizer': {'lr': 1e30}})

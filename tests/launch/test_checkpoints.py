@@ -9,8 +9,8 @@ import pytest
 import torch
 from mmengine.logging import MMLogger
 
+from ltseg.core.errors import UsageError
 from ltseg.launch.checkpoints import check_checkpoint, newest_checkpoint
-from ltseg.launch.errors import UserError
 
 
 def save(path: Path, age: int = 0, cut: bool = False, **content: Any) -> Path:
@@ -43,7 +43,7 @@ def test_newest_by_time_that_can_be_loaded(tmp_path: Path, messages: list[str]) 
     assert len(messages) == 1 and str(newest) in messages[0] and 'Passed over' in messages[0]
     older.unlink()
     oldest.unlink()
-    with pytest.raises(UserError, match=r'--resume.*iter_20\.pth.*without --resume'):
+    with pytest.raises(UsageError, match=r'--resume.*iter_20\.pth.*without --resume'):
         newest_checkpoint(str(tmp_path))
 
 
@@ -56,13 +56,13 @@ def test_what_a_checkpoint_says_of_its_training(tmp_path: Path) -> None:
 
 def test_no_checkpoint(tmp_path: Path) -> None:
     save(tmp_path / 'iter_1.pth')
-    with pytest.raises(UserError, match=r'expected a file.*iter_2\.pth.*In its folder: iter_1\.pth'):
+    with pytest.raises(UsageError, match=r'expected a file.*iter_2\.pth.*In its folder: iter_1\.pth'):
         check_checkpoint(str(tmp_path / 'iter_2.pth'))
-    with pytest.raises(UserError, match=r'torch can load.*cut\.pth'):
+    with pytest.raises(UsageError, match=r'torch can load.*cut\.pth'):
         check_checkpoint(str(save(tmp_path / 'cut.pth', cut=True)))
     (tmp_path / 'text.pth').write_text('no checkpoint')
-    with pytest.raises(UserError, match=r'torch can load.*text\.pth'):
+    with pytest.raises(UsageError, match=r'torch can load.*text\.pth'):
         check_checkpoint(str(tmp_path / 'text.pth'))
     torch.save([1], tmp_path / 'list.pth')
-    with pytest.raises(UserError, match=r'a list, no checkpoint'):
+    with pytest.raises(UsageError, match=r'a list, no checkpoint'):
         check_checkpoint(str(tmp_path / 'list.pth'))

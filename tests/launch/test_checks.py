@@ -14,13 +14,13 @@ from tiny_runs import cut_down, quick_runners, write_camvid
 from tiny_training import CONFIG, ROOT
 
 from ltseg import registry
+from ltseg.core.errors import UsageError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.table import CountsTable
 from ltseg.launch import checks
 from ltseg.launch.checks import check_config
-from ltseg.launch.errors import UserError
 
-pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
+pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
 
 HEAD, AUXILIARY = 'model.decode_head', 'model.auxiliary_head'
 
@@ -46,7 +46,7 @@ def config(data: Path, tmp_path: Path) -> Config:
 
 def message(config: Config, training: bool = True, **changes: Any) -> str:
     config.merge_from_dict({key.replace('__', '.'): value for key, value in changes.items()})
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UsageError) as caught:
         check_config(config, training)
     return str(caught.value)
 
@@ -58,7 +58,7 @@ def test_sound_config_passes(config: Config) -> None:
 
 @pytest.mark.slow
 def test_every_config_of_the_project_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    def classes_of_the_host(dataset: dict) -> Any:
+    def classes_of_mmsegmentation(dataset: dict) -> Any:
         while 'dataset' in dataset:
             dataset = dataset['dataset']
         if 'num_classes' in dataset:
@@ -66,7 +66,7 @@ def test_every_config_of_the_project_passes(monkeypatch: pytest.MonkeyPatch) -> 
         made = registry.DATASETS.get(dataset['type'].removeprefix('ltseg.'))
         return SimpleNamespace(metainfo=made.METAINFO)
 
-    monkeypatch.setattr(checks, 'build_dataset', classes_of_the_host)
+    monkeypatch.setattr(checks, 'build_dataset', classes_of_mmsegmentation)
     monkeypatch.setattr(checks, 'weight_faults', lambda parts: [])  # they would be downloaded
     leaves = [path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts]
     assert leaves
@@ -98,7 +98,7 @@ def test_variables_of_the_config_are_not_its_parts(config: Config) -> None:
     check_config(config, training=True)
 
 
-def test_arguments_of_hosts_are_the_hosts(config: Config) -> None:
+def test_arguments_of_other_types_are_theirs_to_check(config: Config) -> None:
     """A data set and a head pass arguments on to mmseg's classes, which know them."""
     config.merge_from_dict(
         {'train_dataloader.dataset.test_mode': False, 'train_dataloader.dataset.serialize_data': False}
@@ -138,7 +138,7 @@ def test_tables_of_other_classes(config: Config, tmp_path: Path) -> None:
     assert f'{HEAD}.loss_decode: counts: the table ' in text and "calls class 0 'a' but the data set calls it " in text
 
 
-def test_what_hosts_mean_by_other_numbers_is_no_fault(config: Config) -> None:
+def test_what_others_mean_by_other_numbers_is_no_fault(config: Config) -> None:
     weighted = {'_delete_': True, 'type': 'CrossEntropyLoss', 'class_weight': [1.0] * 12}  # with "no object"
     config.merge_from_dict({f'{HEAD}.loss_decode': weighted, AUXILIARY: {'type': 'STDCHead', 'num_classes': 2}})
     check_config(config, training=True)
@@ -183,11 +183,11 @@ def test_missing_data_say_which_folder_and_the_guide_once(config: Config, tmp_pa
     assert '/images/test' in message(config, training=False)
 
 
-def test_missing_data_of_a_host(config: Config, tmp_path: Path) -> None:
+def test_missing_data_of_mmengine(config: Config, tmp_path: Path) -> None:
     metainfo = {'classes': ('a',) * 11, 'palette': [[0, 0, 0]] * 11}
-    host = {'_delete_': True, 'type': 'mmseg.BaseSegDataset', 'metainfo': metainfo, 'ann_file': 'none.txt'}
-    host |= {'data_root': str(tmp_path), 'data_prefix': {'img_path': 'a', 'seg_map_path': 'b'}}
-    text = message(config, train_dataloader__dataset=host)
+    reference = {'_delete_': True, 'type': 'mmseg.BaseSegDataset', 'metainfo': metainfo, 'ann_file': 'none.txt'}
+    reference |= {'data_root': str(tmp_path), 'data_prefix': {'img_path': 'a', 'seg_map_path': 'b'}}
+    text = message(config, train_dataloader__dataset=reference)
     assert 'train_dataloader.dataset: expected data that can be read' in text and 'none.txt' in text
 
 
@@ -231,7 +231,7 @@ def test_several_processes_without_a_gpu(config: Config, training: bool, monkeyp
     check_config(config, training)
 
 
-def test_what_a_host_says_of_missing_data_is_passed_on(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_mmengine_says_of_missing_data_is_passed_on(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """mmpretrain's data sets raise RuntimeError."""
 
     def empty(_: dict) -> Any:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from ltseg.launch.configs import add_host_arguments, load_config, register_hosts, training_images
-from ltseg.launch.errors import UserError
+from ltseg.core.errors import UsageError
+from ltseg.launch.configs import add_common_arguments, load_config, register_modules, training_images
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 ARB = str(CONFIGS / 'unet_arb_camvid.py')
@@ -14,12 +14,12 @@ ARB = str(CONFIGS / 'unet_arb_camvid.py')
 
 def parsed(*arguments: str) -> Namespace:
     parser = ArgumentParser()
-    add_host_arguments(parser)
+    add_common_arguments(parser)
     return parser.parse_args(arguments)
 
 
 def message(*arguments: str, **options: tuple[str, ...]) -> str:
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UsageError) as caught:
         load_config(parsed(*arguments), **options)
     return str(caught.value)
 
@@ -95,10 +95,10 @@ def test_training_images_have_the_pipeline_of_validation_inside_wrappers() -> No
 
 
 @pytest.mark.parametrize(('scope', 'package'), [('mmpretrain', 'mmpretrain'), (None, 'mmseg')])
-def test_a_missing_host_is_named(monkeypatch: pytest.MonkeyPatch, scope: str | None, package: str) -> None:
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, scope: str | None, package: str) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(UserError, match=f'expected the package {package}.*check_env'):
-        register_hosts(Config({'default_scope': scope}))
+    with pytest.raises(UsageError, match=f'expected the package {package}.*check_env'):
+        register_modules(Config({'default_scope': scope}))
 
 
 def test_the_launcher_is_that_of_the_command_line() -> None:

@@ -11,9 +11,10 @@ from PIL import Image
 from torch._utils import ExceptionWrapper
 
 from ltseg.core.checks import check_positive
+from ltseg.core.errors import UsageError
 from ltseg.core.reduction import reduce_losses
 from ltseg.counts.table import CountsTable
-from ltseg.launch.errors import UserError, message_of, one_message_errors
+from ltseg.launch.errors import message_of, one_message_errors
 from ltseg.registry import DATASETS, MODELS
 
 
@@ -24,7 +25,7 @@ def raised(action: Callable[[], Any]) -> Exception:
 
 
 def wrapped() -> None:
-    """What hosts do: another error around ours, with a text of their own."""
+    """What mmengine does: another error around ours, with a text of their own."""
     try:
         check_positive('tau', -1.0)
     except ValueError as error:
@@ -43,7 +44,7 @@ def test_message_of_what_ltseg_raises(action: Callable[[], Any]) -> None:
     assert message_of(raised(action)) == 'tau: expected a number above 0, got -1.0.'
 
 
-def test_message_of_a_host_that_passes_it_on(tmp_path: Path) -> None:
+def test_message_of_mmengine_that_passes_it_on(tmp_path: Path) -> None:
     """mmengine builds the data set, ltseg finds the fault."""
     config = {'type': 'ltseg.MiniCityDataset', 'generate': {'sed': 3}}
     assert "Did you mean 'seed'" in str(message_of(raised(lambda: DATASETS.build(config))))
@@ -78,8 +79,8 @@ def test_message_from_a_worker_is_only_ours() -> None:
     assert from_worker(torch_in_our_lines) is None
 
 
-@pytest.mark.usefixtures('registered_hosts')
-def test_unknown_types_and_arguments_of_hosts() -> None:
+@pytest.mark.usefixtures('mmseg_registered')
+def test_unknown_types_and_arguments_of_mmengine() -> None:
     message = message_of(raised(lambda: MODELS.build({'type': 'mmseg.FCNHeadd'})))
     assert message is not None and message.startswith('config: mmseg.FCNHeadd is not in the mmseg::model registry')
     message = message_of(raised(lambda: MODELS.build({'type': 'mmseg.EncoderDecoder', 'bakbone': 1})))
@@ -89,7 +90,7 @@ def test_unknown_types_and_arguments_of_hosts() -> None:
 
 def test_one_line_and_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended, one_message_errors():
-        raise UserError('--tta: none')
+        raise UsageError('--tta: none')
     assert ended.value.code == 1
     assert capsys.readouterr() == ('', 'error: --tta: none\n')
     with pytest.raises(SystemExit) as ended, one_message_errors():

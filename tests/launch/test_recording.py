@@ -46,9 +46,9 @@ def test_evaluation_is_the_first_one_that_a_loop_has() -> None:
     def loop(*metrics: Any) -> Any:
         return SimpleNamespace(evaluator=SimpleNamespace(metrics=metrics))
 
-    found, host = SimpleNamespace(evaluation=evaluation()), SimpleNamespace()
-    assert evaluation_of(loop(host, SimpleNamespace(evaluation=None), found)) is found.evaluation
-    assert evaluation_of(loop(host)) is None
+    found, reference = SimpleNamespace(evaluation=evaluation()), SimpleNamespace()
+    assert evaluation_of(loop(reference, SimpleNamespace(evaluation=None), found)) is found.evaluation
+    assert evaluation_of(loop(reference)) is None
     assert evaluation_of(None) is None
 
 
@@ -113,7 +113,7 @@ def test_validating_once_more_replaces_the_point() -> None:
 
 
 @pytest.mark.parametrize('rank', [0, 1])
-def test_the_first_process_records_the_losses_that_the_host_has_kept(tmp_path: Path, rank: int) -> None:
+def test_the_first_process_records_the_losses_that_mmengine_has_kept(tmp_path: Path, rank: int) -> None:
     """The last 250 of 1000 iterations here, in at most 100 points."""
     losses = torch.arange(250.0, dtype=torch.float64)
     metric = SimpleNamespace(evaluation=evaluation())

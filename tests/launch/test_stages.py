@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from ltseg.launch.errors import UserError
+from ltseg.core.errors import UsageError
 from ltseg.launch.stages import stages_of, stages_to_train
 
 
@@ -81,7 +81,7 @@ def test_a_config_without_stages_is_its_only_one(tmp_path: Path) -> None:
     ],
 )
 def test_faults(tmp_path: Path, stages: object, expected: str) -> None:
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UsageError) as error:
         stages_of(config(tmp_path, stages=stages))
     assert expected in str(error.value)
 
@@ -131,18 +131,18 @@ def test_resume_from_a_checkpoint_means_its_stage(tmp_path: Path) -> None:
     path = save(tmp_path, 'first', epoch=6), save(tmp_path, 'second', epoch=1)
     left = [(Path(stage.work_dir).name, resume) for stage, resume in stages_to_train(stages, path[1])]
     assert left == [('second', path[1]), ('third', None)]
-    with pytest.raises(UserError, match='in the folder of a stage'):
+    with pytest.raises(UsageError, match='in the folder of a stage'):
         next(stages_to_train(stages, str(tmp_path / 'saved.pth')))
 
 
 def test_a_stage_needs_the_one_before(tmp_path: Path) -> None:
     left = stages_to_train(stages_of(config(tmp_path)), None)
     next(left)
-    with pytest.raises(UserError, match="stage 'second': expected a checkpoint of the stage before"):
+    with pytest.raises(UsageError, match="stage 'second': expected a checkpoint of the stage before"):
         next(left)
 
 
-def test_a_checkpoint_to_resume_that_the_config_names_is_left_to_the_host(tmp_path: Path) -> None:
+def test_a_checkpoint_to_resume_that_the_config_names_is_left_to_mmengine(tmp_path: Path) -> None:
     stages = stages_of(config(tmp_path, resume=True))
     stage, resume = next(stages_to_train(stages, None))
     assert (stage.resume, stage.load_from, resume) == (True, 'pretrained.pth', None)

@@ -38,10 +38,10 @@ def test_per_class_values_are_shown_once() -> None:
     assert shown(CalmRunner, table, summary) == [table]
     assert shown(ReportingRunner, table, summary.replace('val', 'test')) == []
     of_classes = 'Epoch(val) [5/5]    accuracy/top1: 50.0  accuracy/mean_class: 50.0  accuracy/cat: 9.0'
-    host_accuracy = 'Epoch(val) [5/5]    accuracy/top1: 50.0  accuracy/top5: 90.0'
-    assert shown(CalmRunner, of_classes, host_accuracy) == [host_accuracy]
-    host = 'Iter(test) [5/5]    mIoU: 50.0'
-    assert shown(ReportingRunner, host) == [host]
+    mmpretrain_accuracy = 'Epoch(val) [5/5]    accuracy/top1: 50.0  accuracy/top5: 90.0'
+    assert shown(CalmRunner, of_classes, mmpretrain_accuracy) == [mmpretrain_accuracy]
+    reference = 'Iter(test) [5/5]    mIoU: 50.0'
+    assert shown(ReportingRunner, reference) == [reference]
 
 
 def test_progress_of_an_evaluation_breaks_a_long_silence_only() -> None:
@@ -58,7 +58,7 @@ def test_a_runner_of_the_users_own_is_built(monkeypatch: pytest.MonkeyPatch) -> 
     assert build_runner(Config({'runner_type': 'Mine'})) == 'Mine'
 
 
-def test_warnings_of_hosts_are_silent_and_others_are_not() -> None:
+def test_warnings_of_libraries_are_silent_and_others_are_not() -> None:
     with warnings.catch_warnings(record=True) as given:
         warnings.resetwarnings()
         warnings.simplefilter('always')

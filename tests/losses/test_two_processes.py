@@ -8,7 +8,7 @@ from losses_under_test import LOSSES, K, batch, name_of
 from two_processes import in_two_processes
 
 from ltseg.losses import LongTailLoss
-from ltseg.losses.upsampled import long_tail_losses_of_upsampled
+from ltseg.losses.upsampled import fused_losses
 
 CASES = [c for c in LOSSES if c['type'] != 'ltseg.EqualizationLoss']
 SCENARIOS = ('unequal', 'one rank ignores all')
@@ -31,7 +31,7 @@ def halves(scenario):
 def banded(loss, logits, labels):
     """The value without upsampled logits, here at the resolution of the labels."""
     for _ in range(2):
-        (value,), _ = long_tail_losses_of_upsampled([loss], logits.detach(), labels, ignore_index=255, band_rows=2)
+        (value,), _ = fused_losses([loss], logits.detach(), labels, ignore_index=255, band_rows=2)
     return value
 
 

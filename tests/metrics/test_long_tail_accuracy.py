@@ -1,4 +1,4 @@
-"""The metric equals the host's, counts each image once on any number of processes, and names what is wrong."""
+"""The metric equals MMPretrain's, counts each image once on any number of processes, and names what is wrong."""
 
 import csv
 import json
@@ -47,7 +47,7 @@ def evaluate(samples: list[dict], **options) -> dict[str, float]:
     return built.evaluate(len(samples))
 
 
-def test_equals_the_metrics_of_the_host() -> None:
+def test_equals_the_metrics_of_mmpretrain() -> None:
     from mmpretrain.evaluation import Accuracy, SingleLabelMetric
 
     samples = [sample(index) for index in range(40)]
@@ -161,7 +161,7 @@ def test_a_bad_image_is_named(change: dict, message: str) -> None:
         ({'groups': 'thirds'}, 'many=36'),
         ({'counts': 'none.json'}, 'none.json'),
         ({'counts': 'ab'}, 'ab'),
-        ({'topk': (5,)}, "topk: expected 1.*prefix='host'"),
+        ({'topk': (5,)}, "topk: expected 1.*prefix='other'"),
     ],
 )
 def test_bad_options_fail_at_construction(options: dict, message: str) -> None:
@@ -169,7 +169,7 @@ def test_bad_options_fail_at_construction(options: dict, message: str) -> None:
         LongTailAccuracy(**options)
 
 
-def test_the_option_of_the_host_that_configs_leave_behind() -> None:
+def test_the_option_of_mmpretrain_that_configs_leave_behind() -> None:
     assert LongTailAccuracy(topk=(1, 5)).groups is None
 
 

@@ -1,4 +1,4 @@
-"""The augmenting preprocessor is the host's where nothing is augmented, and keeps views and labels together."""
+"""The augmenting preprocessor is MMPretrain's where nothing is augmented, and keeps views and labels together."""
 
 import copy
 import pickle
@@ -35,17 +35,17 @@ def batch(inputs: Any, number: int = 4) -> dict[str, Any]:
 @pytest.mark.parametrize('training', [True, False])
 @pytest.mark.parametrize('settings', [{}, NORM, NORM | {'to_rgb': True, 'pad_size_divisor': 5, 'pad_value': 7}])
 @pytest.mark.parametrize('form', [list, lambda x: x], ids=['list', 'tensor'])
-def test_without_augmentation_it_is_the_host(settings: dict, training: bool, form: Callable) -> None:
+def test_without_augmentation_it_is_that_of_mmpretrain(settings: dict, training: bool, form: Callable) -> None:
     ours = build(**settings)(batch(form(images())), training)
     theirs = ClsDataPreprocessor(num_classes=10, **settings)(batch(form(images())), training)
     torch.testing.assert_close(ours['inputs'], theirs['inputs'], atol=0, rtol=0)
     assert [s.gt_label.item() for s in ours['data_samples']] == [0, 1, 2, 3]
 
 
-def test_it_is_a_host_preprocessor_that_copies_and_saves_nothing() -> None:
+def test_it_is_an_mmpretrain_preprocessor_that_copies_and_saves_nothing() -> None:
     preprocessor = build(**NORM, augmentations=[CROP])
     assert isinstance(preprocessor, ClsDataPreprocessor)
-    assert preprocessor.state_dict() == {}  # host checkpoints fit
+    assert preprocessor.state_dict() == {}  # checkpoints of MMPretrain fit
     for copied in (copy.deepcopy(preprocessor), pickle.loads(pickle.dumps(preprocessor))):
         torch.manual_seed(0)
         expected = preprocessor(batch(images()), True)['inputs']
@@ -73,7 +73,7 @@ def test_views_have_their_own_augmentation() -> None:
 
 
 @pytest.mark.parametrize('collate', [pseudo_collate, default_collate])
-def test_views_of_the_hosts_pipeline_come_through(collate: Callable) -> None:
+def test_views_of_a_pipeline_of_mmpretrain_come_through(collate: Callable) -> None:
     from mmcv.transforms import Compose
     from mmpretrain.registry import TRANSFORMS
 
@@ -112,7 +112,7 @@ def test_mixing_shares_partners_and_labels_over_views(mixing: str) -> None:
             torch.testing.assert_close(result['inputs'][:, view].mean((1, 2, 3)), expected, atol=1e-4, rtol=0)
         mixed += int(((scores > 0).sum(1) == 2).sum())
     assert mixed > 5
-    assert 'gt_score' in preprocessor(batch(flat, 8))['data_samples'][0]  # one-hot in evaluation, as the host's
+    assert 'gt_score' in preprocessor(batch(flat, 8))['data_samples'][0]  # one-hot in evaluation, as MMPretrain's
 
 
 def test_resuming_from_a_seed_repeats_the_batch() -> None:

@@ -11,7 +11,7 @@ from ltseg.models.bbn import instance_share
 from ltseg.registry import MODELS
 from ltseg.schedules import Progress
 
-pytestmark = pytest.mark.usefixtures('classification_hosts')
+pytestmark = pytest.mark.usefixtures('mmpretrain_registered')
 
 
 def model(**options):

@@ -14,17 +14,17 @@ def test_is_the_shortcut_where_the_block_gives_nothing():
     assert torch.equal(maps, last.relu())
 
 
-def test_is_the_block_of_the_host():
+def test_is_the_block_of_mmpretrain():
     from mmpretrain.models.backbones.resnet import Bottleneck
 
     torch.manual_seed(0)
-    neck, host = BottleneckNeck(16), Bottleneck(16, 16)
+    neck, reference = BottleneckNeck(16), Bottleneck(16, 16)
     names = ('conv1', 'bn1', None, 'conv2', 'bn2', None, 'conv3', 'bn3')
     for name, module in zip(names, neck.block, strict=True):
         if name is not None:
-            getattr(host, name).load_state_dict(module.state_dict())
+            getattr(reference, name).load_state_dict(module.state_dict())
     maps = torch.randn(3, 16, 5, 7)
-    assert torch.allclose(neck((maps,))[0], host(maps))
+    assert torch.allclose(neck((maps,))[0], reference(maps))
 
 
 def test_initialisation_keeps_the_variance_going_backward():

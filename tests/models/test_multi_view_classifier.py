@@ -8,7 +8,7 @@ import torch
 
 from ltseg.registry import MODELS
 
-pytestmark = pytest.mark.usefixtures('classification_hosts')
+pytestmark = pytest.mark.usefixtures('mmpretrain_registered')
 
 
 def model(**head):
@@ -45,14 +45,14 @@ def test_features_before_the_classifier_have_views_too():
     torch.testing.assert_close(features, torch.stack(alone, 1))
 
 
-def test_is_the_host_for_single_images():
+def test_is_that_of_mmpretrain_for_single_images():
     from mmpretrain.models import ImageClassifier
 
     classifier, images = model().eval(), torch.rand(2, 3, 16, 16)
     assert isinstance(classifier, ImageClassifier)
     logits = classifier(images)
-    host = ImageClassifier(classifier.backbone, classifier.neck, classifier.head).eval()
-    assert torch.equal(host(images), logits) and host.state_dict().keys() == classifier.state_dict().keys()
+    reference = ImageClassifier(classifier.backbone, classifier.neck, classifier.head).eval()
+    assert torch.equal(reference(images), logits) and reference.state_dict().keys() == classifier.state_dict().keys()
     predictions = classifier(images, mode='predict')
     assert [int(sample.pred_label) for sample in predictions] == logits.argmax(1).tolist()
 

@@ -26,12 +26,12 @@ def mixed(augment, seed=0):
 
 
 @pytest.mark.parametrize('seed', range(3))
-def test_infinite_kappa_is_the_mixup_of_the_host(seed):
+def test_infinite_kappa_is_the_mixup_of_mmpretrain(seed):
     from mmpretrain.models.utils.batch_augments import Mixup
 
-    ours, host = mixed(Remix(kappa=float('inf'), counts=COUNTS), seed), mixed(Mixup(alpha=1.0), seed)
-    torch.testing.assert_close(ours[0], host[0])
-    torch.testing.assert_close(ours[1], host[1])
+    ours, reference = mixed(Remix(kappa=float('inf'), counts=COUNTS), seed), mixed(Mixup(alpha=1.0), seed)
+    torch.testing.assert_close(ours[0], reference[0])
+    torch.testing.assert_close(ours[1], reference[1])
 
 
 def test_mixup_leaves_the_class_counts_as_they_are():

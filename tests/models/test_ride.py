@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from ltseg.registry import MODELS
 
-pytestmark = pytest.mark.usefixtures('classification_hosts')
+pytestmark = pytest.mark.usefixtures('mmpretrain_registered')
 
 LOSS = [dict(type='ltseg.CrossEntropyLoss', loss_weight=3), dict(type='ltseg.ExpertDiversityLoss', begin=None)]
 

@@ -157,5 +157,5 @@ def test_a_batch_before_the_sizes_are_known_works_or_is_named(config):
     if not built(config).state_dict():
         assert torch.equal(regularizer(batch()), built(config)(batch()))
     else:
-        with pytest.raises(RuntimeError, match=r'to be built before the first batch, got None. Call build\('):
+        with pytest.raises(RuntimeError, match=r'to be built before the first batch, got a batch. Call build\('):
             regularizer(batch())

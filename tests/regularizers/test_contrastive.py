@@ -184,7 +184,7 @@ def test_views_are_chosen():
     last = FeatureBatch(given.features[:, 1:], given.labels, K, given.classifier)
     for config in (SUPERVISED, BALANCED, HYBRID):
         torch.testing.assert_close(built(config, views=(1, 2))(given), built(config)(last))
-        with pytest.raises(ValueError, match=r'the views \[1, 3\], got .3 views.. Let the data preprocessor'):
+        with pytest.raises(ValueError, match=r'the views \[1, 3\], got 3 views. Let the data preprocessor'):
             built(config, views=(1, 3))(given)
         with pytest.raises(ValueError, match='views: expected numbers of views'):
             built(config, views=(0, -1))

@@ -93,7 +93,7 @@ def test_moving_centers_start_at_the_first_mean_and_then_move():
 
 
 def test_learned_centers_need_a_term_that_learns_them():
-    with pytest.raises(ValueError, match='a term of the head that learns centers, got None. Add dict'):
+    with pytest.raises(ValueError, match='a term of the head that learns centers, got none. Add dict'):
         RegularizerGroup([{**BETWEEN, 'centers': 'learnable'}, {**WITHIN, 'centers': 'batch'}], K, D)
     assert set(RegularizerGroup([BETWEEN, CENTER], K, D).state_dict()) == {'1.centers.vectors'}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ltseg.reports.record import RunRecord, commit_of, find_records, host_versions
+from ltseg.reports.record import RunRecord, commit_of, find_records, installed_versions
 
 Make = Callable[..., RunRecord]
 
@@ -104,7 +104,7 @@ def test_folders_are_searched_for_records(tmp_path: Path, make_record: Make) -> 
 
 
 def test_versions_and_commit(tmp_path: Path) -> None:
-    versions = host_versions()
+    versions = installed_versions()
     assert {'python', 'torch', 'mmengine', 'ltseg'} <= set(versions)
     assert versions['torch'] == torch.__version__
     assert commit_of(tmp_path) is None

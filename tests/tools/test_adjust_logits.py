@@ -64,7 +64,7 @@ def small_model() -> dict[str, Any]:
 
 
 @pytest.fixture(scope='module')
-def run(tmp_path_factory: pytest.TempPathFactory, registered_hosts: None) -> tuple[Path, Path]:
+def run(tmp_path_factory: pytest.TempPathFactory, mmseg_registered: None) -> tuple[Path, Path]:
     """Config and checkpoint of a model with random weights."""
     folder = tmp_path_factory.mktemp('run')
     for seed, split in enumerate(('train', 'val', 'test')):
@@ -141,7 +141,7 @@ def test_tau_normalisation_and_its_folded_checkpoint_agree(
     assert 'tau = 3.0 folded in' in capsys.readouterr().err
 
 
-def test_one_pass_equals_the_host_at_tau_zero(run: tuple[Path, Path], tmp_path: Path) -> None:
+def test_one_pass_equals_mmengine_at_tau_zero(run: tuple[Path, Path], tmp_path: Path) -> None:
     """MMSegmentation's own runner and metric on the same checkpoint."""
     from mmengine.runner import Runner
 
@@ -150,11 +150,11 @@ def test_one_pass_equals_the_host_at_tau_zero(run: tuple[Path, Path], tmp_path: 
     config.test_evaluator = {'type': 'IoUMetric'}
     for key in ('train_dataloader', 'val_dataloader', 'val_evaluator'):
         config.pop(key)
-    host = Runner.from_cfg(config).test()
+    reference = Runner.from_cfg(config).test()
     adjust(run, '--tau', '0', '--work-dir', str(tmp_path))
     ours = RunRecord.load(tmp_path / 'records/test_posthoc.json').metrics()
-    assert ours['mIoU'] == pytest.approx(host['mIoU'], abs=0.01)
-    assert ours['mAcc'] == pytest.approx(host['mAcc'], abs=0.01)
+    assert ours['mIoU'] == pytest.approx(reference['mIoU'], abs=0.01)
+    assert ours['mAcc'] == pytest.approx(reference['mAcc'], abs=0.01)
 
 
 def test_record_of_the_same_results_gets_the_curve(run: tuple[Path, Path], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny_training import quick_tools, tool, write_classification, write_training
 
-pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
+pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
 
 
 @pytest.fixture(scope='module')
@@ -19,7 +19,7 @@ def quick() -> Iterator[None]:
 
 
 @pytest.fixture(scope='module')
-def segmentor(tmp_path_factory: pytest.TempPathFactory, registered_hosts: None, quick: None) -> Path:
+def segmentor(tmp_path_factory: pytest.TempPathFactory, mmseg_registered: None, quick: None) -> Path:
     """The config of a training with two checkpoints, watched by a monitor."""
     hooks = [
         dict(type='ltseg.CountClasses'),

@@ -9,7 +9,7 @@ from PIL import Image
 from tiny_runs import quick_runners
 from tiny_training import tool, write_training
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('registered_hosts', 'quick')]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('mmseg_registered', 'quick')]
 
 LABELS = np.zeros((36, 48), np.uint8)
 

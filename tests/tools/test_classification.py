@@ -14,7 +14,7 @@ from ltseg.counts.table import CountsTable
 from ltseg.datasets.cifar import OFFICIAL
 from ltseg.reports.record import RunRecord
 
-pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
+pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
 
 
 @pytest.fixture(scope='module')
@@ -24,7 +24,7 @@ def quick() -> Iterator[None]:
 
 
 @pytest.fixture(scope='module')
-def trained(tmp_path_factory: pytest.TempPathFactory, registered_hosts: None, quick: None) -> tuple[Path, Path]:
+def trained(tmp_path_factory: pytest.TempPathFactory, mmseg_registered: None, quick: None) -> tuple[Path, Path]:
     """A config and its checkpoint."""
     config = write_classification(tmp_path_factory.mktemp('classification'))
     tool('train')([str(config), '--seed', '4', '--cfg-options', 'optimizer.lr=0.01'])

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from tiny_training import quick_tools, tool, write_classification, write_training
 
-pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
+pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
 
 
 @pytest.fixture(scope='module')

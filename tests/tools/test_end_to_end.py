@@ -20,7 +20,7 @@ SIZES = (
 
 @pytest.mark.slow
 def test_cityscapes_recipe_trains_evaluates_and_reports(
-    tmp_path: Path, registered_hosts: None, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, mmseg_registered: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, run = write_cityscapes(tmp_path / 'cityscapes'), tmp_path / 'run'
     where = ('--data-root', str(data), '--work-dir', str(run))

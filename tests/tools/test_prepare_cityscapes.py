@@ -53,7 +53,7 @@ def write_ids(root: Path, name: str) -> Path:
     return path
 
 
-def test_the_19_classes_are_those_of_the_host() -> None:
+def test_the_19_classes_are_those_of_mmengine() -> None:
     from mmseg.datasets import CityscapesDataset
 
     learned = [NAMES[label_id] for label_id in TRAIN_IDS]

@@ -11,7 +11,7 @@ from tiny_training import quick_tools, tool, write_classification
 from ltseg.launch.terminal import CalmRunner
 from ltseg.reports.record import RunRecord
 
-pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
+pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
 
 
 @pytest.fixture(scope='module')
@@ -21,7 +21,7 @@ def quick() -> Iterator[None]:
 
 
 @pytest.fixture(scope='module')
-def trained(tmp_path_factory: pytest.TempPathFactory, registered_hosts: None, quick: None) -> tuple[Path, Path]:
+def trained(tmp_path_factory: pytest.TempPathFactory, mmseg_registered: None, quick: None) -> tuple[Path, Path]:
     """A config for cRT, of one and of two epochs, and its work dir."""
     config = write_classification(tmp_path_factory.mktemp('stages'), 'resnet32_crt_cifar10lt100')
     tool('train')([str(config), '--cfg-options', 'stages.1.train_cfg.max_epochs=2'])

@@ -11,7 +11,7 @@ from tiny_training import quick_tools, tool, write_training
 
 from ltseg.reports.record import RunRecord
 
-pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
+pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
 
 
 @pytest.fixture(scope='module')
@@ -21,7 +21,7 @@ def quick() -> Iterator[None]:
 
 
 @pytest.fixture(scope='module')
-def trained(tmp_path_factory: pytest.TempPathFactory, registered_hosts: None, quick: None) -> tuple[Path, Path]:
+def trained(tmp_path_factory: pytest.TempPathFactory, mmseg_registered: None, quick: None) -> tuple[Path, Path]:
     """A config and its work dir after training with another seed and name than the config has."""
     config = write_training(tmp_path_factory.mktemp('test'))
     work_dir = config.parent / 'work_dirs/training'
@@ -89,7 +89,7 @@ def test_predictions_pictures_and_augmentation(trained: tuple[Path, Path], tmp_p
     assert not (tmp_path / 'records').exists()
 
 
-def test_evaluation_by_a_metric_of_the_host(
+def test_evaluation_by_a_metric_of_mmengine(
     trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evaluate(trained, '--work-dir', str(tmp_path), '--cfg-options', 'test_evaluator.type=IoUMetric')

@@ -11,7 +11,7 @@ from tiny_training import quick_tools, tool, write_training
 
 from ltseg.reports.record import RunRecord
 
-pytestmark = pytest.mark.usefixtures('registered_hosts', 'quick')
+pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
 
 CLASSIFICATION = """
 default_scope = 'mmpretrain'
@@ -121,7 +121,7 @@ def test_skipping_and_mixed_precision_exclude_each_other(config: Path, capsys: p
 def test_checkpoint_of_another_model_is_refused(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The host would go on with random weights."""
+    """mmengine would go on with random weights."""
     train(config, '--work-dir', str(tmp_path / 'first'))
     path = str(tmp_path / 'first' / 'iter_2.pth')
     text = message(capsys, config, '--resume', path, '--cfg-options', 'model.decode_head.channels=3')
@@ -129,7 +129,7 @@ def test_checkpoint_of_another_model_is_refused(
 
 
 def test_resume_in_the_config_is_the_flag(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The host's own search takes a checkpoint that was cut short."""
+    """mmengine's own search takes a checkpoint that was cut short."""
     (tmp_path / 'iter_1.pth').write_bytes(b'PK')
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_1.pth'))
     text = message(capsys, config, '--work-dir', str(tmp_path), '--cfg-options', 'resume=True')

@@ -1,5 +1,5 @@
 # MMSegmentation's runtime with ltseg's hooks: class counts before training, exact resume, a stop at a loss that is no
-# number. Two checkpoints are kept, because the host deletes the old one before it has written the new one.
+# number. Two checkpoints are kept, because MMSegmentation deletes the old one before it has written the new one.
 default_scope = 'mmseg'
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),

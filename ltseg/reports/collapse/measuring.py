@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from ltseg.core.checks import fault
 from ltseg.core.class_sample import ClassSample
 from ltseg.core.class_statistics import ClassStatistics
 from ltseg.core.collapse_summary import CollapseSummary, collapse_summary
+from ltseg.core.errors import InvalidValueError
 from ltseg.heads.classifier_watch import ClassifierWatch, class_vectors_of
 
 __all__ = ['Measurement', 'measure', 'sample_size']
@@ -87,8 +87,8 @@ def measure(model: Any, loader: Iterable, title: str = '', per_class: int | None
     with torch.no_grad():
         measured = Measurement(statistics.all_reduced(), sample.gathered(), vectors)
     if not measured.statistics.counts.any():
-        cure = 'Check the labels of the split, ignore_index and reduce_zero_label.'
-        raise ValueError(fault('analysis', 'images with labels of some class', 'none', cure))
+        hint = 'Check the labels of the split, ignore_index and reduce_zero_label.'
+        raise InvalidValueError('analysis', 'images with labels of some class', 'none', hint)
     return measured
 
 
@@ -97,7 +97,7 @@ def _parts(watch: ClassifierWatch) -> Iterable[tuple[Tensor, Tensor, Tensor]]:
     labels = watch.labels()
     outside = labels[(labels < 0) | (labels > watch.num_classes)]
     if len(outside):
-        cure = 'Check num_classes of the head, and ignore_index and reduce_zero_label of the data set.'
-        raise ValueError(fault('labels', f'classes 0..{watch.num_classes - 1}', int(outside[0]), cure))
+        hint = 'Check num_classes of the head, and ignore_index and reduce_zero_label of the data set.'
+        raise InvalidValueError('labels', f'classes 0..{watch.num_classes - 1}', repr(int(outside[0])), hint)
     for chosen in (labels < watch.num_classes).nonzero().squeeze(1).split(ROWS):
         yield watch.features(chosen), labels[chosen], watch.logits(chosen)

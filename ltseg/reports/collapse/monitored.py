@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.reports.collapse.contents import Classes
 from ltseg.reports.collapse.figures import Figure, Lines
 
@@ -71,7 +71,7 @@ def _points(path: Path, number: int) -> list[dict[str, Any]]:
     names = lines[0].get('class_names') if lines and isinstance(lines[0], dict) else None
     if not isinstance(names, list) or len(names) != number:
         got = 'something else' if names is None else f'one of {len(names)} classes'
-        raise ValueError(fault(f'file {str(path)!r}', f'a log of gradients of {number} classes', got, 'Remove it.'))
+        raise InvalidValueError(f'file {str(path)!r}', f'a log of gradients of {number} classes', got, 'Remove it.')
     return lines[1:]
 
 

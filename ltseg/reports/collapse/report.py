@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ltseg.core.collapse_summary import CollapseSummary
-from ltseg.core.files import draft_of
+from ltseg.core.files import atomic_write
 from ltseg.reports.collapse.contents import Classes
 from ltseg.reports.collapse.drawing import save_picture
 from ltseg.reports.collapse.figures import Figure, finite
@@ -97,7 +97,7 @@ class CollapseReport:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    with draft_of(path) as draft:
+    with atomic_write(path) as draft:
         draft.write_text(json.dumps(content, allow_nan=False, indent=1) + '\n', encoding='utf-8')
 
 

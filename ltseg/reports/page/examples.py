@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from ltseg.core.checks import fault
+from ltseg.core.errors import InvalidValueError
 from ltseg.metrics.task import SEGMENTATION
 from ltseg.reports.page.albums import Album, ClassifiedAlbum, Example, SegmentedAlbum
 from ltseg.reports.page.methods import Study
@@ -64,7 +64,7 @@ def find_examples(study: Study, models: Mapping[str, TrainedModel], number: int)
     datasets = [model.loader(split).dataset for model in models.values()]
     sizes = [len(dataset) for dataset in datasets]  # type: ignore[arg-type]
     if len(set(sizes)) > 1:
-        raise ValueError(fault('images', f'the same {split} images for all methods', f'{sizes} images'))
+        raise InvalidValueError('images', f'the same {split} images for all methods', f'{sizes} images')
     kind: type[Album] = SegmentedAlbum if study.reference.task is SEGMENTATION else ClassifiedAlbum
     album = kind(study, models, split)
     console = Console(stderr=True)

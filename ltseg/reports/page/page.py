@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ltseg import __version__
-from ltseg.core.files import draft_of
+from ltseg.core.files import atomic_write
 from ltseg.reports.page.confusions import confusion_matrix_figure
 from ltseg.reports.page.curves import posthoc_curve, training_curves
 from ltseg.reports.page.differences import difference_bars
@@ -109,6 +109,6 @@ def _present(drawings: Sequence[Drawing | None]) -> list[Drawing]:
 
 def write_page(page: str, path: str | os.PathLike) -> Path:
     """Writes the page."""
-    with draft_of(path) as draft:
+    with atomic_write(path) as draft:
         draft.write_text(page, encoding='utf-8')
     return Path(path)

@@ -19,7 +19,8 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from ltseg.core.checks import check_choice, fault
+from ltseg.core.checks import check_choice
+from ltseg.core.errors import InvalidValueError
 from ltseg.reports.page.ink import INK, MARKERS, MUTED, Drawing, colour_of, draw, legend, plain_numbers
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.phrases import shortened
@@ -52,8 +53,8 @@ def measured_panels(study: Study) -> list[Drawing]:
                 figures = [each for each in (content if isinstance(content, list) else [content]) if _is_figure(each)]
                 drawings += [panel(each, f'panel-{len(drawings) + i}', owner) for i, each in enumerate(figures)]
             except (ValueError, TypeError, KeyError, AttributeError) as error:
-                raise ValueError(
-                    fault(f'figure {str(path)!r}', 'the form in ltseg.reports.page.panels', str(error))
+                raise InvalidValueError(
+                    f'figure {str(path)!r}', 'the form in ltseg.reports.page.panels', str(error)
                 ) from error
     return drawings
 
@@ -88,7 +89,7 @@ def _draw_series(axes: Axes, content: Mapping[str, Any], form: str) -> None:
     for position, series in enumerate(content['series'][:MOST]):
         x, y, colour = series['x'], series['y'], colour_of(position)
         if len(x) != len(y):
-            raise ValueError(fault('series', f'as many y as x ({len(x)})', len(y)))
+            raise InvalidValueError('series', f'as many y as x ({len(x)})', repr(len(y)))
         y = [math.nan if value is None else value for value in y]
         if form == 'bars':
             axes.bar([str(place) for place in x], y, color=colour, label=series.get('name'))

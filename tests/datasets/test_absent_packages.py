@@ -23,7 +23,7 @@ except ModuleNotFoundError as error:
 
 
 @pytest.mark.parametrize(('absent', 'message'), [('mmseg', ''), ('mmpretrain', 'mmpretrain')])
-def test_either_host_may_be_missing(absent: str, message: str) -> None:
+def test_either_package_may_be_missing(absent: str, message: str) -> None:
     command = [sys.executable, '-W', 'ignore', '-c', SCRIPT.format(absent=absent)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

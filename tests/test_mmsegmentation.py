@@ -16,7 +16,7 @@ from tiny_runs import cut_down, quick_runners, write_cityscapes
 
 from ltseg import compat
 
-pytestmark = pytest.mark.usefixtures('registered_hosts')
+pytestmark = pytest.mark.usefixtures('mmseg_registered')
 
 ROOT = Path(__file__).parents[1]
 UNET = 'unet/unet-s5-d16_fcn_4xb4-160k_cityscapes-512x1024.py'
@@ -40,7 +40,7 @@ def quick() -> Iterator[None]:
 
 @pytest.fixture(scope='module')
 def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_cityscapes(tmp_path_factory.mktemp('host') / 'cityscapes')
+    return write_cityscapes(tmp_path_factory.mktemp('mmseg') / 'cityscapes')
 
 
 def stock(name: str, data_root: Path, work_dir: Path, changes: dict[str, Any]) -> Config:
@@ -59,7 +59,7 @@ def stock(name: str, data_root: Path, work_dir: Path, changes: dict[str, Any]) -
 
 
 def train(config: Config) -> dict[str, float]:
-    """What one iteration of the host's runner, and a validation, log."""
+    """What one iteration of MMSegmentation's runner, and a validation, log."""
     runner = Runner.from_cfg(config)
     before = {name: value.clone() for name, value in runner.model.state_dict().items() if 'conv_seg.weight' in name}
     runner.train()
