@@ -17,8 +17,9 @@ The map of the package, from the lowest floor up; a file imports from lower floo
     hooks/         counting before training, rules that begin late, training of a part, exact resume, monitors
     reports/       tables of one run and of many; page/: the report as one HTML page; collapse/: neural collapse;
                    diagnosis/: findings and what to try
-    environment    what is installed, and a hint for each fault
-    launch/        what the tools share: configs, stages, checks before training, one message for each fault
+    environment    what is installed, and what to do about each fault
+    cli/           the commands ``ltseg train``, ``ltseg test``, ..., which tools/*.py start too, and what they share:
+                   configs, stages, checks before training, one message for each fault
 
 Any config can say ``type='ltseg.ARBLoss'``: mmengine imports ``ltseg.registry`` by itself on meeting the scope.
 """

@@ -14,9 +14,9 @@ from test_configs import LEAVES, differences
 from tiny_images import write_cifar_batches, write_image_lists
 from tiny_runs import parts, quick_runners
 
-from ltseg.launch.configs import register_modules
-from ltseg.launch.stages import stages_of, stages_to_train
-from ltseg.launch.terminal import build_runner
+from ltseg.cli.config_files import register_modules
+from ltseg.cli.runner import build_runner
+from ltseg.cli.stages import stages_of, stages_to_train
 
 ROOT = Path(__file__).parents[1] / 'configs' / 'classification'
 CLASSIFICATION = [leaf for leaf in LEAVES if leaf.parent == ROOT]

@@ -14,7 +14,7 @@ from test_configs import MODELS as SEGMENTORS
 from test_configs import differences, used
 from torch.nn import functional as F
 
-from ltseg.launch.stages import stages_of
+from ltseg.cli.stages import stages_of
 from ltseg.schedules import Progress
 
 pytestmark = pytest.mark.usefixtures('mmpretrain_registered')

@@ -14,7 +14,7 @@ from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from tiny_runs import cut_down, quick_runners, write_camvid, write_cityscapes
 
-from ltseg.launch.terminal import build_runner
+from ltseg.cli.runner import build_runner
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered')
 

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from ltseg import registry
-from ltseg.launch.stages import stages_of
+from ltseg.cli.stages import stages_of
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered', 'mmpretrain_registered')
 
@@ -143,9 +143,11 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_commands_name_files_and_flags_that_exist() -> None:
-    shared = (ROOT / 'ltseg/launch/configs.py').read_text() + (ROOT / 'ltseg/reports/selection.py').read_text()
+    shared = (ROOT / 'ltseg/cli/config_files.py').read_text() + (ROOT / 'ltseg/reports/selection.py').read_text()
     for tool, rest in re.findall(r'(tools/\w+\.py)([^\n]*)', texts()):
         source = (ROOT / tool).read_text(encoding='utf-8') + shared
+        for module in re.findall(r'from ltseg\.cli\.(\w+) import main', source):
+            source += (ROOT / f'ltseg/cli/{module}.py').read_text(encoding='utf-8')
         for flag in re.findall(r'(?<![\w-])--[a-z][a-z-]*', rest):
             assert f"'{flag}'" in source or '{field.name}' in source, f'{tool} {flag}'
     for config in re.findall(r'configs/[\w/]+\.py', texts()):

@@ -154,7 +154,7 @@ def test_cuda_build_without_a_device_is_a_note() -> None:
 
 def test_tool_reports_this_installation(capsys: pytest.CaptureFixture[str]) -> None:
     tool = runpy.run_path(str(Path(__file__).parents[1] / 'tools/check_env.py'))
-    code = tool['main']()
+    code = tool['main']([])
     shown = capsys.readouterr().out
     named = findings(examine())
     assert code == int(any(finding.is_fault for finding in named))

@@ -17,8 +17,9 @@ FLOORS = (
     ('rules',),
     ('losses', 'regularizers'),
     ('heads', 'metrics', 'datasets', 'models'),
+    ('trained',),
     ('hooks', 'reports', 'environment'),
-    ('launch',),
+    ('cli', '__main__'),
     ('tools', 'configs', 'tests', 'benchmarks'),
 )
 HEIGHT = {part: height for height, floor in enumerate(FLOORS) for part in floor}

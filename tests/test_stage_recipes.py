@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 
-from ltseg.launch.stages import stages_of
+from ltseg.cli.stages import stages_of
 
 ROOT = Path(__file__).parents[1] / 'configs' / 'classification'
 DISALIGN = ['head.fc.logit_scale', 'head.fc.logit_bias', 'head.fc.confidence']

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ltseg.launch.errors import one_message_errors
+from ltseg.cli.errors import one_message_errors
 from ltseg.reports.documents import documents_in, fill_tables
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,34 +1,11 @@
-"""Prints the versions that matter and names each fault of the installation with what to do.
-
-Exits with 1 if there is a fault, with 0 otherwise.
-"""
+"""``ltseg check-env``, from a checkout that need not be installed."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this tool has to run where ltseg is not installed yet
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ltseg.environment import MODULES, Environment, Finding, examine, findings  # noqa: E402
-
-
-def print_report(found: Environment, named: list[Finding]) -> None:
-    """Plain text, because rich may be what is missing."""
-    for module in ('python', 'ltseg', *(module for module in MODULES if module != 'ltseg.compat')):
-        provided = ', '.join(found.distributions.get(module, ()))
-        print(f'{module:<12} {found.versions.get(module, "missing"):<14} {provided}')
-    print(f'{"CUDA":<12} {found.cuda_build or "CPU build":<14} {found.cuda_devices} device(s)')
-    for finding in named:
-        print(f'\n{"FAULT" if finding.is_fault else "Note"}: {finding.what}\n  Hint: {finding.hint}')
-    if not any(finding.is_fault for finding in named):
-        print('\nNo fault found.')
-
-
-def main() -> int:
-    found = examine()
-    named = findings(found)
-    print_report(found, named)
-    return int(any(finding.is_fault for finding in named))
-
+from ltseg.cli.check_env import main  # noqa: E402
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -1,53 +1,11 @@
-"""Puts evaluated runs side by side, class by class, with the differences against the first method.
+"""``ltseg compare``, from a checkout that need not be installed."""
 
-    python tools/compare_runs.py work_dirs/ce work_dirs/arb --split val
-    python tools/compare_runs.py docs/runs/*.json --split test --paper arb/unet --markdown comparison.md
-
-A run is the record that tools/test.py wrote, or a folder with records. Records that differ in their seed only become
-one column: each value below three seeds, mean and standard deviation from three on.
-"""
-
-import ltseg.compat  # noqa: F401  isort: skip (hints MMSegmentation fault and therefore comes first)
-import argparse
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 
-from rich.console import Console
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ltseg.launch.errors import one_message_errors
-from ltseg.reports.selection import add_compare_options, selected_comparison
-
-
-def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('runs', nargs='+', metavar='RUN', help='record, or folder with records')
-    add_compare_options(parser)
-    parser.add_argument('--markdown', type=Path, metavar='FILE', help='write the tables as Markdown')
-    parser.add_argument('--csv', type=Path, metavar='FILE', help='write every metric as CSV, a row for each method')
-    return parser.parse_args(arguments)
-
-
-def run(options: argparse.Namespace) -> None:
-    console = Console()
-    comparison = selected_comparison(options.runs, options)
-    tables = comparison.tables(options.tables)
-    for table in tables:
-        table.print(console)
-    texts = {
-        options.markdown: '\n'.join(table.markdown() for table in tables),
-        options.csv: comparison.long_rows().csv(),
-    }
-    for path, text in texts.items():
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding='utf-8')
-            console.print(f'Written: {path}', soft_wrap=True)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    with one_message_errors(OSError):
-        run(parse_arguments(arguments))
-
+from ltseg.cli.compare import main  # noqa: E402
 
 if __name__ == '__main__':
     main()

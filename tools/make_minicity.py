@@ -1,33 +1,11 @@
-"""Writes MiniCity: small generated street scenes in Cityscapes' folders, with its 19 classes and skewed pixel shares.
+"""``ltseg minicity``, from a checkout that need not be installed."""
 
-Usage::
+import sys
+from pathlib import Path
 
-    python tools/make_minicity.py data/minicity
-    python tools/make_minicity.py data/minicity_even --skew 0
-"""
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import ltseg.compat  # noqa: F401  isort: skip
-import argparse
-from collections.abc import Sequence
-from dataclasses import fields
-
-from ltseg.datasets.street_scenes import StreetScenes
-from ltseg.launch.errors import one_message_errors
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parses the arguments, each a setting of ``StreetScenes``, and writes the scenes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('folder', help='where to write; scenes with the same settings there are kept')
-    for field in fields(StreetScenes):
-        number = type(field.default)
-        parser.add_argument(f'--{field.name}', type=number, default=field.default, help=f'default: {field.default}')
-    settings = vars(parser.parse_args(arguments))
-    folder = settings.pop('folder')
-    with one_message_errors(OSError):
-        written = StreetScenes(**settings).write(folder)
-    print(f'{"Wrote" if written else "Already there:"} {folder}')
-
+from ltseg.cli.minicity import main  # noqa: E402
 
 if __name__ == '__main__':
     main()

@@ -1,63 +1,11 @@
-"""Writes one HTML page about runs: what changed, for which classes, and what may be behind it.
+"""``ltseg report``, from a checkout that need not be installed."""
 
-    python tools/report.py work_dirs/ce work_dirs/arb --images 6
-    python tools/report.py docs/runs/*-test.json --first "cross entropy" --out report.html
-
-A run is the record that tools/test.py wrote, or a work dir: then curves, config, figures of tools/analyze_collapse.py
-and, with --images, predictions of its checkpoint are on the page too. Records that differ in their seed only are one
-method. The page needs no network and no other file.
-"""
-
-import ltseg.compat  # noqa: F401  isort: skip (hints MMSegmentation fault and therefore comes first)
-import argparse
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 
-from rich.console import Console
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ltseg.core.checks import check_choice
-from ltseg.core.errors import UsageError
-from ltseg.launch.errors import one_message_errors
-from ltseg.launch.example_images import example_images
-from ltseg.launch.terminal import calm_warnings
-from ltseg.reports.page.methods import Study
-from ltseg.reports.page.page import render_page, write_page
-from ltseg.reports.page.runs import find_runs
-
-
-def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('runs', nargs='+', metavar='RUN', help='work dir, or record of a run')
-    parser.add_argument('--split', help='of the records (default: test where there is one, else val)')
-    parser.add_argument('--first', metavar='METHOD', help='method that the others are compared to')
-    parser.add_argument(
-        '--images', type=int, default=0, metavar='N', help='images where rare classes fail (default: 0)'
-    )
-    parser.add_argument('--title', help='of the page')
-    parser.add_argument('--out', type=Path, default=Path('report.html'), metavar='FILE', help='default: report.html')
-    return parser.parse_args(arguments)
-
-
-def run(options: argparse.Namespace) -> None:
-    console = Console()
-    if options.images < 0:
-        raise UsageError('--images', 'a number of images', repr(options.images))
-    runs = find_runs(options.runs, options.split)
-    if options.first is not None:
-        check_choice('--first', options.first, sorted({run.record.method for run in runs}))
-        runs.sort(key=lambda run: run.record.method != options.first)
-    study = Study.of(runs)
-    examples = example_images(study, options.images, console) if options.images > 0 else None
-    path = write_page(render_page(study, options.title, examples), options.out)
-    console.print(f'Written: {path}', soft_wrap=True)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    options = parse_arguments(arguments)
-    calm_warnings()
-    with one_message_errors(OSError):
-        run(options)
-
+from ltseg.cli.report import main  # noqa: E402
 
 if __name__ == '__main__':
     main()

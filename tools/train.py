@@ -1,97 +1,11 @@
-"""Trains a model from a config.
+"""``ltseg train``, from a checkout that need not be installed."""
 
-    python tools/train.py configs/deeplabv3plus_arb_cityscapes.py
-    python tools/train.py CONFIG --resume
-    python tools/train.py CONFIG --cfg-options train_dataloader.batch_size=4 model.pretrained=None
-
-Logs, checkpoints and the record of the run are in WORK_DIR. A config that lists stages trains them one after the other,
-each in WORK_DIR/STAGE from the last checkpoint of the one before; --resume goes on in the stage that was interrupted.
-"""
-
-import ltseg.compat  # noqa: F401  isort: skip
-import argparse
-import os
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 
-from mmengine.config import Config
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ltseg.core.errors import UsageError
-from ltseg.launch.checkpoints import check_checkpoint, newest_checkpoint
-from ltseg.launch.checks import check_config
-from ltseg.launch.configs import add_common_arguments, load_config, register_modules
-from ltseg.launch.errors import one_message_errors
-from ltseg.launch.names import names_of
-from ltseg.launch.recording import RunRecorder
-from ltseg.launch.stages import stages_of, stages_to_train
-from ltseg.launch.terminal import build_runner, calm_warnings
-from ltseg.reports.weights import check_weights
-
-
-def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_common_arguments(parser)
-    parser.add_argument(
-        '--resume', nargs='?', const='auto', help='go on from the newest checkpoint in the work dir, or from this one'
-    )
-    parser.add_argument('--amp', action='store_true', help='mixed precision, on a GPU')
-    parser.add_argument('--seed', type=int, help='seed of the training (default: that of the config)')
-    parser.add_argument('--name', help='name of the run in reports')
-    parser.add_argument('--method', help='name of the method in reports')
-    return parser.parse_args(arguments)
-
-
-def apply_flags(config: Config, options: argparse.Namespace) -> None:
-    """Puts the flags for every stage into its config."""
-    if options.amp:
-        wrapper = config.optim_wrapper.get('type', 'OptimWrapper')
-        if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
-            hint = 'Its loss scaler leaves batches without a finite gradient out by itself.'
-            raise UsageError('--amp', "optim_wrapper.type='OptimWrapper'", repr(wrapper), hint)
-        config.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
-    if options.seed is not None:
-        config.randomness = {**(config.get('randomness') or {}), 'seed': options.seed}
-
-
-def apply_resume(config: Config, resume: str | None) -> None:
-    """Puts the checkpoint to go on from into the config: that named by ``resume``, or the newest for 'auto'."""
-    if resume not in (None, 'auto'):
-        check_checkpoint(resume)
-        config.resume, config.load_from = True, resume
-    elif resume:
-        path = newest_checkpoint(config.work_dir)
-        config.resume, config.load_from = path is not None, path or config.get('load_from')
-
-
-def train(config: Config, options: argparse.Namespace, early_stage: str = '') -> None:
-    """Trains one stage, or the only one; a stage before the last is named in its record."""
-    runner = build_runner(config)
-    given = {'name': options.name, 'method': options.method, 'settings': options.cfg_options}
-    if early_stage:
-        names = names_of(options.config)
-        given |= {key: f'{given[key] or names[key]}, stage {early_stage}' for key in ('name', 'method')}
-    runner.register_hook(RunRecorder(options.config, given))
-    if config.get('resume'):
-        check_weights(runner.model, config.load_from)
-    runner.train()
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    options = parse_arguments(arguments)
-    os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
-    calm_warnings()
-    with one_message_errors():
-        needs = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
-        config = load_config(options, needs, last_stage=False)
-        register_modules(config)
-        stages = stages_of(config)
-        for stage in stages:
-            apply_flags(stage, options)
-            check_config(stage, training=True)
-        for stage, resume in stages_to_train(stages, options.resume):
-            apply_resume(stage, resume)
-            train(stage, options, '' if stage is stages[-1] else Path(stage.work_dir).name)
-
+from ltseg.cli.train import main  # noqa: E402
 
 if __name__ == '__main__':
     main()

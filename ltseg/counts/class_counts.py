@@ -74,7 +74,7 @@ class ClassCounts:
         if unit == 'samples':
             return self.samples
         if self.images is None:
-            hint = "Use unit='samples', or a table made by tools/count_classes.py, which counts images too."
+            hint = "Use unit='samples', or a table made by ltseg count, which counts images too."
             raise InvalidValueError('ClassCounts.of', 'counts that hold images', 'counts of samples only', hint)
         return self.images
 

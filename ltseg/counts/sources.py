@@ -83,7 +83,7 @@ class ClassCountsSource(nn.Module):
         if self._filled is None:
             hint = (
                 "Add custom_hooks=[dict(type='ltseg.CountClasses')] to the config, or write a table with "
-                'tools/count_classes.py and give counts=PATH.'
+                'ltseg count and give counts=PATH.'
             )
             raise WrongStateError("counts='dataset'", 'class counts before the first batch', 'none', hint)
         if self._filled.num_classes != num_classes:
@@ -165,7 +165,7 @@ def build_counts(counts: CountsOption, sync: bool = True, momentum: float = 0.99
     """A source from the option ``counts`` of a loss.
 
     Args:
-        counts: 'batch', 'dataset', 'ema', 'accumulated', the path of a table made by tools/count_classes.py (it ends
+        counts: 'batch', 'dataset', 'ema', 'accumulated', the path of a table made by ltseg count (it ends
             in ``.json``), or the counts of the classes themselves.
         sync: Whether counts of batches cover all processes.
         momentum: Of 'ema'.

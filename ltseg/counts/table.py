@@ -16,7 +16,7 @@ from ltseg.counts.class_counts import ClassCounts
 __all__ = ['CountsTable', 'check_class_names', 'check_table']
 
 FORMAT = 'ltseg class counts 1'
-REMEDY = 'Write it again with tools/count_classes.py.'
+REMEDY = 'Write it again with ltseg count.'
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,7 @@ def check_table(
     if found != num_classes:
         flag = ' with --reduce-zero-label' if abs(found - num_classes) == 1 else ' on the data set of this model'
         message = f'{label} lists {found} classes but the {owner} has {num_classes}.'
-        raise InvalidValueError(f'{message} Re-run tools/count_classes.py{flag}.')
+        raise InvalidValueError(f'{message} Re-run ltseg count{flag}.')
     check_class_names(label, table.class_names, class_names)
 
 
@@ -136,4 +136,4 @@ def check_class_names(label: str, counted: Sequence[str] | None, class_names: Se
     for index, (ours, theirs) in enumerate(zip(counted or (), class_names or (), strict=False)):
         if ours != theirs:
             message = f'{label} calls class {index} {ours!r} but the data set calls it {theirs!r}.'
-            raise InvalidValueError(f'{message} It was made from another data set; re-run tools/count_classes.py.')
+            raise InvalidValueError(f'{message} It was made from another data set; re-run ltseg count.')

@@ -33,7 +33,7 @@ def _leave_out(reason: Exception) -> None:
     """Registers what extends MMSegmentation as something that raises ``reason`` when a config asks for it."""
 
     def unavailable(**_: Any) -> None:
-        expected = 'an mmseg that can be imported (tools/check_env.py says what to do)'
+        expected = 'an mmseg that can be imported (ltseg check-env says what to do)'
         raise MissingPackageError('mmseg', expected, f'{type(reason).__name__}: {reason}') from reason
 
     for registry, names in (
@@ -50,7 +50,7 @@ if find_spec('mmseg') is not None:
             from ltseg.datasets.camvid import CamVidDataset
             from ltseg.datasets.checked_loading import LoadCheckedAnnotations
             from ltseg.datasets.cityscapes import CityscapesDataset
-            from ltseg.datasets.mini_city import MiniCityDataset
+            from ltseg.datasets.minicity.dataset import MiniCityDataset
     except Exception as error:  # MMSegmentation asserts versions of mmcv, imports compiled operators, ...
         _leave_out(error)
 

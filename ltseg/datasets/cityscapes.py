@@ -20,7 +20,7 @@ class CityscapesDataset(CheckedFolders, MMSegCityscapesDataset):
     GUIDE = """
 Download leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip from https://www.cityscapes-dataset.com (free, after
 registration), unpack both into {root}, then make the label images:
-    python tools/prepare_cityscapes.py {root}
+    ltseg prepare-cityscapes {root}
 Layout:
     {root}/leftImg8bit/{train,val}/<city>/*_leftImg8bit.png
     {root}/gtFine/{train,val}/<city>/*_gtFine_labelTrainIds.png
@@ -33,6 +33,6 @@ Elsewhere on your disk? Give the tools --data-root FOLDER, or set data_root in e
             if missing_label and os.path.isfile(source):
                 return (
                     f'The official {official} files are there: make the labels from them with\n'
-                    f'    python tools/prepare_cityscapes.py {self.data_root}'
+                    f'    ltseg prepare-cityscapes {self.data_root}'
                 )
         return super().guide(missing_label)

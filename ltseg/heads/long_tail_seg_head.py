@@ -10,7 +10,7 @@ from ltseg.core.errors import InvalidValueError
 from ltseg.core.features import nearest_labels
 from ltseg.core.joined import joined
 from ltseg.heads.feature_tap import FeatureTapMixin
-from ltseg.losses.upsampled import can_be_fused, fused_losses
+from ltseg.losses.fused import can_be_fused, fused_losses
 from ltseg.registry import MODELS
 
 __all__ = ['LongTailSegHead', 'LongTailSegHeadMixin']
@@ -22,8 +22,8 @@ class LongTailSegHeadMixin:
     Args:
         classifier: Config of a module built with ``in_channels`` and ``num_classes`` that takes the place of the
             head's last convolution, e.g. ``dict(type='ltseg.CosineClassifier')``.
-        fused: Whether losses of the adjusted cross-entropy family are computed without upsampled logits
-            (:mod:`ltseg.core.upsampled`): the same value and gradient in less time and memory. Heads with a pixel
+        fused: Whether losses of the adjusted cross-entropy family are computed without upsampled logits (see
+            :mod:`ltseg.core.fused_upsampling`): the same value and gradient in less time and memory. Heads with a pixel
             sampler, with another loss beside, or with a ``loss_by_feat`` of their own take the plain path.
         band_rows: Rows of labels in a band of the fused loss; by default they follow from the shapes.
 

@@ -27,7 +27,7 @@ class CollapseMonitor(Hook):
     They are of the classifier as it is, and of the features of the last ``batches`` batches, in training mode and
     before dropout, of which ``samples`` each are kept, with as many of rare classes as of frequent ones where possible;
     features and classifier move meanwhile. Where that makes fewer than two samples of a class on average, only the
-    figures of the classifier are logged: raise ``batches`` then. tools/analyze_collapse.py computes the same figures
+    figures of the classifier are logged: raise ``batches`` then. ltseg collapse computes the same figures
     for a checkpoint from all images.
 
     Scalars: ``collapse/<figure>`` with the names of :class:`ltseg.core.collapse_summary.CollapseSummary`, and

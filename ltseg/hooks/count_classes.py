@@ -27,7 +27,7 @@ class CountClasses(Hook):
     needs the counts only for groups of classes: there a missing training set is logged and not an error.
 
     Args:
-        table: A table made by tools/count_classes.py to use instead of counting.
+        table: A table made by ltseg count to use instead of counting.
         workers: Processes that decode labels; None chooses.
     """
 

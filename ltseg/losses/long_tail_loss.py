@@ -11,7 +11,7 @@ from torch import Tensor
 from ltseg.core.adjustment import Adjustment
 from ltseg.core.checks import check_range
 from ltseg.core.cross_entropy import adjusted_cross_entropy
-from ltseg.core.upsampled import SampleLosses
+from ltseg.core.fused_upsampling import SampleLosses
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.sources import build_counts
 from ltseg.losses.logits_loss import LogitsLoss

@@ -24,7 +24,7 @@ class CountedMetric(BaseMetric, ABC):
     """A metric whose groups are made from class counts.
 
     Args:
-        counts: Samples of each class: the path of a table made by tools/count_classes.py or a list. By default the
+        counts: Samples of each class: the path of a table made by ltseg count or a list. By default the
             training counts that ``ltseg.CountClasses`` hands over.
         collect_device: Of ``BaseMetric``.
         prefix: Put before each key.

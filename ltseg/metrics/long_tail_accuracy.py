@@ -39,7 +39,7 @@ class LongTailAccuracy(CountedMetric):
         groups: Many, medium and few by the training images of a class: None for more than 100, 20 to 100, and below
             20; ``dict(many='> 100', few='<= 20')`` for other thresholds; ``dict(many=36, medium=35, few=29)`` for fixed
             numbers of classes in the order of the labels; or ``dict(many=['cat', ...], medium=[...], few=[...])``.
-        counts: Training images of each class: the path of a table made by tools/count_classes.py or a list. By default
+        counts: Training images of each class: the path of a table made by ltseg count or a list. By default
             those that ``ltseg.CountClasses`` hands over, and without those the evaluated images, which on a balanced
             test set put all classes into one group.
         topk: For configs that were written for MMPretrain's ``Accuracy``; of it, top-1 is given.

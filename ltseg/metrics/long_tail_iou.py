@@ -38,7 +38,7 @@ class LongTailIoU(CountedMetric):
             ``dict(head=0.04, tail=0.005)`` for thresholds on the share, or
             ``dict(head=['road', ...], medium=[...], tail=[...])``.
         counts: Pixels of each class that shares and groups are made from: the path of a table made by
-            tools/count_classes.py or a list. By default the training counts that ``ltseg.CountClasses`` hands over,
+            ltseg count or a list. By default the training counts that ``ltseg.CountClasses`` hands over,
             and without those the evaluated ground truth.
         iou_metrics: For configs that were written for MMSegmentation's ``IoUMetric``; only ``['mIoU']``.
         output_dir: Folder to which predictions are written as PNG.

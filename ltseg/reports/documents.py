@@ -7,7 +7,7 @@ A block stands between two comments, and its body is generated:
 
 ``compare RECORD... [--split --first --paper --tables]`` puts runs side by side, ``report RECORD [--tall]`` is the
 per-class report of one, ``tau RECORD`` its curve over post-hoc adjustment, ``frontier RECORD... --accuracy 55 60`` the
-curves of methods against each other, ``collapse FILE... --names NAME...`` the figures of tools/analyze_collapse.py of
+curves of methods against each other, ``collapse FILE... --names NAME...`` the figures of ltseg collapse of
 several models. Paths are patterns from the root of the repository.
 """
 
@@ -26,8 +26,8 @@ from ltseg.reports.collapse.contents import MEANINGS, ideal_value
 from ltseg.reports.frontier import frontier_table
 from ltseg.reports.record import RunRecord, find_records
 from ltseg.reports.selection import add_compare_options, selected_comparison
-from ltseg.reports.tau_curve import WAYS
 from ltseg.reports.text_table import Cell, TextTable
+from ltseg.trained.tau_curve import WAYS
 
 __all__ = ['documents_in', 'fill_tables']
 
@@ -101,13 +101,13 @@ def _matches(pattern: str, root: Path) -> Sequence[str]:
 
 
 def collapse_table(paths: Sequence[str], names: Sequence[str]) -> TextTable:
-    """The figures of the last checkpoint in each file that tools/analyze_collapse.py wrote, side by side."""
+    """The figures of the last checkpoint in each file that ltseg collapse wrote, side by side."""
     if len(paths) != len(names):
         raise InvalidValueError('--names', f'a name for each of {len(paths)} files', repr(names))
     contents = [json.loads(Path(path).read_text(encoding='utf-8')) for path in paths]
     wrong = [path for path, content in zip(paths, contents, strict=True) if content.get('kind') != 'ltseg collapse']
     if wrong:
-        raise InvalidValueError(wrong[0], 'SPLIT.json of tools/analyze_collapse.py', 'something else')
+        raise InvalidValueError(wrong[0], 'SPLIT.json of ltseg collapse', 'something else')
     columns = [content['checkpoints'][-1]['figures'] for content in contents]
     angle = contents[0]['optimal_angle']
     rows = [
@@ -120,7 +120,7 @@ def collapse_table(paths: Sequence[str], names: Sequence[str]) -> TextTable:
 def tau_table(record: RunRecord) -> TextTable:
     """The curve of a record over the strength of post-hoc adjustment, a row for each tau."""
     if not record.tau_curve:
-        hint = 'tools/adjust_logits.py writes it.'
+        hint = 'ltseg adjust writes it.'
         raise InvalidValueError(f'record {record.name}', 'a curve over tau', 'none', hint)
     keys = [key for key in record.tau_curve[0] if key != 'tau']
     rows: list[list[Cell]] = []

@@ -35,7 +35,7 @@ def frontier_table(records: Sequence[RunRecord], levels: Sequence[float]) -> Tex
     """
     without = [record.name for record in records if not record.tau_curve]
     if without:
-        hint = 'tools/adjust_logits.py writes it.'
+        hint = 'ltseg adjust writes it.'
         raise InvalidValueError('frontier', 'records with a curve over tau', ', '.join(without), hint)
     of = {(record.model, record.dataset, record.split) for record in records}
     if len(of) != 1:

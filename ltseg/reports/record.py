@@ -132,7 +132,7 @@ class RunRecord:
         except (OSError, ValueError) as error:
             raise InvalidValueError(where, 'a JSON file', str(error)) from error
         if not isinstance(content, dict) or content.pop('kind', None) != KIND:
-            raise InvalidValueError(where, 'a record that tools/test.py wrote', 'a JSON file of another kind')
+            raise InvalidValueError(where, 'a record that ltseg test wrote', 'a JSON file of another kind')
         try:
             return cls(evaluation=evaluation_from(content), **content)
         except KeyError as error:
@@ -176,7 +176,7 @@ def record_files(paths: Sequence[str | os.PathLike]) -> list[Path]:
     for path in map(Path, paths):
         inside = sorted(p for p in path.rglob('*.json') if _is_record(p)) if path.is_dir() else [path]
         if not inside:
-            raise MissingFileError(f'folder {str(path)!r}', 'records (*.json) that tools/test.py wrote', 'none')
+            raise MissingFileError(f'folder {str(path)!r}', 'records (*.json) that ltseg test wrote', 'none')
         found |= dict.fromkeys(inside)
     return list(found)
 

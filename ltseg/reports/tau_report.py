@@ -14,7 +14,7 @@ from rich.table import Table
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import SEGMENTATION
 from ltseg.reports.record import RunRecord
-from ltseg.reports.tau_curve import WAYS, TauCurve
+from ltseg.trained.tau_curve import WAYS, TauCurve
 
 __all__ = ['adjusted_record', 'curve_figure', 'curve_points', 'curve_table', 'same_result']
 

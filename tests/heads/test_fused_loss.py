@@ -99,6 +99,8 @@ def test_a_label_that_is_no_class_is_named(loss):
 def test_under_autocast_the_loss_is_that_of_the_rounded_logits(dtype):
     features, samples = batch()
     head = head_of(loss_decode=ARB)
+    if dtype == torch.float16 and torch.__version__ < '2.2':
+        pytest.skip('PyTorch before 2.2 has no autocast to float16 on the CPU')
     with torch.autocast('cpu', dtype=dtype):
         losses, gradients = loss_and_gradient(head, features, samples)
     _, expected = loss_and_gradient(head, features, samples)

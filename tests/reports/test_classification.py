@@ -20,8 +20,8 @@ from ltseg.reports.documents import fill_tables
 from ltseg.reports.frontier import frontier_table
 from ltseg.reports.published import find_published
 from ltseg.reports.record import RunRecord
-from ltseg.reports.tau_curve import TauCurve
 from ltseg.reports.tau_report import adjusted_record, curve_figure, curve_points, curve_table
+from ltseg.trained.tau_curve import TauCurve
 
 NAMES = ('airplane', 'automobile', 'bird', 'crane', 'crane')
 COUNTS = torch.tensor([500, 120, 60, 20, 5])

@@ -299,7 +299,7 @@ def follow(session: Session, what: str) -> str:
 def tests(session: Session) -> str:
     """The test suite, with a time limit for each test."""
     session.folder = ROOT
-    options = ['-q', '-p', 'no:cacheprovider', '--timeout=600', '-W', 'default', '-rf']
+    options = ['-p', 'no:cacheprovider', '--timeout=600', '-W', 'default', '-rf']
     try:
         output = session.python('-m', 'pytest', *options, timeout=7200)
     except CheckError as failed:

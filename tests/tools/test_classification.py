@@ -79,7 +79,7 @@ def test_nearest_mean_predicts_what_its_definition_does(trained: tuple[Path, Pat
     from mmengine.runner import Runner
     from mmpretrain.registry import MODELS
 
-    from ltseg.launch.configs import training_images
+    from ltseg.cli.config_files import training_images
 
     run('test', trained, '--nearest-mean', form)
     folder = trained[1].parent / f'nearest_mean_{form}'

@@ -1,16 +1,15 @@
 """The tool prints and writes what the data set of a config holds, and names what is wrong in one line."""
 
 import re
-import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ltseg.cli import count
 from ltseg.counts.table import CountsTable
 
-TOOL = runpy.run_path(str(Path(__file__).parents[2] / 'tools/count_classes.py'))
 CONFIG = """
 work_dir = {work_dir!r}
 train_dataloader = dict(dataset=dict(type={type!r}, data_root={root!r}, pipeline=[dict(type='Unknown')],
@@ -38,7 +37,7 @@ def test_prints_by_frequency_and_keeps_the_table(
     config: str, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv('COLUMNS', '160')
-    TOOL['main']([config])
+    count.main([config])
     printed = capsys.readouterr().out
     rows = [line.split() for line in printed.splitlines()]
     first = rows.index(['wall', '4', '66.6667%', '2', '6'])
@@ -57,7 +56,7 @@ def test_reduce_zero_label_and_out(config: str, tmp_path: Path, capsys: pytest.C
     message = stop_message(capsys, config, '--out', str(out), '--cfg-options', *data_set)
     assert re.search(r'0\.png: expected labels of 2 classes.*\{2: 1\}', message)
     assert not out.exists()
-    TOOL['main']([config, '--out', str(out), '--reduce-zero-label', '--cfg-options', *data_set])
+    count.main([config, '--out', str(out), '--reduce-zero-label', '--cfg-options', *data_set])
     table = CountsTable.load(out)
     assert table.counts.samples.tolist() == [3, 1]
     assert table.provenance['parts'][0]['reduce_zero_label'] is True
@@ -68,12 +67,12 @@ def test_reduce_zero_label_reaches_inner_data_sets() -> None:
     leaf = {'type': 'A'}
     config = {'type': 'Wrap', 'dataset': {'type': 'Concat', 'datasets': [leaf]}}
     reduced = {'type': 'A', 'reduce_zero_label': True}
-    assert TOOL['with_reduced_zero'](config) == {'type': 'Wrap', 'dataset': {'type': 'Concat', 'datasets': [reduced]}}
+    assert count.with_reduced_zero(config) == {'type': 'Wrap', 'dataset': {'type': 'Concat', 'datasets': [reduced]}}
 
 
 def stop_message(capsys: pytest.CaptureFixture, *arguments: str) -> str:
     with pytest.raises(SystemExit) as caught:
-        TOOL['main'](arguments)
+        count.main(arguments)
     assert caught.value.code == 1
     return capsys.readouterr().err
 
@@ -93,5 +92,5 @@ def test_faults_are_one_line_that_names_them(config: str, tmp_path: Path, capsys
 @pytest.mark.parametrize('arguments', [['--workers', '0'], ['--out', 'table.txt'], ['--split', 'all']])
 def test_wrong_arguments_are_named(arguments: list[str], config: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit):
-        TOOL['main']([config, *arguments])
+        count.main([config, *arguments])
     assert arguments[0] in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_training import quick_tools, tool, write_classification
 
-from ltseg.launch.terminal import CalmRunner
+from ltseg.cli.runner import CalmRunner
 from ltseg.reports.record import RunRecord
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')

@@ -1,4 +1,4 @@
-"""tools/train.py from the command line to its files; tests/launch has each single fault of a config."""
+"""tools/train.py from the command line to its files; tests/cli has each single fault of a config."""
 
 from collections.abc import Iterator
 from itertools import product

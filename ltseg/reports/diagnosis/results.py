@@ -22,11 +22,11 @@ COLLAPSED = 0.5  # angle of two class vectors in parts of the optimum
 
 TOO_FREQUENT = (
     'These classes are more frequent in training than here, and the model expects them to be: balanced softmax, logit '
-    'adjustment or ARB as the loss, or tools/adjust_logits.py on this checkpoint, which needs no training.'
+    'adjustment or ARB as the loss, or ltseg adjust on this checkpoint, which needs no training.'
 )
 TOO_FAR = (
     'The loss pushes these classes too far: a smaller tau, counts of the data set instead of the batch, or '
-    'tools/adjust_logits.py with negative tau, which takes part of it back.'
+    'ltseg adjust with negative tau, which takes part of it back.'
 )
 
 
@@ -41,9 +41,7 @@ def evaluation_findings(evaluation: Evaluation) -> Iterator[Finding]:
     never = ((true > 0) & (predicted == 0)).nonzero().flatten().tolist()
     if never:
         parts = [f'{names[k]} ({int(true[k]):,} {evaluation.task.unit})' for k in never]
-        advice = (
-            'Give rare classes more weight: ARB or balanced softmax as the loss, or tools/adjust_logits.py on this '
-        )
+        advice = 'Give rare classes more weight: ARB or balanced softmax as the loss, or ltseg adjust on this '
         advice += 'checkpoint, which needs no training.'
         evidence = f'Not one prediction of {listed(parts)}.'
         yield Finding.of('never_predicted', 'error', 'Classes that are never predicted', evidence, advice, names, never)
@@ -105,7 +103,7 @@ def baseline_findings(evaluation: Evaluation, baseline: Evaluation, name: str) -
         advice = (
             'What was gained in recall is lost in precision. Between the two lies a better point: a smaller tau, or '
         )
-        advice += 'tools/adjust_logits.py, which chooses it on validation.'
+        advice += 'ltseg adjust, which chooses it on validation.'
         yield Finding.of(
             'traded_precision', 'warning', 'Acc up and IoU down: over-prediction', evidence, advice, names, found
         )
@@ -126,7 +124,7 @@ def classifier_findings(vectors: Tensor, names: Sequence[str]) -> Iterator[Findi
         pairs.sort(key=lambda pair: float(found[pair[0], pair[1]]))
         parts = [f'{names[i]} - {names[j]} ({found[i, j]:.0f})' for i, j in pairs]
         evidence = f'Angles in degrees, {optimum:.1f} being the optimum: {listed(parts)}.'
-        advice = 'tools/analyze_collapse.py shows all angles. Against minority collapse: ARB, ltseg.WeightRepulsion, '
+        advice = 'ltseg collapse shows all angles. Against minority collapse: ARB, ltseg.WeightRepulsion, '
         advice += "ltseg.PeerToPeerRegularizer(on='classifier'), or ltseg.ETFClassifier."
         classes = list(dict.fromkeys(k for pair in pairs for k in pair))
         yield Finding.of(

@@ -12,7 +12,7 @@ from ltseg.reports.page import pictures
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.phrases import listed
 from ltseg.reports.page.pictures import Picture
-from ltseg.reports.trained_model import TrainedModel
+from ltseg.trained.model import TrainedModel
 
 __all__ = ['Album', 'ClassifiedAlbum', 'Example', 'SegmentedAlbum']
 

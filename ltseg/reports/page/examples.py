@@ -11,7 +11,7 @@ from ltseg.core.errors import InvalidValueError
 from ltseg.metrics.task import SEGMENTATION
 from ltseg.reports.page.albums import Album, ClassifiedAlbum, Example, SegmentedAlbum
 from ltseg.reports.page.methods import Study
-from ltseg.reports.trained_model import TrainedModel
+from ltseg.trained.model import TrainedModel
 
 __all__ = ['Candidate', 'Examples', 'find_examples', 'take_turns']
 

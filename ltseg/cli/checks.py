@@ -1,0 +1,171 @@
+"""Faults of a config that can be seen before the model is built, all in one message."""
+
+import inspect
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.runner import Runner
+
+from ltseg import registry
+from ltseg.cli.errors import message_of
+from ltseg.cli.pretrained import weight_faults
+from ltseg.core.checks import near
+from ltseg.core.errors import UsageError, describe
+from ltseg.counts.data_set_counts import build_dataset
+from ltseg.counts.sources import ClassCountsSource
+from ltseg.counts.table import check_class_names
+
+__all__ = ['check_config']
+
+REGISTRIES = [getattr(registry, name) for name in registry.__all__]
+USED = (*inspect.signature(Runner.__init__).parameters, 'tta_model')  # other keys are a config's own variables
+GIVEN = {'type', '_scope_', 'in_channels', 'num_classes'}  # to classifiers, by the head
+
+
+def check_config(config: Config, training: bool) -> None:
+    """Checks what can be checked before the model is built.
+
+    Raises:
+        UsageError: With every fault found: unknown ``ltseg`` types with the nearest names, arguments that they do not
+            take, missing data, different numbers of classes, backbone weights that cannot be had, mixed
+            precision or several processes without a GPU.
+    """
+    faults = list(_type_faults(config))
+    if training:
+        faults += _schedule_faults(config)
+    if not faults:
+        classes, data_faults = _classes(config, training)
+        faults += data_faults + list(_head_faults(config.model, classes))
+    if training:
+        faults += weight_faults(dict(_parts(config.model, 'model')))
+    faults += _device_faults(config, training)
+    if faults:
+        raise UsageError('\n'.join(faults))
+
+
+def _parts(value: Any, path: str) -> Iterator[tuple[str, dict]]:
+    """Every dict in a part of a config with its dotted path."""
+    if isinstance(value, dict):
+        yield path, value
+        for key in value:
+            yield from _parts(value[key], f'{path}.{key}')
+    elif isinstance(value, list | tuple):
+        for index, entry in enumerate(value):
+            yield from _parts(entry, f'{path}.{index}')
+
+
+def _type_faults(config: Config) -> Iterator[str]:
+    for path, part in (found for key in USED if key in config for found in _parts(config[key], key)):
+        name = part.get('type')
+        if not isinstance(name, str) or not name.startswith('ltseg.'):
+            continue
+        found = [entry.get(name.removeprefix('ltseg.')) for entry in REGISTRIES]
+        made = next((each for each in found if each is not None), None)
+        if made is None:
+            names = [f'ltseg.{known}' for entry in REGISTRIES for known in entry.module_dict]
+            yield describe(f'{path}.type', 'a type that ltseg has', repr(name), near(name, names, 3))
+        elif (known := _arguments(made)) is not None:
+            for key in sorted(set(part) - known - GIVEN):
+                hint = near(key, known) or f'It takes {", ".join(sorted(known))}.'
+                yield describe(f'{path} ({name})', 'arguments that it takes', repr(key), hint)
+
+
+def _arguments(made: Any) -> set[str] | None:
+    """Names of the arguments of a class through its base classes; None where any may be passed on to mmengine."""
+    if not inspect.isclass(made):
+        return None
+    known: set[str] = set()
+    for base in made.__mro__:
+        if '__init__' not in vars(base):
+            continue
+        parameters = inspect.signature(vars(base)['__init__']).parameters.values()
+        known |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)} - {'self'}
+        if not any(p.kind == p.VAR_KEYWORD for p in parameters):
+            return known
+    return None
+
+
+def _schedule_faults(config: Config) -> Iterator[str]:
+    loop = config.get('train_cfg') or {}
+    if loop.get('type') != 'IterBasedTrainLoop' and loop.get('by_epoch', True):
+        return
+    for path, part in _parts(config.model, 'model'):
+        if path.endswith('.schedule') and part.get('unit') == 'epoch':
+            yield describe(f'{path}.unit', "'iter' or 'fraction', as training is in iterations", "'epoch'")
+
+
+def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """Class names of each data set of the config, and what is wrong with the data."""
+    classes: dict[str, tuple[str, ...]] = {}
+    faults: dict[str, list[str]] = {}  # first lines by what follows them, the guide that splits share
+    for split in ('train', 'val') if training else ('test',):
+        dataset = (config.get(f'{split}_dataloader') or {}).get('dataset')
+        if not isinstance(dataset, dict):
+            continue
+        try:
+            built = build_dataset(dataset)
+        except Exception as error:
+            message = message_of(error)
+            if message is None and not isinstance(error, OSError | AssertionError | RuntimeError):  # not theirs
+                raise
+            missing = describe(f'{split}_dataloader.dataset', 'data that can be read', str(error))
+            first, *guide = (message or missing).split('\n', 1)
+            faults.setdefault('\n'.join(guide), []).append(first.rstrip())
+        else:
+            classes[f'{split}_dataloader'] = tuple((getattr(built, 'metainfo', None) or {}).get('classes') or ())
+    return classes, ['\n'.join([*dict.fromkeys(firsts), *filter(None, [guide])]) for guide, firsts in faults.items()]
+
+
+def _head_faults(model: dict, classes: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    for where, head in _parts(model, 'model'):
+        number = head.get('num_classes')
+        of_edges = 'STDCHead' in (head.get('type'), head.get('head_type'))  # its classes are edge and no edge
+        if not isinstance(number, int) or of_edges:
+            continue
+        for right in dict.fromkeys(len(names) for names in classes.values() if names):
+            if right != number:
+                splits = ' and '.join(split for split, names in classes.items() if len(names) == right)
+                hint = f'Set {where}.num_classes={right}, or the classes of the data set.'
+                yield describe(f'{where}.num_classes', f'{right}, the classes of {splits}', repr(number), hint)
+        key = 'loss_decode' if 'loss_decode' in head else 'loss'
+        losses = head.get(key) or []
+        for index, loss in enumerate(losses if isinstance(losses, list | tuple) else [losses]):
+            path = f'{where}.{key}' + (f'.{index}' if isinstance(losses, list | tuple) else '')
+            yield from _loss_faults(path, loss, number, classes.get('train_dataloader', ()))
+
+
+def _loss_faults(path: str, loss: dict, number: int, names: Sequence[str]) -> Iterator[str]:
+    weight, ours = loss.get('class_weight'), str(loss.get('type')).startswith('ltseg.')
+    # Some heads of mmengine have a class more, "no object".
+    if isinstance(weight, list | tuple) and len(weight) not in (number, number if ours else number + 1):
+        yield describe(f'{path}.class_weight', f'{number} numbers, as num_classes', repr(len(weight)))
+    if not ours:
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # given again when the model is built
+            counts = getattr(registry.MODELS.build(loss), 'counts', None)
+        if isinstance(counts, ClassCountsSource) and counts.constant and not counts.waiting:
+            counts(torch.empty(0, dtype=torch.int64), number)  # checks its number of classes
+            check_class_names(f'counts: the table {loss["counts"]!r}', counts.class_names, names)
+    except Exception as error:
+        message = message_of(error)
+        if message is None:
+            raise
+        yield f'{path}: {message}'
+
+
+def _device_faults(config: Config, training: bool) -> Iterator[str]:
+    if get_device() not in ('cpu', 'mps'):
+        return
+    if training and (config.get('optim_wrapper') or {}).get('type') == 'AmpOptimWrapper':
+        yield describe(
+            'optim_wrapper.type', 'a GPU, because of mixed precision', repr(get_device()), 'Leave out --amp.'
+        )
+    if config.get('launcher', 'none') != 'none':
+        hint = 'mmengine starts several processes on GPUs only: leave out --launcher.'
+        yield describe('--launcher', 'a GPU for each process', repr(get_device()), hint)

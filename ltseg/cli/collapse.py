@@ -1,0 +1,154 @@
+"""Measures neural collapse of trained models: class means, classifier vectors, and how they lie to each other.
+
+    ltseg collapse CONFIG CHECKPOINT
+    ltseg collapse CONFIG work_dirs/RUN/iter_*.pth --split val --limit 500
+    torchrun --nproc_per_node 4 -m ltseg collapse CONFIG CHECKPOINT --launcher pytorch
+
+One pass over the images for each checkpoint, without augmentation. Writes to WORK_DIR/collapse/ all numbers as
+SPLIT.json, SPLIT.csv and SPLIT_classes.csv, each figure as table and picture, and SPLIT_figures.json for
+ltseg report. Several checkpoints of one training give curves; figures of classes are of the last one. What
+ltseg.GradientMonitor logged in the work dir is drawn too.
+"""
+
+import ltseg.compat  # noqa: F401  isort: skip
+import argparse
+import os
+from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.dist import get_rank, init_dist
+from mmengine.runner import Runner
+from rich.console import Console
+from torch.utils.data import Subset
+
+from ltseg.cli.checkpoints import check_checkpoint
+from ltseg.cli.checks import check_config
+from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
+from ltseg.cli.errors import one_message_errors
+from ltseg.cli.runner import calm_warnings
+from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
+from ltseg.counts.groups import by_frequency
+from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION
+from ltseg.reports.collapse.charts import class_charts, curves
+from ltseg.reports.collapse.contents import Classes, values_table
+from ltseg.reports.collapse.figures import Figure
+from ltseg.reports.collapse.monitored import gradient_charts
+from ltseg.reports.collapse.projection import PROJECTIONS, feature_map
+from ltseg.reports.collapse.report import CheckpointSummary, CollapseReport
+from ltseg.trained.measuring import Measurement, measure
+from ltseg.trained.model import build_model
+from ltseg.trained.weights import load_weights
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_common_arguments(parser)
+    parser.add_argument('checkpoints', nargs='+', metavar='checkpoint', help='files with the weights, of one training')
+    parser.add_argument('--split', choices=['train', 'val', 'test'], default='train', help='default: train')
+    parser.add_argument('--limit', type=int, metavar='N', help='images, spread over the split (default: all)')
+    parser.add_argument('--map', choices=PROJECTIONS, default='pca', help='projection of the 2-D map (default: pca)')
+    parser.add_argument(
+        '--formats', nargs='*', choices=['png', 'svg', 'pdf'], default=['png'], help='of pictures; or none'
+    )
+    parser.add_argument('--literal', action='store_true', help='B_D and B_A with the normaliser printed in the paper')
+    options = parser.parse_args(arguments)
+    if options.limit is not None and options.limit < 1:
+        parser.error(f'--limit: expected at least 1, got {options.limit}.')
+    return options
+
+
+def choose_split(config: Config, split: str) -> None:
+    """Makes the test data loader read the split, without augmentation."""
+    if split != 'test':
+        config.test_dataloader = deepcopy(config.val_dataloader)
+    if split == 'train':
+        config.test_dataloader.dataset = training_images(config)
+    config.test_dataloader.pop('batch_sampler', None)
+    config.test_dataloader.sampler = dict(type='DefaultSampler', shuffle=False, round_up=False)  # no image twice
+
+
+def build_loader(config: Config, limit: int | None) -> Any:
+    """The data loader of the split, or of ``limit`` images spread over it."""
+    loader = Runner.build_dataloader(config.test_dataloader, seed=0)
+    size = len(loader.dataset)
+    if limit is None or limit >= size:
+        return loader
+    subset = Subset(loader.dataset, [index * size // limit for index in range(limit)])
+    return Runner.build_dataloader({**config.test_dataloader, 'dataset': subset}, seed=0)
+
+
+def classes_of(config: Config) -> Classes:
+    """The classes with their training counts, which are counted or taken from ``class_counts/``."""
+    dataset = build_dataset(config.train_dataloader.dataset)
+    table, _ = count_dataset(dataset, counts_folder(config.work_dir), show_progress=True)
+    task = CLASSIFICATION if config.get('default_scope') == 'mmpretrain' else SEGMENTATION
+    names, samples = task.labels(table.class_names), table.counts.samples
+    made = task.groups(None, samples, table.class_names)
+    groups = {group: [names[i] for i in members] for group, members in made.items()}
+    return Classes(names, samples.tolist(), by_frequency(samples), groups, task.unit)
+
+
+def measured(model: Any, loader: Any, path: str, options: argparse.Namespace) -> tuple[CheckpointSummary, Measurement]:
+    """The figures of a checkpoint, whose weights the model gets."""
+    meta = check_checkpoint(path)
+    load_weights(model, path)
+    found = measure(model, loader, Path(path).name)
+    return CheckpointSummary(path, int(meta.get('iter') or 0), found.summary(options.literal)), found
+
+
+def figures_of(report: CollapseReport, last: Measurement, folder: Path, by: str) -> list[Figure]:
+    """All figures; ``last`` is of the last checkpoint."""
+    classes, figures = report.classes, class_charts(report.last, report.classes)
+    if len(report.checkpoints) > 1:
+        figures += curves(report.checkpoints)
+    picture = feature_map(last.sample, last.statistics.means, report.last.present, classes, by)
+    return [*figures, *([picture] if picture else []), *gradient_charts(folder / 'gradient_monitor.jsonl', classes)]
+
+
+def note_of(split: str, images: int, last: Measurement, classes: Classes) -> str:
+    """What the figures are of."""
+    note = f'{images:,} images of the {split} split, {int(last.statistics.counts.sum()):,} {classes.unit}.'
+    if last.is_exact:
+        return note
+    return f'{note} NC4 and class-averaged NC1 are from up to {last.sample.per_class:,} random samples of each class.'
+
+
+def analyze(config: Config, options: argparse.Namespace, console: Console) -> None:
+    """Measures, prints and writes."""
+    classes = classes_of(config)
+    model = build_model(config).to(get_device())
+    loader = build_loader(config, options.limit)
+    found = [measured(model, loader, path, options) for path in options.checkpoints]
+    if get_rank():
+        return
+    found.sort(key=lambda each: each[0].iteration)
+    summaries, last = [summary for summary, _ in found], found[-1][1]
+    note = note_of(options.split, len(loader.dataset), last, classes)
+    samples = last.statistics.counts.tolist()
+    report = CollapseReport(options.split, options.config, classes, summaries, samples, note)
+    folder = Path(config.work_dir) / 'collapse'
+    figures = figures_of(report, last, folder, options.map)
+    values_table(report.last, f'Neural collapse: {summaries[-1].checkpoint}', [note]).print(console)
+    paths = report.write(folder, figures, options.formats)
+    console.print(f'Written: {", ".join(map(str, paths))} and {len(figures)} figures', soft_wrap=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse_arguments(arguments)
+    os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
+    calm_warnings()
+    with one_message_errors():
+        like = 'test' if options.split == 'test' else 'val'
+        config = load_config(options, needs=('model', 'train_dataloader', f'{like}_dataloader'))
+        register_modules(config)
+        for path in options.checkpoints:
+            check_checkpoint(path)
+        choose_split(config, options.split)
+        check_config(config, training=False)
+        if options.launcher != 'none':
+            init_dist(options.launcher)
+        analyze(config, options, Console())

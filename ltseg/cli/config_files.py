@@ -1,0 +1,106 @@
+"""Configs from the command line."""
+
+import importlib.util
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict, DictAction
+
+from ltseg.checkpoint_files import use_for_local_files
+from ltseg.cli.stages import stages_of
+from ltseg.compat import quietly
+from ltseg.core.checks import near
+from ltseg.core.errors import UsageError
+
+__all__ = ['add_common_arguments', 'load_config', 'register_modules', 'training_images']
+
+
+class _Settings(DictAction):
+    """mmengine's, with a word on what is no key=value."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, values: Any, option_string: Any = None) -> None:
+        for value in values:
+            if '=' not in value:
+                parser.error(f'{option_string}: expected key=value, got {value!r}.')
+        super().__call__(parser, namespace, values, option_string)
+
+
+def add_common_arguments(parser: ArgumentParser) -> None:
+    """The flags that every tool shares with MMSegmentation's."""
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--work-dir', help='folder for logs, checkpoints and reports (default: work_dirs/CONFIG)')
+    parser.add_argument('--data-root', help='folder of the data, instead of that of each data set in the config')
+    parser.add_argument('--cfg-options', nargs='+', action=_Settings, help='settings to change, as key=value')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
+
+
+def load_config(options: Namespace, needs: Sequence[str] = ('model',), last_stage: bool = True) -> Config:
+    """The config that the command line names, with its changes.
+
+    Args:
+        options: Parsed arguments, those of :func:`add_common_arguments` among them.
+        needs: Parts that the config must have.
+        last_stage: Whether a config of several stages gives that of the last one, which makes the final model.
+
+    Raises:
+        UsageError: If there is no such file, it is no config, a change does not fit, or parts are missing.
+    """
+    path = Path(options.config)
+    if not path.is_file():
+        hint = near(path.name, (other.name for other in path.parent.glob('*.py')), 3)
+        raise UsageError('config', 'a file', repr(options.config), hint)
+    try:
+        config = Config.fromfile(options.config)
+        config.merge_from_dict(options.cfg_options or {})
+    except Exception as error:
+        kind = f'{type(error).__name__}: {error}'
+        raise UsageError(f'config {options.config}', 'a config that mmengine can read', kind) from error
+    missing = [part for part in needs if config.get(part) is None]
+    if missing:
+        raise UsageError(f'config {options.config}', f'the parts {", ".join(needs)}', f'none of {missing}')
+    config.launcher = options.launcher
+    config.work_dir = options.work_dir or config.get('work_dir') or str(Path('work_dirs') / path.stem)
+    if options.data_root:
+        for split in ('train', 'val', 'test'):
+            for dataset in _datasets((config.get(f'{split}_dataloader') or {}).get('dataset')):
+                dataset['data_root'] = options.data_root
+    return stages_of(config)[-1] if last_stage else config
+
+
+def _datasets(dataset: Any) -> Iterator[dict]:
+    """The data sets inside wrappers."""
+    if not isinstance(dataset, dict):
+        return
+    inside = [*(dataset.get('datasets') or ()), *filter(None, [dataset.get('dataset')])]
+    for each in inside:
+        yield from _datasets(each)
+    if not inside:
+        yield dataset
+
+
+def training_images(config: Config) -> ConfigDict:
+    """The config of the training data set with the pipeline of validation: its images without augmentation."""
+    dataset = deepcopy(config.train_dataloader.dataset)
+    pipeline = next(_datasets(config.val_dataloader.dataset)).get('pipeline')
+    for inner in _datasets(dataset):
+        inner['pipeline'] = pipeline
+    return dataset
+
+
+def register_modules(config: Config) -> None:
+    """Registers mmengine that the config's default scope names, and lets mmengine load checkpoints safely.
+
+    Raises:
+        UsageError: If it is not installed.
+    """
+    scope = 'mmpretrain' if config.get('default_scope') == 'mmpretrain' else 'mmseg'
+    if importlib.util.find_spec(scope) is None:
+        hint = 'ltseg check-env says how to install it.'
+        raise UsageError(f"default_scope = '{scope}'", f'the package {scope}', 'none installed', hint)
+    with quietly():
+        importlib.import_module(f'{scope}.utils').register_all_modules(init_default_scope=True)
+    use_for_local_files()

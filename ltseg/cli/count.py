@@ -1,0 +1,95 @@
+"""Counts the classes in the labels of a config's data set, pixels or images, and writes the table.
+
+    ltseg count configs/unet_arb_camvid.py
+    ltseg count CONFIG --split val --out val_counts.json
+    ltseg count configs/classification/resnet32_arb_cifar10lt100.py
+
+Losses take the table as ``counts='FILE.json'``. Without --out it is kept beside the work directories, where training
+with ``counts='dataset'`` finds it.
+"""
+
+import ltseg.compat  # noqa: F401  isort: skip (hints MMSegmentation fault and therefore comes first)
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
+from ltseg.cli.errors import one_message_errors
+from ltseg.cli.runner import calm_warnings
+from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
+from ltseg.counts.groups import by_frequency
+from ltseg.counts.table import CountsTable
+from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION
+from ltseg.reports.text_table import TextTable
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_common_arguments(parser)
+    parser.add_argument('--split', choices=('train', 'val', 'test'), default='train')
+    parser.add_argument('--out', type=Path, metavar='FILE', help='file to write, ending in .json')
+    parser.add_argument('--workers', type=int, metavar='N', help='processes that decode labels')
+    parser.add_argument('--reduce-zero-label', action='store_true', help='ignore label 0 and lower the others by one')
+    options = parser.parse_args(arguments)
+    if options.workers is not None and options.workers < 1:
+        parser.error(f'--workers: expected at least 1, got {options.workers}.')
+    if options.out is not None and options.out.suffix != '.json':
+        parser.error(f'--out: expected a name that ends in .json, got {str(options.out)!r}.')
+    return options
+
+
+def frequency_table(table: CountsTable) -> TextTable:
+    """The classes from the most to the least frequent; pixels, or images in classification."""
+    counts, share, of_images = table.counts, table.counts.prior, 'total_pixels' not in table.provenance
+    columns = {'images': counts.samples} if of_images else {'pixels': counts.samples}
+    more = {} if of_images else {'images': counts.images, 'pixels of these images': counts.samples_of_images}
+    rows = []
+    numbers = [each for each in (*columns.values(), *more.values()) if each is not None]
+    for index in by_frequency(counts.samples):
+        first, *others = (f'{int(each[index]):,}' for each in numbers)
+        rows.append([table.class_names[index], first, f'{share[index]:.4%}', *others])
+    present = counts.samples[counts.samples > 0]
+    absent = [name for name, number in zip(table.class_names, counts.samples, strict=True) if number == 0]
+    notes = [f'Imbalance ratio: {present.max() / present.min():.1f} (most to least frequent class).']
+    notes += ['Absent: ' + ', '.join(absent)] if absent else []
+    groups = (CLASSIFICATION if of_images else SEGMENTATION).groups(None, counts.samples, table.class_names)
+    notes.append(groups.describe(table.class_names))
+    title = f'{table.provenance["dataset"]}: {table.provenance["files"]:,} images'
+    return TextTable(title, ['class', *columns, 'share', *more], rows, notes)
+
+
+def with_reduced_zero(config: dict[str, Any]) -> dict[str, Any]:
+    """The data set's config with ``reduce_zero_label``, in the data sets inside wrappers."""
+    if 'datasets' in config:
+        return config | {'datasets': [with_reduced_zero(dict(each)) for each in config['datasets']]}
+    if 'dataset' in config:
+        return config | {'dataset': with_reduced_zero(dict(config['dataset']))}
+    return config | {'reduce_zero_label': True}
+
+
+def count(options: argparse.Namespace) -> None:
+    """Counts, prints and writes."""
+    part = f'{options.split}_dataloader'
+    config = load_config(options, needs=(part,))
+    register_modules(config)
+    dataset = dict(config[part].dataset)
+    dataset = build_dataset(with_reduced_zero(dataset) if options.reduce_zero_label else dataset)
+    cache = counts_folder(config.work_dir) if options.out is None else None
+    table, path = count_dataset(dataset, cache, options.workers, show_progress=True)
+    if options.out is not None:
+        table.save(options.out)
+        path = options.out
+    console = Console()
+    frequency_table(table).print(console)
+    if path is not None:
+        console.print(f'Table: {path}', soft_wrap=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse_arguments(arguments)
+    calm_warnings()
+    with one_message_errors():
+        count(options)

@@ -1,0 +1,60 @@
+"""Trained models of a report's methods, for images where rare classes fail."""
+
+from pathlib import Path
+
+from mmengine.config import Config
+from rich.console import Console
+
+from ltseg.cli.checks import check_config
+from ltseg.cli.config_files import register_modules
+from ltseg.core.errors import UsageError
+from ltseg.reports.page.examples import Examples, find_examples
+from ltseg.reports.page.methods import Study
+from ltseg.reports.page.runs import Run
+from ltseg.trained.tasks import trained_model
+
+__all__ = ['example_images']
+
+ANOTHER_WAY = ('posthoc', 'tta', 'nearest_mean')  # settings of records whose predictions are not those of the model
+
+
+def example_images(study: Study, number: int, console: Console) -> Examples:
+    """Images where rare classes fail, by the first run of each method whose checkpoint is in its work dir.
+
+    Raises:
+        UsageError: If there is no checkpoint of any method.
+    """
+    models = {}
+    for method in study.methods:
+        run = method.runs[0]
+        if set(ANOTHER_WAY) & set(run.record.settings):
+            continue
+        checkpoint, config = _checkpoint_of(run), run.config
+        if checkpoint is None or config is None:
+            console.print(f'No images of {method.label}: no checkpoint and config in {run.work_dir or "a work dir"}.')
+            continue
+        models[method.label] = trained_model(_prepared(config, run), checkpoint)
+    if not models:
+        hint = 'Give work dirs that still have their checkpoints, or leave --images out.'
+        raise UsageError('--images', 'a work dir with a checkpoint and the records', 'none', hint)
+    return find_examples(study, models, number)
+
+
+def _checkpoint_of(run: Run) -> Path | None:
+    """The checkpoint of the record's iteration, else the last one."""
+    if run.work_dir is None:
+        return None
+    named = run.work_dir / f'iter_{run.record.iterations}.pth'
+    last = run.work_dir / 'last_checkpoint'
+    if named.is_file() or not last.is_file():
+        return named if named.is_file() else None
+    name = Path(last.read_text(encoding='utf-8').strip()).name  # the folder may have been moved
+    return run.work_dir / name if (run.work_dir / name).is_file() else None
+
+
+def _prepared(config: Config, run: Run) -> Config:
+    config = Config(config.to_dict())
+    config.work_dir = str(run.work_dir)
+    register_modules(config)
+    check_config(config, training=False)
+    return config

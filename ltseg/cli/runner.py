@@ -1,0 +1,91 @@
+"""What of mmengine's output reaches the terminal; log files keep all of it."""
+
+import logging
+import re
+import warnings
+from typing import Any
+from weakref import WeakMethod
+
+from mmengine.config import Config
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+from torch import nn
+
+from ltseg.compat import quietly
+
+__all__ = ['CalmRunner', 'ReportingRunner', 'build_runner', 'calm_warnings']
+
+# How the dumps that MMSegmentation and MMPretrain write at set-up begin.
+DUMPS = (
+    '\n------',  # the environment
+    'Config:\n',
+    'Hooks will be executed',
+    'Name of parameter - Initialization information',
+    'Distributed training is not used',
+    'The prefix is not set',
+    '"FileClient" will be deprecated',
+    '"HardDiskBackend" is the alias',
+    'Checkpoints will be saved to',
+    'Exp name:',
+)
+# One line of what the table above it shows; of mmengine's accuracy there is no table.
+PER_CLASS = re.compile(r'(Iter|Epoch)\((val|test)\).* (IoU/|accuracy/mean_class)')
+PROGRESS = re.compile(r'(Iter|Epoch)\((val|test)\).* eta: ')
+PATIENCE = 30  # seconds of silence after which the progress of an evaluation is shown
+
+
+class CalmRunner(Runner):
+    """mmengine's runner with mmengine's set-up dumps in the log file only.
+
+    Attributes:
+        HIDDEN: How the messages begin that do not reach the terminal.
+    """
+
+    HIDDEN: tuple[str, ...] = DUMPS
+    _said = 0.0  # time of the last message on the terminal, in seconds
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> Any:
+        """As mmengine's, with a filter on what writes to the terminal."""
+        logger = super().build_logger(*args, **kwargs)
+        shown = WeakMethod(self._is_shown)  # loggers live as long as the process, and would keep a runner's memory
+        for handler in logger.handlers:
+            if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+                handler.addFilter(lambda record: (method := shown()) is None or method(record))
+        return logger
+
+    def _is_shown(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        early = record.created < self._said + PATIENCE and PROGRESS.match(text)
+        if early or text.startswith(self.HIDDEN) or PER_CLASS.match(text):
+            return False
+        self._said = record.created
+        return True
+
+    def load_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
+        """As mmengine's, which says it twice."""
+        with quietly():
+            return super().load_checkpoint(*args, **kwargs)
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """As mmengine's, which turns SyncBN into BN in a single process; says so where there is any."""
+        if not self.distributed and any(isinstance(module, nn.SyncBatchNorm) for module in model.modules()):
+            self.logger.info('One process only: SyncBN layers become BN layers.')
+        return super().wrap_model(model_wrapper_cfg, model)
+
+
+class ReportingRunner(CalmRunner):
+    """Leaves out the metric's table too, because ltseg test prints the report."""
+
+    HIDDEN = (*DUMPS, 'per class results')
+
+
+def build_runner(config: Config, default: type[Runner] = CalmRunner) -> Runner:
+    """The runner that the config asks for, or ``default``."""
+    return RUNNERS.build(config) if 'runner_type' in config else default.from_cfg(config)
+
+
+def calm_warnings() -> None:
+    """Silences what MMSegmentation and MMPretrain and torch warn of themselves; our own warnings stay."""
+    for module in ('mmengine', 'mmcv', 'mmseg', 'mmpretrain', 'torch', 'torchvision'):
+        warnings.filterwarnings('ignore', module=rf'{module}(\.|$)')
+    logging.getLogger('mmcv').setLevel(logging.ERROR)

@@ -1,0 +1,129 @@
+"""Evaluates a checkpoint and reports every class.
+
+    ltseg test configs/deeplabv3plus_arb_cityscapes.py work_dirs/deeplabv3plus_arb_cityscapes/iter_80000.pth
+    ltseg test configs/classification/resnet32_ce_cifar10lt100.py CHECKPOINT --nearest-mean cl2n
+
+Prints the table and writes it as CSV, JSON and Markdown to WORK_DIR/reports/, and the record of the run, with the
+confusion matrix, to WORK_DIR/records/; with --tta to the same folders in WORK_DIR/tta/, with --nearest-mean FORM in
+WORK_DIR/nearest_mean_FORM/.
+
+--nearest-mean puts the nearest class mean in place of an image classifier's last layer: the means of the features of
+the training images as they are (un), with length 1 (l2n), or with length 1 after their mean was subtracted (cl2n).
+"""
+
+import ltseg.compat  # noqa: F401  isort: skip
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.runner import Runner
+from rich.console import Console
+
+from ltseg.cli.checkpoints import check_checkpoint
+from ltseg.cli.checks import check_config
+from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
+from ltseg.cli.errors import one_message_errors
+from ltseg.cli.nearest_mean import ClassifyByNearestMean
+from ltseg.cli.recording import evaluation_of, record_of, training_of
+from ltseg.cli.runner import ReportingRunner, build_runner, calm_warnings
+from ltseg.core.errors import UsageError
+from ltseg.core.nearest_mean import FEATURE_FORMS
+from ltseg.reports.class_table import render, write_report
+from ltseg.trained.weights import check_weights
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_common_arguments(parser)
+    parser.add_argument('checkpoint', help='file with the weights')
+    parser.add_argument('--split', choices=['train', 'val', 'test'], default='test', help='default: test')
+    parser.add_argument('--out', help='folder for the predictions as PNG files, or of a classifier as CSV')
+    parser.add_argument('--show', action='store_true', help='show the predictions')
+    parser.add_argument('--show-dir', help='folder for pictures of the predictions')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds between two shown images')
+    parser.add_argument('--tta', action='store_true', help='test-time augmentation, as the config has it')
+    parser.add_argument('--nearest-mean', choices=FEATURE_FORMS, metavar='FORM', help='un, l2n or cl2n, see above')
+    parser.add_argument('--name', help='name of the run in reports')
+    parser.add_argument('--method', help='name of the method in reports')
+    return parser.parse_args(arguments)
+
+
+def apply_options(config: Config, options: argparse.Namespace) -> None:
+    """Puts the flags into the config."""
+    if options.split != 'test':
+        config.test_dataloader, config.test_evaluator = config.val_dataloader, config.val_evaluator
+    if options.split == 'train':
+        config.test_dataloader.dataset = training_images(config)
+    if options.out:
+        metrics = config.test_evaluator if isinstance(config.test_evaluator, list) else [config.test_evaluator]
+        for metric in metrics:
+            metric.output_dir = options.out
+    is_classifier = config.get('default_scope') == 'mmpretrain'
+    if options.show or options.show_dir:
+        kind, switch = ('VisualizationHook', 'enable') if is_classifier else ('SegVisualizationHook', 'draw')
+        hook = config.default_hooks.setdefault('visualization', ConfigDict(type=kind))
+        hook.update({switch: True}, interval=1, show=options.show, wait_time=options.wait_time)
+        if options.show_dir and is_classifier:
+            hook.out_dir = options.show_dir
+        elif options.show_dir:
+            config.visualizer.save_dir = options.show_dir
+    if options.tta:
+        if not config.get('tta_pipeline') or not config.get('tta_model'):
+            raise UsageError('--tta', 'tta_pipeline and tta_model in the config', 'none', 'Leave --tta out.')
+        config.test_dataloader.dataset.pipeline = config.tta_pipeline
+        config.tta_model.module = config.model
+        config.model = config.tta_model
+    if options.nearest_mean and not is_classifier:
+        raise UsageError('--nearest-mean', "an image classifier (default_scope = 'mmpretrain')", 'a segmentor')
+    config.load_from = options.checkpoint
+
+
+def report(runner: Runner, options: argparse.Namespace, meta: dict[str, Any]) -> None:
+    """Prints the table and writes the files."""
+    console, evaluation = Console(), evaluation_of(runner.test_loop)
+    if evaluation is None:
+        metric = 'LongTailAccuracy' if runner.default_scope.scope_name == 'mmpretrain' else 'LongTailIoU'
+        console.print(f"No report: the evaluator is no dict(type='ltseg.{metric}').")
+        return
+    folder = Path(runner.work_dir)
+    training = training_of(meta, folder / 'records')
+    changes = {**(options.cfg_options or {}), **({'tta': True} if options.tta else {})}
+    changes |= {'nearest_mean': options.nearest_mean} if options.nearest_mean else {}
+    settings = {**training.pop('settings', {}), **changes}
+    given = {'name': options.name, 'method': options.method, 'settings': settings}
+    record = record_of(evaluation, options.split, options.config, given, training)
+    if options.tta:
+        folder, record = folder / 'tta', replace(record, method=f'{record.method} + TTA')
+    if options.nearest_mean:
+        form = options.nearest_mean
+        folder, record = folder / f'nearest_mean_{form}', replace(record, method=f'{record.method} + NCM ({form})')
+    render(record, console)
+    paths = [*write_report(record, folder / 'reports'), record.save(folder / 'records' / f'{options.split}.json')]
+    console.print('Written: ' + ', '.join(str(path) for path in paths), soft_wrap=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse_arguments(arguments)
+    os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
+    calm_warnings()
+    with one_message_errors():
+        like = 'test' if options.split == 'test' else 'val'
+        parts = ['test_cfg', f'{options.split}_dataloader', f'{like}_dataloader', f'{like}_evaluator']
+        parts += ['train_dataloader', 'val_dataloader'] if options.nearest_mean else []
+        config = load_config(options, needs=('model', *dict.fromkeys(parts)))
+        register_modules(config)
+        meta = check_checkpoint(options.checkpoint)
+        apply_options(config, options)
+        check_config(config, training=False)
+        runner = build_runner(config, ReportingRunner)
+        check_weights(runner.model, options.checkpoint)
+        if options.nearest_mean:
+            loader = {**config.test_dataloader, 'dataset': training_images(config)}
+            runner.register_hook(ClassifyByNearestMean(loader, options.nearest_mean))
+        runner.test()
+        if runner.rank == 0:
+            report(runner, options, meta)

