@@ -19,7 +19,8 @@ FLOORS = (
     ('heads', 'metrics', 'datasets', 'models'),
     ('trained',),
     ('hooks', 'reports', 'environment'),
-    ('cli', '__main__'),
+    ('cli',),
+    ('__main__',),
     ('tools', 'configs', 'tests', 'benchmarks'),
 )
 HEIGHT = {part: height for height, floor in enumerate(FLOORS) for part in floor}
