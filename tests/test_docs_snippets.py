@@ -94,12 +94,7 @@ def test_examples_build(example: str, base: Path | None, tmp_path: Path) -> None
 
 
 def signature(made: Any) -> dict[str, Any]:
-    """Arguments of a type with their defaults, through its base classes, or those of what a function builds."""
-    if not inspect.isclass(made):
-        module = inspect.getmodule(made)
-        own = inspect.signature(made).parameters.values()
-        mixins = [each for name, each in vars(module).items() if name.endswith('Mixin')]
-        return {p.name: p.default for p in own} | {k: v for mixin in mixins for k, v in signature(mixin).items()}
+    """Arguments of a type with their defaults, through its base classes."""
     found: dict[str, Any] = {}
     for base in made.__mro__:
         if '__init__' in vars(base) and base.__module__.startswith('ltseg'):
@@ -110,7 +105,7 @@ def signature(made: Any) -> dict[str, Any]:
 
 def default(made: Any, name: str) -> Any:
     """The default of an argument; of losses as built, because presets change those of the class that they extend."""
-    if name in ('counts', 'average') and hasattr(made, 'sample_losses'):
+    if name in ('counts', 'average') and hasattr(made, 'prepare'):
         return made().counts.mode if name == 'counts' else made().average
     return signature(made)[name]
 

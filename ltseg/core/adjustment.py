@@ -46,10 +46,10 @@ class Adjustment:
         if self.smoothing is not None and other.smoothing is not None:
             raise InvalidValueError('Adjustment', 'one rule that smooths labels', 'two', 'Remove one of them.')
         return Adjustment(
-            bias=_joined(torch.add, self.bias, other.bias),
-            margin=_joined(torch.add, self.margin, other.margin),
-            scale=_joined(torch.mul, self.scale, other.scale),
-            weight=_joined(torch.mul, self.weight, other.weight),
+            bias=_combined(torch.add, self.bias, other.bias),
+            margin=_combined(torch.add, self.margin, other.margin),
+            scale=_combined(torch.mul, self.scale, other.scale),
+            weight=_combined(torch.mul, self.weight, other.weight),
             smoothing=self.smoothing if other.smoothing is None else other.smoothing,
         )
 
@@ -59,7 +59,7 @@ class Adjustment:
         return Adjustment(**{name: None if term is None else term.to(device, dtype) for name, term in terms.items()})
 
 
-def _joined(
+def _combined(
     operation: Callable[[Tensor, Tensor], Tensor], first: Tensor | None, second: Tensor | None
 ) -> Tensor | None:
     if first is None or second is None:

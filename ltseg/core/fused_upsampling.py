@@ -60,7 +60,7 @@ def upsampled_losses(
     Args:
         logits: (N, K, h, w).
         labels: Class indices, (N, H, W).
-        sample_losses: The losses, each independent from pixel to pixel. They share the upsampled band.
+        sample_losses: The losses, each of which depends on the pixel alone. They share the upsampled band.
         align_corners: As in ``torch.nn.functional.interpolate``.
         ignore_index: Label that does not count.
         band_rows: Rows of labels in a band; by default they follow from the shapes.

@@ -12,11 +12,11 @@ from ltseg.counts.label_counts import explaining_label_errors
 from ltseg.heads.classifiers import vectors_of
 from ltseg.regularizers import RegularizerGroup
 
-__all__ = ['FeatureTapMixin']
+__all__ = ['FeatureTap']
 
 
-class FeatureTapMixin:
-    """Put in front of a decode head class: adds regularizers to its losses.
+class FeatureTap:
+    """Adds regularizers to the losses of a decode head, as a base class in front of the head's.
 
     Their features are what enters the last layer before dropout, at its resolution, with the nearest labels; their
     class vectors are the weights of that layer. Nothing is kept between two calls of ``loss``.

@@ -7,19 +7,22 @@ from typing import Any
 from torch import Tensor, nn
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.extension import Extension
 from ltseg.core.features import FeatureBatch
-from ltseg.core.joined import joined
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.heads.classifiers import vectors_of
 from ltseg.heads.mixed_labels import labels_of_larger_share, targets_of
 from ltseg.registry import MODELS
 from ltseg.regularizers import RegularizerGroup
 
-__all__ = ['LongTailClsHead', 'LongTailClsHeadMixin']
+__all__ = ['LongTailClsHead']
 
 
-class LongTailClsHeadMixin:
-    """Put in front of a head class: same checkpoint keys, same arguments, and those below.
+@MODELS.register_module()
+class LongTailClsHead(Extension):
+    """Any linear head of MMPretrain, with its arguments and checkpoint keys, and the arguments below.
+
+    ``LongTailClsHead(head_type='LinearClsHead', ...)`` is an instance of ``LinearClsHead`` and of this class.
 
     Features (N, V, D) are V views of each image, as :func:`ltseg.models.MultiViewClassifier` gives them.
 
@@ -28,6 +31,7 @@ class LongTailClsHeadMixin:
     that last rule is ours.
 
     Args:
+        head_type: The head's type as in MMPretrain's registry, or the class itself.
         loss: A loss, or several, which are then summed under the ``loss_name`` of each. One is called ``loss``.
         classifier: Config of a module built with ``in_channels``, ``num_classes`` and ``spatial_dims`` that takes the
             place of the head's last linear layer, e.g. ``dict(type='ltseg.CosineClassifier')``.
@@ -35,8 +39,8 @@ class LongTailClsHeadMixin:
         classified_views: The views that the losses see, as samples of their own.
 
     Raises:
-        ValueError: If the head has losses of its own or no single last linear layer, or losses, classifier and
-            regularizers do not fit together.
+        ValueError: If no such head exists, it has losses of its own or no single last linear layer, or losses,
+            classifier and regularizers do not fit together.
     """
 
     loss_module: Any
@@ -44,9 +48,22 @@ class LongTailClsHeadMixin:
     cal_acc: bool
     topk: Any
 
+    @classmethod
+    def base_class(cls, *args: Any, head_type: str | type = 'LinearClsHead', **kwargs: Any) -> type:
+        """The class that ``head_type`` names."""
+        from mmpretrain.models.heads import ClsHead
+        from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS  # noqa: N811
+
+        found = head_type if isinstance(head_type, type) else MMPRETRAIN_MODELS.get(head_type)
+        if not (isinstance(found, type) and issubclass(found, ClsHead)):
+            expected, hint = 'a classification head of mmpretrain', "Give its type, e.g. head_type='LinearClsHead'."
+            raise InvalidValueError('LongTailClsHead.head_type', expected, repr(head_type), hint)
+        return found
+
     def __init__(
         self,
         *args: Any,
+        head_type: str | type = 'LinearClsHead',
         loss: dict | Sequence[dict] | None = None,
         classifier: dict | None = None,
         regularizers: Sequence[dict] = (),
@@ -82,7 +99,7 @@ class LongTailClsHeadMixin:
     def _check_base(self) -> None:
         from mmpretrain.models.heads import ClsHead
 
-        reference = type(self).__bases__[-1]
+        reference = self.extends
         if any(getattr(reference, name) is not getattr(ClsHead, name) for name in ('loss', '_get_loss')):
             expected = "a head with the losses of mmpretrain's ClsHead"
             raise InvalidValueError(_name(self), expected, 'losses of its own', 'Use the head itself.')
@@ -189,31 +206,5 @@ def _loss_list(losses: Sequence[dict]) -> nn.ModuleList:
     return nn.ModuleList(MMPRETRAIN_MODELS.build(loss) for loss in losses)
 
 
-def _name(head: LongTailClsHeadMixin) -> str:
-    return f'LongTailClsHead(head_type={type(head).__bases__[-1].__name__!r})'
-
-
-@MODELS.register_module(name='LongTailClsHead')
-def LongTailClsHead(head_type: str | type = 'LinearClsHead', **head_arguments: Any) -> nn.Module:  # noqa: N802
-    """Builds a classification head of mmpretrain with :class:`LongTailClsHeadMixin` in front of it.
-
-    Args:
-        head_type: The head's type as in mmpretrain's registry, or the class itself.
-        **head_arguments: Arguments of the head and of the mixin.
-
-    Returns:
-        A head that is an instance of ``head_type`` and has its checkpoint keys.
-
-    Raises:
-        ValueError: If no such head exists or it is no classification head.
-    """
-    from mmpretrain.models.heads import ClsHead
-    from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS  # noqa: N811
-
-    head_class = head_type if isinstance(head_type, type) else MMPRETRAIN_MODELS.get(head_type)
-    if not (isinstance(head_class, type) and issubclass(head_class, ClsHead)):
-        hint = "Give a classification head's type, e.g. head_type='LinearClsHead'."
-        raise InvalidValueError(
-            'LongTailClsHead.head_type', 'a classification head of mmpretrain', repr(head_type), hint
-        )
-    return joined(f'LongTail{head_class.__name__}', LongTailClsHeadMixin, head_class)(**head_arguments)
+def _name(head: LongTailClsHead) -> str:
+    return f'LongTailClsHead(head_type={head.extends.__name__!r})'

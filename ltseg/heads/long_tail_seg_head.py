@@ -7,19 +7,24 @@ from torch import Tensor, nn
 
 from ltseg.core.checks import check_integer
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.extension import Extension
 from ltseg.core.features import nearest_labels
-from ltseg.core.joined import joined
-from ltseg.heads.feature_tap import FeatureTapMixin
-from ltseg.losses.fused import can_be_fused, fused_losses
+from ltseg.heads.feature_tap import FeatureTap
+from ltseg.losses.logits_loss import fused_losses
 from ltseg.registry import MODELS
 
-__all__ = ['LongTailSegHead', 'LongTailSegHeadMixin']
+__all__ = ['LongTailSegHead']
 
 
-class LongTailSegHeadMixin:
-    """Put in front of a decode head class: same checkpoint keys, same arguments, and those below.
+@MODELS.register_module()
+class LongTailSegHead(FeatureTap, Extension):
+    """Any decode head of MMSegmentation, with its arguments and checkpoint keys, and the arguments below.
+
+    ``LongTailSegHead(head_type='FCNHead', ...)`` is an instance of ``FCNHead`` and of this class.
 
     Args:
+        head_type: The head's type as in MMSegmentation's registry, e.g. 'DepthwiseSeparableASPPHead', or the class.
+        regularizers: Terms on features, class means and class vectors, see :class:`FeatureTap`.
         classifier: Config of a module built with ``in_channels`` and ``num_classes`` that takes the place of the
             head's last convolution, e.g. ``dict(type='ltseg.CosineClassifier')``.
         fused: Whether losses of the adjusted cross-entropy family are computed without upsampled logits (see
@@ -28,7 +33,8 @@ class LongTailSegHeadMixin:
         band_rows: Rows of labels in a band of the fused loss; by default they follow from the shapes.
 
     Raises:
-        ValueError: If the head does not classify through ``conv_seg``, or a loss does not fit the classifier.
+        ValueError: If no such head exists or it is no decode head, it does not classify through ``conv_seg``, or a loss
+            does not fit the classifier.
     """
 
     conv_seg: Any
@@ -39,9 +45,22 @@ class LongTailSegHeadMixin:
     ignore_index: int
     align_corners: bool
 
+    @classmethod
+    def base_class(cls, *args: Any, head_type: str | type, **kwargs: Any) -> type:
+        """The class that ``head_type`` names."""
+        from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+        from mmseg.registry import MODELS as MMSEG_MODELS  # noqa: N811
+
+        found = head_type if isinstance(head_type, type) else MMSEG_MODELS.get(head_type)
+        if not (isinstance(found, type) and issubclass(found, BaseDecodeHead)):
+            hint = "Give a decode head's type, e.g. head_type='DepthwiseSeparableASPPHead'."
+            raise InvalidValueError('LongTailSegHead.head_type', 'a decode head of mmseg', repr(head_type), hint)
+        return found
+
     def __init__(
         self,
         *args: Any,
+        head_type: str | type,
         classifier: dict | None = None,
         fused: bool = True,
         band_rows: int | None = None,
@@ -61,7 +80,7 @@ class LongTailSegHeadMixin:
         self._check_losses()
 
     @property
-    def losses(self) -> list[nn.Module]:
+    def losses(self) -> list[Any]:
         """The decode losses as a list."""
         return list(self.loss_decode) if isinstance(self.loss_decode, nn.ModuleList) else [self.loss_decode]
 
@@ -86,7 +105,8 @@ class LongTailSegHeadMixin:
         """MMSegmentation's losses; those on feature norms at the resolution of the features, with nearest labels."""
         if getattr(self.losses[0], 'needs_feature_norm', False):
             return self._losses_on_features(seg_logits, batch_data_samples)
-        if self.fused and self._plain_loss_by_feat and self.sampler is None and can_be_fused(self.losses):
+        can_be_fused = all(getattr(loss, 'can_be_fused', False) for loss in self.losses)
+        if self.fused and can_be_fused and self.sampler is None and self._plain_loss_by_feat:
             return self._fused_losses(seg_logits, batch_data_samples)
         return super().loss_by_feat(seg_logits, batch_data_samples)  # type: ignore[misc]
 
@@ -95,7 +115,7 @@ class LongTailSegHeadMixin:
         """Whether the head computes its losses as most do, from logits alone."""
         from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 
-        return type(self).__bases__[-1].loss_by_feat is BaseDecodeHead.loss_by_feat  # type: ignore[attr-defined]
+        return self.extends.loss_by_feat is BaseDecodeHead.loss_by_feat
 
     def _labels(self, batch_data_samples: list) -> Tensor:
         return self._stack_batch_gt(batch_data_samples).squeeze(1)  # type: ignore[attr-defined]
@@ -103,7 +123,7 @@ class LongTailSegHeadMixin:
     def _fused_losses(self, seg_logits: Tensor, batch_data_samples: list) -> dict:
         labels = self._labels(batch_data_samples)
         values, accuracy = fused_losses(
-            self.losses,  # type: ignore[arg-type]
+            self.losses,
             seg_logits,
             labels,
             ignore_index=self.ignore_index,
@@ -133,30 +153,5 @@ def _without_classifier(init_cfg: dict | list[dict] | None) -> list[dict]:
     return [entry for entry in entries if (entry.get('override') or {}).get('name') != 'conv_seg']
 
 
-def _name(head: LongTailSegHeadMixin) -> str:
-    return f'LongTailSegHead(head_type={type(head).__bases__[-1].__name__!r})'
-
-
-@MODELS.register_module(name='LongTailSegHead')
-def LongTailSegHead(head_type: str | type, **head_arguments: Any) -> nn.Module:  # noqa: N802, configs see a type
-    """Builds any mmseg decode head with :class:`LongTailSegHeadMixin` and :class:`FeatureTapMixin` in front of it.
-
-    Args:
-        head_type: The head's type as in mmseg's registry, e.g. 'DepthwiseSeparableASPPHead', or the class itself.
-        **head_arguments: Arguments of the head and of the mixins.
-
-    Returns:
-        A head that is an instance of ``head_type`` and has its checkpoint keys.
-
-    Raises:
-        ValueError: If no such head exists or it is no decode head.
-    """
-    from mmseg.models.decode_heads.decode_head import BaseDecodeHead
-    from mmseg.registry import MODELS as MMSEG_MODELS  # noqa: N811
-
-    head_class = head_type if isinstance(head_type, type) else MMSEG_MODELS.get(head_type)
-    if not (isinstance(head_class, type) and issubclass(head_class, BaseDecodeHead)):
-        hint = "Give a decode head's type, e.g. head_type='DepthwiseSeparableASPPHead'."
-        raise InvalidValueError('LongTailSegHead.head_type', 'a decode head of mmseg', repr(head_type), hint)
-    made = joined(f'LongTail{head_class.__name__}', FeatureTapMixin, LongTailSegHeadMixin, head_class)
-    return made(**head_arguments)
+def _name(head: LongTailSegHead) -> str:
+    return f'LongTailSegHead(head_type={head.extends.__name__!r})'

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import mmengine
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import broadcast_object_list, get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.loops import _InfiniteDataloaderIterator
+from mmengine.utils import digit_version
 from torch.utils.data import BatchSampler, DataLoader
 
 from ltseg.datasets.exact_sampling import PositionedSampler, SeededDataset, seed_everything
@@ -101,11 +103,13 @@ def _rebuilt(old: DataLoader, dataset: SeededDataset, sampler: PositionedSampler
 class _ResumedIterator(_InfiniteDataloaderIterator):
     """Starts where the sampler starts: mmengine's skipping of what has been trained on skips nothing.
 
-    mmengine 0.10.7 calls ``next`` once for each iteration to skip, later versions call ``skip_iter``.
+    mmengine skips nothing before 0.10.3; up to 0.10.7 it calls ``next`` once for each iteration to skip, and from then
+    on ``skip_iter``.
     """
 
     def __init__(self, dataloader: DataLoader, done: int) -> None:
-        self._to_skip = 0 if hasattr(_InfiniteDataloaderIterator, 'skip_iter') else done
+        calls_next = digit_version(mmengine.__version__) >= digit_version('0.10.3')
+        self._to_skip = done if calls_next and not hasattr(_InfiniteDataloaderIterator, 'skip_iter') else 0
         super().__init__(dataloader)
 
     def skip_iter(self, num_iters: int) -> None:

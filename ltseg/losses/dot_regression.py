@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.fused_upsampling import SampleLosses
 from ltseg.core.layout import per_class
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
@@ -37,6 +38,7 @@ class DotRegressionLoss(LogitsLoss):
     """
 
     needs_feature_norm = True
+    of_single_samples = False  # the norms are those of the features of the whole batch
 
     def __init__(self, balanced: bool = True, **options: Any) -> None:
         super().__init__(**{'counts': 'batch', 'loss_name': 'loss_dot_regression', **options})
@@ -56,18 +58,22 @@ class DotRegressionLoss(LogitsLoss):
         finally:
             self._feature_norm = None
 
-    def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+    def prepare(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
         norm = torch.as_tensor(self._feature_norm, dtype=logits.dtype).clamp(min=1e-8).unsqueeze(1)  # (N, 1, *)
         scale = logits.new_ones(logits.shape[1])  # s^2
         if self.balanced:
             counts = self.count(logits, labels, ignore_index).samples.double()
             present = counts > 0
             scale = (counts.sum() / present.sum().clamp(min=1) / counts).where(present, 1.0).to(logits.dtype)
-        if labels.is_floating_point():  # the losses of the classes, mixed as their labels are
-            weights = labels.to(logits) * per_class(scale, logits)
-        else:
-            valid = labels != ignore_index
-            indices = labels.where(valid, 0)
-            weights = (scale[indices] * valid).unsqueeze(1)
-            logits = logits.gather(1, indices.unsqueeze(1))
-        return (0.5 * (logits - norm) ** 2 / norm * weights).sum(1), None
+
+        def sample_losses(logits: Tensor, labels: Tensor) -> tuple[Tensor, None]:
+            if labels.is_floating_point():  # the losses of the classes, mixed as their labels are
+                weights = labels.to(logits) * per_class(scale, logits)
+            else:
+                valid = labels != ignore_index
+                indices = labels.where(valid, 0)
+                weights = (scale[indices] * valid).unsqueeze(1)
+                logits = logits.gather(1, indices.unsqueeze(1))
+            return (0.5 * (logits - norm) ** 2 / norm * weights).sum(1), None
+
+        return sample_losses

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ltseg.core.checks import check_range
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.fused_upsampling import SampleLosses
 from ltseg.core.layout import per_class
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.losses.logits_loss import LogitsLoss
@@ -41,16 +42,21 @@ class EqualizationLoss(LogitsLoss):
         check_range('EqualizationLoss.gamma', gamma, 0, 1)
         self.frequency_threshold, self.gamma = frequency_threshold, gamma
 
-    def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+    def prepare(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
         if labels.is_floating_point():
             raise InvalidValueError('EqualizationLoss', 'class indices', 'soft labels', 'Train without mixed labels.')
-        if self.training and self.gamma > 0:
-            rare = self._rare(self.count(logits, labels, ignore_index))
-            protected = torch.rand_like(logits) < self.gamma
-            protected &= per_class(rare, logits)
-            indices = labels.where(labels != ignore_index, 0)
-            logits = logits.masked_fill(protected.scatter(1, indices.unsqueeze(1), False), -torch.inf)
-        return F.cross_entropy(logits, labels, reduction='none', ignore_index=ignore_index), None
+        protects = self.training and self.gamma > 0
+        rare = self._rare(self.count(logits, labels, ignore_index)) if protects else None
+
+        def sample_losses(logits: Tensor, labels: Tensor) -> tuple[Tensor, None]:
+            if rare is not None:
+                protected = torch.rand_like(logits) < self.gamma
+                protected &= per_class(rare, logits)
+                indices = labels.where(labels != ignore_index, 0)
+                logits = logits.masked_fill(protected.scatter(1, indices.unsqueeze(1), False), -torch.inf)
+            return F.cross_entropy(logits, labels, reduction='none', ignore_index=ignore_index), None
+
+        return sample_losses
 
     def _rare(self, counts: ClassCounts) -> Tensor:
         of_class = (counts.samples if counts.images is None else counts.images).double()

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ltseg.core.checks import check_integer, check_range
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.fused_upsampling import SampleLosses
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
 from ltseg.schedules import training_progress
@@ -43,6 +44,8 @@ class ExpertDiversityLoss(LogitsLoss):
         paper has all pairs of experts.
     """
 
+    of_single_samples = False  # the experts of a sample are rows one after the other
+
     def __init__(
         self,
         experts: int = 3,
@@ -60,18 +63,21 @@ class ExpertDiversityLoss(LogitsLoss):
             check_range('ExpertDiversityLoss.begin', begin, 0)
         self.experts, self.diversity_factor, self.sharpening, self.begin = experts, diversity_factor, sharpening, begin
 
-    def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+    def prepare(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
         if len(logits) % self.experts:
             hint = 'Set the same number of experts in backbone, classifier and losses.'
-            raise InvalidValueError(
-                'ExpertDiversityLoss', f'{self.experts} rows for each sample', repr(len(logits)), hint
-            )
+            expected = f'{self.experts} rows for each sample'
+            raise InvalidValueError('ExpertDiversityLoss', expected, repr(len(logits)), hint)
         temperature = self._temperature(logits, labels, ignore_index)
-        views = logits.unflatten(0, (-1, self.experts)) / temperature  # (N, E, K, *)
-        target = views.detach().mean(1, keepdim=True).log_softmax(2)
-        divergence = (target.exp() * (target - views.log_softmax(2))).sum(2).flatten(0, 1)  # (N * E, *)
-        losses = self.diversity_factor * self.experts * temperature.mean() ** 2 * divergence
-        return (losses if labels.is_floating_point() else losses * (labels != ignore_index)), None
+
+        def sample_losses(logits: Tensor, labels: Tensor) -> tuple[Tensor, None]:
+            views = logits.unflatten(0, (-1, self.experts)) / temperature  # (N, E, K, *)
+            target = views.detach().mean(1, keepdim=True).log_softmax(2)
+            divergence = (target.exp() * (target - views.log_softmax(2))).sum(2).flatten(0, 1)  # (N * E, *)
+            losses = self.diversity_factor * self.experts * temperature.mean() ** 2 * divergence
+            return (losses if labels.is_floating_point() else losses * (labels != ignore_index)), None
+
+        return sample_losses
 
     def _temperature(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
         """(K, 1, ...) or (1,)."""

@@ -34,7 +34,7 @@ class LDAMLoss(LongTailLoss):
         super().__init__([Margin(max_margin=max_margin, scale=scale)], **{'loss_name': 'loss_ldam', **options})
         self._warned = False
 
-    def on_parts(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
+    def prepare(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
         if not self._warned and self.may_synchronize(logits) and bool((logits.detach().abs() > 1.01).any()):
             self._warned = True
             warnings.warn(
@@ -42,4 +42,4 @@ class LDAMLoss(LongTailLoss):
                 "LongTailSegHead(classifier=dict(type='ltseg.CosineClassifier')).",
                 stacklevel=2,
             )
-        return super().on_parts(logits, labels, ignore_index)
+        return super().prepare(logits, labels, ignore_index)

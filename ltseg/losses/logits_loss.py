@@ -1,12 +1,14 @@
 """What every loss on logits shares: its signature, its checks, its counts and its reduction."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from ltseg.core.checks import check_choice, check_range
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.fused_upsampling import SampleLosses, upsampled_losses
 from ltseg.core.layout import at_least_float32
 from ltseg.core.reduction import Average, Reduction, reduce_losses
 from ltseg.core.torch_versions import is_compiling
@@ -15,8 +17,9 @@ from ltseg.counts.label_counts import explaining_label_errors
 from ltseg.counts.sources import CountsOption, build_counts
 from ltseg.schedules import Schedule, training_progress
 
-__all__ = ['LogitsLoss', 'check_labels']
+__all__ = ['LogitsLoss', 'check_labels', 'fused_losses']
 
+TWO_CLASSES = 'For two classes, set out_channels=2 in the head.'
 CHECK_INTERVAL = 50  # forward calls between two looks at values on an accelerator, which make it wait
 
 
@@ -62,14 +65,24 @@ class LogitsLoss(nn.Module):
         self.schedule = None if schedule is None else Schedule(**schedule)
         self._calls = 0
 
+    #: Whether the loss of a sample depends on that sample and on what :meth:`prepare` has seen alone.
+    of_single_samples = True
+
     @abstractmethod
-    def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
-        """The loss of each sample (N, *), and its class weight (N, *) or None for 1.
+    def prepare(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
+        """The loss as a function of any part of a batch, under the class counts of all of it.
+
+        This is all that a loss has to define. The plain path calls the function with the whole batch, and the fused
+        path with one band of upsampled logits after the other; it is called once per batch.
 
         Args:
-            logits: (N, K, *), float32 or float64.
+            logits: (N, K, *), float32 or float64, of any resolution: they may be smaller than the labels.
             labels: (N, *) int64, or probabilities (N, K, *).
             ignore_index: Label of samples whose loss and class weight are 0.
+
+        Returns:
+            A function of logits (n, K, *) and labels (n, *) or (n, K, *), which gives the loss of each sample (n, *),
+            and the class weight of each sample (n, *) or None for 1.
         """
 
     def forward(
@@ -106,12 +119,17 @@ class LogitsLoss(nn.Module):
         labels = labels if soft else labels.long()
         with torch.autocast(logits.device.type, enabled=False):
             with explaining_label_errors(labels, logits.shape[1], ignore_index):
-                losses, class_weights = self.sample_losses(logits, labels, ignore_index)
+                losses, class_weights = self.prepare(logits, labels, ignore_index)(logits, labels)
             valid = torch.full((), losses.numel(), device=losses.device) if soft else (labels != ignore_index).sum()
             reduced = reduce_losses(
                 losses, valid, class_weights, weight, self.average, avg_factor, reduction, self.sync
             )
         return reduced * self.factor()
+
+    @property
+    def can_be_fused(self) -> bool:
+        """Whether :func:`fused_losses` may compute this loss."""
+        return self.of_single_samples and self.reduction != 'none'
 
     def factor(self) -> float:
         """``loss_weight``, times that of the schedule at this point of training."""
@@ -132,11 +150,52 @@ class LogitsLoss(nn.Module):
         return f'average={self.average!r}, reduction={self.reduction!r}, loss_weight={self.loss_weight}'
 
 
+def fused_losses(
+    losses: Sequence[LogitsLoss],
+    logits: Tensor,
+    labels: Tensor,
+    ignore_index: int = -100,
+    align_corners: bool = False,
+    band_rows: int | None = None,
+) -> tuple[list[Tensor], Tensor]:
+    """What each loss gives for logits that are upsampled to the labels, without the upsampled logits.
+
+    Args:
+        losses: Losses for which ``can_be_fused`` holds.
+        logits: (N, K, h, w).
+        labels: Class indices (N, H, W).
+        ignore_index: Label that is left out.
+        align_corners: Of the bilinear interpolation.
+        band_rows: As in :func:`ltseg.core.fused_upsampling.upsampled_losses`.
+
+    Returns:
+        A scalar for each loss, and the share of valid pixels whose label has the largest logit in percent, (1,).
+
+    Raises:
+        ValueError: If the shapes do not fit.
+    """
+    if logits.ndim != 4 or labels.ndim != 3 or len(logits) != len(labels) or logits.shape[1] < 2:
+        got = f'{tuple(logits.shape)} and {tuple(labels.shape)}'
+        expected, where = 'logits (N, K, h, w), K > 1, and labels (N, H, W)', type(losses[0]).__name__
+        raise InvalidValueError(where, expected, got, TWO_CLASSES)
+    labels = labels.long()
+    with torch.autocast(logits.device.type, enabled=False):
+        exact = at_least_float32(logits.detach())
+        prepared = [loss.prepare(exact, labels, ignore_index) for loss in losses]
+        with explaining_label_errors(labels, logits.shape[1], ignore_index):
+            sums = upsampled_losses(logits, labels, prepared, align_corners, ignore_index, band_rows)
+        valid = (labels != ignore_index).sum()
+        values = [
+            reduce_losses(value, valid, weights, None, loss.average, None, loss.reduction, loss.sync) * loss.factor()
+            for loss, value, weights in zip(losses, sums.losses, sums.class_weights, strict=True)
+        ]
+    return values, (100 * sums.correct / valid.clamp(min=1)).reshape(1)
+
+
 def check_labels(where: str, logits: Tensor, labels: Tensor) -> None:
     """Raises ValueError unless ``labels`` are class indices or probabilities for ``logits`` (N, K, *)."""
     if logits.ndim < 2 or logits.shape[1] < 2:
-        hint = 'For two classes, set out_channels=2 in the head.'
-        raise InvalidValueError(where, 'logits (N, K, *) of at least 2 classes', repr(tuple(logits.shape)), hint)
+        raise InvalidValueError(where, 'logits (N, K, *) of at least 2 classes', repr(tuple(logits.shape)), TWO_CLASSES)
     expected = logits.shape if labels.is_floating_point() else (logits.shape[0], *logits.shape[2:])
     if labels.shape != expected:
         kind = 'probabilities' if labels.is_floating_point() else 'class indices'

@@ -106,16 +106,6 @@ class LongTailLoss(LogitsLoss):
     def inspect_counts(self, logits: Tensor, counts: ClassCounts) -> None:
         """For subclasses that warn of counts under which they do nothing."""
 
-    def on_parts(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
-        """The loss of any part of a batch, under the class counts of all of it.
-
-        Args:
-            logits: (N, K, *), of any resolution: only K, device and precision matter.
-            labels: (N, *).
-            ignore_index: As for ``sample_losses``.
-        """
+    def prepare(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
         adjustment = self.adjustment(logits, labels, ignore_index)
         return partial(adjusted_cross_entropy, adjustment=adjustment, focusing=self.focusing, ignore_index=ignore_index)
-
-    def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
-        return self.on_parts(logits, labels, ignore_index)(logits, labels)

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from ltseg.core.checks import check_positive, check_range
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.fused_upsampling import SampleLosses
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
 
@@ -44,15 +45,20 @@ class SeesawLoss(LogitsLoss):
         check_positive('SeesawLoss.epsilon', epsilon)
         self.p, self.q, self.epsilon = p, q, epsilon
 
-    def sample_losses(self, logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+    def prepare(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
         if labels.is_floating_point():
             raise InvalidValueError('SeesawLoss', 'class indices', 'soft labels', 'Train without mixed labels.')
         counts = self.count(logits, labels, ignore_index).samples.double().clamp(min=1)
-        indices = labels.where(labels != ignore_index, 0)
-        offset = self._log_mitigation(counts).to(logits.dtype)[indices].movedim(-1, 1)  # (N, K, *)
-        if self.q:
-            offset = offset + self._log_compensation(logits.detach(), indices)
-        return F.cross_entropy(logits + offset, labels, reduction='none', ignore_index=ignore_index), None
+        log_mitigation = self._log_mitigation(counts).to(logits.dtype)
+
+        def sample_losses(logits: Tensor, labels: Tensor) -> tuple[Tensor, None]:
+            indices = labels.where(labels != ignore_index, 0)
+            offset = log_mitigation[indices].movedim(-1, 1)  # (N, K, *)
+            if self.q:
+                offset = offset + self._log_compensation(logits.detach(), indices)
+            return F.cross_entropy(logits + offset, labels, reduction='none', ignore_index=ignore_index), None
+
+        return sample_losses
 
     def _log_mitigation(self, counts: Tensor) -> Tensor:
         """log M, (K, K) with the label's class first."""

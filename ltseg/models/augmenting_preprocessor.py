@@ -7,14 +7,15 @@ import torch
 from torch import Tensor, nn
 
 from ltseg.core.errors import InvalidValueError
-from ltseg.core.joined import joined
+from ltseg.core.extension import Extension
 from ltseg.registry import MODELS, TRANSFORMS
 
-__all__ = ['AugmentingClsPreprocessor', 'AugmentingClsPreprocessorMixin']
+__all__ = ['AugmentingClsPreprocessor']
 
 
-class AugmentingClsPreprocessorMixin:
-    """Put in front of mmpretrain's ``ClsDataPreprocessor``: augments in training, and gives several views.
+@MODELS.register_module()
+class AugmentingClsPreprocessor(Extension):
+    """Augments whole batches in training, and gives several views: MMPretrain's ``ClsDataPreprocessor``, extended.
 
     The order is: to RGB, augmentation (0..255), normalisation, padding to a divisor, ``batch_augments``. Mixing (mixup,
     CutMix) takes the same partners and shares for all views of an image, because they have one label.
@@ -41,6 +42,13 @@ class AugmentingClsPreprocessorMixin:
     batch_augments: Any
     mean: Tensor
     std: Tensor
+
+    @classmethod
+    def base_class(cls, *args: Any, **kwargs: Any) -> type:
+        """MMPretrain's class."""
+        from mmpretrain.models import ClsDataPreprocessor
+
+        return ClsDataPreprocessor
 
     def __init__(
         self,
@@ -144,16 +152,3 @@ def _stacked(inputs: Any) -> Tensor:
 
 def _shape(entry: Any) -> tuple:
     return tuple(entry.shape) if isinstance(entry, Tensor) else (len(entry), *{_shape(each) for each in entry})
-
-
-@MODELS.register_module(name='AugmentingClsPreprocessor')
-def AugmentingClsPreprocessor(**arguments: Any) -> Any:  # noqa: N802, configs see a type
-    """Builds mmpretrain's ``ClsDataPreprocessor`` with :class:`AugmentingClsPreprocessorMixin` in front of it.
-
-    Args:
-        **arguments: Those of the mixin and of MMPretrain.
-    """
-    from mmpretrain.models import ClsDataPreprocessor
-
-    made = joined('AugmentingClsPreprocessor', AugmentingClsPreprocessorMixin, ClsDataPreprocessor)
-    return made(**arguments)

@@ -7,12 +7,12 @@ from torch import Tensor
 
 from ltseg.core.checks import check_integer
 from ltseg.core.errors import InvalidValueError
-from ltseg.core.joined import joined
+from ltseg.core.extension import Extension
 from ltseg.models.branches import branch_off
 from ltseg.registry import MODELS
 from ltseg.schedules import Progress, training_progress
 
-__all__ = ['BilateralClassifier', 'BilateralClassifierMixin', 'instance_share']
+__all__ = ['BilateralClassifier', 'instance_share']
 
 
 def instance_share(progress: Progress, epochs: int | None = None) -> float:
@@ -27,8 +27,9 @@ def instance_share(progress: Progress, epochs: int | None = None) -> float:
     return 1 - (progress.iter / progress.max_iters) ** 2
 
 
-class BilateralClassifierMixin:
-    """Put in front of mmpretrain's ``ImageClassifier``: two copies of a last block, for frequent and rare classes.
+@MODELS.register_module()
+class BilateralClassifier(Extension):
+    """MMPretrain's ``ImageClassifier`` with two copies of a last block, for frequent and rare classes.
 
     Images of a batch take turns: one as they occur (label y_c), one of a sampler that prefers rare classes (y_r), as
     ``ltseg.BilateralSampler`` gives them. A shared trunk and a branch each make features f_c and f_r, and::
@@ -53,6 +54,13 @@ class BilateralClassifierMixin:
 
     backbone: Any
     head: Any
+
+    @classmethod
+    def base_class(cls, *args: Any, **kwargs: Any) -> type:
+        """MMPretrain's class."""
+        from mmpretrain.models import ImageClassifier
+
+        return ImageClassifier
 
     def __init__(
         self, *args: Any, branched: str = 'layer3.-1', epochs: int | None = None, train_cfg: Any = None, **kwargs: Any
@@ -94,15 +102,3 @@ class BilateralClassifierMixin:
         feats = (torch.cat(features, 1),)
         losses = [self.head.loss(feats, data_samples[branch::2]) for branch in range(2)]
         return {name: sum(share * each[name] for share, each in zip(shares, losses, strict=True)) for name in losses[0]}
-
-
-@MODELS.register_module(name='BilateralClassifier')
-def BilateralClassifier(**arguments: Any) -> Any:  # noqa: N802, configs see a type
-    """Builds mmpretrain's ``ImageClassifier`` with :class:`BilateralClassifierMixin` in front of it.
-
-    Args:
-        **arguments: Those of the mixin and of MMPretrain.
-    """
-    from mmpretrain.models import ImageClassifier
-
-    return joined('BilateralClassifier', BilateralClassifierMixin, ImageClassifier)(**arguments)

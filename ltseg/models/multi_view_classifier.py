@@ -5,18 +5,27 @@ from typing import Any
 from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
-from ltseg.core.joined import joined
+from ltseg.core.extension import Extension
 from ltseg.registry import MODELS
 
-__all__ = ['MultiViewClassifier', 'MultiViewClassifierMixin']
+__all__ = ['MultiViewClassifier']
 
 
-class MultiViewClassifierMixin:
-    """Put in front of mmpretrain's ``ImageClassifier``: views pass through backbone and neck as images of their own.
+@MODELS.register_module()
+class MultiViewClassifier(Extension):
+    """Passes the views of an image through backbone and neck as images of their own.
 
-    Inputs (N, V, C, H, W) become features (N, V, *), which :func:`ltseg.heads.LongTailClsHead` understands; batch
-    normalisation sees all N * V images at once. Inputs (N, C, H, W) are treated as MMPretrain does.
+    It extends MMPretrain's ``ImageClassifier``. Inputs (N, V, C, H, W) become features (N, V, *), which
+    :class:`ltseg.heads.LongTailClsHead` understands; batch normalisation sees all N * V images at once. Inputs
+    (N, C, H, W) are treated as MMPretrain does.
     """
+
+    @classmethod
+    def base_class(cls, *args: Any, **kwargs: Any) -> type:
+        """MMPretrain's class."""
+        from mmpretrain.models import ImageClassifier
+
+        return ImageClassifier
 
     def extract_feat(self, inputs: Tensor, stage: str = 'neck') -> Any:
         """MMPretrain's features, with an axis of views where ``inputs`` have one."""
@@ -39,15 +48,3 @@ class MultiViewClassifierMixin:
             got = tuple(inputs.shape)
             raise InvalidValueError('MultiViewClassifier.predict', 'inputs (N, C, H, W)', repr(got), hint)
         return super().predict(inputs, data_samples, **kwargs)  # type: ignore[misc]
-
-
-@MODELS.register_module(name='MultiViewClassifier')
-def MultiViewClassifier(**arguments: Any) -> Any:  # noqa: N802, configs see a type
-    """Builds mmpretrain's ``ImageClassifier`` with :class:`MultiViewClassifierMixin` in front of it.
-
-    Args:
-        **arguments: Those of MMPretrain.
-    """
-    from mmpretrain.models import ImageClassifier
-
-    return joined('MultiViewClassifier', MultiViewClassifierMixin, ImageClassifier)(**arguments)

@@ -192,12 +192,12 @@ def test_a_failure_leaves_nothing_behind():
 
 def test_heads_that_cannot_be_served_are_named():
     segmenter = dict(in_channels=12, channels=8, num_classes=K, num_layers=1, num_heads=2, embed_dims=8, in_index=1)
-    with pytest.raises(ValueError, match='SegmenterMaskTransformerHead: expected a head that calls cls_seg once'):
+    with pytest.raises(ValueError, match=r'SegmenterMaskTransformerHead\]: expected a head that calls cls_seg once'):
         our_head('SegmenterMaskTransformerHead', regularizers=TERMS, **segmenter)
     inner = our_head(
         'FCNHead', regularizers=TERMS
     )  # as K-Net does: it has the losses of the inner head on its own logits
-    with pytest.raises(ValueError, match='FCNHead: expected a head that calls cls_seg once'):
+    with pytest.raises(ValueError, match=r'FCNHead\]: expected a head that calls cls_seg once'):
         inner.loss_by_feat(inner(features()), samples(labels()))
 
 

@@ -8,7 +8,7 @@ from losses_under_test import LOSSES, K, batch, name_of
 from two_processes import in_two_processes
 
 from ltseg.losses import LongTailLoss
-from ltseg.losses.fused import fused_losses
+from ltseg.losses.logits_loss import fused_losses
 
 CASES = [c for c in LOSSES if c['type'] != 'ltseg.EqualizationLoss']
 SCENARIOS = ('unequal', 'one rank ignores all')
