@@ -10,7 +10,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ['Environment', 'Finding', 'examine', 'findings']
+__all__ = ['Environment', 'Advice', 'examine', 'findings']
 
 # Imported in this order: ``ltseg.compat`` mends a torchvision that does not load, which mmpretrain and mmseg need.
 MODULES = ('torch', 'torchvision', 'ltseg.compat', 'numpy', 'cv2', 'mmengine', 'mmcv', 'mmseg', 'mmpretrain')
@@ -89,7 +89,7 @@ class Environment:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Advice:
     """Something worth telling, with what to do; a fault keeps something from working, a note does not."""
 
     what: str
@@ -141,7 +141,7 @@ def _cuda() -> tuple[str | None, int]:
     return torch.version.cuda, torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
-def findings(found: Environment) -> list[Finding]:
+def findings(found: Environment) -> list[Advice]:
     """Everything that is wrong, or worth knowing, about an installation."""
     looks = (_missing, _too_old, _twice, _numpy, _mmcv, _torchvision, _setuptools, _checkpoints, _cuda_device)
     named = [finding for look in looks for finding in look(found)]
@@ -150,29 +150,29 @@ def findings(found: Environment) -> list[Finding]:
     for module, error in found.load_errors.items():
         if module not in explained and not any(name in error for name in missing):
             hint = f'Reinstall it: pip install --force-reinstall --no-deps {found.pins.get(module, module)}'
-            named.append(Finding(f'{module} is installed but cannot be imported ({error}).', hint))
+            named.append(Advice(f'{module} is installed but cannot be imported ({error}).', hint))
     return named
 
 
-def _missing(found: Environment) -> list[Finding]:
+def _missing(found: Environment) -> list[Advice]:
     faults = [
-        Finding(f'{module} is missing.', found.install(module))
+        Advice(f'{module} is missing.', found.install(module))
         for module in found.pins
         if module != 'mmpretrain' and module not in found.versions
     ]
     if found.missing_libraries:
         names = ' '.join(found.missing_libraries)
-        faults.append(Finding(f'Libraries that ltseg needs are missing: {names}.', f'pip install {names}'))
+        faults.append(Advice(f'Libraries that ltseg needs are missing: {names}.', f'pip install {names}'))
     if 'mmpretrain' not in found.versions:
         what = 'mmpretrain is missing: segmentation works, classification does not.'
-        faults.append(Finding(what, found.install('mmpretrain'), is_fault=False))
+        faults.append(Advice(what, found.install('mmpretrain'), is_fault=False))
     elif 'torchvision' not in found.versions:
         hint = 'Install the version that belongs to this torch: torchvision 0.28.0 to torch 2.13.0, 0.16.2 to 2.1.2.'
-        faults.append(Finding('torchvision is missing, and mmpretrain imports it.', hint))
+        faults.append(Advice('torchvision is missing, and mmpretrain imports it.', hint))
     return faults
 
 
-def _too_old(found: Environment) -> list[Finding]:
+def _too_old(found: Environment) -> list[Advice]:
     """Versions below the oldest that ltseg is tested with."""
     old = []
     for module, least in OLDEST.items():
@@ -180,32 +180,32 @@ def _too_old(found: Environment) -> list[Finding]:
             needed = '.'.join(map(str, least))
             what = f'{module} {found.versions[module]} is older than {needed}, the oldest version that ltseg supports.'
             old.append(
-                Finding(what, f"pip install -U 'torch>={needed}'" if module == 'torch' else found.install(module))
+                Advice(what, f"pip install -U 'torch>={needed}'" if module == 'torch' else found.install(module))
             )
     return old
 
 
-def _twice(found: Environment) -> list[Finding]:
+def _twice(found: Environment) -> list[Advice]:
     """Distributions that write the same files: the one that was installed last, or removed last, decides."""
     twice = []
     for module in OPENMMLAB:
         names = found.distributions.get(module, ())
         if len(names) > 1:
             what = f'{module} is provided by {" and ".join(names)}, which overwrite each other.'
-            twice.append(Finding(what, f'pip uninstall -y {" ".join(names)} && {found.install(module)}'))
+            twice.append(Advice(what, f'pip uninstall -y {" ".join(names)} && {found.install(module)}'))
     return twice
 
 
-def _numpy(found: Environment) -> list[Finding]:
+def _numpy(found: Environment) -> list[Advice]:
     if found.release('numpy') < (2,) or not () < found.release('torch') < (2, 3):
         return []
     numpy, torch = found.versions['numpy'], found.versions['torch']
     return [
-        Finding(f'torch {torch} was built for numpy 1 and does not work with numpy {numpy}.', "pip install 'numpy<2'")
+        Advice(f'torch {torch} was built for numpy 1 and does not work with numpy {numpy}.', "pip install 'numpy<2'")
     ]
 
 
-def _mmcv(found: Environment) -> list[Finding]:
+def _mmcv(found: Environment) -> list[Advice]:
     """MMSegmentation up to 1.2.2 asserts mmcv < 2.2.0 and imports its compiled operators."""
     if not () < found.release('mmseg') <= (1, 2, 2) or 'mmcv' not in found.versions:
         return []
@@ -214,14 +214,14 @@ def _mmcv(found: Environment) -> list[Finding]:
     hint = f'pip uninstall -y {names} && {COMPILE_MMCV}'
     if found.release('mmcv') >= (2, 2):
         what = f'mmcv {mmcv} is too new for mmseg {mmseg}, which accepts versions below 2.2.0.'
-        return [Finding(what, hint)]
+        return [Advice(what, hint)]
     if not found.has_compiled_mmcv:
         what = f'mmseg {mmseg} cannot be imported with this {names}, which has no compiled operators.'
-        return [Finding(what, hint)]
+        return [Advice(what, hint)]
     return []
 
 
-def _torchvision(found: Environment) -> list[Finding]:
+def _torchvision(found: Environment) -> list[Advice]:
     error = found.load_errors.get('torchvision')
     if error is None:
         return []
@@ -233,10 +233,10 @@ def _torchvision(found: Environment) -> list[Finding]:
             " The tools of ltseg work (ltseg.compat declares what is missing), but MMSegmentation's own scripts cannot "
             'start where mmpretrain is installed.'
         )
-    return [Finding(what, hint)]
+    return [Advice(what, hint)]
 
 
-def _setuptools(found: Environment) -> list[Finding]:
+def _setuptools(found: Environment) -> list[Advice]:
     names = ('mmengine', 'mmcv', 'mmsegmentation', 'mmpretrain')  # the original distributions
     original = [name for name in names if any(name in provided for provided in found.distributions.values())]
     if found.has_pkg_resources or not original:
@@ -244,10 +244,10 @@ def _setuptools(found: Environment) -> list[Finding]:
     what = (
         f'pkg_resources is gone (setuptools 81 and newer), and {", ".join(original)} may need it, to build or to run.'
     )
-    return [Finding(what, "pip install 'setuptools<81' (and build mmcv with pip install --no-build-isolation)")]
+    return [Advice(what, "pip install 'setuptools<81' (and build mmcv with pip install --no-build-isolation)")]
 
 
-def _checkpoints(found: Environment) -> list[Finding]:
+def _checkpoints(found: Environment) -> list[Advice]:
     """torch 2.6 loads weights only by default, and mmengine up to 0.10.7 does not ask for more."""
     if not () < found.release('mmengine') <= (0, 10, 7) or found.release('torch') < (2, 6):
         return []
@@ -260,12 +260,12 @@ def _checkpoints(found: Environment) -> list[Finding]:
         'For those scripts, and for files that you trust: export TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1. Or: '
         f'pip uninstall -y mmengine && pip install {ONEDL["mmengine"]}'
     )
-    return [Finding(what, hint)]
+    return [Advice(what, hint)]
 
 
-def _cuda_device(found: Environment) -> list[Finding]:
+def _cuda_device(found: Environment) -> list[Advice]:
     if found.cuda_build is None or found.cuda_devices > 0:
         return []
     what = f'torch is built for CUDA {found.cuda_build}, but no device can be used: everything runs on the CPU.'
     hint = 'With a GPU: update its driver. Without: nothing, or install the CPU build of torch, which is smaller.'
-    return [Finding(what, hint, is_fault=False)]
+    return [Advice(what, hint, is_fault=False)]

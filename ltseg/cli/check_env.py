@@ -6,10 +6,10 @@ Exits with 1 if there is a fault, with 0 otherwise.
 import argparse
 from collections.abc import Sequence
 
-from ltseg.environment import MODULES, Environment, Finding, examine, findings
+from ltseg.environment import MODULES, Advice, Environment, examine, findings
 
 
-def print_report(found: Environment, named: list[Finding]) -> None:
+def print_report(found: Environment, named: list[Advice]) -> None:
     """Plain text, because rich may be what is missing."""
     for module in ('python', 'ltseg', *(module for module in MODULES if module != 'ltseg.compat')):
         provided = ', '.join(found.distributions.get(module, ()))

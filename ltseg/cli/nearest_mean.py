@@ -67,7 +67,7 @@ def _features(model: Any, classifier: nn.Module, loader: Any) -> tuple[Tensor, T
     for batch in track(loader, 'Class means', console=console, disable=not console.is_terminal):
         with torch.no_grad(), recorded_calls(classifier) as passed:
             results = model.test_step(batch)
-        features += [entered.float().cpu() for entered in passed.entered]
+        features += [entered.float().cpu() for entered in passed.inputs]
         labels += [result.gt_label.cpu() for result in results]
     # The sampler repeats images to give each process as many; the repeats come last.
     mine = max(math.ceil((len(loader.dataset) - get_rank()) / get_world_size()), 0)

@@ -27,10 +27,10 @@ __all__ = [
 ]
 
 
-def centred(vectors: Tensor, centre: Tensor | None = None) -> Tensor:
-    """Vectors as seen from ``centre``; by default their mean, in which each class has the same share."""
+def centred(vectors: Tensor, center: Tensor | None = None) -> Tensor:
+    """Vectors as seen from ``center``; by default their mean, in which each class has the same share."""
     vectors = vectors.detach().double()
-    return vectors - (vectors.mean(0) if centre is None else centre)
+    return vectors - (vectors.mean(0) if center is None else center)
 
 
 def off_diagonal(matrix: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ def simplex_angle(num_classes: int) -> float:
 
 @dataclass(frozen=True)
 class Equiangularity:
-    """NC2 of vectors as they are given; centre them first where the figure is of centred ones.
+    """NC2 of vectors as they are given; center them first where the figure is of centred ones.
 
     Args:
         norm_variation: Standard deviation of the norms over their mean.

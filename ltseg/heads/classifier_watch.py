@@ -78,11 +78,11 @@ class ClassifierWatch:
 
     def _note_classified(self, _: nn.Module, arguments: tuple, result: Tensor) -> None:
         self._calls += 1
-        self._entered = arguments[0].detach()
+        self._inputs = arguments[0].detach()
         before, after = self._dropped
-        self._features = before if after is arguments[0] else self._entered
+        self._features = before if after is arguments[0] else self._inputs
         self._dropped = (None, None)
-        self._left = result.detach()
+        self._logits = result.detach()
         self._gradient: Tensor | None = None
         if self._gradients and result.requires_grad:
             result.register_hook(self._note_gradient)
@@ -101,13 +101,13 @@ class ClassifierWatch:
             expected = 'a model that classifies the features of a labelled batch once'
             raise InvalidValueError(type(self._head).__name__, expected, f'{self._calls} times', hint)
         samples = self._data['data_samples']
-        if self._left.ndim == 2:
+        if self._logits.ndim == 2:
             target, unmixed = targets_of(samples)
             labels = labels_of_larger_share(target, unmixed) if target.is_floating_point() else target
-            return labels.long().repeat_interleave(len(self._left) // len(labels))  # views
+            return labels.long().repeat_interleave(len(self._logits) // len(labels))  # views
         ignored = self._head.ignore_index
         maps = [_label_map(sample, self._data['inputs'].shape[-2:], ignored) for sample in samples]
-        labels = nearest_labels(torch.stack(maps), self._left.shape[2:]).flatten().long()
+        labels = nearest_labels(torch.stack(maps), self._logits.shape[2:]).flatten().long()
         return labels.masked_fill(labels == ignored, self.num_classes)
 
     def features(self, chosen: Tensor | None = None) -> Tensor:
@@ -116,7 +116,7 @@ class ClassifierWatch:
 
     def logits(self, chosen: Tensor | None = None) -> Tensor:
         """What leaves the layer, (N, K)."""
-        return _rows(self._left, chosen)
+        return _rows(self._logits, chosen)
 
     def gradient_and_input(self) -> tuple[Tensor, Tensor] | None:
         """dL/dz (N, K), and what entered the layer, after dropout, (N, D); None where nothing was differentiated.
@@ -126,7 +126,7 @@ class ClassifierWatch:
         if self._gradient is None:
             return None
         scale = self._classifier.scale if isinstance(self._classifier, CosineClassifier) else 1.0
-        return _rows(self._gradient, None) * scale, _rows(self._entered, None)
+        return _rows(self._gradient, None) * scale, _rows(self._inputs, None)
 
     @property
     def cosine_weight(self) -> Tensor | None:

@@ -25,7 +25,7 @@ class DisAlignClassifier(AdaptedClassifier):
         in_channels: D.
         num_classes: K.
         spatial_dims: 2 for maps, 0 for vectors.
-        normalised_confidence: Whether a batch normalisation and a ReLU come before the sigmoid, as in the released code
+        normalized_confidence: Whether a batch normalisation and a ReLU come before the sigmoid, as in the released code
             for segmentation, where c is then at least 1/2. The paper has neither.
 
     Source:
@@ -34,14 +34,14 @@ class DisAlignClassifier(AdaptedClassifier):
     """
 
     def __init__(
-        self, in_channels: int, num_classes: int, spatial_dims: int = 2, normalised_confidence: bool = False
+        self, in_channels: int, num_classes: int, spatial_dims: int = 2, normalized_confidence: bool = False
     ) -> None:
         super().__init__(in_channels, num_classes, spatial_dims)
         self.logit_scale = nn.Parameter(torch.ones(num_classes))
         self.logit_bias = nn.Parameter(torch.zeros(num_classes))
         linear: Any = nn.Conv2d(in_channels, 1, 1) if spatial_dims else nn.Linear(in_channels, 1)
         norm = nn.BatchNorm2d if spatial_dims else nn.BatchNorm1d
-        self.confidence = nn.Sequential(linear, norm(1), nn.ReLU()) if normalised_confidence else linear
+        self.confidence = nn.Sequential(linear, norm(1), nn.ReLU()) if normalized_confidence else linear
 
     def adapted(self, logits: Tensor, features: Tensor) -> Tensor:
         confidence = torch.sigmoid(self.confidence(features))

@@ -53,8 +53,8 @@ def linear_classifier_of(model: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
 class RecordedCalls:
     """What has entered a module (first arguments) and left it, in the order of its calls."""
 
-    entered: list[Tensor] = field(default_factory=list)
-    left: list[Tensor] = field(default_factory=list)
+    inputs: list[Tensor] = field(default_factory=list)
+    outputs: list[Tensor] = field(default_factory=list)
 
 
 @contextmanager
@@ -63,8 +63,8 @@ def recorded_calls(module: nn.Module) -> Iterator[RecordedCalls]:
     passed = RecordedCalls()
 
     def note(_: nn.Module, arguments: tuple, result: Tensor) -> None:
-        passed.entered.append(arguments[0])
-        passed.left.append(result)
+        passed.inputs.append(arguments[0])
+        passed.outputs.append(result)
 
     handle = module.register_forward_hook(note)
     try:
@@ -99,7 +99,7 @@ def class_scores(model: Any, batch: dict[str, Any]) -> tuple[Tensor, bool, Seque
     with recorded_calls(classifier) as passed:
         results = model.test_step(batch)
     predicted = probabilities(results)
-    logits = torch.cat(passed.left) if passed.left else predicted.new_zeros(0)
+    logits = torch.cat(passed.outputs) if passed.outputs else predicted.new_zeros(0)
     exact = logits.shape == predicted.shape and _is_softmax(predicted, logits)
     return logits if exact else predicted.log(), exact, results
 

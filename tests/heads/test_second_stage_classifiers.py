@@ -10,7 +10,7 @@ from ltseg.registry import MODELS
 KINDS = [
     (LearnableScaleClassifier, {}),
     (DisAlignClassifier, {}),
-    (DisAlignClassifier, {'normalised_confidence': True}),
+    (DisAlignClassifier, {'normalized_confidence': True}),
 ]
 every_kind = pytest.mark.parametrize(('kind', 'options'), KINDS)
 
@@ -63,9 +63,9 @@ def test_calibration_by_hand(spatial_dims):
     torch.testing.assert_close(second(features).movedim(1, -1).reshape(-1, 5), expected)
 
 
-def test_normalised_confidence_is_at_least_a_half():
+def test_normalized_confidence_is_at_least_a_half():
     """As in the released code: with alpha = 0 and beta = 0 no more than half of a logit is left."""
-    second, features = DisAlignClassifier(8, 5, normalised_confidence=True).double(), features_of(2)
+    second, features = DisAlignClassifier(8, 5, normalized_confidence=True).double(), features_of(2)
     nn.init.zeros_(second.logit_scale)
     kept = second(features) / nn.functional.conv2d(features, second.weight, second.bias)
     assert kept.max() <= 0.5 + 1e-12 and kept.min() > 0

@@ -65,14 +65,14 @@ class Canvas:
             'windows': 4 * noise - 50 * ((rows % 9 > 3) & (columns % 8 > 3)),
         }
 
-    def fill(self, label: int | None, points: Points, colour: np.ndarray, pattern: str = '') -> None:
+    def fill(self, label: int | None, points: Points, color: np.ndarray, pattern: str = '') -> None:
         """Fills a polygon given in pixels (x, y).
 
         Args:
             label: trainId; None for a detail that keeps the labels below it.
             points: Corners.
-            colour: (3,), blue, green, red.
-            pattern: Name of the texture that is added to the colour.
+            color: (3,), blue, green, red.
+            pattern: Name of the texture that is added to the color.
         """
         corners = np.round(np.asarray(points)).astype(np.int32)
         low, high = np.maximum(corners.min(0), 0), corners.max(0) + 1
@@ -83,4 +83,4 @@ class Canvas:
         inside = mask.view(bool)
         if label is not None:
             self.labels[part][inside] = label
-        self.image[part][inside] = colour + self._patterns[pattern][part][inside][:, None]
+        self.image[part][inside] = color + self._patterns[pattern][part][inside][:, None]

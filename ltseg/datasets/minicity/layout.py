@@ -77,20 +77,20 @@ class Street:
     def _ground(self, depth: float) -> float:
         return self.horizon + depth * (self.height - self.horizon)
 
-    def _colour(self, *colours: tuple[int, int, int]) -> np.ndarray:
-        return jittered(self.random, colours)
+    def _color(self, *colors: tuple[int, int, int]) -> np.ndarray:
+        return jittered(self.random, colors)
 
     def draw_background(self) -> None:
         """Sky, pavement and road, and the buildings on both sides."""
         bottom, width = self.height + 1, self.width
-        sky = self._colour((235, 205, 175), (225, 220, 215), (240, 190, 140))
+        sky = self._color((235, 205, 175), (225, 220, 215), (240, 190, 140))
         self.canvas.fill(TRAIN_IDS['sky'], rectangle(0, 0, width, bottom), sky)
         self._draw_skyline()
         corners = rectangle(0, self.horizon, width, bottom)
-        self.canvas.fill(TRAIN_IDS['sidewalk'], corners, self._colour((125, 122, 128)), 'slabs')
+        self.canvas.fill(TRAIN_IDS['sidewalk'], corners, self._color((125, 122, 128)), 'slabs')
         middle = self.vanishing
         corners = [(middle, self.horizon), (middle - self.kerb, bottom), (middle + self.kerb, bottom)]
-        self.canvas.fill(TRAIN_IDS['road'], corners, self._colour((92, 90, 90), (105, 104, 102)), 'asphalt')
+        self.canvas.fill(TRAIN_IDS['road'], corners, self._color((92, 90, 90), (105, 104, 102)), 'asphalt')
         for depth in (0.15, 0.25, 0.4, 0.6, 0.9):
             half, near = 0.01 * width * depth, self._ground(1.15 * depth)
             dash = [(middle - half, self._ground(depth)), (middle + half, self._ground(depth))]
@@ -105,9 +105,9 @@ class Street:
             top = self.horizon - self.random.uniform(0, self._between(0.15, 0.5)) * self.height
             corners = [(left, self.horizon), (left, top), (right, top), (right, self.horizon)]
             if self.random.random() < 0.5:
-                self.canvas.fill(TRAIN_IDS['building'], corners, self._colour(*STONES), 'windows')
+                self.canvas.fill(TRAIN_IDS['building'], corners, self._color(*STONES), 'windows')
             else:
-                self.canvas.fill(TRAIN_IDS['vegetation'], corners, self._colour((70, 105, 80)), 'leaves')
+                self.canvas.fill(TRAIN_IDS['vegetation'], corners, self._color((70, 105, 80)), 'leaves')
             left = right
 
     def _draw_buildings(self, side: int) -> None:
@@ -120,7 +120,7 @@ class Street:
             corners = []
             for depth, up in ((far, 0), (far, storeys), (near, storeys), (near, 0)):
                 corners.append((self.vanishing + side * self.frontage * depth, self._ground(depth) - up * depth))
-            self.canvas.fill(TRAIN_IDS['building'], corners, self._colour(*STONES), 'windows')
+            self.canvas.fill(TRAIN_IDS['building'], corners, self._color(*STONES), 'windows')
 
     def draw_objects(self, numbers: Mapping[str, int]) -> None:
         """Draws so many objects of each kind, from far to near."""
@@ -152,11 +152,11 @@ class Street:
         """What Cityscapes does not label: the bonnet of the camera's own car, and here and there something unknown."""
         middle = self.width / 2
         bonnet = ellipse(middle, self.height + 2, 0.6 * self.width, 0.07 * self.height)
-        self.canvas.fill(VOID, bonnet, self._colour((55, 55, 58)))
+        self.canvas.fill(VOID, bonnet, self._color((55, 55, 58)))
         for _ in range(self.random.poisson(0.7)):
             x, y = self.random.uniform(0, self.width), self.random.uniform(self.horizon, self.height)
             size = self.random.uniform(2, 8)
-            self.canvas.fill(VOID, ellipse(x, y, size, size * 0.7), self._colour((90, 100, 110), (60, 60, 60)))
+            self.canvas.fill(VOID, ellipse(x, y, size, size * 0.7), self._color((90, 100, 110), (60, 60, 60)))
 
     def photograph(self) -> np.ndarray:
         """The picture under this street's light, with the camera's blur and noise, (height, width, 3) uint8."""

@@ -1,6 +1,6 @@
 """Drawings of the things that stand in a generated street: each draws its shape, its label and its texture.
 
-Classes that Cityscapes' users confuse share their colours here too; what tells them apart is shape and texture: a
+Classes that Cityscapes' users confuse share their colors here too; what tells them apart is shape and texture: a
 rider leans over a vehicle and a person stands on legs, a bus has windows all along and a truck only in its cab, a
 train has doors and a band below its windows, a wall has courses and a fence has bars.
 """
@@ -41,17 +41,17 @@ class Box:
         self.middle, self.base, self.width, self.height = middle, base, width, height
 
     def fill(
-        self, label: str | None, points: Sequence[tuple[float, float]], colour: np.ndarray, pattern: str = ''
+        self, label: str | None, points: Sequence[tuple[float, float]], color: np.ndarray, pattern: str = ''
     ) -> None:
         """Fills a polygon given in (u, v); without a label it is a detail that keeps the label below it."""
         side = -1 if self.mirrored else 1
         pixels = [(self.middle + side * u * self.width, self.base - v * self.height) for u, v in points]
-        self.canvas.fill(None if label is None else TRAIN_IDS[label], pixels, colour, pattern)
+        self.canvas.fill(None if label is None else TRAIN_IDS[label], pixels, color, pattern)
 
 
-def jittered(random: np.random.Generator, colours: Sequence[Sequence[float]] | Sequence[float]) -> np.ndarray:
-    """One of ``colours`` (or the only one), with a brightness and a tint of its own, (3,) float32."""
-    table = np.atleast_2d(np.asarray(colours, np.float32))
+def jittered(random: np.random.Generator, colors: Sequence[Sequence[float]] | Sequence[float]) -> np.ndarray:
+    """One of ``colors`` (or the only one), with a brightness and a tint of its own, (3,) float32."""
+    table = np.atleast_2d(np.asarray(colors, np.float32))
     return table[random.integers(len(table))] * random.uniform(0.8, 1.2) + random.normal(0, 6, 3).astype(np.float32)
 
 
@@ -137,16 +137,16 @@ def _light(box: Box, random: np.random.Generator) -> None:
     _pole(box, random, 0.75)
     box.fill('light', outline(-0.32, 0.66, 0.32, 1), jittered(random, (45, 48, 46)))
     lamp = random.integers(3)
-    colour = [(60, 230, 90), (40, 200, 250), (50, 50, 250)][lamp]
-    box.fill(None, ellipse(0, 0.72 + 0.11 * lamp, 0.24, 0.055), np.array(colour))
+    color = [(60, 230, 90), (40, 200, 250), (50, 50, 250)][lamp]
+    box.fill(None, ellipse(0, 0.72 + 0.11 * lamp, 0.24, 0.055), np.array(color))
 
 
 def _sign(box: Box, random: np.random.Generator) -> None:
     _pole(box, random, 0.8)
     plates = [ellipse(0, 0.84, 0.5, 0.16), rectangle(-0.45, 0.68, 0.45, 1), [(-0.5, 0.68), (0, 1), (0.5, 0.68)]]
-    colour = jittered(random, SIGNS)
-    box.fill('sign', plates[random.integers(3)], colour)
-    box.fill(None, ellipse(0, 0.82, 0.22, 0.07), 245 - 0.6 * colour)
+    color = jittered(random, SIGNS)
+    box.fill('sign', plates[random.integers(3)], color)
+    box.fill(None, ellipse(0, 0.82, 0.22, 0.07), 245 - 0.6 * color)
 
 
 def _tree(box: Box, random: np.random.Generator) -> None:
@@ -165,8 +165,8 @@ def _strip(label: str, pattern: str) -> Callable[[Box, np.random.Generator], Non
 
 
 def _lawn(box: Box, random: np.random.Generator) -> None:
-    colour = jittered(random, [(70, 130, 110), (85, 125, 135), (60, 110, 90)])
-    box.fill('terrain', [(-0.5, 0), (-0.36, 1), (0.4, 1), (0.5, 0)], colour, 'grass')
+    color = jittered(random, [(70, 130, 110), (85, 125, 135), (60, 110, 90)])
+    box.fill('terrain', [(-0.5, 0), (-0.36, 1), (0.4, 1), (0.5, 0)], color, 'grass')
 
 
 DRAWINGS: dict[str, Callable[[Box, np.random.Generator], None]] = {
