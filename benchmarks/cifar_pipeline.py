@@ -1,4 +1,4 @@
-"""Images per second that loading and augmentation can give a training on CIFAR, beside mmpretrain's own pipeline.
+"""Images per second that loading and augmentation can give a training run on CIFAR, beside mmpretrain's own pipeline.
 
     python benchmarks/cifar_pipeline.py --workers 0 2
 

@@ -1,4 +1,4 @@
-"""Random augmentation that depends on the position of a sample in the stream of a training, and on nothing else."""
+"""Random augmentation that depends on the position of a sample in the stream of a training run, and on nothing else."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -77,7 +77,7 @@ class SeededDataset(Dataset):
 
     Args:
         dataset: The data set, or its config.
-        seed: Of the training.
+        seed: Of the training run.
     """
 
     def __init__(self, dataset: Any, seed: int = 0) -> None:

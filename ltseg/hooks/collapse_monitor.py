@@ -32,7 +32,7 @@ class CollapseMonitor(Hook):
 
     Scalars: ``collapse/<figure>`` with the names of :class:`ltseg.core.collapse_summary.CollapseSummary`, and
     ``collapse/optimal_angle``. The file ``WORK_DIR/collapse/collapse_monitor.jsonl`` has the numbers of each class too.
-    The random numbers of the training are not touched.
+    The random numbers of the training run are not touched.
 
     Args:
         interval: Iterations between two lines.

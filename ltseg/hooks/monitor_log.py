@@ -1,4 +1,4 @@
-"""Where the monitors of a training write: every visualisation backend, and a file with one line for each look."""
+"""Where the monitors of a training run write: every visualisation backend, and a file with one line for each look."""
 
 import json
 import math
@@ -41,7 +41,7 @@ class MonitorLog:
     A resumed training goes on where it resumes: lines from later iterations are dropped.
 
     Args:
-        runner: Of the training.
+        runner: Of the training run.
         name: Of the file.
         class_names: K names.
     """

@@ -1,4 +1,4 @@
-"""Stops a training whose loss is no number any more, before its checkpoints are overwritten."""
+"""Stops a training run whose loss is no number any more, before its checkpoints are overwritten."""
 
 import logging
 from collections.abc import Iterator, Sequence

@@ -49,7 +49,7 @@ class TrainOnly(Hook):
         self._frozen_norms: list[nn.Module] = []
 
     def before_run(self, runner: Runner) -> None:
-        """Freezes, where the run is a training.
+        """Freezes, where the run trains.
 
         Raises:
             ValueError: If the model has nothing of a name.
@@ -71,7 +71,7 @@ class TrainOnly(Hook):
             self._frozen_norms = [norm for norm in norms if not any(p.requires_grad for p in norm.parameters())]
 
     def before_train(self, runner: Runner) -> None:
-        """Draws weights anew, in a training that begins; the checkpoint of the stage before is loaded by now."""
+        """Draws weights anew, in a training run that begins; the checkpoint of the stage before is loaded by now."""
         for name in self.reinitialize if runner.iter == 0 else ():
             for module in unwrapped(runner).get_submodule(name).modules():
                 _draw_anew(module)

@@ -20,7 +20,7 @@ def instance_share(progress: Progress, epochs: int | None = None) -> float:
 
     Args:
         progress: Of training; t is the epoch, from 0, or the iteration where training counts those only.
-        epochs: T; None is the length of the training.
+        epochs: T; None is the length of the training run.
     """
     if progress.max_epochs > 1 or epochs is not None:
         return 1 - (progress.epoch / (epochs or progress.max_epochs)) ** 2
@@ -41,7 +41,7 @@ class BilateralClassifier(Extension):
 
     Args:
         branched: Name of the part of the backbone that has two copies, 'NAME.-1' for the last block of a stage.
-        epochs: T of alpha; None is the length of the training. The released code takes 100 for trainings of 90 epochs
+        epochs: T of alpha; None is the length of the training run. The released code takes 100 for runs of 90 epochs
             and 200 for 180, so that alpha does not come close to 0.
 
     Raises:

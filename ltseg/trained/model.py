@@ -43,7 +43,7 @@ class TrainedModel(ABC):
     """A model of mmengine, its weights, and the class counts of the labels that it was trained on.
 
     Args:
-        config: Config of the training.
+        config: Config of the training run.
         checkpoint: File with the weights.
         table: A table of the training labels made by ltseg count; by default they are counted, or taken
             from ``class_counts/`` beside the work directories.

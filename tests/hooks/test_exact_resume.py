@@ -1,4 +1,4 @@
-"""A training that was killed and resumed ends with the weights of one that was not, bit for bit."""
+"""A training run that was killed and resumed ends with the weights of one that was not, bit for bit."""
 
 import logging
 import multiprocessing

@@ -1,4 +1,4 @@
-"""The monitors in trainings of both tasks: what they log, and that they change nothing."""
+"""The monitors in training runs of both tasks: what they log, and that they change nothing."""
 
 import json
 import math
@@ -85,7 +85,7 @@ def test_a_resumed_training_goes_on_in_the_same_file(tmp_path: Path) -> None:
     _, whole = lines(folder, 'gradient_monitor')
     (folder / 'iter_4.pth').unlink()
     with (folder / 'collapse/gradient_monitor.jsonl').open('a') as stream:
-        stream.write('{"iteration": 5, "at')  # the end of a training that was killed
+        stream.write('{"iteration": 5, "at')  # the end of a training run that was killed
     tool('train')([str(config), '--resume'])
     _, points = lines(folder, 'gradient_monitor')
     assert points == whole and [point['iteration'] for point in points] == [1, 2, 3, 4]

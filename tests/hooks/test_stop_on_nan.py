@@ -1,4 +1,4 @@
-"""A loss that is no number stops the training, or its batch is left out, and no good checkpoint is lost."""
+"""A loss that is no number stops the training run, or its batch is left out, and no good checkpoint is lost."""
 
 from pathlib import Path
 from types import SimpleNamespace

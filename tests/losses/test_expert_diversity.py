@@ -39,7 +39,7 @@ def softmax(values: list[float]) -> list[float]:
 
 @pytest.fixture
 def epoch():
-    """Sets the epoch of the training that seems to run."""
+    """Pretends that a training run is in this epoch."""
     hub = MessageHub.get_current_instance()
     yield lambda number: [hub.update_info(name, value) for name, value in (('epoch', number), ('max_epochs', 200))]
     for name in ('epoch', 'max_epochs'):

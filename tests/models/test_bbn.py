@@ -35,7 +35,7 @@ def samples(labels):
 
 @pytest.fixture
 def progress():
-    """Sets how far the training is that seems to run."""
+    """Pretends that a training run has come this far."""
     hub = MessageHub.get_current_instance()
     yield lambda **known: [hub.update_info(name, value) for name, value in known.items()]
     for name in ('epoch', 'max_epochs', 'iter', 'max_iters'):
@@ -44,7 +44,7 @@ def progress():
 
 @pytest.mark.parametrize('epochs', [None, 100])
 def test_share_is_that_of_the_released_code(epochs):
-    """1 - ((e - 1) / E')^2 with epochs e from 1; E' is 100 for a training of 90 epochs."""
+    """1 - ((e - 1) / E')^2 with epochs e from 1; E' is 100 for a training run of 90 epochs."""
     for e in (1, 2, 45, 90):
         share = instance_share(Progress(epoch=e - 1, max_epochs=90), epochs)
         assert share == pytest.approx(1 - ((e - 1) / (epochs or 90)) ** 2)

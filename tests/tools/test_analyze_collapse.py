@@ -1,4 +1,4 @@
-"""tools/analyze_collapse.py on tiny trainings of both tasks."""
+"""tools/analyze_collapse.py on tiny training runs of both tasks."""
 
 import csv
 import json
@@ -20,7 +20,7 @@ def quick() -> Iterator[None]:
 
 @pytest.fixture(scope='module')
 def segmentor(tmp_path_factory: pytest.TempPathFactory, mmseg_registered: None, quick: None) -> Path:
-    """The config of a training with two checkpoints, watched by a monitor."""
+    """The config of a training run with two checkpoints, watched by a monitor."""
     hooks = [
         dict(type='ltseg.CountClasses'),
         dict(type='ltseg.ExactResume'),

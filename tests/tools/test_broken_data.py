@@ -1,4 +1,4 @@
-"""A broken file ends a training with two workers in one message that names it, and exit code 1."""
+"""A broken file ends a training run with two workers in one message that names it, and exit code 1."""
 
 from collections.abc import Iterator
 from pathlib import Path

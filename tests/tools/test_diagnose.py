@@ -1,4 +1,4 @@
-"""tools/diagnose.py on tiny data and trainings."""
+"""tools/diagnose.py on tiny data and training runs."""
 
 import json
 from collections.abc import Iterator

@@ -59,7 +59,7 @@ def train(config: Path, *options: str) -> None:
 
 
 def message(capsys: pytest.CaptureFixture[str], config: Path, *options: str) -> str:
-    """What a training that ends in a fault says."""
+    """What a training run that ends in a fault says."""
     with pytest.raises(SystemExit) as stop:
         train(config, *options)
     assert stop.value.code == 1
