@@ -74,7 +74,7 @@ class DeferredRules(Hook):
         """
         end, unit = (runner.max_epochs, 'epochs') if self.by_epoch else (runner.max_iters, 'iterations')
         if self.by_epoch and not isinstance(runner.train_loop, EpochBasedTrainLoop):
-            raise InvalidValueError('DeferredRules', 'training in epochs', 'training in iterations', 'Set by_epoch=False.')
+            raise InvalidValueError('DeferredRules', 'training in epochs', 'iterations', 'Set by_epoch=False.')
         if self.begin >= end:
             raise InvalidValueError('DeferredRules.begin', f'less than the {end} {unit} of training', repr(self.begin))
         uses_counts = any(rule.uses_counts for rule in self.rules)
