@@ -17,6 +17,7 @@ COMMANDS = {
     'adjust': 'adjust the logits of a trained model over many tau',
     'collapse': 'measure neural collapse of trained models',
     'count': "count the classes in the labels of a config's data set",
+    'check': 'check a config without training',
     'configs': 'list the configs that come with ltseg',
     'cp': 'copy a config, with its bases, to change it',
     'check-env': 'check the installation',

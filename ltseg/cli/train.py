@@ -19,6 +19,7 @@ from mmengine.config import Config
 from ltseg.cli.checkpoints import check_checkpoint, newest_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
+from ltseg.cli.dry_run import dry_run, infer_rules
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.names import names_of
 from ltseg.cli.recording import RunRecorder
@@ -34,6 +35,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument(
         '--resume', nargs='?', const='auto', help='go on from the newest checkpoint in the work dir, or from this one'
     )
+    parser.add_argument('--dry-run', action='store_true', help='check the config and one image of each split, and stop')
     parser.add_argument('--amp', action='store_true', help='mixed precision, on a GPU')
     parser.add_argument('--seed', type=int, help='seed of the training (default: that of the config)')
     parser.add_argument('--name', help='name of the run in reports')
@@ -49,6 +51,7 @@ def apply_flags(config: Config, options: argparse.Namespace) -> None:
             hint = 'Its loss scaler leaves batches without a finite gradient out by itself.'
             raise UsageError('--amp', "optim_wrapper.type='OptimWrapper'", repr(wrapper), hint)
         config.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
+    infer_rules(config)
     if options.seed is not None:
         config.randomness = {**(config.get('randomness') or {}), 'seed': options.seed}
 
@@ -88,6 +91,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for stage in stages:
             apply_flags(stage, options)
             check_config(stage, training=True)
+            dry_run(stage)
+        if options.dry_run:
+            print('No fault found. Nothing was trained.')
+            return
         for stage, resume in stages_to_train(stages, options.resume):
             apply_resume(stage, resume)
             train(stage, options, '' if stage is stages[-1] else Path(stage.work_dir).name)

@@ -3,15 +3,18 @@
 from abc import ABC
 from collections.abc import Sequence
 from os import PathLike
+from typing import Any, ClassVar
 
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from torch import Tensor
 
+from ltseg.core.calibration import Calibration
 from ltseg.core.errors import InvalidValueError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.table import CountsTable, check_class_names
 from ltseg.metrics.evaluation import Evaluation
+from ltseg.metrics.task import Task
 
 __all__ = ['BESIDE_ANOTHER_METRIC', 'CountedMetric', 'CountsOption']
 
@@ -35,6 +38,10 @@ class CountedMetric(BaseMetric, ABC):
     Raises:
         FileNotFoundError: If the table of ``counts`` does not exist.
     """
+
+    #: What the samples are, and how groups are made of the option ``groups``.
+    task: ClassVar[Task]
+    groups: Any
 
     def __init__(self, counts: CountsOption = None, collect_device: str = 'cpu', prefix: str | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
@@ -68,12 +75,21 @@ class CountedMetric(BaseMetric, ABC):
         check_class_names(f'{where}.counts: {self._counts_from}', self._counted_names, names)
         return tuple(names)
 
+    def evaluation_of(self, matrix: Tensor, calibration: Calibration | None = None) -> Evaluation:
+        """The evaluation of a confusion matrix (K, K), with the groups and counts of this metric."""
+        counts, origin = self.counts_or(matrix.sum(1))
+        groups = self.task.groups(self.groups, counts, self.class_names)
+        return Evaluation(matrix, self.class_names, groups, counts, origin, self.task, calibration)
+
+    def key(self, name: str) -> str:
+        """The key of a metric of an evaluation among those that this metric returns."""
+        return f'{self.prefix}/{name}' if self.prefix else name
+
     def report(self, evaluation: Evaluation) -> dict[str, float]:
         """Prints an evaluation, keeps it as ``evaluation``, and returns its metrics by their key."""
         self.evaluation = evaluation
         print_log(f'per class results:\n{evaluation.describe()}', logger='current')
-        values = evaluation.metrics()
-        return {f'{self.prefix}/{key}': value for key, value in values.items()} if self.prefix else values
+        return {self.key(name): value for name, value in evaluation.metrics().items()}
 
 
 def _read(counts: CountsOption) -> tuple[Tensor | None, str, tuple[str, ...] | None]:

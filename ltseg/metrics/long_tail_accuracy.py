@@ -15,7 +15,7 @@ from torch import Tensor
 from ltseg.core.calibration import Calibration
 from ltseg.core.confusion import confusion_matrix
 from ltseg.core.errors import InvalidValueError
-from ltseg.counts.shots import ShotsOption, build_shots, check_shots_option
+from ltseg.counts.shots import ShotsOption, check_shots_option
 from ltseg.metrics.counted_metric import BESIDE_ANOTHER_METRIC, CountedMetric, CountsOption
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import CLASSIFICATION
@@ -55,6 +55,8 @@ class LongTailAccuracy(CountedMetric):
         ValueError: If an option is none of the above.
         FileNotFoundError: If the table of ``counts`` does not exist.
     """
+
+    task = CLASSIFICATION
 
     def __init__(
         self,
@@ -109,13 +111,11 @@ class LongTailAccuracy(CountedMetric):
         label, prediction = (torch.tensor([row[part] for row in results], dtype=torch.int64) for part in (0, 1))
         confidence = torch.tensor([row[2] for row in results], dtype=torch.float64)
         matrix = confusion_matrix(prediction, label, len(names), ignore_index=-100)
-        counts, origin = self.counts_or(matrix.sum(1))
-        groups = build_shots(self.groups, counts, names)
-        calibration = Calibration.of(prediction, label, confidence, len(names))
-        if self._counts is None and groups.rule.startswith('by training images'):
+        evaluation = self.evaluation_of(matrix, Calibration.of(prediction, label, confidence, len(names)))
+        if self._counts is None and evaluation.groups.rule.startswith('by training images'):
             hint = 'Add ltseg.CountClasses to the hooks, or give LongTailAccuracy(counts=...) a table.'
-            print_log(f'LongTailAccuracy: groups are made from {origin}. {hint}', 'current', level=logging.WARNING)
-        evaluation = Evaluation(matrix, names, groups, counts, origin, CLASSIFICATION, calibration)
+            what = f'LongTailAccuracy: groups are made from {evaluation.counts_from}. {hint}'
+            print_log(what, 'current', level=logging.WARNING)
         if self.output_dir is not None and is_main_process():
             _write(self.output_dir, results, evaluation)
         # A thousand classes have a thousand keys as it is, and precision is in the report and in the record.

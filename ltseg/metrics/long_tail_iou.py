@@ -16,9 +16,9 @@ from torch.nn import functional as F
 
 from ltseg.core.confusion import class_block, confusion_matrix, on_accelerator, padded_confusion_matrix
 from ltseg.core.errors import InvalidValueError
-from ltseg.counts.groups import GroupsOption, build_groups, check_groups_option
+from ltseg.counts.groups import GroupsOption, check_groups_option
 from ltseg.metrics.counted_metric import BESIDE_ANOTHER_METRIC, CountedMetric
-from ltseg.metrics.evaluation import Evaluation
+from ltseg.metrics.task import SEGMENTATION
 from ltseg.registry import METRICS
 
 __all__ = ['LongTailIoU']
@@ -53,6 +53,8 @@ class LongTailIoU(CountedMetric):
         ValueError: If an option is none of the above.
         FileNotFoundError: If the table of ``counts`` does not exist.
     """
+
+    task = SEGMENTATION
 
     def __init__(
         self,
@@ -147,10 +149,7 @@ class LongTailIoU(CountedMetric):
 
     def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
         """Metrics of the sum of confusion matrices (K, K); prints them, and keeps them as ``evaluation``."""
-        matrix = torch.stack(results).sum(0)
-        counts, origin = self.counts_or(matrix.sum(1))
-        groups = build_groups(self.groups, counts, self.class_names)
-        return self.report(Evaluation(matrix, self.class_names, groups, counts, origin))
+        return self.report(self.evaluation_of(torch.stack(results).sum(0)))
 
 
 def _counted(prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int) -> Tensor:
