@@ -25,9 +25,10 @@ def each_file_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read, known = Config._file2dict, {}
 
     def read_once(filename: str, *settings: Any, **named: Any) -> Any:
-        if filename not in known:
-            known[filename] = read(filename, *settings, **named)
-        return deepcopy(known[filename])
+        path = Path(filename).resolve()
+        if path not in known:
+            known[path] = read(filename, *settings, **named)
+        return deepcopy(known[path])
 
     monkeypatch.setattr(Config, '_file2dict', staticmethod(read_once))
 

@@ -21,6 +21,12 @@ def without_packages(*arguments: str, folder: Path) -> subprocess.CompletedProce
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.fixture(autouse=True)
+def arguments_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Puts ``sys.argv`` back, where a command finds its name."""
+    monkeypatch.setattr(sys, 'argv', ['ltseg'])
+
+
 @pytest.mark.parametrize('arguments', [[], ['-h'], ['--help']])
 def test_help_names_every_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 0
@@ -40,10 +46,7 @@ def test_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize('name', COMMANDS)
-def test_every_command_explains_itself(
-    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, 'argv', ['ltseg'])
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match='0'):
         main([name, '--help'])
     assert f'usage: ltseg {name} ' in capsys.readouterr().out
