@@ -48,7 +48,11 @@ def records_of(root: Path) -> Mapping[str, list[RunRecord]]:
 
 def entry(config: CatalogConfig, records: Sequence[RunRecord]) -> dict[str, Any]:
     """What a metafile says of a config."""
-    data = {'Training Data': config.dataset, 'Architecture': [config.model], 'Training Techniques': [config.method]}
+    data = {
+        'Training Data': config.dataset.partition('_')[0],
+        'Architecture': [config.model],
+        'Training Techniques': [config.method],
+    }
     known: dict[str, Any] = {
         'Name': config.path.stem,
         'In Collection': config.model,

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ltseg.cli.names import names_of
 from ltseg.core.errors import MissingFileError
 
 __all__ = ['TASKS', 'CatalogConfig', 'catalog', 'config_folder', 'find_config', 'words_of']
 
 TASKS = {'segmentation': '.', 'classification': 'classification'}  # with the folder of their configs
+VARIANTS = ('full', 'long')  # words behind the data set in names of files
 PACKAGE = Path(__file__).resolve().parents[1]
 FOLDERS = (PACKAGE / '.mim' / 'configs', PACKAGE.parent / 'configs')  # of an installation, and of a checkout
 
@@ -23,7 +23,7 @@ class CatalogConfig:
         file: Its path in the folder of all configs, e.g. 'classification/resnet32_arb_cifar10lt100.py'.
         path: Where it lies.
         task: One of ``TASKS``.
-        model, method, dataset: As reports call them.
+        model, method, dataset: As the name of the file has them: ``<model>_<method>_<dataset>[_<variant>].py``.
         summary: The first line of its header.
     """
 
@@ -37,8 +37,8 @@ class CatalogConfig:
 
     @property
     def words(self) -> set[str]:
-        """What a filter can ask for: the words of the file's name, of the names in reports and of the header."""
-        return words_of(' '.join((self.path.stem, self.model, self.method, self.dataset, self.summary)))
+        """What a filter can ask for: the words of the file's name and of the first line of its header."""
+        return words_of(f'{self.path.stem} {self.summary}')
 
 
 def words_of(text: str) -> set[str]:
@@ -69,8 +69,10 @@ def catalog() -> list[CatalogConfig]:
 def _described(task: str, path: Path, file: str) -> CatalogConfig:
     with path.open(encoding='utf-8') as stream:
         summary = stream.readline().strip('# \n')
-    names = names_of(file)
-    return CatalogConfig(file, path, task, names['model'], names['method'], names['dataset'], summary)
+    words = path.stem.split('_')
+    end = len(words) - (2 if words[-1] in VARIANTS else 1)
+    method, dataset = '_'.join(words[1:end]), '_'.join(words[end:])
+    return CatalogConfig(file, path, task, words[0], method, dataset, summary)
 
 
 def find_config(name: str, configs: Iterable[CatalogConfig]) -> CatalogConfig | None:

@@ -26,10 +26,18 @@ def test_the_catalog_has_every_config_once_and_no_part() -> None:
 
 
 def test_what_an_entry_says() -> None:
-    config = find_config('resnet32_arb_cifar10lt100.py', catalog())
-    assert (config.task, config.model, config.dataset) == ('classification', 'ResNet-32', 'CIFAR-10-LT 100')
+    config = find_config('resnet32_balanced_softmax_cifar10lt100.py', catalog())
+    assert (config.task, config.model, config.method) == ('classification', 'resnet32', 'balanced_softmax')
+    assert config.dataset == 'cifar10lt100'
     assert f'# {config.summary}\n' == config.path.open(encoding='utf-8').readline()
-    assert all(len(config.summary) > 20 and config.summary[0].isupper() for config in catalog())
+    long = find_config('unet_arb_camvid_long.py', catalog())
+    assert (long.task, long.model, long.method, long.dataset) == ('segmentation', 'unet', 'arb', 'camvid_long')
+
+
+def test_every_config_says_what_it_is() -> None:
+    for config in catalog():
+        assert f'{config.model}_{config.method}_{config.dataset}' == config.path.stem
+        assert config.summary[0].isupper() and config.summary.endswith('.'), config.file
 
 
 @pytest.mark.parametrize('name', ['resnet32_ce_cifar10lt100', 'classification/resnet32_ce_cifar10lt100'])
@@ -58,6 +66,12 @@ def test_filters_narrow_each_other() -> None:
         listed('--data', 'camvid')
     )
     assert found and set(listed()) == FILES
+
+
+def test_the_last_words_of_a_name_are_those_of_data_sets() -> None:
+    known = {path.stem.replace('_', '') for path in (CONFIGS / '_base_/datasets').glob('*.py')}
+    for config in catalog():  # a new variant would be taken for a data set, and the data set for part of a method
+        assert config.dataset.partition('_')[0].removesuffix('100') in known, config.file
 
 
 def test_a_filter_without_match_names_what_is_near() -> None:
