@@ -1,12 +1,19 @@
 """Registries with scope ``ltseg``.
 
 mmengine imports ``ltseg.registry`` when a config names a type ``ltseg.X``, and reads an ImportError here as "not
-registered". So this file imports mmengine and nothing else; the modules that need torch, mmseg or mmpretrain are named
-as ``locations`` and imported when the first type is looked up, where a broken dependency surfaces under its own name.
+registered". So this file imports no package but mmengine; the modules that need torch, mmseg or mmpretrain are named as
+``locations`` and imported when the first type is looked up, where a broken dependency surfaces under its own name.
 """
 
-from mmengine import registry as parent
-from mmengine.registry import Registry
+from ltseg.core.missing_packages import missing_package
+
+try:
+    from mmengine import registry as parent
+    from mmengine.registry import Registry
+except ModuleNotFoundError as error:
+    if error.name != 'mmengine':  # something that mmengine itself lacks
+        raise
+    raise missing_package('ltseg.registry', 'mmengine') from error
 
 __all__ = ['DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIM_WRAPPERS', 'TRANSFORMS']
 

@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict, DictAction
 
 from ltseg.checkpoint_files import use_for_local_files
+from ltseg.cli.config_catalog import catalog, find_config
 from ltseg.cli.stages import stages_of
 from ltseg.compat import quietly
 from ltseg.core.checks import near
@@ -30,7 +31,7 @@ class _Settings(DictAction):
 
 def add_common_arguments(parser: ArgumentParser) -> None:
     """The flags that every tool shares with MMSegmentation's."""
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', help='config file, or the name of a config that comes with ltseg')
     parser.add_argument('--work-dir', help='folder for logs, checkpoints and reports (default: work_dirs/CONFIG)')
     parser.add_argument('--data-root', help='folder of the data, instead of that of each data set in the config')
     parser.add_argument('--cfg-options', nargs='+', action=_Settings, help='settings to change, as key=value')
@@ -42,19 +43,17 @@ def load_config(options: Namespace, needs: Sequence[str] = ('model',), last_stag
     """The config that the command line names, with its changes.
 
     Args:
-        options: Parsed arguments, those of :func:`add_common_arguments` among them.
+        options: Parsed arguments, those of :func:`add_common_arguments` among them. A name of a config that comes with
+            ltseg becomes that with its folder, which reports and records keep.
         needs: Parts that the config must have.
         last_stage: Whether a config of several stages gives that of the last one, which makes the final model.
 
     Raises:
         UsageError: If there is no such file, it is no config, a change does not fit, or parts are missing.
     """
-    path = Path(options.config)
-    if not path.is_file():
-        hint = near(path.name, (other.name for other in path.parent.glob('*.py')), 3)
-        raise UsageError('config', 'a file', repr(options.config), hint)
+    path = _config_path(options)
     try:
-        config = Config.fromfile(options.config)
+        config = Config.fromfile(str(path))
         config.merge_from_dict(options.cfg_options or {})
     except Exception as error:
         kind = f'{type(error).__name__}: {error}'
@@ -69,6 +68,22 @@ def load_config(options: Namespace, needs: Sequence[str] = ('model',), last_stag
             for dataset in _datasets((config.get(f'{split}_dataloader') or {}).get('dataset')):
                 dataset['data_root'] = options.data_root
     return stages_of(config)[-1] if last_stage else config
+
+
+def _config_path(options: Namespace) -> Path:
+    """The file that is meant by ``options.config``."""
+    path = Path(options.config)
+    if path.is_file():
+        return path
+    others = [other.name for other in path.parent.glob('*.py')]
+    shipped = catalog()
+    if (found := find_config(options.config, shipped)) is not None:
+        options.config = found.file
+        return found.path
+    if path.name == options.config:
+        others += [config.path.name for config in shipped]
+    hint = near(path.name, dict.fromkeys(others), 3)
+    raise UsageError('config', 'a file, or the name of a config that comes with ltseg', repr(options.config), hint)
 
 
 def _datasets(dataset: Any) -> Iterator[dict]:

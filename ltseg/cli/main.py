@@ -1,10 +1,13 @@
 """The command ``ltseg``, which starts the others."""
 
+import importlib.util
 import sys
-from collections.abc import Sequence
-from importlib import import_module
+from collections.abc import Callable, Sequence
 
 import ltseg
+from ltseg.core.checks import near
+from ltseg.core.errors import MissingPackageError
+from ltseg.core.missing_packages import missing_package
 
 __all__ = ['COMMANDS', 'main']
 
@@ -32,6 +35,21 @@ def usage() -> str:
     return '\n'.join(['usage: ltseg COMMAND ...', '', *lines, '', 'ltseg COMMAND --help says what a command takes.'])
 
 
+def command(name: str) -> Callable[[Sequence[str]], int | None]:
+    """The ``main`` of a command.
+
+    Raises:
+        MissingPackageError: If a package that the command imports is not installed.
+    """
+    try:
+        return importlib.import_module(f'ltseg.cli.{name.replace("-", "_")}').main
+    except ModuleNotFoundError as error:
+        package = (error.name or '').partition('.')[0]
+        if not package or importlib.util.find_spec(package) is not None:  # a fault of what is installed
+            raise
+        raise missing_package(f'ltseg {name}', package) from error
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns its exit code."""
     name, *rest = list(sys.argv[1:] if arguments is None else arguments) or ['--help']
@@ -42,9 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f'ltseg {ltseg.__version__}')
         return 0
     if name not in COMMANDS:
-        from ltseg.core.checks import near
-
         print(f'error: ltseg has no command {name!r}. {near(name, COMMANDS)}\n\n{usage()}', file=sys.stderr)
         return 2
     sys.argv = [f'ltseg {name}', *rest]  # what the usage of the command shows
-    return int(import_module(f'ltseg.cli.{name.replace("-", "_")}').main(rest) or 0)
+    try:
+        run = command(name)
+    except MissingPackageError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    return int(run(rest) or 0)

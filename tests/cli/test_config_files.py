@@ -31,6 +31,24 @@ def test_wrong_path_names_the_nearest() -> None:
     assert 'expected a file' in message(str(CONFIGS))
 
 
+@pytest.mark.parametrize('name', ['resnet32_ce_cifar10lt100.py', 'classification/resnet32_ce_cifar10lt100'])
+def test_the_name_of_a_config_of_ltseg_is_enough(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = parsed(name)
+    config = load_config(options)
+    assert config.work_dir == 'work_dirs/resnet32_ce_cifar10lt100'
+    assert options.config == 'classification/resnet32_ce_cifar10lt100.py'  # as records name it: no path of this machine
+    given = load_config(parsed(str(CONFIGS / 'classification/resnet32_ce_cifar10lt100.py')))
+    assert config.to_dict() == given.to_dict()
+    assert 'Near it: unet_arb_camvid.py' in message('unet_abr_camvid.py')
+
+
+def test_a_file_goes_before_a_config_of_ltseg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path('unet_arb_camvid.py').write_text("model = dict(a='mine')")
+    assert load_config(parsed('unet_arb_camvid.py')).model.a == 'mine'
+
+
 @pytest.mark.parametrize(
     ('name', 'content', 'expected'),
     [
