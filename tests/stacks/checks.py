@@ -285,7 +285,7 @@ def hints(session: Session) -> str:
 def follow(session: Session, what: str) -> str:
     """Runs the hint of the fault that contains ``what``; then check_env must not name it any more."""
     check = ROOT / 'tools/check_env.py'
-    output = session.python(check, expected=0 if what.startswith('mmpretrain') else 1)
+    output = session.run('sh', '-c', f'{sys.executable} {check} || true')
     found = re.search(rf'(?:FAULT|Note): (.*{re.escape(what)}.*)\n  Hint: (.*)', output)
     if found is None:
         raise CheckError(f'check_env does not say {what!r}')
