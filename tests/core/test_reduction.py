@@ -11,6 +11,7 @@ def test_normalisers():
     valid = torch.tensor(2)
     assert reduce_losses(losses, valid) == 4
     assert reduce_losses(losses, valid, weights, average='weight') == 2
+    assert reduce_losses(losses, valid, average='weight') == 4
     assert reduce_losses(losses, valid, weights, average='count') == 4
     assert reduce_losses(losses, valid, avg_factor=8) == 1
     assert reduce_losses(losses, valid, weights, average='weight', avg_factor=8) == 2

@@ -201,10 +201,13 @@ def test_running_counts_are_of_all_processes(monkeypatch):
         assert build_counts(mode, sync=False)(labels, 2).samples.tolist() == [1, 2]
 
 
-def test_running_counts_go_beyond_single_precision():
+def test_running_counts_go_beyond_single_precision(monkeypatch):
     source = build_counts('accumulated')
     source.set_extra_state(torch.full((3, 2), 2.0**24, dtype=torch.float64))
     assert source(torch.tensor([[0, 1, 1]]), 2).samples.tolist() == [2**24 + 1, 2**24 + 2]
+    monkeypatch.setattr('ltseg.counts.sources.world_size', lambda: 2)
+    monkeypatch.setattr('ltseg.counts.sources.all_reduced_sum', lambda value: value + 2**24)
+    assert build_counts('ema')(torch.tensor([[0, 1, 1]]), 2).samples.tolist() == [2**24 + 1, 2**24 + 2]
 
 
 @pytest.mark.parametrize('momentum', [-0.01, 1.01])
