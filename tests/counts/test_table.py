@@ -112,3 +112,12 @@ def test_check_table_names_table_and_head() -> None:
     )
     with pytest.raises(ValueError, match="class 1 'pole' but the data set calls it 'wall'"):
         check_table(example(), 3, ('road', 'wall', 'car'))
+
+
+def test_a_data_set_without_ignored_pixels_fills_its_files() -> None:
+    table = CountsTable(
+        ClassCounts(torch.tensor([5, 3]), torch.tensor([2, 1])), ('a', 'b'), {'total_pixels': 8, 'files': 2}
+    )
+    assert table.counts.samples.sum() == 8
+    with pytest.raises(ValueError, match='at most 7 samples'):
+        CountsTable(table.counts, table.class_names, {'total_pixels': 7, 'files': 2})
