@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from registered_types import registered
 
 from ltseg import registry
 from ltseg.cli.stages import stages_of
@@ -29,14 +30,6 @@ CALL = re.compile(r'`(ltseg\.\w+\([^`]*\))`')
 
 def texts() -> str:
     return '\n'.join(page.read_text(encoding='utf-8') for page in PAGES)
-
-
-def registered() -> dict[str, Any]:
-    """Every type of this package by its name."""
-    for name in registry.__all__:
-        getattr(registry, name).import_from_location()
-    entries = (getattr(registry, name).module_dict.items() for name in registry.__all__)
-    return {name: made for each in entries for name, made in each if made.__module__.startswith('ltseg')}
 
 
 def examples(page: Path) -> Iterator[Any]:

@@ -206,6 +206,21 @@ def LongTailClsHead(head_type: str | type = 'LinearClsHead', **head_arguments: A
 
     Raises:
         ValueError: If no such head exists or it is no classification head.
+
+    Example:
+        >>> import torch
+        >>> from mmpretrain.structures import DataSample
+        >>> from ltseg.heads import LongTailClsHead
+        >>> head = LongTailClsHead(
+        ...     head_type='LinearClsHead', in_channels=4, num_classes=2,
+        ...     loss=dict(type='ltseg.BalancedSoftmaxLoss', counts=[90, 10]),
+        ...     regularizers=[dict(type='ltseg.WithinClassRegularizer', centers='batch')])
+        >>> _ = head.fc.bias.data.zero_()
+        >>> losses = head.loss((torch.zeros(1, 4),), [DataSample().set_gt_label(1)])  # all logits are 0
+        >>> sorted(losses)
+        ['loss', 'loss_within_class']
+        >>> round(losses['loss'].item(), 4)  # log(100 / 10)
+        2.3026
     """
     from mmpretrain.models.heads import ClsHead
     from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS  # noqa: N811

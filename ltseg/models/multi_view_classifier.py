@@ -47,6 +47,21 @@ def MultiViewClassifier(**arguments: Any) -> Any:  # noqa: N802, configs see a t
 
     Args:
         **arguments: Those of MMPretrain.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.models import MultiViewClassifier
+        >>> model = MultiViewClassifier(
+        ...     backbone=dict(type='ltseg.CIFARResNet', depth=20, base_channels=2),
+        ...     neck=dict(type='mmpretrain.GlobalAveragePooling'),
+        ...     head=dict(
+        ...         type='ltseg.LongTailClsHead', in_channels=8, num_classes=3,
+        ...         loss=dict(type='ltseg.CrossEntropyLoss')),
+        ...     data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor'))
+        >>> model.extract_feat(torch.zeros(5, 2, 3, 8, 8))[0].shape  # 5 images, 2 views, 8 channels
+        torch.Size([5, 2, 8])
+        >>> model.extract_feat(torch.zeros(5, 3, 8, 8))[0].shape  # without views as MMPretrain's
+        torch.Size([5, 8])
     """
     from mmpretrain.models import ImageClassifier
 
