@@ -35,7 +35,7 @@ def texts() -> str:
 def examples(page: Path) -> Iterator[Any]:
     """The configs in the Python blocks of a page; where a part of a config is set again, another config begins."""
     text = page.read_text(encoding='utf-8')
-    for block in re.finditer(r'```python\n(.*?)```', text, re.DOTALL):
+    for block in re.finditer(r'```python\n(?!import )(.*?)```', text, re.DOTALL):  # others are programs
         base, helpers = None, []
         configs: list[dict[str, str]] = [{}]
         for statement in ast.parse(block[1]).body:
