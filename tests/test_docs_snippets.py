@@ -1,4 +1,4 @@
-"""README.md and docs/methods.md against the code: examples build, defaults are right, links and types exist."""
+"""The pages against the code: examples build, defaults are right, links and types exist."""
 
 import ast
 import inspect
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.usefixtures('mmseg_registered', 'mmpretrain_registered'
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / 'README.md', ROOT / 'docs/methods.md']
+OTHERS = ('CONTRIBUTING.md', 'configs/README.md', 'docs/extend.md', 'docs/glossary.md')
 BASES = {  # what an example inherits where it does not say
     'mmseg': ROOT / 'configs/unet_ce_camvid.py',
     'mmpretrain': ROOT / 'configs/classification/resnet32_ce_cifar10lt100.py',
@@ -123,7 +124,7 @@ def test_every_type_is_documented_and_exists() -> None:
     assert not named - known, 'types that do not exist'
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize('page', [*PAGES, *(ROOT / name for name in OTHERS)], ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r'\]\(([^)\s]+)\)', page.read_text(encoding='utf-8')):
         if target.startswith(('http://', 'https://')):
@@ -133,6 +134,15 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert linked.exists(), target
         headings = re.findall(r'(?m)^#+ (.+)$', linked.read_text(encoding='utf-8')) if anchor else []
         assert not anchor or anchor in {re.sub(r'[^\w -]', '', h).lower().replace(' ', '-') for h in headings}, target
+
+
+def test_glossary_explains_each_term_once_with_a_link() -> None:
+    text = (ROOT / 'docs/glossary.md').read_text(encoding='utf-8')
+    entries = [paragraph for paragraph in text.split('\n\n') if paragraph.startswith('**')]
+    terms = [entry.partition('.**')[0] for entry in entries]
+    assert len(entries) > 30 and len(set(terms)) == len(terms)
+    for entry in entries:
+        assert re.search(r'\]\(\S+\)', entry) and entry.count('\n') < 3, entry
 
 
 def test_commands_name_files_and_flags_that_exist() -> None:
