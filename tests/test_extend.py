@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures('mmseg_registered')
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / 'docs/extend.md').read_text(encoding='utf-8')
-FILES = dict(re.findall(r'```python\n# (my_project/\S+\.py)\n(.*?)```', PAGE, re.DOTALL))
+FILES = dict(re.findall(r'```python\n# ((?:my_project|configs)/\S+\.py)\n(.*?)```', PAGE, re.DOTALL))
 Read = Callable[[str], Config]
 
 
@@ -35,11 +35,11 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Read]:
     folder = tmp_path_factory.mktemp('extend')
     (folder / 'ltseg').symlink_to(ROOT)
     for name, text in {'my_project/__init__.py': '', **FILES}.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+        (folder / 'project' / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / 'project' / name).write_text(text)
     with pytest.MonkeyPatch.context() as patch, quick_runners():
-        patch.syspath_prepend(str(folder))
-        yield lambda name: Config.fromfile(folder / f'my_project/configs/{name}.py')
+        patch.syspath_prepend(str(folder / 'project'))
+        yield lambda name: Config.fromfile(folder / f'project/configs/{name}.py')
     for registry in (MODELS, DATASETS, METRICS):
         for name in [name for name, made in registry.module_dict.items() if made.__module__.startswith('my_project')]:
             del registry._module_dict[name]
@@ -69,7 +69,7 @@ def check_example(made: Any) -> None:
 def test_every_block_is_a_file_and_every_module_has_a_config() -> None:
     assert PAGE.count('```python') == len(FILES)
     imports = {name for text in FILES.values() for name in re.findall(r"imports=\['(\S+)'\]", text)}
-    assert imports == {name[:-3].replace('/', '.') for name in FILES if '/configs/' not in name}
+    assert imports == {name[:-3].replace('/', '.') for name in FILES if not name.startswith('configs/')}
 
 
 def test_rule(read: Read, tmp_path: Path) -> None:
