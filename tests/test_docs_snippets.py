@@ -1,4 +1,4 @@
-"""README.md and docs/methods.md against the code: examples build, defaults are right, links and types exist."""
+"""The pages against the code: examples build, defaults are right, links and types exist."""
 
 import ast
 import inspect
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from registered_types import registered
 
 from ltseg import registry
 from ltseg.cli.stages import stages_of
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.usefixtures('mmseg_registered', 'mmpretrain_registered'
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / 'README.md', ROOT / 'docs/methods.md']
+OTHERS = ('CONTRIBUTING.md', 'configs/README.md', 'docs/extend.md', 'docs/glossary.md')
 BASES = {  # what an example inherits where it does not say
     'mmseg': ROOT / 'configs/unet_ce_camvid.py',
     'mmpretrain': ROOT / 'configs/classification/resnet32_ce_cifar10lt100.py',
@@ -31,18 +33,10 @@ def texts() -> str:
     return '\n'.join(page.read_text(encoding='utf-8') for page in PAGES)
 
 
-def registered() -> dict[str, Any]:
-    """Every type of this package by its name."""
-    for name in registry.__all__:
-        getattr(registry, name).import_from_location()
-    entries = (getattr(registry, name).module_dict.items() for name in registry.__all__)
-    return {name: made for each in entries for name, made in each if made.__module__.startswith('ltseg')}
-
-
 def examples(page: Path) -> Iterator[Any]:
     """The configs in the Python blocks of a page; where a part of a config is set again, another config begins."""
     text = page.read_text(encoding='utf-8')
-    for block in re.finditer(r'```python\n(.*?)```', text, re.DOTALL):
+    for block in re.finditer(r'```python\n(?!import )(.*?)```', text, re.DOTALL):  # others are programs
         base, helpers = None, []
         configs: list[dict[str, str]] = [{}]
         for statement in ast.parse(block[1]).body:
@@ -125,7 +119,7 @@ def test_every_type_is_documented_and_exists() -> None:
     assert not named - known, 'types that do not exist'
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize('page', [*PAGES, *(ROOT / name for name in OTHERS)], ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r'\]\(([^)\s]+)\)', page.read_text(encoding='utf-8')):
         if target.startswith(('http://', 'https://')):
@@ -135,6 +129,15 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert linked.exists(), target
         headings = re.findall(r'(?m)^#+ (.+)$', linked.read_text(encoding='utf-8')) if anchor else []
         assert not anchor or anchor in {re.sub(r'[^\w -]', '', h).lower().replace(' ', '-') for h in headings}, target
+
+
+def test_glossary_explains_each_term_once_with_a_link() -> None:
+    text = (ROOT / 'docs/glossary.md').read_text(encoding='utf-8')
+    entries = [paragraph for paragraph in text.split('\n\n') if paragraph.startswith('**')]
+    terms = [entry.partition('.**')[0] for entry in entries]
+    assert len(entries) > 30 and len(set(terms)) == len(terms)
+    for entry in entries:
+        assert re.search(r'\]\(\S+\)', entry) and entry.count('\n') < 3, entry
 
 
 def test_commands_name_files_and_flags_that_exist() -> None:

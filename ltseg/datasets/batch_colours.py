@@ -21,6 +21,14 @@ class BatchColorJitter:
         brightness, contrast, saturation: s; factors are drawn from [max(0, 1 - s), 1 + s].
         hue: h up to 0.5; turns are drawn from [-h, h] of the circle.
         prob: Probability that an image is changed.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.datasets import BatchColorJitter
+        >>> grey = torch.full((100, 3, 2, 2), 100.0)
+        >>> jittered = BatchColorJitter(brightness=0.4, contrast=0, saturation=0, hue=0)(grey)[:, 0, 0, 0]
+        >>> bool(jittered.min() >= 60), bool(jittered.max() <= 140), len(jittered.unique()) > 50  # 100 (1 ± 0.4)
+        (True, True, True)
     """
 
     def __init__(
@@ -61,6 +69,13 @@ class BatchRandomGrayscale:
 
     Args:
         prob: Probability of each image.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.datasets import BatchRandomGrayscale
+        >>> red = torch.tensor([100.0, 0.0, 0.0]).view(1, 3, 1, 1)
+        >>> [round(value, 1) for value in BatchRandomGrayscale(prob=1.0)(red).flatten().tolist()]  # luminance of red
+        [29.9, 29.9, 29.9]
     """
 
     def __init__(self, prob: float = 0.2) -> None:
@@ -81,6 +96,17 @@ class BatchSimAugment:
     with probability 0.2.
 
     Source: Chen et al., A simple framework for contrastive learning of visual representations, ICML 2020.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.datasets import BatchSimAugment
+        >>> _ = torch.manual_seed(0)
+        >>> images = torch.rand(2, 3, 8, 8) * 255
+        >>> first, second = BatchSimAugment()(images), BatchSimAugment()(images)  # two views of each image
+        >>> first.shape == images.shape, torch.equal(first, second)
+        (True, False)
+        >>> bool(first.min() >= 0), bool(first.max() <= 255)
+        (True, True)
     """
 
     def __init__(self) -> None:

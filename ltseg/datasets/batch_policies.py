@@ -72,6 +72,15 @@ class BatchAutoAugment:
     Differs from the authors' pipeline in that values are not rounded between the two operations.
 
     Source: Cubuk et al., AutoAugment: Learning augmentation strategies from data, CVPR 2019, Table 7.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.datasets import BatchAutoAugment
+        >>> _ = torch.manual_seed(0)
+        >>> image = torch.rand(1, 3, 8, 8) * 255
+        >>> augmented = BatchAutoAugment()(image.expand(50, -1, -1, -1))
+        >>> len({tuple(each.flatten().tolist()) for each in augmented}) > 10  # each image has a policy of its own
+        True
     """
 
     def __call__(self, images: Tensor) -> Tensor:  # (N, 3, H, W), 0..255 -> the same
@@ -101,6 +110,15 @@ class BatchRandAugment:
         Cubuk et al., RandAugment: Practical automated data augmentation with a reduced search space, NeurIPS 2020. The
         strengths are those of AutoAugment. The long-tail papers' "n2, m10, mstd0.5" names timm's version, which also
         inverts, applies each operation with probability 1/2 and lets some strengths fall as m rises.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.datasets import BatchRandAugment
+        >>> _ = torch.manual_seed(0)
+        >>> image = torch.rand(1, 3, 8, 8) * 255
+        >>> augmented = BatchRandAugment()(image.expand(50, -1, -1, -1))
+        >>> len({tuple(each.flatten().tolist()) for each in augmented}) > 10  # each image has operations of its own
+        True
     """
 
     def __init__(self, num_ops: int = 2, magnitude: float = 10.0, magnitude_std: float = 0.5) -> None:

@@ -23,6 +23,16 @@ class BatchRandomCrop:
 
     Args:
         padding: Pixels on each side.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.datasets import BatchRandomCrop
+        >>> images = torch.ones(100, 1, 4, 4)
+        >>> cropped = BatchRandomCrop(padding=1)(images)
+        >>> cropped.shape == images.shape
+        True
+        >>> sorted(set(cropped.flatten(1).sum(1).tolist()))  # moved by one pixel in both directions, in one, or in none
+        [9.0, 12.0, 16.0]
     """
 
     def __init__(self, padding: int = 4) -> None:
@@ -42,6 +52,12 @@ class BatchRandomFlip:
 
     Args:
         prob: Probability of each image.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.datasets import BatchRandomFlip
+        >>> BatchRandomFlip(prob=1.0)(torch.arange(3).view(1, 1, 1, 3)).flatten().tolist()
+        [2, 1, 0]
     """
 
     def __init__(self, prob: float = 0.5) -> None:
@@ -62,6 +78,13 @@ class BatchCutout:
         value: What it is filled with, one number or one for each channel, in the range of the images (0..255).
 
     Source: DeVries, Taylor, Improved regularization of convolutional neural networks with cutout, 2017.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.datasets import BatchCutout
+        >>> blanked = (BatchCutout(size=2)(torch.ones(2000, 1, 8, 8)) == 0).flatten(1).sum(1)
+        >>> sorted(set(blanked.tolist()))  # 2 x 2 pixels, fewer at the border
+        [1, 2, 4]
     """
 
     def __init__(self, size: int = 16, value: Any = 0.0) -> None:
@@ -91,6 +114,17 @@ class BatchRandomResizedCrop:
         ratio: Range of its width over its height; its logarithm is drawn evenly.
 
     Source: Szegedy et al., Going deeper with convolutions, CVPR 2015; ten attempts are made, then the image is kept.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.datasets import BatchRandomResizedCrop
+        >>> columns = torch.arange(8.0).expand(50, 3, 8, 8)  # brighter to the right
+        >>> cropped = BatchRandomResizedCrop(scale=(0.2, 0.5))(columns)
+        >>> cropped.shape == columns.shape
+        True
+        >>> spans = cropped.amax((1, 2, 3)) - cropped.amin((1, 2, 3))
+        >>> (spans < 7).all().item()  # each image shows a part of what there was
+        True
     """
 
     def __init__(self, scale: tuple[float, float] = (0.2, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3)) -> None:

@@ -25,6 +25,16 @@ class BilateralSampler(EpochSampler):
 
     Source:
         Zhou et al., BBN, CVPR 2020, section 4.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> from ltseg.datasets import BilateralSampler
+        >>> labels = [0] * 90 + [1] * 10
+        >>> order = list(BilateralSampler(SimpleNamespace(get_gt_labels=lambda: labels), seed=0))
+        >>> sorted(order[::2]) == list(range(100))  # each image once, as they occur
+        True
+        >>> sum(labels[index] for index in order[1::2]) > 80  # and in between mostly rare ones: 9 to 1
+        True
     """
 
     def __init__(self, dataset: Any, seed: int | None = None) -> None:

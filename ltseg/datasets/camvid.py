@@ -28,6 +28,22 @@ class CamVidDataset(CheckedFolders):
     Source:
         Brostow, Fauqueur, Cipolla, Semantic object classes in video: A high-definition ground truth database, Pattern
         Recognition Letters 2009; classes and splits of Badrinarayanan et al., SegNet, PAMI 2017.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> from ltseg.counts.data_set_counts import count_dataset
+        >>> from ltseg.datasets import CamVidDataset
+        >>> labels = np.array([[0, 3], [3, 11]], np.uint8)  # sky, twice road, void
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     for folder, pixels in (('images', np.zeros((2, 2, 3), np.uint8)), ('labels', labels)):
+        ...         Path(root, folder, 'train').mkdir(parents=True)
+        ...         Image.fromarray(pixels).save(Path(root, folder, 'train/0.png'))
+        ...     table, _ = count_dataset(CamVidDataset('train', data_root=root), workers=0)
+        >>> {name: n for name, n in zip(table.class_names, table.counts.samples.tolist()) if n}
+        {'Sky': 1, 'Road': 2}
     """
 
     METAINFO = {

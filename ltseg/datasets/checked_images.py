@@ -24,6 +24,24 @@ class LoadCheckedImage(LoadImageFromFile):
 
     Args:
         kwargs: mmcv's arguments but ``ignore_empty``, which would hide the fault.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> from ltseg.datasets import LoadCheckedImage
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, 'a.png')
+        ...     Image.fromarray(np.zeros((4, 6, 3), np.uint8)).save(path)
+        ...     print(LoadCheckedImage()({'img_path': str(path)})['img'].shape)
+        ...     _ = path.write_bytes(path.read_bytes()[:40])
+        ...     try:
+        ...         LoadCheckedImage()({'img_path': str(path)})
+        ...     except ValueError as error:
+        ...         print(error.got)
+        (4, 6, 3)
+        one cut off after 40 bytes
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,21 @@ class LoadCheckedAnnotations(LoadAnnotations):
             takes what the data set says (those of ltseg do); where nobody says it, values are not checked.
         ignore_index: Ignored label. None takes the data set's, or 255.
         backend_args: mmengine's file backend; None reads from the file system.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> from ltseg.datasets import LoadCheckedAnnotations
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, 'labels.png')
+        ...     Image.fromarray(np.array([[0, 1, 7], [2, 7, 255]], np.uint8)).save(path)
+        ...     try:
+        ...         LoadCheckedAnnotations(num_classes=3)({'seg_map_path': str(path), 'seg_fields': []})
+        ...     except ValueError as error:
+        ...         print(error.expected, error.got, sep='; ')
+        values 0..2 for classes, or 255 for ignored pixels; value 7 (2 pixels)
     """
 
     def __init__(

@@ -49,6 +49,20 @@ class CIFARDataset(LabelledImages):
         ValueError: If files are broken, or folders are not those of the classes; names them.
 
     Source: Krizhevsky, Learning multiple layers of features from tiny images, 2009.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> from ltseg.datasets.cifar import OFFICIAL, CIFARDataset
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     for name in OFFICIAL[10]:
+        ...         Path(root, 'train', name).mkdir(parents=True)
+        ...         Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(Path(root, 'train', name, '0.png'))
+        ...     data = CIFARDataset(data_root=root)
+        ...     print(len(data), data.CLASSES[:2], data[1]['gt_label'], data[1]['img'].shape)
+        10 ('airplane', 'automobile') 1 (32, 32, 3)
     """
 
     GUIDE = """

@@ -15,6 +15,23 @@ class CityscapesDataset(CheckedFolders, MMSegCityscapesDataset):
     """MMSegmentation's Cityscapes, 19 classes; missing files end in a message that says how to get them.
 
     Source: Cordts et al., The Cityscapes Dataset for Semantic Urban Scene Understanding, CVPR 2016.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from ltseg.datasets import CityscapesDataset
+        >>> folders = dict(img_path='leftImg8bit/val', seg_map_path='gtFine/val')
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     for place, suffix in (('leftImg8bit', 'leftImg8bit'), ('gtFine', 'gtFine_polygons')):
+        ...         path = Path(root, place, 'val/ulm', f'ulm_0_{suffix}.' + ('json' if 'poly' in suffix else 'png'))
+        ...         path.parent.mkdir(parents=True)
+        ...         path.touch()
+        ...     try:
+        ...         CityscapesDataset(data_root=root, data_prefix=folders)
+        ...     except FileNotFoundError as error:  # the labels are there, but not in the form that training reads
+        ...         print(error.hint.replace(root, 'data/cityscapes'))
+        The official polygons.json files are there: make the labels from them with
+            ltseg prepare-cityscapes data/cityscapes
     """
 
     GUIDE = """

@@ -89,6 +89,17 @@ class ClassBalancedSampler(EpochSampler):
     Source:
         Kang et al., Decoupling representation and classifier for long-tailed recognition, ICLR 2020, eq. 1 and 2;
         'reverse': Zhou et al., BBN, CVPR 2020, eq. 1.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> from ltseg.datasets import ClassBalancedSampler
+        >>> images = SimpleNamespace(get_gt_labels=lambda: [0] * 90 + [1] * 10)
+        >>> for mode in ('instance', 'square_root', 'class_balanced', 'reverse'):
+        ...     print(mode, ClassBalancedSampler(images, mode, seed=0).shares.round(4).tolist())
+        instance [0.9, 0.1]
+        square_root [0.75, 0.25]
+        class_balanced [0.5, 0.5]
+        reverse [0.1, 0.9]
     """
 
     def __init__(
@@ -151,6 +162,17 @@ class ClassAwareSampler(EpochSampler):
     Source:
         Shen et al., Relay backpropagation for effective learning of deep convolutional neural networks, ECCV 2016. An
         epoch starts anew, where their rounds go on from one epoch to the next.
+
+    Example:
+        >>> from collections import Counter
+        >>> from types import SimpleNamespace
+        >>> from ltseg.datasets import ClassAwareSampler
+        >>> labels = [0] * 4 + [1, 1]
+        >>> drawn = list(ClassAwareSampler(SimpleNamespace(get_gt_labels=lambda: labels), seed=0))
+        >>> sorted(Counter(labels[index] for index in drawn).items())  # each class as often as the largest has images
+        [(0, 4), (1, 4)]
+        >>> sorted(Counter(drawn).items())  # each image of class 1 twice
+        [(0, 1), (1, 1), (2, 1), (3, 1), (4, 2), (5, 2)]
     """
 
     def __init__(
@@ -189,6 +211,14 @@ class RepeatFactorSampler(EpochSampler):
     Source:
         Gupta et al., LVIS: A dataset for large vocabulary instance segmentation, CVPR 2019, appendix B. Fractions are
         rounded at random each epoch, so that epochs have one length and each image the floor or the ceiling of r_i.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> from ltseg.datasets import RepeatFactorSampler
+        >>> images = SimpleNamespace(get_gt_labels=lambda: [0] * 96 + [1] * 4)
+        >>> sampler = RepeatFactorSampler(images, threshold=0.16, seed=0)
+        >>> sampler.repeats[[0, -1]].tolist(), len(sampler)  # sqrt(0.16 / 0.04) = 2: 96 + 2 * 4
+        ([1.0, 2.0], 104)
     """
 
     def __init__(self, dataset: Any, threshold: float = 1e-3, seed: int | None = None) -> None:

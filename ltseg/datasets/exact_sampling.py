@@ -78,6 +78,17 @@ class SeededDataset(Dataset):
     Args:
         dataset: The data set, or its config.
         seed: Of the training run.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.datasets import SeededDataset
+        >>> class Noise:
+        ...     def __getitem__(self, index):
+        ...         return torch.rand(()).item()
+        >>> data = SeededDataset(Noise(), seed=0)
+        >>> first, second = data[7, 0], data[7, 1]  # the same image at two positions of the stream
+        >>> first == second, first == data[7, 0]  # whatever was loaded in between
+        (False, True)
     """
 
     def __init__(self, dataset: Any, seed: int = 0) -> None:

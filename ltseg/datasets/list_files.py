@@ -17,6 +17,24 @@ class ImageNetLTDataset(ImageListDataset):
     """ImageNet-LT: 115,846 training images of 1,000 classes, 1,280 to 5 each; 20,000 for validation, 50,000 for test.
 
     Source: Liu et al., Large-scale long-tailed recognition in an open world, CVPR 2019.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from ltseg.datasets import ImageNetLTDataset
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     with Path(root, 'ImageNet_LT_val.txt').open('w') as stream:
+        ...         for name, label in (('a.JPEG', 0), ('b.JPEG', 999)):
+        ...             print(name, label, file=stream)
+        ...             Path(root, name).touch()
+        ...     part = ImageNetLTDataset('val', data_root=root, check=False)
+        ...     print(part.get_gt_labels().tolist(), len(part.CLASSES))
+        ...     try:
+        ...         ImageNetLTDataset('val', data_root=root)
+        ...     except ValueError as error:  # an incomplete list does not pass for the data set
+        ...         print(error.expected, error.got, sep='; ')
+        [0, 999] 1000
+        20000 images; 2
     """
 
     LISTS = {split: f'ImageNet_LT_{split}.txt' for split in SPLITS}
@@ -35,6 +53,19 @@ class PlacesLTDataset(ImageListDataset):
     """Places-LT: 62,500 training images of 365 scenes, 4,980 to 5 each; 7,300 for validation, 36,500 for test.
 
     Source: Liu et al., Large-scale long-tailed recognition in an open world, CVPR 2019.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from ltseg.datasets import PlacesLTDataset
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     with Path(root, 'Places_LT_val.txt').open('w') as stream:
+        ...         for name, label in (('a.jpg', 0), ('b.jpg', 364)):
+        ...             print(name, label, file=stream)
+        ...             Path(root, name).touch()
+        ...     part = PlacesLTDataset('val', data_root=root, check=False)
+        ...     print(part.get_gt_labels().tolist(), len(part.CLASSES))
+        [0, 364] 365
     """
 
     LISTS = {split: f'Places_LT_{split}.txt' for split in SPLITS}
@@ -56,6 +87,18 @@ class INaturalist2018Dataset(ImageListDataset):
     ``iNaturalist18_{train,val}.txt`` with lines ``path label``.
 
     Source: Van Horn et al., The iNaturalist species classification and detection dataset, CVPR 2018.
+
+    Example:
+        >>> import json, tempfile
+        >>> from pathlib import Path
+        >>> from ltseg.datasets import INaturalist2018Dataset
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     images, labels = [{'id': 5, 'file_name': 'a.jpg'}], [{'image_id': 5, 'category_id': 8141}]
+        ...     _ = Path(root, 'val2018.json').write_text(json.dumps({'images': images, 'annotations': labels}))
+        ...     Path(root, 'a.jpg').touch()
+        ...     part = INaturalist2018Dataset('val', data_root=root, check=False)
+        ...     print(part.get_gt_labels().tolist(), len(part.CLASSES))
+        [8141] 8142
     """
 
     LISTS = {'train': 'train2018.json', 'val': 'val2018.json'}

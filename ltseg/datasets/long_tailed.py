@@ -43,6 +43,18 @@ class LongTailedDataset:
     Source:
         Cao et al., Learning imbalanced datasets with label-distribution-aware margin loss, NeurIPS 2019 (exponential
         and step profiles of CIFAR; the images differ from theirs, which their code draws with other generators).
+
+    Example:
+        >>> import numpy as np
+        >>> from mmengine.dataset import BaseDataset
+        >>> from ltseg.datasets import LongTailedDataset
+        >>> class Balanced(BaseDataset):
+        ...     METAINFO = {'classes': ('cat', 'dog', 'owl')}
+        ...     def load_data_list(self):
+        ...         return [{'gt_label': label} for label in range(3) for _ in range(100)]
+        >>> data = LongTailedDataset(Balanced(), imbalance_factor=25)
+        >>> np.bincount(data.get_gt_labels()).tolist()  # 100 * 25^(-k / 2)
+        [100, 20, 4]
     """
 
     def __init__(

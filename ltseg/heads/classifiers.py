@@ -33,6 +33,15 @@ class CosineClassifier(nn.Module):
         spatial_dims: 2 for maps, 0 for vectors.
 
     Shapes: (N, D, H, W) -> (N, K, H, W), or (N, D) -> (N, K). The weight has the shape of the layer that it replaces.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.heads import CosineClassifier
+        >>> classifier = CosineClassifier(in_channels=2, num_classes=2, spatial_dims=0)
+        >>> _ = classifier.load_state_dict({'weight': torch.tensor([[2.0, 0.0], [0.0, 7.0]])})
+        >>> classifier(torch.tensor([[3.0, 4.0], [30.0, 40.0]])).detach()  # no length matters
+        tensor([[0.6000, 0.8000],
+                [0.6000, 0.8000]])
     """
 
     def __init__(self, in_channels: int, num_classes: int, scale: float = 1.0, spatial_dims: int = 2) -> None:
@@ -70,6 +79,16 @@ class ETFClassifier(nn.Module):
     Source:
         Yang et al., Inducing Neural Collapse in Imbalanced Learning, NeurIPS 2022, section 3.2; the batch
         normalisation is its released code's.
+
+    Example:
+        >>> from ltseg.heads import ETFClassifier
+        >>> vectors = ETFClassifier(in_channels=4, num_classes=3, spatial_dims=0).class_vectors
+        >>> (vectors @ vectors.T).round(decimals=4)  # 1, and -1 / (K - 1) between classes
+        tensor([[ 1.0000, -0.5000, -0.5000],
+                [-0.5000,  1.0000, -0.5000],
+                [-0.5000, -0.5000,  1.0000]])
+        >>> [name for name, _ in ETFClassifier(4, 3).named_parameters()]  # the vectors are not trained
+        ['norm.weight', 'norm.bias']
     """
 
     def __init__(self, in_channels: int, num_classes: int, seed: int = 0, spatial_dims: int = 2) -> None:

@@ -31,6 +31,19 @@ class DisAlignClassifier(AdaptedClassifier):
     Source:
         Zhang et al., Distribution Alignment: A Unified Framework for Long-Tail Visual Recognition, CVPR 2021,
         section 3 (adaptive calibration).
+
+    Example:
+        >>> import torch
+        >>> from ltseg.heads import DisAlignClassifier
+        >>> classifier, features = DisAlignClassifier(in_channels=2, num_classes=2, spatial_dims=0), torch.ones(1, 2)
+        >>> _ = classifier.load_state_dict({'weight': torch.eye(2)}, strict=False)  # of a first stage
+        >>> classifier(features).allclose(torch.ones(1, 2))  # nothing is calibrated yet
+        True
+        >>> classifier.logit_bias.data[1] = 2.0
+        >>> for parameter in classifier.confidence.parameters():
+        ...     _ = parameter.data.zero_()  # so that c = 1/2
+        >>> classifier(features).detach()  # half of the shift
+        tensor([[1., 2.]])
     """
 
     def __init__(

@@ -26,6 +26,16 @@ class ExpertClassifier(nn.Module):
     Shapes:
         (N * E, D), the experts of a sample one after the other -> their logits (N * E, K), for the losses;
         (N, E, D) -> the mean of the experts' logits (N, K), for predictions.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.heads import ExpertClassifier
+        >>> classifier, views = ExpertClassifier(in_channels=4, num_classes=3, experts=2), torch.randn(5, 2, 4)
+        >>> of_experts, mean = classifier(views.flatten(0, 1)), classifier(views)
+        >>> tuple(of_experts.shape), tuple(mean.shape)  # for the losses, for predictions
+        ((10, 3), (5, 3))
+        >>> torch.allclose(of_experts.unflatten(0, (5, 2)).mean(1), mean)
+        True
     """
 
     def __init__(

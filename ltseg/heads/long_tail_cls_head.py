@@ -41,6 +41,21 @@ class LongTailClsHead(Extension):
     Raises:
         ValueError: If no such head exists, it has losses of its own or no single last linear layer, or losses,
             classifier and regularizers do not fit together.
+
+    Example:
+        >>> import torch
+        >>> from mmpretrain.structures import DataSample
+        >>> from ltseg.heads import LongTailClsHead
+        >>> head = LongTailClsHead(
+        ...     head_type='LinearClsHead', in_channels=4, num_classes=2,
+        ...     loss=dict(type='ltseg.BalancedSoftmaxLoss', counts=[90, 10]),
+        ...     regularizers=[dict(type='ltseg.WithinClassRegularizer', centers='batch')])
+        >>> _ = head.fc.bias.data.zero_()
+        >>> losses = head.loss((torch.zeros(1, 4),), [DataSample().set_gt_label(1)])  # all logits are 0
+        >>> sorted(losses)
+        ['loss', 'loss_within_class']
+        >>> round(losses['loss'].item(), 4)  # log(100 / 10)
+        2.3026
     """
 
     loss_module: Any

@@ -35,6 +35,22 @@ class LongTailSegHead(FeatureTap, Extension):
     Raises:
         ValueError: If no such head exists or it is no decode head, it does not classify through ``conv_seg``, or a loss
             does not fit the classifier.
+
+    Example:
+        >>> import torch
+        >>> from mmengine.structures import PixelData
+        >>> from mmseg.structures import SegDataSample
+        >>> from ltseg.heads import LongTailSegHead
+        >>> head = LongTailSegHead(
+        ...     head_type='FCNHead', in_channels=4, channels=4, num_convs=0, num_classes=3, concat_input=False,
+        ...     loss_decode=dict(type='ltseg.ARBLoss'), regularizers=[dict(type='ltseg.WeightRepulsion')])
+        >>> sample = SegDataSample(gt_sem_seg=PixelData(data=torch.tensor([[[0, 0], [0, 1]]])))
+        >>> _ = head.conv_seg.bias.data.zero_()
+        >>> losses = head.loss((torch.zeros(1, 4, 2, 2),), [sample], {})  # all logits are 0
+        >>> sorted(losses)
+        ['acc_seg', 'loss_arb', 'loss_weight_repulsion']
+        >>> round(losses['loss_arb'].item(), 4)  # (3 log(4 / 3) + log 4) / 4
+        0.5623
     """
 
     conv_seg: Any

@@ -52,6 +52,18 @@ class LearnableScaleClassifier(AdaptedClassifier):
     Source:
         Kang et al., Decoupling Representation and Classifier for Long-Tailed Recognition, ICLR 2020, section 4; the
         bias, which the released code scales too, is not in the paper.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.heads import LearnableScaleClassifier
+        >>> classifier = LearnableScaleClassifier(in_channels=2, num_classes=2, spatial_dims=0)
+        >>> features = torch.ones(1, 2)
+        >>> _ = classifier.load_state_dict({'weight': torch.eye(2)}, strict=False)  # of a first stage
+        >>> classifier(features).tolist()
+        [[1.0, 1.0]]
+        >>> classifier.scale.data[1] = 3.0  # what the second stage learns
+        >>> classifier(features).tolist()
+        [[1.0, 3.0]]
     """
 
     def __init__(self, in_channels: int, num_classes: int, spatial_dims: int = 2) -> None:

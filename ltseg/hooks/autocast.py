@@ -25,6 +25,16 @@ class AutocastOptimWrapper(OptimWrapper):
             dimension in memory, as their kernels on CPUs and on tensor cores want them. Shapes stay (N, C, H, W).
             DistributedDataParallel has made its buckets before and says once that strides differ; results are the same.
         kwargs: Arguments of ``OptimWrapper``.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.hooks import AutocastOptimWrapper
+        >>> model = torch.nn.Conv2d(3, 2, 1)
+        >>> wrapper = AutocastOptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
+        >>> with wrapper.optim_context(model):
+        ...     outputs = model(torch.zeros(1, 3, 4, 4))
+        >>> outputs.dtype, model.weight.dtype
+        (torch.bfloat16, torch.float32)
     """
 
     def __init__(self, *args: Any, channels_last: bool = True, **kwargs: Any) -> None:

@@ -42,6 +42,35 @@ class CollapseMonitor(Hook):
 
     Raises:
         ValueError: Before training, if the model has no single last layer with class vectors.
+
+    Example:
+        >>> import json, tempfile, torch
+        >>> from pathlib import Path
+        >>> from mmengine.runner import Runner
+        >>> from mmpretrain.models import ImageClassifier
+        >>> from mmpretrain.structures import DataSample
+        >>> def sample(inputs, label):
+        ...     return {'inputs': inputs, 'data_samples': DataSample().set_gt_label(label)}
+        >>> _ = torch.manual_seed(0)
+        >>> model = ImageClassifier(
+        ...     backbone=dict(type='ltseg.CIFARResNet', depth=20, base_channels=2),
+        ...     neck=dict(type='mmpretrain.GlobalAveragePooling'),
+        ...     head=dict(
+        ...         type='mmpretrain.LinearClsHead', in_channels=8, num_classes=2,
+        ...         loss=dict(type='ltseg.CrossEntropyLoss')),
+        ...     data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor'))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     runner = Runner(
+        ...         model, folder, train_dataloader=dict(
+        ...             dataset=[sample(torch.rand(3, 8, 8), index % 2) for index in range(8)], batch_size=8,
+        ...             num_workers=0, sampler=dict(type='DefaultSampler'), collate_fn=dict(type='pseudo_collate')),
+        ...         train_cfg=dict(by_epoch=False, max_iters=2), optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        ...         custom_hooks=[dict(type='ltseg.CollapseMonitor', interval=2)], default_scope='mmpretrain',
+        ...         experiment_name=folder, log_level='ERROR')
+        ...     _ = runner.train()
+        ...     header, look = map(json.loads, Path(folder, 'collapse/collapse_monitor.jsonl').read_text().splitlines())
+        >>> header['class_names'], look['iteration'], look['figures']['nc1'] > 0
+        (['0', '1'], 2, True)
     """
 
     priority = 'LOW'

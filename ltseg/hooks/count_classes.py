@@ -30,6 +30,35 @@ class CountClasses(Hook):
     Args:
         table: A table made by ltseg count to use instead of counting.
         workers: Processes that decode labels; None chooses.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from mmengine.dataset import BaseDataset
+        >>> from mmengine.model import BaseModel
+        >>> from mmengine.runner import Runner
+        >>> from ltseg.losses import BalancedSoftmaxLoss
+        >>> class Pets(BaseDataset):
+        ...     METAINFO = {'classes': ('cat', 'owl')}
+        ...     def load_data_list(self):
+        ...         return [{'inputs': 0.0, 'gt_label': label} for label in (0, 0, 0, 1)]
+        >>> class Model(BaseModel):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.logits, self.loss = torch.nn.Parameter(torch.zeros(2)), BalancedSoftmaxLoss()
+        ...     def forward(self, inputs, gt_label, mode='loss', **_):
+        ...         return {'loss': self.loss(self.logits.expand(len(inputs), 2), gt_label)}
+        >>> model = Model()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     runner = Runner(
+        ...         model, f'{folder}/run', train_dataloader=dict(
+        ...             dataset=Pets(), batch_size=4, num_workers=0, sampler=dict(type='DefaultSampler'),
+        ...             collate_fn=dict(type='default_collate')),
+        ...         train_cfg=dict(by_epoch=False, max_iters=1), optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        ...         custom_hooks=[dict(type='ltseg.CountClasses')], default_scope='mmengine',
+        ...         experiment_name=folder, log_level='ERROR')
+        ...     _ = runner.train()
+        >>> model.loss.counts.filled.samples.tolist(), model.loss.counts.class_names
+        ([3, 1], ('cat', 'owl'))
     """
 
     priority = 'ABOVE_NORMAL'  # EMAHook (NORMAL) copies the model in before_run

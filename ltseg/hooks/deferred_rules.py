@@ -34,6 +34,32 @@ class DeferredRules(Hook):
     Source:
         Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019, algorithm 1
         (DRW); other rules are our extension.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from mmengine.model import BaseModel
+        >>> from mmengine.runner import Runner
+        >>> from ltseg.losses import CrossEntropyLoss
+        >>> class Model(BaseModel):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.logits, self.loss = torch.nn.Parameter(torch.zeros(2)), CrossEntropyLoss(counts=[90, 10])
+        ...         self.seen = []
+        ...     def forward(self, inputs, label, mode='loss'):
+        ...         self.seen.append([type(rule).__name__ for rule in self.loss.rules])
+        ...         return {'loss': self.loss(self.logits.expand(len(inputs), 2), label)}
+        >>> model = Model()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     runner = Runner(
+        ...         model, folder, train_dataloader=dict(
+        ...             dataset=[{'inputs': 0.0, 'label': 0}], batch_size=1, num_workers=0,
+        ...             sampler=dict(type='DefaultSampler'), collate_fn=dict(type='default_collate')),
+        ...         train_cfg=dict(by_epoch=True, max_epochs=3), optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        ...         custom_hooks=[dict(type='ltseg.DeferredRules', begin=2)], default_scope='mmengine',
+        ...         experiment_name=folder, log_level='ERROR')
+        ...     _ = runner.train()
+        >>> model.seen  # in epochs 0, 1 and 2: DRW from epoch 2 on
+        [[], [], ['Weighting']]
     """
 
     priority = 'HIGH'  # before CountClasses, which must know which losses wait for counts

@@ -34,6 +34,37 @@ class ExactResume(Hook):
     its order, with a warning, and only the second rule holds.
 
     On the CPU the weights are then equal bit for bit; on a GPU as far as its kernels are deterministic.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from mmengine.model import BaseModel
+        >>> from mmengine.runner import Runner
+        >>> class Model(BaseModel):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.weight, self.seen = torch.nn.Parameter(torch.zeros(())), []
+        ...     def forward(self, inputs, mode='loss'):
+        ...         self.seen.append((inputs.item(), torch.rand(()).item()))  # the latter as dropout draws it
+        ...         return {'loss': self.weight}
+        >>> def trained(folder, iterations, resume=False):
+        ...     runner = Runner(
+        ...         Model(), folder, train_dataloader=dict(
+        ...             dataset=[{'inputs': sample} for sample in range(5)], batch_size=1, num_workers=0,
+        ...             sampler=dict(type='InfiniteSampler'), collate_fn=dict(type='default_collate')),
+        ...         train_cfg=dict(by_epoch=False, max_iters=iterations),
+        ...         optim_wrapper=dict(optimizer=dict(type='SGD', lr=1)),
+        ...         default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=2, by_epoch=False)),
+        ...         custom_hooks=[dict(type='ltseg.ExactResume')], default_scope='mmengine', log_level='ERROR',
+        ...         randomness=dict(seed=0), resume=resume, experiment_name=f'{folder}{iterations}')
+        ...     _ = runner.train()
+        ...     return runner.model.seen
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     whole = trained(f'{folder}/whole', 4)
+        ...     first = trained(f'{folder}/parts', 2)
+        ...     second = trained(f'{folder}/parts', 4, resume=True)  # doctest: +ELLIPSIS
+        Loads checkpoint by local backend from path: ...iter_2.pth
+        >>> first + second == whole, len(second)  # as if it had never stopped
+        (True, 2)
     """
 
     priority = 'VERY_HIGH'

@@ -40,6 +40,37 @@ class GradientMonitor(Hook):
     Source:
         Xie et al., ARB-Loss, Neurocomputing 2023, eq. 9 and 23, Figure 5. Eq. 23 averages over all iterations of an
         epoch, here they are sampled; it prints the derivative by w_k where that by w_i is meant.
+
+    Example:
+        >>> import json, tempfile, torch
+        >>> from pathlib import Path
+        >>> from mmengine.runner import Runner
+        >>> from mmpretrain.models import ImageClassifier
+        >>> from mmpretrain.structures import DataSample
+        >>> def sample(inputs, label):
+        ...     return {'inputs': inputs, 'data_samples': DataSample().set_gt_label(label)}
+        >>> _ = torch.manual_seed(0)
+        >>> model = ImageClassifier(
+        ...     backbone=dict(type='ltseg.CIFARResNet', depth=20, base_channels=2),
+        ...     neck=dict(type='mmpretrain.GlobalAveragePooling'),
+        ...     head=dict(
+        ...         type='mmpretrain.LinearClsHead', in_channels=8, num_classes=2,
+        ...         loss=dict(type='ltseg.CrossEntropyLoss')),
+        ...     data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor'))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     runner = Runner(
+        ...         model, folder, train_dataloader=dict(
+        ...             dataset=[sample(torch.rand(3, 8, 8), 0) for _ in range(8)], batch_size=8, num_workers=0,
+        ...             sampler=dict(type='DefaultSampler'), collate_fn=dict(type='pseudo_collate')),
+        ...         train_cfg=dict(by_epoch=False, max_iters=1), optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        ...         custom_hooks=[dict(type='ltseg.GradientMonitor', interval=1)], default_scope='mmpretrain',
+        ...         experiment_name=folder, log_level='ERROR')
+        ...     _ = runner.train()
+        ...     header, look = map(json.loads, Path(folder, 'collapse/gradient_monitor.jsonl').read_text().splitlines())
+        >>> look['attraction'][1], look['repulsion'][0]  # no sample of class 1 attracts w_1 or repels w_0
+        (0.0, 0.0)
+        >>> look['attraction'][0] == look['repulsion'][1] > 0  # with two classes, what draws w_0 pushes w_1 away
+        True
     """
 
     priority = 'LOW'

@@ -43,6 +43,15 @@ class MaxNorm(Hook):
     Source:
         Alshammari et al., Long-Tailed Recognition via Weight Balancing, CVPR 2022, section 4; the radius is its
         released code's.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.hooks.max_norm import norm_bound, project_rows
+        >>> weight = torch.tensor([[3.0, 4.0], [0.0, 1.0]])  # class vectors of length 5 and 1
+        >>> bound = norm_bound(weight, ratio=0.25)  # before training: 1 + 0.25 (5 - 1)
+        >>> project_rows(weight, bound)  # after each step
+        >>> bound, [[round(value, 4) for value in row] for row in weight.tolist()]
+        (2.0, [[1.2, 1.6], [0.0, 1.0]])
     """
 
     priority = 'ABOVE_NORMAL'  # EMAHook (NORMAL) averages what is projected

@@ -32,6 +32,30 @@ class StopOnNaN(Hook):
 
     Args:
         interval: Iterations between two looks on a GPU.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from mmengine.model import BaseModel
+        >>> from mmengine.runner import Runner
+        >>> class Diverging(BaseModel):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.weight = torch.nn.Parameter(torch.tensor(1.0))
+        ...     def forward(self, inputs, mode='loss'):
+        ...         return {'loss': self.weight.log()}  # no number once the weight is below 0
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     runner = Runner(
+        ...         Diverging(), folder, train_dataloader=dict(
+        ...             dataset=[{'inputs': 0.0}] * 4, batch_size=1, num_workers=0, sampler=dict(type='DefaultSampler'),
+        ...             collate_fn=dict(type='default_collate')),
+        ...         train_cfg=dict(by_epoch=False, max_iters=4), optim_wrapper=dict(optimizer=dict(type='SGD', lr=2.0)),
+        ...         custom_hooks=[dict(type='ltseg.StopOnNaN')], default_scope='mmengine', experiment_name=folder,
+        ...         log_level='ERROR')
+        ...     try:
+        ...         _ = runner.train()
+        ...     except FloatingPointError as error:
+        ...         print(str(error).partition('.')[0])
+        StopOnNaN: loss is not finite at iteration 2
     """
 
     priority = 'NORMAL'  # ahead of CheckpointHook
@@ -107,6 +131,21 @@ class SkippingOptimWrapper(OptimWrapper):
 
     It looks at every loss, for which a GPU has to wait, and puts back the running statistics of normalisation layers,
     of which it keeps a copy. With accumulated gradients, those of the batches before it are left out too.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.hooks import SkippingOptimWrapper
+        >>> model = torch.nn.Linear(1, 1, bias=False)
+        >>> _ = model.weight.data.fill_(1.0)
+        >>> wrapper = SkippingOptimWrapper(torch.optim.SGD(model.parameters(), lr=0.5))
+        >>> for inputs in (1.0, float('nan'), 1.0):
+        ...     with wrapper.optim_context(model):
+        ...         loss = model(torch.tensor([inputs])).sum()
+        ...     wrapper.update_params(loss)
+        ...     print(model.weight.item())  # the gradient is 1, and the second batch is left out
+        0.5
+        0.5
+        0.0
     """
 
     _buffers: Sequence[tuple[Tensor, Tensor]] = ()  # of the model, each with its value before the batch

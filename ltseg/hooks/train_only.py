@@ -35,6 +35,30 @@ class TrainOnly(Hook):
         Kang et al., Decoupling Representation and Classifier for Long-Tailed Recognition, ICLR 2020, section 4;
         Zhong et al., Improving Calibration for Long-Tailed Recognition (MiSLAS), CVPR 2021, section 3
         (shifted batch normalisation).
+
+    Example:
+        >>> import tempfile, torch
+        >>> from mmengine.model import BaseModel
+        >>> from mmengine.runner import Runner
+        >>> class Model(BaseModel):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.trunk, self.fc = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+        ...     def forward(self, inputs, label, mode='loss'):
+        ...         return {'loss': torch.nn.functional.cross_entropy(self.fc(self.trunk(inputs)), label)}
+        >>> model = Model()
+        >>> before = {name: value.clone() for name, value in model.named_parameters()}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     runner = Runner(
+        ...         model, folder, train_dataloader=dict(
+        ...             dataset=[{'inputs': torch.ones(2), 'label': 0}], batch_size=1, num_workers=0,
+        ...             sampler=dict(type='DefaultSampler'), collate_fn=dict(type='default_collate')),
+        ...         train_cfg=dict(by_epoch=False, max_iters=1), optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        ...         custom_hooks=[dict(type='ltseg.TrainOnly', parameters=['fc'])], default_scope='mmengine',
+        ...         experiment_name=folder, log_level='ERROR')
+        ...     _ = runner.train()
+        >>> [name for name, value in model.named_parameters() if not torch.equal(value, before[name])]
+        ['fc.weight', 'fc.bias']
     """
 
     priority = 'HIGH'  # EMAHook (NORMAL) copies the model in before_run

@@ -34,6 +34,17 @@ class ARBLoss(LongTailLoss):
     Source:
         Xie, Yang, Cai, He: Neural Collapse Inspired Attraction-Repulsion-Balanced Loss for Imbalanced Learning,
         Neurocomputing 2023, eq. 14.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import ARBLoss
+        >>> loss, labels = ARBLoss(), torch.tensor([0, 0, 0, 1])  # of three classes; class 2 is not in the batch
+        >>> loss(torch.zeros(4, 3), labels, reduction_override='none')  # log(4 / n_y), with n = 3, 1
+        tensor([0.2877, 0.2877, 0.2877, 1.3863])
+        >>> logits = torch.zeros(4, 3, requires_grad=True)
+        >>> loss(logits, labels).backward()
+        >>> (logits.grad[:, 2] == 0).all().item()  # a class that is absent is not pushed away
+        True
     """
 
     def __init__(self, counts: CountsOption = 'batch', smoothing: float = 0.0, **options: Any) -> None:

@@ -35,6 +35,16 @@ class DotRegressionLoss(LogitsLoss):
     Source:
         Yang et al., Inducing Neural Collapse in Imbalanced Learning: Do We Really Need a Learnable Classifier at the
         End of Deep Neural Network?, NeurIPS 2022, eq. 8.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import DotRegressionLoss
+        >>> loss, labels = DotRegressionLoss(balanced=False), torch.tensor([0])
+        >>> norm = torch.tensor([2.0])  # |h|; along a class vector of two, the logits are |h| and -|h|
+        >>> loss(torch.tensor([[2.0, -2.0]]), labels, feature_norm=norm).item()  # along its own class
+        0.0
+        >>> loss(torch.tensor([[-2.0, 2.0]]), labels, feature_norm=norm).item()  # 1/2 (-2 - 2)^2 / 2
+        4.0
     """
 
     needs_feature_norm = True

@@ -34,6 +34,16 @@ class EqualizationLoss(LogitsLoss):
 
     Source:
         Tan et al., Equalization Loss for Long-Tailed Object Recognition, CVPR 2020, section 4.2 (softmax form).
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import EqualizationLoss
+        >>> loss = EqualizationLoss(counts=[990, 10], frequency_threshold=0.05, gamma=1.0)
+        >>> logits, labels = torch.zeros(2, 2), torch.tensor([0, 1])
+        >>> loss(logits, labels, reduction_override='none').exp()  # class 0 does not repel class 1, which is rare
+        tensor([1., 2.])
+        >>> loss.eval()(logits, labels, reduction_override='none').exp()  # out of training: log 2 for both
+        tensor([2., 2.])
     """
 
     def __init__(self, frequency_threshold: float = 3e-3, gamma: float = 0.95, **options: Any) -> None:

@@ -42,6 +42,15 @@ class ExpertDiversityLoss(LogitsLoss):
         Wang et al., Long-tailed Recognition by Routing Diverse Distribution-Aware Experts (RIDE), ICLR 2021,
         section 3.2 (diversity). The released code, followed here, measures against the mean of the logits, where the
         paper has all pairs of experts.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import ExpertDiversityLoss
+        >>> loss, labels = ExpertDiversityLoss(experts=2, begin=None), torch.tensor([0, 0])  # one sample, two experts
+        >>> loss(torch.tensor([[2.0, 0.0], [2.0, 0.0]]), labels).abs().item()  # they agree
+        0.0
+        >>> round(loss(torch.tensor([[2.0, 0.0], [0.0, 2.0]]), labels).item(), 4)  # they do not: that is rewarded
+        -0.1735
     """
 
     of_single_samples = False  # the experts of a sample are rows one after the other

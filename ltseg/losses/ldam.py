@@ -28,6 +28,15 @@ class LDAMLoss(LongTailLoss):
 
     Source:
         Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019, eq. 10-13.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import LDAMLoss
+        >>> loss, cosines = LDAMLoss(scale=1.0, counts=[16, 1]), torch.zeros(2, 2)
+        >>> loss.rules[0](loss.counts.filled).margin.tolist()  # 1/2 (1 / 16)^(1/4), and 1/2
+        [0.25, 0.5]
+        >>> loss(cosines, torch.tensor([0, 1]), reduction_override='none')  # log(1 + e^0.25), log(1 + e^0.5)
+        tensor([0.8259, 0.9741])
     """
 
     def __init__(self, max_margin: float = 0.5, scale: float = 30.0, **options: Any) -> None:

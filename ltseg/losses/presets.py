@@ -32,6 +32,15 @@ class CrossEntropyLoss(LongTailLoss):
         class_weight: None, one weight for each class, or the name of a scheme of :class:`ltseg.rules.Weighting`.
         label_smoothing: Share of each label that is spread evenly over all classes.
         average: 'weight' (the default, as in torch) divides by the summed class weights.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import CrossEntropyLoss
+        >>> logits = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.5, 0.5]]).log()
+        >>> labels = torch.tensor([0, 1, 255])
+        >>> loss = CrossEntropyLoss(class_weight=[1.0, 3.0], ignore_index=255)
+        >>> round(loss(logits, labels).item(), 4)  # (-log 0.9 - 3 log 0.2) / (1 + 3)
+        1.2334
     """
 
     def __init__(
@@ -54,6 +63,13 @@ class BalancedSoftmaxLoss(LongTailLoss):
 
     Source:
         Ren et al., Balanced Meta-Softmax for Long-Tailed Visual Recognition, NeurIPS 2020, eq. 3.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import BalancedSoftmaxLoss
+        >>> loss, labels = BalancedSoftmaxLoss(counts=[90, 10]), torch.tensor([0, 1])
+        >>> loss(torch.zeros(2, 2), labels, reduction_override='none').exp()  # equal logits: 100 / 90, 100 / 10
+        tensor([ 1.1111, 10.0000])
     """
 
     def __init__(self, **options: Any) -> None:
@@ -71,6 +87,16 @@ class LogitAdjustedLoss(LongTailLoss):
 
     Source:
         Menon et al., Long-Tail Learning via Logit Adjustment, ICLR 2021, eq. 10.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import LogitAdjustedLoss
+        >>> for tau in (0, 0.5, 1):  # log 2 as cross entropy, log(1 + sqrt 9), log(1 + 9)
+        ...     loss = LogitAdjustedLoss(tau=tau, counts=[90, 10])
+        ...     print(round(loss(torch.zeros(1, 2), torch.tensor([1])).exp().item(), 2))
+        2.0
+        4.0
+        10.0
     """
 
     def __init__(self, tau: float = 1.0, **options: Any) -> None:
@@ -86,6 +112,16 @@ class CDTLoss(LongTailLoss):
 
     Source:
         Ye et al., Identifying and Compensating for Feature Deviation in Imbalanced Deep Learning, arXiv 2001.01385.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import CDTLoss
+        >>> loss = CDTLoss(gamma=0.5, counts=[16, 1])
+        >>> loss.rules[0](loss.counts.filled).scale.tolist()  # 1, (1 / 16)^(1/2)
+        [1.0, 0.25]
+        >>> value = loss(torch.tensor([[0.0, 4.0]]), torch.tensor([1]))
+        >>> round(value.item(), 4)  # log(1 + e^-1): the rare class's logit of 4 counts as 1
+        0.3133
     """
 
     def __init__(self, gamma: float = 0.3, **options: Any) -> None:
@@ -103,6 +139,16 @@ class VSLoss(LongTailLoss):
     Source:
         Kini et al., Label-Imbalanced and Group-Sensitive Classification under Overparameterization, NeurIPS 2021,
         eq. 2.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import VSLoss
+        >>> logits, label = torch.tensor([[0.0, 4.0]]), torch.tensor([1])
+        >>> loss = VSLoss(gamma=0.5, tau=1.0, counts=[16, 1])
+        >>> round(loss(logits, label).item(), 4)  # z' = 0, 4 / 4 - log 16: log(1 + 16 / e)
+        1.9295
+        >>> round(VSLoss(gamma=0.0, tau=0.0, counts=[16, 1])(logits, label).item(), 4)  # cross entropy, log(1 + e^-4)
+        0.0181
     """
 
     def __init__(self, gamma: float = 0.3, tau: float = 1.0, **options: Any) -> None:
@@ -119,6 +165,14 @@ class FocalLoss(LongTailLoss):
 
     Source:
         Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, eq. 4, without its alpha.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import FocalLoss
+        >>> logits = torch.tensor([[0.9, 0.1], [0.1, 0.9]]).log()
+        >>> labels = torch.tensor([0, 0])
+        >>> FocalLoss()(logits, labels, reduction_override='none')  # -0.1^2 log 0.9, and -0.9^2 log 0.1
+        tensor([1.0536e-03, 1.8651e+00])
     """
 
     def __init__(self, gamma: float = 2.0, **options: Any) -> None:
@@ -138,6 +192,17 @@ class ClassBalancedLoss(LongTailLoss):
 
     Source:
         Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019, eq. 2 and section 4.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import ClassBalancedLoss
+        >>> for beta in (0.0, 0.9, 1.0):  # from equal weights to 1 / n, which are 0.2 and 1.8
+        ...     loss = ClassBalancedLoss(beta=beta, counts=[90, 10])
+        ...     losses = loss(torch.zeros(2, 2), torch.tensor([0, 1]), reduction_override='none')
+        ...     print(losses / torch.log(torch.tensor(2.0)))
+        tensor([1., 1.])
+        tensor([0.7889, 1.2111])
+        tensor([0.2000, 1.8000])
     """
 
     def __init__(self, beta: float | Literal['1-1/N'] = 0.9999, focusing: float = 0.0, **options: Any) -> None:
@@ -152,6 +217,15 @@ class ReweightedLoss(LongTailLoss):
     Args:
         scheme: 'inverse', 'sqrt_inverse', 'median_frequency', 'enet', 'generalized' or 'effective_number'.
         rho: Exponent of 'generalized'.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import ReweightedLoss
+        >>> for scheme in ('inverse', 'sqrt_inverse'):  # ratios of 9 and 3; every scheme sums to K = 2
+        ...     loss = ReweightedLoss(scheme, counts=[90, 10])
+        ...     print([round(weight, 4) for weight in loss.rules[0](loss.counts.filled).weight.tolist()])
+        [0.2, 1.8]
+        [0.5, 1.5]
     """
 
     def __init__(self, scheme: str = 'inverse', rho: float = 1.0, **options: Any) -> None:
@@ -171,6 +245,14 @@ class LabelAwareSmoothingLoss(LongTailLoss):
 
     Source:
         Zhong et al., Improving Calibration for Long-Tailed Recognition (MiSLAS), CVPR 2021, eq. 5-8.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import LabelAwareSmoothingLoss
+        >>> loss = LabelAwareSmoothingLoss(head=0.4, tail=0.1, counts=[100, 10])
+        >>> certain, labels = torch.tensor([[4.0, 0.0], [0.0, 4.0]]), torch.tensor([0, 1])
+        >>> loss(certain, labels, reduction_override='none')  # log(1 + e^-4) + 4 e_y / 2, more for the head
+        tensor([0.8181, 0.2181])
     """
 
     def __init__(

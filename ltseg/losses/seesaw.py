@@ -36,6 +36,14 @@ class SeesawLoss(LogitsLoss):
 
     Source:
         Wang et al., Seesaw Loss for Long-Tailed Instance Segmentation, CVPR 2021, eq. 3-6.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import SeesawLoss
+        >>> loss, labels = SeesawLoss(p=1.0, q=0.0, counts=[100, 1]), torch.tensor([0, 1])
+        >>> losses = loss(torch.zeros(2, 2), labels, reduction_override='none')
+        >>> losses.exp()  # 1 + 1 / 100, as the head hardly repels the tail; and 1 + 1
+        tensor([1.0100, 2.0000])
     """
 
     def __init__(self, p: float = 0.8, q: float = 2.0, epsilon: float = 0.01, **options: Any) -> None:

@@ -54,6 +54,18 @@ class LongTailAccuracy(CountedMetric):
     Raises:
         ValueError: If an option is none of the above.
         FileNotFoundError: If the table of ``counts`` does not exist.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.metrics import LongTailAccuracy
+        >>> metric = LongTailAccuracy(counts=[500, 50, 5])  # of the training images: many, medium, few
+        >>> metric.dataset_meta = {'classes': ('cat', 'dog', 'owl')}
+        >>> predicted = [(0, 0), (0, 0), (1, 1), (1, 0), (2, 0)]  # pairs of label and prediction
+        >>> metric.process(None, [
+        ...     {'gt_label': torch.tensor([label]), 'pred_label': torch.tensor([guess])} for label, guess in predicted])
+        >>> values = metric.evaluate(size=5)
+        >>> [values[f'accuracy/{key}'] for key in ('top1', 'mean_class', 'many', 'medium', 'few', 'owl')]
+        [60.0, 50.0, 100.0, 50.0, 0.0, 0.0]
     """
 
     task = CLASSIFICATION

@@ -52,6 +52,19 @@ class LongTailIoU(CountedMetric):
     Raises:
         ValueError: If an option is none of the above.
         FileNotFoundError: If the table of ``counts`` does not exist.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.metrics import LongTailIoU
+        >>> metric = LongTailIoU(counts=[900, 90, 10])  # training pixels: head, medium and tail
+        >>> metric.dataset_meta = {'classes': ('road', 'car', 'pole')}
+        >>> label, guess = torch.tensor([[0, 0, 0, 1, 2, 255]]), torch.tensor([[0, 0, 1, 1, 0, 2]])
+        >>> metric.process(None, [{'pred_sem_seg': {'data': guess}, 'gt_sem_seg': {'data': label}}])
+        >>> values = metric.evaluate(size=1)
+        >>> [values[key] for key in ('IoU/road', 'IoU/car', 'mIoU_tail')]  # 2 of 4, 1 of 2, 0 of 1; 255 is ignored
+        [50.0, 50.0, 0.0]
+        >>> round(values['Acc/road'], 2), round(values['mAcc'], 2)  # 2 of 3; (2/3 + 1 + 0) / 3
+        (66.67, 55.56)
     """
 
     task = SEGMENTATION

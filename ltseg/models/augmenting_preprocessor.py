@@ -34,6 +34,18 @@ class AugmentingClsPreprocessor(Extension):
 
     Raises:
         ValueError: If both or contradictory views are given, or shapes do not fit.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.models import AugmentingClsPreprocessor
+        >>> flip = dict(type='ltseg.BatchRandomFlip', prob=1.0)
+        >>> preprocessor = AugmentingClsPreprocessor(views=[[], [flip]])
+        >>> images = torch.arange(4, dtype=torch.uint8).view(1, 1, 1, 4)  # one image of one row
+        >>> preprocessor({'inputs': images}, training=True)['inputs'].flatten(2)  # (N, V, pixels): as it is, mirrored
+        tensor([[[0., 1., 2., 3.],
+                 [3., 2., 1., 0.]]])
+        >>> preprocessor({'inputs': images})['inputs'].shape == images.shape  # in evaluation
+        True
     """
 
     device: Any

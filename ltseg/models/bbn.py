@@ -50,6 +50,24 @@ class BilateralClassifier(Extension):
     Source:
         Zhou et al., BBN: Bilateral-Branch Network with Cumulative Learning for Long-Tailed Visual Recognition, CVPR
         2020, section 4.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.models import BilateralClassifier
+        >>> from ltseg.models.bbn import instance_share
+        >>> from ltseg.schedules import Progress
+        >>> progress = [Progress(epoch=epoch, max_epochs=10) for epoch in (0, 5, 9)]
+        >>> [round(instance_share(each), 2) for each in progress]  # alpha: from features to rare classes
+        [1.0, 0.75, 0.19]
+        >>> model = BilateralClassifier(
+        ...     backbone=dict(type='ltseg.CIFARResNet', depth=20, base_channels=2),
+        ...     neck=dict(type='mmpretrain.GlobalAveragePooling'),
+        ...     head=dict(
+        ...         type='mmpretrain.LinearClsHead', in_channels=16, num_classes=3,
+        ...         loss=dict(type='ltseg.CrossEntropyLoss')),
+        ...     data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor'))
+        >>> model.extract_feat(torch.zeros(5, 3, 8, 8))[0].shape  # 8 channels of each branch
+        torch.Size([5, 16])
     """
 
     backbone: Any

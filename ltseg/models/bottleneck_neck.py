@@ -29,6 +29,14 @@ class BottleneckNeck(BaseModule):
         The block: He et al., Deep Residual Learning for Image Recognition, CVPR 2016, figure 5. On a frozen backbone
         the released codes of MiSLAS (Zhong et al., CVPR 2021) and of ARB (Xie et al., Neurocomputing 2023) train one on
         Places-LT.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.models import BottleneckNeck
+        >>> neck, maps = BottleneckNeck(in_channels=8), torch.rand(2, 8, 4, 4)
+        >>> _ = neck.block[-1].weight.data.zero_()  # f = 0
+        >>> torch.equal(neck((maps,))[0], maps)  # the block adds to its input
+        True
     """
 
     def __init__(self, in_channels: int, init_cfg: dict | list | None = None) -> None:

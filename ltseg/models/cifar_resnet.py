@@ -31,6 +31,15 @@ class CIFARResNet(BaseModule):
 
     Source:
         He et al., Deep Residual Learning for Image Recognition, CVPR 2016, section 4.2.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.models import CIFARResNet
+        >>> network = CIFARResNet(depth=32)
+        >>> sum(parameter.numel() for parameter in network.parameters())  # 0.46 million
+        463504
+        >>> network(torch.zeros(1, 3, 32, 32))[0].shape
+        torch.Size([1, 64, 8, 8])
     """
 
     def __init__(

@@ -18,6 +18,21 @@ class MultiViewClassifier(Extension):
     It extends MMPretrain's ``ImageClassifier``. Inputs (N, V, C, H, W) become features (N, V, *), which
     :class:`ltseg.heads.LongTailClsHead` understands; batch normalisation sees all N * V images at once. Inputs
     (N, C, H, W) are treated as MMPretrain does.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.models import MultiViewClassifier
+        >>> model = MultiViewClassifier(
+        ...     backbone=dict(type='ltseg.CIFARResNet', depth=20, base_channels=2),
+        ...     neck=dict(type='mmpretrain.GlobalAveragePooling'),
+        ...     head=dict(
+        ...         type='ltseg.LongTailClsHead', in_channels=8, num_classes=3,
+        ...         loss=dict(type='ltseg.CrossEntropyLoss')),
+        ...     data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor'))
+        >>> model.extract_feat(torch.zeros(5, 2, 3, 8, 8))[0].shape  # 5 images, 2 views, 8 channels
+        torch.Size([5, 2, 8])
+        >>> model.extract_feat(torch.zeros(5, 3, 8, 8))[0].shape  # without views as MMPretrain's
+        torch.Size([5, 8])
     """
 
     @classmethod

@@ -32,6 +32,17 @@ class Remix(nn.Module):
 
     Source:
         Chou et al., Remix: Rebalanced Mixup, ECCV 2020 workshops, eq. 6.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.models import Remix
+        >>> remix, frequent, rare = Remix(kappa=3.0, tau=0.5), torch.tensor([90.0]), torch.tensor([10.0])
+        >>> for share in (0.4, 0.6):  # of the frequent image: below tau, the rare class gets the whole label
+        ...     print(remix.label_shares(share, frequent, rare).item())
+        0.0
+        0.6000000238418579
+        >>> round(remix.label_shares(0.4, frequent, frequent).item(), 2)  # equal counts: mixup
+        0.4
     """
 
     def __init__(

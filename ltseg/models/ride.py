@@ -32,6 +32,16 @@ class ExpertBackbone(BaseModule):
         Wang et al., Long-tailed Recognition by Routing Diverse Distribution-Aware Experts (RIDE), ICLR 2021,
         section 3. The released code makes the experts' stages narrower by a quarter, which is left to the backbone
         here; the second training stage, which learns to route, is left out.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.models import ExpertBackbone
+        >>> network = ExpertBackbone(dict(type='ltseg.CIFARResNet', depth=20, base_channels=2), experts=3)
+        >>> features, = network(torch.rand(5, 3, 8, 8))
+        >>> features.shape  # 5 images, 3 experts, 8 channels
+        torch.Size([5, 3, 8])
+        >>> torch.equal(features[:, 0], features[:, 1])  # each has late stages of its own
+        False
     """
 
     def __init__(

@@ -62,6 +62,18 @@ class BalancedContrastiveLoss(PairwiseTerm):
         channels and, in released code, 0.07. As in that code, the anchor is no part of n_iy and the projections
         have batch normalisations. The momentum is ours. The dense form is our extension: pixels as samples in one
         view, where prototypes see to it that each has a positive.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.regularizers import BalancedContrastiveLoss
+        >>> term = BalancedContrastiveLoss(temperature=1.0, hidden_channels=None)
+        >>> ends = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])  # a simplex of two classes, and their class vectors
+        >>> for labels in ([0, 1], [0, 0, 0, 1]):  # log(1 + e^-2) at the simplex, whatever classes the batch has
+        ...     labels = torch.tensor(labels)
+        ...     print(round(term(FeatureBatch(ends[labels][:, None], labels, 2, ends)).item(), 4))
+        0.1269
+        0.1269
     """
 
     def __init__(

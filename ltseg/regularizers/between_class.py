@@ -42,6 +42,18 @@ class BetweenClassRegularizer(KnownMeansRegularizer):
         Liu et al., Inducing Neural Collapse in Deep Long-tailed Learning, AISTATS 2023, L_B. Published weights: 0.1
         on CIFAR-10, 0.5 on CIFAR-100 and 1.0 on ImageNet-LT; the last two from the middle of training on. Cosines
         beyond 0.99999 have gradient 0, as in the released code. The dense form is our extension.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.regularizers import BetweenClassRegularizer
+        >>> term, labels = BetweenClassRegularizer(centers='batch'), torch.arange(3)
+        >>> for degrees in ([0, 120, 240], [0, 30, 180]):  # a simplex, and two classes that are close to each other
+        ...     angles = torch.tensor(degrees).deg2rad()
+        ...     means = torch.stack([angles.cos(), angles.sin()], 1)
+        ...     print(round(term(FeatureBatch(means[:, None], labels, 3)).rad2deg().item()))  # minus the mean angle
+        -120
+        -81
     """
 
     def __init__(self, centers: Centers | None = None, *, momentum: float = 0.9, **options: Any) -> None:

@@ -27,6 +27,15 @@ class CenterLoss(CenterPull):
         Wen et al., A Discriminative Feature Learning Approach for Deep Face Recognition, ECCV 2016, eq. 2 and 4. The
         paper adds samples up; the mean, as in most code, keeps the weight free of the batch size. The dense form is
         our extension.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.regularizers import CenterLoss
+        >>> rows = torch.tensor([[1.0, 0.0], [3.0, 0.0], [0.0, 5.0]])  # class 0 has the mean (2, 0)
+        >>> batch = FeatureBatch(rows[:, None], torch.tensor([0, 0, 1]), num_classes=2)
+        >>> round(CenterLoss(centers='batch')(batch).item(), 4)  # 1/2 (1 + 1 + 0) / 3
+        0.3333
     """
 
     def __init__(self, centers: Centers = 'learnable', **options: Any) -> None:

@@ -36,6 +36,18 @@ class HybridContrastiveLoss(ContrastiveTerm):
         Zhang et al., All-around Neural Collapse for Imbalanced Classification, TKDE 2025, eq. 8. The paper gives no
         sizes of the projections: they are ours. A single view, of a dense head, stands for both; that is our
         extension, as is the dense form.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.regularizers import HybridContrastiveLoss
+        >>> term, labels = HybridContrastiveLoss(hidden_channels=None), torch.tensor([0, 0, 1])
+        >>> collapsed = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])  # one direction for each class
+        >>> round(term(FeatureBatch(collapsed[:, None], labels, 2)).item(), 4)  # the least there is
+        -4.0
+        >>> opposed = torch.tensor([[1.0, 0.0], [-2.0, 0.0], [0.0, 1.0]])  # class 0 points both ways, its mean like -2
+        >>> round(term(FeatureBatch(opposed[:, None], labels, 2)).item(), 4)  # (0 - 4 - 4) / 3
+        -2.6667
     """
 
     def __init__(self, **options: Any) -> None:

@@ -35,6 +35,17 @@ class PeerToPeerRegularizer(KnownMeansRegularizer):
         Zhang et al., All-around Neural Collapse for Imbalanced Classification, TKDE 2025, L_p. The paper is silent
         about absent classes and the space of the means; memory and the features that enter the classifier are our
         choices. Each view has its own means, and the term is the mean over views. The dense form is our extension.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.regularizers import PeerToPeerRegularizer
+        >>> term, features = PeerToPeerRegularizer(on='classifier'), torch.zeros(0, 1, 2)
+        >>> for vectors in ([[1.0, 0.0], [-1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]):  # a simplex; a right angle
+        ...     batch = FeatureBatch(features, torch.zeros(0).long(), 2, torch.tensor(vectors))
+        ...     print(term(batch).item())  # 0, and (0 + 1 + 1 + 0) / 4
+        0.0
+        0.5
     """
 
     def __init__(

@@ -33,6 +33,16 @@ class SupervisedContrastiveLoss(PairwiseTerm):
         temperature of its released code, which is 1 there. Kang et al., Exploring Balanced Feature Spaces for
         Representation Learning, ICLR 2021 (KCL, k = 6), which trains in two stages with a queue of keys; the keys
         here are those of the batch. The dense form, with a sample of pixels and one view, is our extension.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.regularizers import SupervisedContrastiveLoss
+        >>> term = SupervisedContrastiveLoss(temperature=1.0, hidden_channels=None)
+        >>> rows = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> batch = FeatureBatch(rows[:, None], torch.tensor([0, 0, 1]), num_classes=2)
+        >>> round(term(batch).item(), 4)  # two anchors with log(1 + 1 / e); the third has no positive: 2/3 of 0.3133
+        0.2088
     """
 
     def __init__(self, temperature: float = 0.07, positives: int | None = None, **options: Any) -> None:

@@ -43,6 +43,21 @@ class TargetedContrastiveLoss(SupervisedContrastiveLoss):
         stages with a queue of keys; the keys here are those of the batch. Its targets minimise
         sum_i log sum_j exp(t_i . t_j / temperature); where K - 1 dimensions are there that is a simplex, and it is made
         without a search. The momentum and the dense form are our extension.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.regularizers import RegularizerGroup, TargetedContrastiveLoss
+        >>> term = TargetedContrastiveLoss(positives=None, hidden_channels=None)
+        >>> group = RegularizerGroup([term], num_classes=2, feature_dim=2)
+        >>> (term.targets @ term.targets.T).round()  # opposite each other, before the first batch
+        tensor([[ 1., -1.],
+                [-1.,  1.]])
+        >>> labels, targets = torch.tensor([0, 0, 1]), term.targets.clone()
+        >>> at_targets = group(FeatureBatch(targets[labels][:, None], labels, 2))
+        >>> crowded = group(FeatureBatch(targets[labels * 0][:, None], labels, 2))
+        >>> (at_targets['loss_targeted_contrastive'] < crowded['loss_targeted_contrastive']).item()
+        True
     """
 
     def __init__(

@@ -34,6 +34,17 @@ class WeightRepulsion(Regularizer):
         index j for i, and the diagonal is no part of the threshold here, since cosines of 1 round to either side of
         it. t is in iterations, which the poster leaves open. Its "projection" is not derived there and not built.
         On a dense head it acts on the last 1x1 convolution; that is our extension.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.regularizers import WeightRepulsion
+        >>> term, none = WeightRepulsion(schedule=None), torch.zeros(0, 1, 2)
+        >>> for vectors in ([[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [2.0, 0.0]]):  # a right angle; one direction
+        ...     batch = FeatureBatch(none, torch.zeros(0).long(), 2, torch.tensor(vectors))
+        ...     print(round(term(batch).item(), 4))  # 2 (log(e + 1) - 1), 2 log 2
+        0.6265
+        1.3863
     """
 
     def __init__(self, threshold: float = 0.4, **options: Any) -> None:

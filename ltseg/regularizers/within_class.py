@@ -98,6 +98,15 @@ class WithinClassRegularizer(CenterPull):
         no momentum), whose gradient is divided by the weight of L_W; so are they here. Before its start epoch, that
         code still pulls features to centres at random places; here the schedule turns the whole term off, as the
         paper says. The dense form, with pixels as samples, is our extension.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.regularizers import WithinClassRegularizer
+        >>> rows = torch.tensor([[1.0, 0.0], [3.0, 0.0], [0.0, 5.0]])  # class 0 has the mean (2, 0)
+        >>> batch = FeatureBatch(rows[:, None], torch.tensor([0, 0, 1]), num_classes=2)
+        >>> WithinClassRegularizer(centers='batch')(batch).item()  # 1/2 ((1 + 1) / 2 + 0): one vote for each class
+        0.5
     """
 
     def __init__(

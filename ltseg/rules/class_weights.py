@@ -21,6 +21,12 @@ class ClassWeights(Rule):
 
     Args:
         weights: One weight of at least 0 for each class.
+
+    Example:
+        >>> from ltseg.counts.class_counts import ClassCounts
+        >>> from ltseg.rules import ClassWeights
+        >>> ClassWeights(weights=(1.0, 3.0))(ClassCounts.from_list([90, 10])).weight.tolist()
+        [1.0, 3.0]
     """
 
     weights: tuple[float, ...] = ()

@@ -38,6 +38,12 @@ class LabelSmoothing(Rule):
 
     Source:
         Zhong et al., Improving Calibration for Long-Tailed Recognition (MiSLAS), CVPR 2021, eq. 5-8.
+
+    Example:
+        >>> from ltseg.counts.class_counts import ClassCounts
+        >>> from ltseg.rules import LabelSmoothing
+        >>> LabelSmoothing(shape='linear')(ClassCounts.from_list([100, 55, 10])).smoothing.tolist()
+        [0.4, 0.25, 0.1]
     """
 
     head: float = 0.4

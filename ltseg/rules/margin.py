@@ -29,6 +29,12 @@ class Margin(Rule):
 
     Source:
         Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019, eq. 10-13.
+
+    Example:
+        >>> from ltseg.counts.class_counts import ClassCounts
+        >>> from ltseg.rules import Margin
+        >>> Margin(max_margin=0.5)(ClassCounts.from_list([16, 1])).margin.tolist()  # 16^(1/4) = 2
+        [0.25, 0.5]
     """
 
     max_margin: float = 0.5

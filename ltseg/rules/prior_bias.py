@@ -33,6 +33,12 @@ class PriorBias(Rule):
         Neurocomputing 2023, eq. 14: ``log sum_k (n_k / n_y) e^(z_k) - z_y`` is the cross entropy of ``z + log n``.
         Ren et al., Balanced Meta-Softmax for Long-Tailed Visual Recognition, NeurIPS 2020, eq. 3. Menon et al.,
         Long-Tail Learning via Logit Adjustment, ICLR 2021, eq. 10.
+
+    Example:
+        >>> from ltseg.counts.class_counts import ClassCounts
+        >>> from ltseg.rules import PriorBias
+        >>> PriorBias()(ClassCounts.from_list([90, 10, 0])).bias.exp().tolist()  # e^bias = n / n_max
+        [1.0, 0.11111111111111109, 0.0]
     """
 
     tau: float = 1.0

@@ -27,6 +27,12 @@ class Temperature(Rule):
         Ye et al., Identifying and Compensating for Feature Deviation in Imbalanced Deep Learning, arXiv 2001.01385
         (CDT, ``a_k = (n_max / n_k)^gamma`` divides the logit); Kini et al., Label-Imbalanced and Group-Sensitive
         Classification under Overparameterization, NeurIPS 2021, eq. 2 (the multiplicative part of VS).
+
+    Example:
+        >>> from ltseg.counts.class_counts import ClassCounts
+        >>> from ltseg.rules import Temperature
+        >>> Temperature(gamma=0.5)(ClassCounts.from_list([16, 1])).scale.tolist()
+        [1.0, 0.25]
     """
 
     gamma: float = 0.3

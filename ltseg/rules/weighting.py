@@ -54,6 +54,17 @@ class Weighting(Rule):
     Source:
         Cui et al., CVPR 2019, eq. 2; Zhang et al., Distribution Alignment, CVPR 2021, eq. 10 ('generalized'); Eigen
         and Fergus, ICCV 2015, section 6.3.2 (median frequency); Paszke et al., ENet, 2016, section 5.2.
+
+    Example:
+        >>> from ltseg.counts.class_counts import ClassCounts
+        >>> from ltseg.rules import Weighting
+        >>> pixels = ClassCounts.from_list([9_000_000, 1_000_000])
+        >>> for beta in (0.9999, '1-1/N'):  # effective numbers of pixels saturate with the usual beta
+        ...     print([round(weight, 3) for weight in Weighting(beta=beta)(pixels).weight.tolist()])
+        [1.0, 1.0]
+        [0.276, 1.724]
+        >>> [round(weight, 3) for weight in Weighting(scheme='inverse')(pixels).weight.tolist()]
+        [0.2, 1.8]
     """
 
     scheme: Literal['effective_number', 'inverse', 'sqrt_inverse', 'median_frequency', 'enet', 'generalized'] = (

@@ -28,6 +28,17 @@ class MiniCityDataset(CheckedFolders, MMSegCityscapesDataset):
         ValueError: If a setting of ``generate`` is unknown or out of range.
         FileExistsError: If the data root holds scenes made with other settings, or other files.
         FileNotFoundError: If there are no data and ``generate`` is None.
+
+    Example:
+        >>> import tempfile
+        >>> from ltseg.datasets import MiniCityDataset
+        >>> folders = dict(img_path='leftImg8bit/train', seg_map_path='gtFine/train')
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     data = MiniCityDataset(
+        ...         generate=dict(seed=0, height=64, width=64, train=3, val=1, test=1),
+        ...         data_root=root, data_prefix=folders)
+        ...     print(len(data), data.metainfo['classes'][:3])
+        3 ('road', 'sidewalk', 'building')
     """
 
     GUIDE = """
