@@ -16,42 +16,8 @@ from ltseg.registry import MODELS
 __all__ = ['LongTailSegHead']
 
 
-@MODELS.register_module()
-class LongTailSegHead(FeatureTap, Extension):
-    """Any decode head of MMSegmentation, with its arguments and checkpoint keys, and the arguments below.
-
-    ``LongTailSegHead(head_type='FCNHead', ...)`` is an instance of ``FCNHead`` and of this class.
-
-    Args:
-        head_type: The head's type as in MMSegmentation's registry, e.g. 'DepthwiseSeparableASPPHead', or the class.
-        regularizers: Terms on features, class means and class vectors, see :class:`FeatureTap`.
-        classifier: Config of a module built with ``in_channels`` and ``num_classes`` that takes the place of the
-            head's last convolution, e.g. ``dict(type='ltseg.CosineClassifier')``.
-        fused: Whether losses of the adjusted cross-entropy family are computed without upsampled logits (see
-            :mod:`ltseg.core.fused_upsampling`): the same value and gradient in less time and memory. Heads with a pixel
-            sampler, with another loss beside, or with a ``loss_by_feat`` of their own take the plain path.
-        band_rows: Rows of labels in a band of the fused loss; by default they follow from the shapes.
-
-    Raises:
-        ValueError: If no such head exists or it is no decode head, it does not classify through ``conv_seg``, or a loss
-            does not fit the classifier.
-
-    Example:
-        >>> import torch
-        >>> from mmengine.structures import PixelData
-        >>> from mmseg.structures import SegDataSample
-        >>> from ltseg.heads import LongTailSegHead
-        >>> head = LongTailSegHead(
-        ...     head_type='FCNHead', in_channels=4, channels=4, num_convs=0, num_classes=3, concat_input=False,
-        ...     loss_decode=dict(type='ltseg.ARBLoss'), regularizers=[dict(type='ltseg.WeightRepulsion')])
-        >>> sample = SegDataSample(gt_sem_seg=PixelData(data=torch.tensor([[[0, 0], [0, 1]]])))
-        >>> _ = head.conv_seg.bias.data.zero_()
-        >>> losses = head.loss((torch.zeros(1, 4, 2, 2),), [sample], {})  # all logits are 0
-        >>> sorted(losses)
-        ['acc_seg', 'loss_arb', 'loss_weight_repulsion']
-        >>> round(losses['loss_arb'].item(), 4)  # (3 log(4 / 3) + log 4) / 4
-        0.5623
-    """
+class FusedLosses:
+    """Another classifier for a decode head, and its losses without upsampled logits; a base class in front of it."""
 
     conv_seg: Any
     loss_decode: Any
@@ -60,23 +26,11 @@ class LongTailSegHead(FeatureTap, Extension):
     out_channels: int
     ignore_index: int
     align_corners: bool
-
-    @classmethod
-    def base_class(cls, *args: Any, head_type: str | type, **kwargs: Any) -> type:
-        """The class that ``head_type`` names."""
-        from mmseg.models.decode_heads.decode_head import BaseDecodeHead
-        from mmseg.registry import MODELS as MMSEG_MODELS  # noqa: N811
-
-        found = head_type if isinstance(head_type, type) else MMSEG_MODELS.get(head_type)
-        if not (isinstance(found, type) and issubclass(found, BaseDecodeHead)):
-            hint = "Give a decode head's type, e.g. head_type='DepthwiseSeparableASPPHead'."
-            raise InvalidValueError('LongTailSegHead.head_type', 'a decode head of mmseg', repr(head_type), hint)
-        return found
+    extends: Any
 
     def __init__(
         self,
         *args: Any,
-        head_type: str | type,
         classifier: dict | None = None,
         fused: bool = True,
         band_rows: int | None = None,
@@ -169,5 +123,58 @@ def _without_classifier(init_cfg: dict | list[dict] | None) -> list[dict]:
     return [entry for entry in entries if (entry.get('override') or {}).get('name') != 'conv_seg']
 
 
-def _name(head: LongTailSegHead) -> str:
+def _name(head: Any) -> str:
     return f'LongTailSegHead(head_type={head.extends.__name__!r})'
+
+
+@MODELS.register_module()
+class LongTailSegHead(FeatureTap, FusedLosses, Extension):
+    """Any decode head of MMSegmentation, with its arguments and checkpoint keys, and the arguments below.
+
+    ``LongTailSegHead(head_type='FCNHead', ...)`` is an instance of ``FCNHead`` and of this class.
+
+    Args:
+        head_type: The head's type as in MMSegmentation's registry, e.g. 'DepthwiseSeparableASPPHead', or the class.
+        regularizers: Terms on features, class means and class vectors, see :class:`FeatureTap`.
+        classifier: Config of a module built with ``in_channels`` and ``num_classes`` that takes the place of the
+            head's last convolution, e.g. ``dict(type='ltseg.CosineClassifier')``.
+        fused: Whether losses of the adjusted cross-entropy family are computed without upsampled logits (see
+            :mod:`ltseg.core.fused_upsampling`): the same value and gradient in less time and memory. Heads with a pixel
+            sampler, with another loss beside, or with a ``loss_by_feat`` of their own take the plain path.
+        band_rows: Rows of labels in a band of the fused loss; by default they follow from the shapes.
+
+    Raises:
+        ValueError: If no such head exists or it is no decode head, it does not classify through ``conv_seg``, or a loss
+            does not fit the classifier.
+
+    Example:
+        >>> import torch
+        >>> from mmengine.structures import PixelData
+        >>> from mmseg.structures import SegDataSample
+        >>> from ltseg.heads import LongTailSegHead
+        >>> head = LongTailSegHead(
+        ...     head_type='FCNHead', in_channels=4, channels=4, num_convs=0, num_classes=3, concat_input=False,
+        ...     loss_decode=dict(type='ltseg.ARBLoss'), regularizers=[dict(type='ltseg.WeightRepulsion')])
+        >>> sample = SegDataSample(gt_sem_seg=PixelData(data=torch.tensor([[[0, 0], [0, 1]]])))
+        >>> _ = head.conv_seg.bias.data.zero_()
+        >>> losses = head.loss((torch.zeros(1, 4, 2, 2),), [sample], {})  # all logits are 0
+        >>> sorted(losses)
+        ['acc_seg', 'loss_arb', 'loss_weight_repulsion']
+        >>> round(losses['loss_arb'].item(), 4)  # (3 log(4 / 3) + log 4) / 4
+        0.5623
+    """
+
+    @classmethod
+    def base_class(cls, *args: Any, head_type: str | type, **kwargs: Any) -> type:
+        """The class that ``head_type`` names."""
+        from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+        from mmseg.registry import MODELS as MMSEG_MODELS  # noqa: N811
+
+        found = head_type if isinstance(head_type, type) else MMSEG_MODELS.get(head_type)
+        if not (isinstance(found, type) and issubclass(found, BaseDecodeHead)):
+            hint = "Give a decode head's type, e.g. head_type='DepthwiseSeparableASPPHead'."
+            raise InvalidValueError('LongTailSegHead.head_type', 'a decode head of mmseg', repr(head_type), hint)
+        return found
+
+    def __init__(self, *args: Any, head_type: str | type, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)

@@ -125,6 +125,13 @@ def test_terms_join_the_losses_of_the_head_and_change_nothing_else(head_type):
     assert head.conv_seg.weight.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize('fused', [True, False])
+def test_terms_join_the_fused_losses_too(fused):
+    head = our_head('FCNHead', regularizers=TERMS, loss_decode=dict(type='ltseg.ARBLoss'), fused=fused)
+    losses = losses_of(head, 'FCNHead', features(), labels())
+    assert losses.keys() == NAMES | {'loss_arb', 'acc_seg'}
+
+
 class Spy(Regularizer):
     """Keeps the batches that it gets."""
 
