@@ -20,7 +20,7 @@ setup(
     description='Long-tailed semantic segmentation for MMSegmentation, and classification for MMPretrain',
     license='Apache-2.0',
     packages=find_packages(include=['ltseg', 'ltseg.*']),
-    package_data={'ltseg.reports.page': ['templates/*']},
+    package_data={'ltseg.reports': ['papers/*.json'], 'ltseg.reports.page': ['templates/*']},
     python_requires='>=3.10',
     install_requires=[
         'torch>=2.0',

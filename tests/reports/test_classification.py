@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import runpy
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,6 @@ from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import CLASSIFICATION
 from ltseg.reports.class_table import tall_table, wide_table, write_report
 from ltseg.reports.comparison import compare
-from ltseg.reports.documents import fill_tables
 from ltseg.reports.frontier import frontier_table
 from ltseg.reports.published import find_published
 from ltseg.reports.record import RunRecord
@@ -206,7 +206,8 @@ def test_curves_over_tau(tmp_path: Path) -> None:
     made = adjusted_record(record(), selection, report, 'accuracy/top1', 'norm')
     assert made.method == 'cross entropy + tau-norm' and made.settings['posthoc']['adjustment'] == 'norm'
     made.save(tmp_path / 'runs/norm.json')
-    text = fill_tables('<!-- table: tau runs/norm.json -->\n<!-- end -->', tmp_path)
+    tables = runpy.run_path(str(Path(__file__).parents[2] / 'tools/document_tables.py'))
+    text = tables['fill_tables']('<!-- table: tau runs/norm.json -->\n<!-- end -->', tmp_path)
     assert 'tau-normalisation by tau' in text and '| tau | accuracy/top1 |' in text
 
 
