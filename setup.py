@@ -27,7 +27,6 @@ setup(
         'numpy',
         'scipy',
         'rich',
-        'prettytable',
         'matplotlib',
         'scikit-learn',
         'jinja2',
