@@ -201,8 +201,11 @@ def test_curves_over_tau(tmp_path: Path) -> None:
         'accuracy\ntop1',
     ]
     assert 'accuracy/top1' in curve_points(report)[0] and 'accuracy/bird' not in curve_points(report)[0]
-    curve_figure([selection, report], 1.0, tmp_path / 'curve.png', 'norm')
-    assert (tmp_path / 'curve.png').read_bytes().startswith(b'\x89PNG')
+    figure = curve_figure([selection, report], 1.0, 'norm')
+    lines = [each for each in figure.series if not each.mark]
+    assert [each.name for each in lines if not each.dashed][:2] == ['top1, val', 'mean class, val']
+    assert [list(each.y) for each in lines if each.name == 'top1, test'] == [report.values('accuracy/top1')]
+    assert {each.x[0] for each in figure.series if each.mark} == {1.0}
     made = adjusted_record(record(), selection, report, 'accuracy/top1', 'norm')
     assert made.method == 'cross entropy + tau-norm' and made.settings['posthoc']['adjustment'] == 'norm'
     made.save(tmp_path / 'runs/norm.json')

@@ -1,4 +1,4 @@
-"""The pictures of a report on neural collapse."""
+"""The figures of a report on neural collapse."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from ltseg.core.collapse_summary import CollapseSummary
 from ltseg.reports.collapse.contents import Classes
-from ltseg.reports.collapse.figures import Bars, Figure, Lines, Matrix
 from ltseg.reports.collapse.report import CheckpointSummary
+from ltseg.reports.figures.figure import Figure, Reference, Series
 
 __all__ = ['class_charts', 'curves']
 
 
 class _Chart(NamedTuple):
-    """A picture: name, title, series by key, unit, ideal (None: the angles of a simplex), and caption."""
+    """A figure: name, title, series by key, unit, ideal (None: the angles of a simplex), and caption."""
 
     name: str
     title: str
@@ -48,9 +48,9 @@ BARS = (
         'variance',
         'Variation within classes',
         {'variance': 'variance'},
-        'mean squared distance from the class mean',
+        'mean squared distance',
         0.0,
-        'From frequent to rare classes.',
+        'Distance of samples from their class mean, from frequent to rare classes.',
     ),
     _Chart(
         'disagreement',
@@ -94,52 +94,60 @@ CURVES = (
 
 
 def class_charts(summary: CollapseSummary, classes: Classes) -> list[Figure]:
-    """Pictures of each class and of all pairs; those for which there are no numbers are left out."""
-    charts: list[Figure] = []
+    """Figures of each class and of all pairs; those for which there are no numbers are left out."""
     products = 'Products of two class vectors over the sum of their row.'
     ratio = _Chart('relative_products', 'M of ARB-Loss', {}, 'M', 1 / (len(classes.names) - 1), products)
-    for chart in (*MATRICES, ratio):
-        if chart.name in summary.matrices:
-            matrix = [classes.ordered(row) for row in summary.matrices[chart.name][list(classes.order)]]
-            ideal = summary.optimal_angle if chart.ideal is None else chart.ideal
-            charts.append(
-                Matrix(
-                    name=chart.name,
-                    title=chart.title,
-                    caption=chart.caption,
-                    unit=chart.unit,
-                    ideal=ideal,
-                    labels=classes.labels,
-                    values=matrix,
-                )
-            )
-    charts += _spread(summary)
-    for chart in BARS:
-        known = {key: classes.ordered(summary.classes[key]) for key in chart.series if key in summary.classes}
-        scaled = {key: _relative(values) if chart.name == 'norms' else values for key, values in known.items()}
-        if known:
-            series = {chart.series[key]: values for key, values in scaled.items()}
-            charts.append(
-                Bars(
-                    name=chart.name,
-                    title=chart.title,
-                    caption=chart.caption,
-                    unit=chart.unit,
-                    ideal=chart.ideal,
-                    labels=classes.labels,
-                    series=series,
-                )
-            )
-    return charts
+    matrices = [_matrix(chart, summary, classes) for chart in (*MATRICES, ratio) if chart.name in summary.matrices]
+    bars = [_bars(chart, summary, classes) for chart in BARS if chart.series.keys() & summary.classes.keys()]
+    return [*matrices, _spread(summary), *bars]
 
 
-def _spread(summary: CollapseSummary) -> list[Figure]:
+def _matrix(chart: _Chart, summary: CollapseSummary, classes: Classes) -> Figure:
+    rows = [classes.ordered(row) for row in summary.matrices[chart.name][list(classes.order)]]
+    ideal = summary.optimal_angle if chart.ideal is None else chart.ideal
+    return Figure(
+        form='matrix',
+        name=chart.name,
+        title=chart.title,
+        caption=chart.caption,
+        unit=f'{chart.unit}; ideal {ideal:.4g}',
+        center=ideal,
+        rows=classes.labels,
+        columns=classes.labels,
+        # The diagonal, a class beside itself, has no meaning.
+        values=[[math.nan if i == j else value for j, value in enumerate(row)] for i, row in enumerate(rows)],
+    )
+
+
+def _bars(chart: _Chart, summary: CollapseSummary, classes: Classes) -> Figure:
+    known = {key: classes.ordered(summary.classes[key]) for key in chart.series if key in summary.classes}
+    scaled = {key: _relative(values) if chart.name == 'norms' else values for key, values in known.items()}
+    return Figure(
+        form='bars',
+        name=chart.name,
+        title=chart.title,
+        caption=chart.caption,
+        y_label=chart.unit,
+        references=_references(chart.ideal),
+        series=[Series(name=chart.series[key], x=classes.labels, y=values) for key, values in scaled.items()],
+    )
+
+
+def _references(ideal: float | None) -> list[Reference]:
+    return [] if ideal is None else [Reference(name=f'ideal {ideal:.4g}', y=ideal)]
+
+
+def _spread(summary: CollapseSummary) -> Figure:
     keys = {'class means': 'nc2_means_cosine_deviation', 'class vectors': 'nc2_classifier_cosine_deviation'}
     known = {label: summary.figures[key] for label, key in keys.items() if key in summary.figures}
-    unit = 'standard deviation of the cosines'
-    about = 'Of all pairs, seen from their mean; 0 where all angles are equal.'
-    series = {unit: list(known.values())}
-    return [Bars(name='spread', title='Spread of cosines', caption=about, unit=unit, labels=list(known), series=series)]
+    return Figure(
+        form='bars',
+        name='spread',
+        title='Spread of cosines',
+        caption='Of all pairs, seen from their mean; 0 where all angles are equal.',
+        y_label='standard deviation',
+        series=[Series(x=list(known), y=list(known.values()))],
+    )
 
 
 def _relative(values: list[float]) -> list[float]:
@@ -149,27 +157,25 @@ def _relative(values: list[float]) -> list[float]:
 
 
 def curves(checkpoints: Sequence[CheckpointSummary]) -> list[Figure]:
-    """The figures over the checkpoints of one training."""
-    summaries = [each.summary for each in checkpoints]
-    charts: list[Figure] = []
-    for chart in CURVES:
-        logarithmic = chart.name == 'curve_nc1'
-        ideal = summaries[0].optimal_angle if chart.ideal is None else chart.ideal
-        series = {
-            label: [summary.figures.get(key, math.nan) for summary in summaries]
+    """The figures over the checkpoints of one training run."""
+    found = {key for each in checkpoints for key in each.summary.figures}
+    return [_curve(chart, checkpoints, found) for chart in CURVES if chart.series.keys() & found]
+
+
+def _curve(chart: _Chart, checkpoints: Sequence[CheckpointSummary], found: set[str]) -> Figure:
+    iterations = [each.iteration for each in checkpoints]
+    logarithmic = chart.name == 'curve_nc1'
+    ideal = checkpoints[0].summary.optimal_angle if chart.ideal is None else chart.ideal
+    return Figure(
+        name=chart.name,
+        title=f'{chart.title} over training',
+        x_label='iteration',
+        y_label=chart.unit,
+        y_scale='log' if logarithmic else 'linear',
+        references=_references(None if logarithmic else ideal),  # there is no 0 on a logarithmic axis
+        series=[
+            Series(name=label, x=iterations, y=[each.summary.figures.get(key, math.nan) for each in checkpoints])
             for key, label in chart.series.items()
-            if any(key in summary.figures for summary in summaries)
-        }
-        if series:
-            charts.append(
-                Lines(
-                    name=chart.name,
-                    title=f'{chart.title} over training',
-                    unit=chart.unit,
-                    ideal=None if logarithmic else ideal,  # there is no 0 on a logarithmic axis
-                    iterations=[each.iteration for each in checkpoints],
-                    series=series,
-                    logarithmic=logarithmic,
-                )
-            )
-    return charts
+            if key in found
+        ],
+    )

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from torch import Tensor
 
+from ltseg.reports.figures.ink import Drawing, draw
 from ltseg.reports.page.differences import TALL
-from ltseg.reports.page.ink import Drawing, draw
 from ltseg.reports.page.methods import Method, Study
 from ltseg.reports.page.phrases import shortened
 

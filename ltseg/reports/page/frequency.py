@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from ltseg.reports.page.ink import GRID, MARKERS, MUTED, TAIL, Drawing, colour_of, draw, legend, plain_numbers
+from ltseg.reports.figures.ink import GRID, MARKERS, MUTED, TAIL, Drawing, colour_of, draw, legend, plain_numbers
 from ltseg.reports.page.methods import Method, Study
 from ltseg.reports.page.phrases import points, shortened
 from ltseg.reports.page.slopes import spread_out

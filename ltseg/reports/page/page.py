@@ -11,12 +11,14 @@ from markupsafe import Markup
 
 from ltseg import __version__
 from ltseg.core.files import atomic_write
+from ltseg.reports.figures.figure import Figure
+from ltseg.reports.figures.ink import Drawing
+from ltseg.reports.figures.renderer import render_svg
 from ltseg.reports.page.confusions import confusion_matrix_figure
 from ltseg.reports.page.curves import posthoc_curve, training_curves
 from ltseg.reports.page.differences import difference_bars
 from ltseg.reports.page.examples import Examples
 from ltseg.reports.page.frequency import against_frequency
-from ltseg.reports.page.ink import Drawing
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.panels import logged_panels, measured_panels
 from ltseg.reports.page.phrases import listed
@@ -65,8 +67,8 @@ def render_page(study: Study, title: str | None = None, examples: Examples | Non
         matrices=[confusion_matrix_figure(study, method) for method in study.methods[:MATRICES]],
         confusions=confusion_table(study),
         frequency=[against_frequency(study, rate) for rate in study.reference.task.grouped],
-        posthoc=_present([posthoc_curve(study)]),
-        training=training_curves(study),
+        posthoc=_rendered([posthoc_curve(study)], height=3.6),
+        training=_rendered(training_curves(study)),
         panels=[*measured_panels(study), *logged_panels(study)],
         examples=examples,
         config=config,
@@ -101,6 +103,10 @@ def _single_seeds(study: Study) -> str:
 def _difference_figures(study: Study) -> list[Drawing]:
     bars = [difference_bars(study, rate) for rate in study.rates]
     return _present([*bars, *(slope_plot(study, method, study.rates[0]) for method in study.compared)])
+
+
+def _rendered(figures: Sequence[Figure | None], height: float = 2.8) -> list[Drawing]:
+    return [render_svg(figure, figure.name, height=height) for figure in figures if figure is not None]
 
 
 def _present(drawings: Sequence[Drawing | None]) -> list[Drawing]:

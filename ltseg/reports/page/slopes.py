@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from ltseg.reports.figures.ink import FALL, MUTED, RISE, Drawing, draw
 from ltseg.reports.page.differences import one_sentence
-from ltseg.reports.page.ink import FALL, MUTED, RISE, Drawing, draw
 from ltseg.reports.page.methods import WITHIN, Method, Study
 from ltseg.reports.page.phrases import points, shortened
 

@@ -1,6 +1,6 @@
 import re
 
-from ltseg.reports.page.ink import VARIABLES, draw, legend
+from ltseg.reports.figures.ink import VARIABLES, draw, legend
 
 
 def svg_of(name: str) -> str:
