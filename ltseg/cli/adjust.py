@@ -77,7 +77,7 @@ def print_curves(
 ) -> None:
     """The tables, the groups, and what the choice changes."""
     for curve in dict.fromkeys((selection, report)):
-        console.print(curve_table(curve, chosen, options.by))
+        curve_table(curve, chosen, options.by).print(console)
     evaluation, before = report.at(chosen), report.at(0.0).means()
     console.print(evaluation.groups.describe(evaluation.class_names), highlight=False)
     after = evaluation.means()

@@ -4,13 +4,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from rich import box
-from rich.table import Table
-
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import SEGMENTATION
 from ltseg.reports.figures.figure import Figure, Reference, Series
 from ltseg.reports.record import RunRecord
+from ltseg.reports.text_table import TextTable
 from ltseg.trained.tau_curve import WAYS, TauCurve
 
 __all__ = ['adjusted_record', 'curve_figure', 'curve_points', 'curve_table', 'same_result', 'trade_off']
@@ -18,17 +16,13 @@ __all__ = ['adjusted_record', 'curve_figure', 'curve_points', 'curve_table', 'sa
 SUFFIXES = {'prior': 'post-hoc', 'norm': 'tau-norm'}  # of the method
 
 
-def curve_table(curve: TauCurve, chosen: float, by: str = 'prior') -> Table:
+def curve_table(curve: TauCurve, chosen: float, by: str = 'prior') -> TextTable:
     """One row for each tau: the means, and those of the groups. The chosen tau is marked."""
-    title = f'{WAYS[by]} on {curve.split}, in percent; * is the chosen tau'
-    table = Table(title=title, title_justify='left', box=box.SIMPLE, padding=(0, 1, 0, 0))
     keys = [key for key in curve.evaluations[0].task.summary if 'precision' not in key.lower()]
-    for name in ('tau', *keys):
-        table.add_column(name.replace('_', '\n').replace('/', '\n'), justify='right', no_wrap=True)
-    for tau, *values in zip(curve.taus, *(curve.values(key) for key in keys), strict=True):
-        name = f'{tau:g}{" *" if tau == chosen else "  "}'
-        table.add_row(name, *(f'{value:.2f}' for value in values), style='bold' if tau == chosen else None)
-    return table
+    columns = ([f'{tau:g}{" *" if tau == chosen else ""}' for tau in curve.taus], *map(curve.values, keys))
+    title = f'{WAYS[by]} on {curve.split}, in percent; * is the chosen tau'
+    names = (key.replace('_', ' ').replace('/', ' ') for key in keys)  # which break, where columns are narrow
+    return TextTable(title, ('tau', *names), [list(row) for row in zip(*columns, strict=True)])
 
 
 def curve_figure(curves: Sequence[TauCurve], chosen: float, by: str = 'prior') -> Figure:

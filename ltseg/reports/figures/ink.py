@@ -15,28 +15,14 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 __all__ = [
-    'FALL',
-    'GRADED',
-    'GRID',
-    'INK',
-    'MARKERS',
-    'METHODS',
-    'MUTED',
-    'RISE',
-    'TAIL',
-    'WIDTH',
-    'Drawing',
-    'colour_of',
-    'draw',
-    'draw_into_file',
-    'legend',
-    'plain_numbers',
+    *('FALL', 'GRADED', 'GRID', 'INK', 'MARKERS', 'METHODS', 'MUTED', 'RISE', 'SHADES', 'TAIL', 'WIDTH', 'Drawing'),
+    *('colour_of', 'draw', 'draw_into_file', 'legend', 'plain_numbers'),
 ]
 
 # Colours of the light page; each is replaced by the page's own, which knows the dark one too.
@@ -46,6 +32,8 @@ METHODS = ('#4a5560', '#0b6db0', '#c24b09', '#007a5b', '#99417a', '#7d6608')
 GRADED = LinearSegmentedColormap.from_list(
     'classes', ['#4169e1', '#0a84a8', '#1f8f5f', '#7d8a10', '#c46f12', '#d64550']
 )
+# Of what grows from 0: from the ground, light or dark, to blue; as a square root, so that small values show.
+SHADES = ListedColormap([(0.12, 0.47, 0.71, math.sqrt(step / 255)) for step in range(256)])
 VARIABLES = {
     **dict(zip((INK, MUTED, GRID, RISE, FALL, TAIL), ('ink', 'muted', 'grid', 'rise', 'fall', 'tail'), strict=True)),
     **{colour: f'method-{index}' for index, colour in enumerate(METHODS)},
@@ -172,18 +160,23 @@ def draw(name: str, height: float, width: float = WIDTH, **grid: Any) -> Iterato
 def _inline(svg: str, name: str) -> Markup:
     """The SVG as a part of an HTML page: its own ids, the page's colours and fonts, and no more digits than show."""
     svg = svg[svg.index('<svg') :]
+    svg = re.sub(r'(?<=\n)[ \t]+', '', svg)
     svg = re.sub(r'<metadata>.*?</metadata>\s*', '', svg, flags=re.DOTALL)
     svg = re.sub(r'<defs>\s*<style.*?</defs>', '', svg, flags=re.DOTALL)  # would hold for the whole page
     head, rest = svg.split('>', 1)
     box = re.search(r'viewBox="([^"]+)"', head)
     svg = f'<svg viewBox="{box.group(1) if box else ""}" aria-hidden="true" focusable="false">{rest}'
-    svg = re.sub(r'<g id="[^"]*"', '<g', svg)
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r'(href="#|url\(#)', rf'\g<1>{name}-', svg)
-    svg = re.sub(r'font-family: [^;"]*; ?', '', svg)
-    svg = re.sub(r'font: ([^;\"]*?)([\d.]+px) [^;\"]*', r'font-size: \2', svg)
-    svg = re.sub(r' transform="rotate\(-0 [^"]*"|(?<=\n)[ \t]+', '', svg)
-    svg = re.sub(r'(?<=[\s"(\-MLCQ])(\d+\.\d{3,})', lambda number: f'{float(number[0]):.2f}', svg)
+    return Markup(re.sub(r'<[^>]+>', lambda tag: _inline_tag(tag[0], name), svg).strip())  # texts stay as they are
+
+
+def _inline_tag(tag: str, name: str) -> str:
+    tag = re.sub(r'^<g id="[^"]*"', '<g', tag)
+    tag = re.sub(r'\bid="', f'id="{name}-', tag)
+    tag = re.sub(r'(href="#|url\(#)', rf'\g<1>{name}-', tag)
+    tag = re.sub(r'font-family: [^;"]*; ?', '', tag)
+    tag = re.sub(r'font: ([^;\"]*?)([\d.]+px) [^;\"]*', r'font-size: \2', tag)
+    tag = re.sub(r' transform="rotate\(-0 [^"]*"', '', tag)
+    tag = re.sub(r'(?<=[\s"(\-MLCQ])(\d+\.\d{3,})', lambda number: f'{float(number[0]):.2f}', tag)
     for colour, variable in VARIABLES.items():
-        svg = svg.replace(colour, f'var(--{variable})')
-    return Markup(svg.strip())
+        tag = tag.replace(colour, f'var(--{variable})')
+    return tag

@@ -8,20 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 
+from ltseg.reports.figures import ink
 from ltseg.reports.figures.figure import Figure, Reference, Series
-from ltseg.reports.figures.ink import (
-    GRADED,
-    INK,
-    MARKERS,
-    METHODS,
-    MUTED,
-    Drawing,
-    colour_of,
-    draw,
-    draw_into_file,
-    legend,
-    plain_numbers,
-)
 from ltseg.reports.page.phrases import shortened
 
 __all__ = ['render', 'render_svg', 'save_figure']
@@ -36,7 +24,7 @@ PLOT = 0.7  # share of a picture that the axes have, about
 MANY = 30  # points from which on a line has no marks
 
 
-def render_svg(figure: Figure, name: str, owner: str = '', height: float = 2.8) -> Drawing:
+def render_svg(figure: Figure, name: str, owner: str = '', height: float = 2.8) -> ink.Drawing:
     """The figure as a part of the page.
 
     Args:
@@ -45,21 +33,21 @@ def render_svg(figure: Figure, name: str, owner: str = '', height: float = 2.8) 
         owner: The run it is of, for the title.
         height: Inches; of matrices and clouds of points at least 3.4.
     """
-    with draw(name, height if figure.form in ('line', 'bars') else max(height, 3.4)) as (axes, made):
+    with ink.draw(name, height if figure.form in ('line', 'bars') else max(height, 3.4)) as (axes, made):
         render(axes, figure)
-        legend(axes)
+        ink.legend(axes)
     title = f'{figure.title} ({owner})' if owner else figure.title
-    return Drawing(made[0], title, figure.described(), figure.caption)
+    return ink.Drawing(made[0], title, figure.described(), figure.caption)
 
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Draws the figure, with its title, into a file; the ending of ``path`` is the format."""
     number = max([len(figure.columns), *(len(each.x) for each in figure.series if figure.form == 'bars')])
     side = min(max(4.8, ROOM * number), LARGEST)
-    with draw_into_file(path, 4.8 if figure.form != 'matrix' else side, side + 1.6) as axes:
+    with ink.draw_into_file(path, 4.8 if figure.form != 'matrix' else side, side + 1.6) as axes:
         render(axes, figure)
         axes.set_title(figure.title, loc='left')
-        legend(axes, below=True)
+        ink.legend(axes, below=True)
 
 
 def render(axes: Axes, figure: Figure) -> None:
@@ -77,11 +65,11 @@ def render(axes: Axes, figure: Figure) -> None:
     ):
         if scale == 'log':
             set_scale('log', nonpositive=missing)
-            plain_numbers(axis)
+            ink.plain_numbers(axis)
 
 
 def _draw_reference(axes: Axes, reference: Reference) -> None:
-    style: dict[str, Any] = {'color': MUTED, 'linewidth': 0.9, 'linestyle': (0, (4, 2)), 'label': reference.name}
+    style: dict[str, Any] = {'color': ink.MUTED, 'linewidth': 0.9, 'linestyle': (0, (4, 2)), 'label': reference.name}
     if reference.y is not None:
         axes.axhline(reference.y, **style)
     if reference.x is not None:
@@ -104,8 +92,8 @@ def _styled(figure: Figure) -> list[tuple[Series, dict[str, Any]]]:
     """The series with color and name; beyond the colors of the page, those that have an order are graded."""
     places = [place if each.color is None else each.color for place, each in enumerate(figure.series)]
     last = max(places, default=0)
-    graded = figure.ordered and last >= len(METHODS)
-    colours = [GRADED(place / last) if graded else colour_of(place) for place in places]
+    graded = figure.ordered and last >= len(ink.METHODS)
+    colours = [ink.GRADED(place / last) if graded else ink.colour_of(place) for place in places]
     styles = [{'color': colour, 'label': name} for colour, name in zip(colours, _names(figure), strict=True)]
     return list(zip(figure.series, styles, strict=True))
 
@@ -113,7 +101,7 @@ def _styled(figure: Figure) -> list[tuple[Series, dict[str, Any]]]:
 def _draw_lines(axes: Axes, figure: Figure) -> None:
     for place, (series, style) in enumerate(_styled(figure)):
         position = place if series.color is None else series.color
-        marker = 'o' if figure.ordered else MARKERS[position % len(MARKERS)]
+        marker = 'o' if figure.ordered else ink.MARKERS[position % len(ink.MARKERS)]
         axes.plot(series.x, series.y, **style, **_line_style(figure, series, marker))
         _label(axes, series, series.x)
 
@@ -122,7 +110,7 @@ def _line_style(figure: Figure, series: Series, marker: str) -> dict[str, Any]:
     size, crowded = MARKS[series.mark], len(series.x) >= MANY
     if series.mark:
         shape = '*' if series.mark == 'star' else marker
-        edge = {'markeredgewidth': 0.5, 'markeredgecolor': INK}
+        edge = {'markeredgewidth': 0.5, 'markeredgecolor': ink.INK}
         return {'linestyle': 'none', 'marker': shape, 'markersize': size, **edge}
     if figure.form == 'points':
         much = {'markersize': 2.5, 'markeredgewidth': 0, 'alpha': 0.6} if crowded else {'markersize': size}
@@ -167,7 +155,7 @@ def _inches(axes: Axes) -> tuple[float, float]:
 
 def _draw_matrix(axes: Axes, figure: Figure) -> None:
     values = np.array(figure.values, dtype=float)
-    limits: dict[str, Any] = {'cmap': 'cividis'}
+    limits: dict[str, Any] = {'cmap': ink.SHADES}
     if figure.center is not None and np.isfinite(values).any():
         # A percentile, because entries of M grow beyond all bounds where a sum of products is near 0.
         farthest = max(float(np.nanpercentile(np.abs(values - figure.center), 98)), 1e-9)
@@ -177,20 +165,22 @@ def _draw_matrix(axes: Axes, figure: Figure) -> None:
     _name_ticks(axes, 'y', figure.rows)
     _name_ticks(axes, 'x', figure.columns)
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.8)
-    bar.outline.set_edgecolor(INK)
+    bar.outline.set_edgecolor(ink.INK)
     bar.set_label(figure.unit)
     if figure.center is not None:
         bar.ax.axhline(figure.center, color='black')
-    _write_values(axes, values)
+    _write_values(axes, values, figure.center is not None)
 
 
-def _write_values(axes: Axes, values: np.ndarray) -> None:
-    """The numbers in the cells, where there is room for them; black or white, whichever is farther from the color."""
+def _write_values(axes: Axes, values: np.ndarray, parted: bool) -> None:
+    """The numbers in the cells, where there is room for them; of shades, those that are not small."""
     if PLOT * min(_inches(axes)) < CELL * max(values.shape):
         return
     (image,) = axes.images
+    least = -math.inf if parted else 0.1 * np.nanmax(values)
     for (row, column), value in np.ndenumerate(values):
-        if np.isfinite(value):
+        if np.isfinite(value) and value >= least:
             text = f'{value:.0f}' if abs(value) >= 10 else f'{value:.2f}'
             light = float(np.dot(image.to_rgba(value)[:3], (0.3, 0.6, 0.1))) > 0.5
-            axes.text(column, row, text, ha='center', va='center', fontsize=6, color='black' if light else 'white')
+            colour = ('black' if light else 'white') if parted else ink.INK  # the ground is the page's where it is pale
+            axes.text(column, row, text, ha='center', va='center', fontsize=6, color=colour)
