@@ -17,12 +17,12 @@ from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import CLASSIFICATION
 from ltseg.reports.class_table import tall_table, wide_table, write_report
 from ltseg.reports.comparison import compare
-from ltseg.reports.frontier import frontier_table
 from ltseg.reports.published import find_published
 from ltseg.reports.record import RunRecord
 from ltseg.reports.tau_report import adjusted_record, curve_figure, curve_points, curve_table
 from ltseg.trained.tau_curve import TauCurve
 
+TABLES = runpy.run_path(str(Path(__file__).parents[2] / 'tools/document_tables.py'))
 NAMES = ('airplane', 'automobile', 'bird', 'crane', 'crane')
 COUNTS = torch.tensor([500, 120, 60, 20, 5])
 
@@ -207,14 +207,13 @@ def test_curves_over_tau(tmp_path: Path) -> None:
     made = adjusted_record(record(), selection, report, 'accuracy/top1', 'norm')
     assert made.method == 'cross entropy + tau-norm' and made.settings['posthoc']['adjustment'] == 'norm'
     made.save(tmp_path / 'runs/norm.json')
-    tables = runpy.run_path(str(Path(__file__).parents[2] / 'tools/document_tables.py'))
-    text = tables['fill_tables']('<!-- table: tau runs/norm.json -->\n<!-- end -->', tmp_path)
+    text = TABLES['fill_tables']('<!-- table: tau runs/norm.json -->\n<!-- end -->', tmp_path)
     assert 'tau-normalisation by tau' in text and '| tau | accuracy/top1 |' in text
 
 
 def test_frontier_is_of_top1_against_mean_class_accuracy() -> None:
     runs = [record(method, seed, tau_curve=curve_points(curve('test'))) for method, seed in (('CE', 0), ('ARB', 5))]
-    table = frontier_table(runs, [50])
+    table = TABLES['frontier_table'](runs, [50])
     assert table.header[2:5] == ('accuracy/top1', 'accuracy/mean_class', 'highest accuracy/top1')
     assert table.rows[0][2] == runs[0].metrics()['accuracy/top1']
 

@@ -23,8 +23,8 @@ class _Chart(NamedTuple):
     caption: str = ''
 
     def figure(self, ideal: float | None, **shown: Any) -> Figure:
-        """The figure with what it shows; ``ideal`` is where numbers would be at neural collapse."""
-        lines = [] if ideal is None or 'values' in shown else [Reference(name=f'ideal {ideal:.4g}', y=ideal)]
+        """The figure with what it shows, and a line at the numbers that it would have at neural collapse."""
+        lines = [] if ideal is None else [Reference(name=f'ideal {ideal:.4g}', y=ideal)]
         return Figure(name=self.name, caption=self.caption, references=lines, **({'title': self.title} | shown))
 
 
@@ -74,7 +74,7 @@ def _matrix(chart: _Chart, summary: CollapseSummary, classes: Classes) -> Figure
     # The diagonal, a class beside itself, has no meaning.
     values = [[math.nan if i == j else value for j, value in enumerate(row)] for i, row in enumerate(rows)]
     names = {'rows': classes.labels, 'columns': classes.labels, 'unit': f'{chart.unit}; ideal {ideal:.4g}'}
-    return chart.figure(ideal, form='matrix', values=values, center=ideal, **names)
+    return chart.figure(None, form='matrix', values=values, center=ideal, **names)
 
 
 def _bars(chart: _Chart, summary: CollapseSummary, classes: Classes) -> Figure:

@@ -15,7 +15,7 @@ names, and "unit" and "center" what the colors mean and where they part. The oth
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ltseg.core.checks import check_choice
@@ -139,8 +139,9 @@ class Figure:
         return cls(**known)
 
     def content(self) -> dict[str, Any]:
-        """Plain JSON values, without the fields that have their default."""
-        return {'kind': KIND, **_plain(self)}
+        """Plain JSON values, without what is empty."""
+        kept = {key: value for key, value in asdict(self).items() if value not in ('', (), [], None)}
+        return finite({'kind': KIND, **kept})
 
     def table(self) -> list[list[Any]]:
         """Rows for a spreadsheet, the header first; None where a number does not exist."""
@@ -169,11 +170,3 @@ def _known(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
 
 def _numbers(values: Sequence[float | None]) -> list[float]:
     return [math.nan if value is None else value for value in values]
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    pairs = ((each, getattr(value, each.name)) for each in fields(value))
-    changed = {each.name: given for each, given in pairs if given not in (each.default, [])}
-    for name in {'series', 'references'} & changed.keys():
-        changed[name] = [_plain(each) for each in changed[name]]
-    return finite(changed)

@@ -10,8 +10,6 @@ from ltseg.reports.tau_report import trade_off
 
 __all__ = ['posthoc_curve', 'training_curves']
 
-Points = Sequence[Mapping[str, float]]
-
 
 def training_curves(study: Study) -> list[Figure]:
     """The training loss, and the means of the validation over training, a line for each run."""
@@ -45,16 +43,13 @@ def _over_iterations(study: Study, key: str, title: str, label: str) -> Figure |
     )
 
 
-def _points(run: Run, key: str) -> Points:
+def _points(run: Run, key: str) -> Sequence[Mapping[str, float]]:
     """Points of the record, or of the log of the training run."""
     if key != 'loss':
         return run.record.curves.get('val', ())
-    recorded = run.record.curves.get('train', ())
-    return recorded or [{'iteration': p['step'], 'loss': p['loss']} for p in run.scalars if _is_number(p.get('loss'))]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and value == value
+    logged = (point for point in run.scalars if isinstance(point.get('loss'), int | float))
+    points = [{'iteration': each['step'], 'loss': each['loss']} for each in logged if each['loss'] == each['loss']]
+    return run.record.curves.get('train') or points
 
 
 def _seeded(method: Method, run: Run) -> str:

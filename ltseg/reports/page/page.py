@@ -101,16 +101,13 @@ def _single_seeds(study: Study) -> str:
 
 
 def _difference_figures(study: Study) -> list[Drawing]:
-    bars = [difference_bars(study, rate) for rate in study.rates]
-    return _present([*bars, *(slope_plot(study, method, study.rates[0]) for method in study.compared)])
+    bars = (difference_bars(study, rate) for rate in study.rates)
+    slopes = (slope_plot(study, method, study.rates[0]) for method in study.compared)
+    return [drawing for drawing in (*bars, *slopes) if drawing is not None]
 
 
 def _rendered(figures: Sequence[Figure | None], height: float = 2.8) -> list[Drawing]:
     return [render_svg(figure, figure.name, height=height) for figure in figures if figure is not None]
-
-
-def _present(drawings: Sequence[Drawing | None]) -> list[Drawing]:
-    return [drawing for drawing in drawings if drawing is not None]
 
 
 def write_page(page: str, path: str | os.PathLike) -> Path:

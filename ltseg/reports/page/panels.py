@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ltseg.core.errors import InvalidValueError
-from ltseg.reports.figures import figure
 from ltseg.reports.figures.figure import KIND, Figure, Series
 from ltseg.reports.figures.ink import Drawing
 from ltseg.reports.figures.renderer import render_svg
@@ -34,15 +33,14 @@ def measured_panels(study: Study) -> list[Drawing]:
             if run.work_dir is not None:
                 folders.setdefault(run.work_dir / 'collapse', f'{method.label}, seed {run.record.seed}')
     drawings: list[Drawing] = []
-    form = f'the form in {figure.__name__}'
+    form = f'the form in {Figure.__module__}'
     for folder, owner in folders.items():
         for path in sorted(folder.glob('*.json')):
             try:
                 content = json.loads(path.read_text(encoding='utf-8'))
-                figures = [each for each in (content if isinstance(content, list) else [content]) if _is_figure(each)]
-                drawings += [
-                    render_svg(Figure.of(each), f'panel-{len(drawings) + i}', owner) for i, each in enumerate(figures)
-                ]
+                listed = content if isinstance(content, list) else [content]
+                figures = [Figure.of(each) for each in listed if _is_figure(each)]
+                drawings += [render_svg(each, f'panel-{len(drawings) + i}', owner) for i, each in enumerate(figures)]
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise InvalidValueError(f'figure {str(path)!r}', form, str(error)) from error
     return drawings
