@@ -174,13 +174,13 @@ def _draw_matrix(axes: Axes, figure: Figure) -> None:
 
 def _write_values(axes: Axes, values: np.ndarray, parted: bool) -> None:
     """The numbers in the cells, where there is room for them; of shades, those that are not small."""
-    if PLOT * min(_inches(axes)) < CELL * max(values.shape):
+    if PLOT * min(_inches(axes)) < CELL * max(values.shape) or not np.isfinite(values).any():
         return
     (image,) = axes.images
     least = -math.inf if parted else 0.1 * np.nanmax(values)
+    digits = 0 if np.nanmax(np.abs(values)) >= 10 else 2
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value) and value >= least:
-            text = f'{value:.0f}' if abs(value) >= 10 else f'{value:.2f}'
             light = float(np.dot(image.to_rgba(value)[:3], (0.3, 0.6, 0.1))) > 0.5
             colour = ('black' if light else 'white') if parted else ink.INK  # the ground is the page's where it is pale
-            axes.text(column, row, text, ha='center', va='center', fontsize=6, color=colour)
+            axes.text(column, row, f'{value:.{digits}f}', ha='center', va='center', fontsize=6, color=colour)

@@ -64,7 +64,7 @@ def render_page(study: Study, title: str | None = None, examples: Examples | Non
         means=means_table(study),
         class_tables=[class_table(study, rate) for rate in study.rates],
         differences=_difference_figures(study),
-        matrices=_rendered([confusion_matrix_figure(study, method) for method in study.methods[:MATRICES]], height=4.3),
+        matrices=_rendered([confusion_matrix_figure(study, method) for method in study.methods[:MATRICES]], height=3.8),
         confusions=confusion_table(study),
         frequency=[against_frequency(study, rate) for rate in study.reference.task.grouped],
         posthoc=_rendered([posthoc_curve(study)], height=3.6),

@@ -39,15 +39,13 @@ def measured_panels(study: Study) -> list[Drawing]:
             try:
                 content = json.loads(path.read_text(encoding='utf-8'))
                 listed = content if isinstance(content, list) else [content]
-                figures = [Figure.of(each) for each in listed if _is_figure(each)]
+                # Other files hold plain numbers.
+                known = [each for each in listed if isinstance(each, Mapping) and each.get('kind') == KIND]
+                figures = map(Figure.of, known)
                 drawings += [render_svg(each, f'panel-{len(drawings) + i}', owner) for i, each in enumerate(figures)]
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise InvalidValueError(f'figure {str(path)!r}', form, str(error)) from error
     return drawings
-
-
-def _is_figure(content: Any) -> bool:
-    return isinstance(content, Mapping) and content.get('kind') == KIND  # other files hold plain numbers
 
 
 def logged_panels(study: Study) -> list[Drawing]:

@@ -108,6 +108,14 @@ def test_names_of_classes_do_not_overlap(form: str, number: int, axes: Axes) -> 
     assert all(one.x1 <= other.x0 + 0.5 for one, other in zip(boxes, boxes[1:], strict=False))  # pixels
 
 
+def test_shades_have_the_numbers_that_are_not_small(axes: Axes) -> None:
+    render(axes, Figure(form='matrix', values=[[90.4, 9.6], [0.0, 8.9]], rows=['a', 'b'], columns=['a', 'b']))
+    assert [text.get_text() for text in axes.texts] == ['90', '10']
+    axes.clear()
+    render(axes, Figure(form='matrix', values=[[math.nan]], rows=['a'], columns=['a'], center=1.0))
+    assert not axes.texts
+
+
 def test_few_cells_have_numbers_and_many_have_none(axes: Axes) -> None:
     for number, expected in ((4, 12), (40, 0)):
         values = np.where(np.eye(number, dtype=bool), np.nan, 3.0).tolist()

@@ -16,6 +16,8 @@ from ltseg.reports.page.frequency import against_frequency
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.runs import Run
 from ltseg.reports.page.slopes import HEIGHT, draw_slopes, slope_plot, spread_out
+from ltseg.reports.tau_report import curve_figure, curve_points
+from ltseg.trained.tau_curve import TauCurve
 
 VALUES, GAPS = st.lists(st.floats(0, 100), max_size=30), st.floats(0.1, 10)
 
@@ -108,3 +110,13 @@ def test_training_has_a_line_for_each_run(make_study) -> None:
 def test_posthoc_curve_only_where_a_record_has_one(make_study) -> None:
     assert 'highest mIoU 45.0 at tau 0' in posthoc_curve(make_study(seeds=1)).alt
     assert posthoc_curve(make_study(tau_curve=())) is None
+
+
+def test_the_page_has_the_curve_of_the_file(make_study) -> None:
+    ce, arb = (method.runs[0].record.evaluation for method in make_study(seeds=1).methods)
+    curve = TauCurve('test', (-1.0, 0.0, 1.0), (ce, arb, ce))
+    on_page = posthoc_curve(make_study(seeds=1, methods=1, tau_curve=curve_points(curve)))
+    in_file = curve_figure([curve], 0.0)
+    assert (on_page.x_label, on_page.y_label) == (in_file.x_label, in_file.y_label)
+    line, other = on_page.series[0], in_file.series[0]
+    assert (line.x, line.y) == (other.x, other.y) == (curve.values('mAcc'), curve.values('mIoU'))
