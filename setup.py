@@ -25,7 +25,14 @@ ORIGINAL = [
     'torchvision',
 ]
 VERSION = re.search(r"__version__ = '(.+)'", (ROOT / 'ltseg/__init__.py').read_text(encoding='utf-8')).group(1)
-OF_THE_REPOSITORY = ('build_docs.py', 'write_model_index.py', 'check_system.sh', 'demo.py')  # tools for checkouts only
+OF_THE_REPOSITORY = (
+    'build_docs.py',
+    'document_tables.py',
+    'build_configs_page.py',
+    'write_model_index.py',
+    'check_system.sh',
+    'demo.py',
+)  # tools for checkouts only
 
 
 class BuildWithConfigs(build_py):
@@ -89,7 +96,11 @@ setup(
         'Typing :: Typed',
     ],
     packages=find_packages(include=['ltseg', 'ltseg.*']),
-    package_data={'ltseg': ['py.typed'], 'ltseg.reports.page': ['templates/*']},
+    package_data={
+        'ltseg': ['py.typed'],
+        'ltseg.reports': ['papers/*.json'],
+        'ltseg.reports.page': ['templates/*'],
+    },
     entry_points={'console_scripts': ['ltseg=ltseg.cli.main:main']},
     cmdclass={'build_py': BuildWithConfigs},
     zip_safe=False,
@@ -99,7 +110,6 @@ setup(
         'numpy',
         'scipy',
         'rich',
-        'prettytable',
         'matplotlib',
         'scikit-learn',
         'jinja2',

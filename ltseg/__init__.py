@@ -16,8 +16,8 @@ The map of the package, from the lowest floor up; a file imports from lower floo
     metrics/       ``LongTailIoU``, ``LongTailAccuracy``: exact per-class rates as real metrics
     datasets/      street scenes, CamVid, CIFAR, long-tailed parts, list files, samplers, augmentation of batches
     hooks/         counting before training, rules that begin late, training of a part, exact resume, monitors
-    reports/       tables of one run and of many; page/: the report as one HTML page; collapse/: neural collapse;
-                   diagnosis/: findings and what to try
+    reports/       tables of one run and of many, and numbers of papers; figures/: what is drawn, and how; page/: the
+                   report as one HTML page; collapse/: neural collapse; diagnosis/: findings and what to try
     environment    what is installed, and what to do about each fault
     cli/           the commands ``ltseg train``, ``ltseg test``, ..., which tools/*.py start too, and what they share:
                    configs, stages, checks before training, one message for each fault

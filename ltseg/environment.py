@@ -38,7 +38,6 @@ LIBRARIES = {
     'sklearn': 'scikit-learn',
     'matplotlib': 'matplotlib',
     'rich': 'rich',
-    'prettytable': 'prettytable',
     'jinja2': 'jinja2',
     'markupsafe': 'markupsafe',
 }

@@ -6,16 +6,19 @@ Usage::
     python tools/build_docs.py --check    # only says which ones are out of date
 """
 
-import ltseg.compat  # noqa: F401  isort: skip (hints MMSegmentation fault and therefore comes first)
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ltseg.cli.errors import one_message_errors
-from ltseg.reports.documents import documents_in, fill_tables
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+sys.path.append(str(ROOT / 'tools'))  # behind the rest, because some tools are named as modules of Python
+
+import ltseg.compat  # noqa: E402, F401  isort: skip
+from document_tables import documents_in, fill_tables  # noqa: E402
+
+from ltseg.cli.errors import one_message_errors  # noqa: E402
 
 
 def outdated(root: Path) -> dict[Path, str]:

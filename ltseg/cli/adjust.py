@@ -28,6 +28,7 @@ from ltseg.cli.recording import names_of
 from ltseg.cli.runner import calm_warnings
 from ltseg.core.posthoc import log_prior_of
 from ltseg.heads.folding import check_foldable, fold_norm, fold_prior, save_folded
+from ltseg.reports.figures.renderer import save_figure
 from ltseg.reports.record import RunRecord, commit_of
 from ltseg.reports.tau_report import adjusted_record, curve_figure, curve_points, curve_table, same_result
 from ltseg.trained.model import SPLITS, TrainedModel
@@ -76,7 +77,7 @@ def print_curves(
 ) -> None:
     """The tables, the groups, and what the choice changes."""
     for curve in dict.fromkeys((selection, report)):
-        console.print(curve_table(curve, chosen, options.by))
+        curve_table(curve, chosen, options.by).print(console)
     evaluation, before = report.at(chosen), report.at(0.0).means()
     console.print(evaluation.groups.describe(evaluation.class_names), highlight=False)
     after = evaluation.means()
@@ -137,7 +138,7 @@ def run(options: argparse.Namespace) -> None:
     print_curves(selection, report, chosen, criterion, options, console)
     folder, (ending, picture_name) = Path(config.work_dir), FILES[options.by]
     picture = folder / 'reports' / f'{report.split}_{picture_name}.png'
-    curve_figure(list(dict.fromkeys((selection, report))), chosen, picture, options.by)
+    save_figure(curve_figure(list(dict.fromkeys((selection, report))), chosen, options.by), picture)
     base = base_record(options, folder / 'records', report)
     record = adjusted_record(base, selection, report, criterion, options.by, options.fixed)
     path = record.save(folder / 'records' / f'{report.split}_{ending}.json')

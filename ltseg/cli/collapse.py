@@ -35,10 +35,10 @@ from ltseg.counts.groups import by_frequency
 from ltseg.metrics.task import task_of
 from ltseg.reports.collapse.charts import class_charts, curves
 from ltseg.reports.collapse.contents import Classes, values_table
-from ltseg.reports.collapse.figures import Figure
 from ltseg.reports.collapse.monitored import gradient_charts
 from ltseg.reports.collapse.projection import PROJECTIONS, feature_map
 from ltseg.reports.collapse.report import CheckpointSummary, CollapseReport
+from ltseg.reports.figures.figure import Figure
 from ltseg.trained.measuring import Measurement, measure
 from ltseg.trained.model import build_model
 from ltseg.trained.weights import load_weights
@@ -87,9 +87,7 @@ def classes_of(config: Config) -> Classes:
     table, _ = count_dataset(dataset, counts_folder(config.work_dir), show_progress=True)
     task = task_of(config)
     names, samples = task.labels(table.class_names), table.counts.samples
-    made = task.groups(None, samples, table.class_names)
-    groups = {group: [names[i] for i in members] for group, members in made.items()}
-    return Classes(names, samples.tolist(), by_frequency(samples), groups, task.unit)
+    return Classes(names, samples.tolist(), by_frequency(samples), task.unit)
 
 
 def measured(model: Any, loader: Any, path: str, options: argparse.Namespace) -> tuple[CheckpointSummary, Measurement]:

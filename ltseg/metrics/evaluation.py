@@ -1,11 +1,16 @@
 """What an evaluation found: the confusion matrix, and every metric that follows from it."""
 
+import io
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from prettytable import PrettyTable
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 from torch import Tensor
 
 from ltseg.core.calibration import Calibration
@@ -122,18 +127,18 @@ class Evaluation:
 
     def describe(self) -> str:
         """The per-class table, the means and the groups, for the log."""
-        table = PrettyTable(['class', 'group', 'share', *self.rates], align='r')
-        table.align['class'] = table.align['group'] = 'l'
-        shown = range(len(self.class_names) if len(self.class_names) <= MANY_CLASSES else 0)
+        origin = f'Shares and groups are from {self.counts_from}.'
+        table = _as_text(('class', 'group', 'share', *self.rates), list(self._rows()))
+        return '\n'.join((table, *self.overall_lines(), self.groups.describe(self.class_names), origin))
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
         share, absent = self.share.tolist(), self.absent
-        for index in shown:
-            values = [ABSENT if absent[index] else f'{rate[index].item():.2f}' for rate in self.rates.values()]
-            table.add_row([self.class_names[index], self.groups.group_of(index), f'{share[index]:.3g} %', *values])
+        for index in range(len(self.class_names) if len(self.class_names) <= MANY_CLASSES else 0):
+            values = (ABSENT if absent[index] else f'{rate[index].item():.2f}' for rate in self.rates.values())
+            yield self.class_names[index], self.groups.group_of(index), f'{share[index]:.3g} %', *values
         for group in (*self.groups.names, None):
             means = (f'{self.mean(rate, group):.2f}' for rate in self.rates)
-            table.add_row([f'mean {group}' if group else 'mean', '', '', *means])
-        origin = f'Shares and groups are from {self.counts_from}.'
-        return '\n'.join((str(table), *self.overall_lines(), self.groups.describe(self.class_names), origin))
+            yield f'mean {group}' if group else 'mean', '', '', *means
 
     def overall_lines(self) -> list[str]:
         """Sentences on what is measured over all samples."""
@@ -144,3 +149,16 @@ class Evaluation:
             parts = (f'{key.removeprefix("ece/")} {value:.2f}' for key, value in errors.items())
             lines.append(f'Expected calibration error: {", ".join(parts)}')
         return lines
+
+
+def _as_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table for a log file: as wide as its cells, whatever the terminal is, and without colors."""
+    table = Table(box=box.MARKDOWN)
+    for column, name in enumerate(header):
+        table.add_column(name, justify='left' if column < 2 else 'right', no_wrap=True)
+    for row in rows:
+        table.add_row(*map(Text, row))  # Text, because names of classes may hold what rich takes for markup
+    console = Console(file=io.StringIO(), width=10**6, color_system=None)
+    with console.capture() as shown:
+        console.print(table)
+    return shown.get().strip()

@@ -1,1 +1,1 @@
-"""Reports: the record that a run leaves, tables of one run and of many, and documents filled from records."""
+"""Reports: the record that a run leaves, tables of one run and of many, and figures."""

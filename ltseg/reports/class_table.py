@@ -1,7 +1,6 @@
 """The per-class report of one run, on the terminal and as CSV, JSON and Markdown."""
 
 import json
-import math
 import os
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from rich.console import Console
 
 from ltseg.metrics.evaluation import ABSENT, Evaluation
 from ltseg.metrics.task import SEGMENTATION
+from ltseg.reports.figures.figure import finite
 from ltseg.reports.record import RunRecord
 from ltseg.reports.text_table import Cell, TextTable
 
@@ -91,7 +91,7 @@ def write_report(record: RunRecord, folder: str | os.PathLike) -> list[Path]:
     table = (wide_table if is_wide else tall_table)(record)
     texts = {
         'csv': table.csv(),
-        'json': json.dumps(_content(record), indent=2, allow_nan=False) + '\n',
+        'json': json.dumps(finite(_content(record)), indent=2, allow_nan=False) + '\n',
         'md': table.markdown(),
     }
     paths = [folder / f'{record.split}_report.{suffix}' for suffix in texts]
@@ -101,22 +101,18 @@ def write_report(record: RunRecord, folder: str | os.PathLike) -> list[Path]:
 
 
 def _content(record: RunRecord) -> dict:
-    """Everything that the tables show, by name; null for nan."""
+    """Everything that the tables show, by name."""
     evaluation = record.evaluation
     classes = {}
     for index, name in enumerate(evaluation.labels):
-        rates = {rate: _or_none(values[index].item()) for rate, values in evaluation.rates.items()}
-        share = {'group': evaluation.groups.group_of(index), 'share': _or_none(evaluation.share[index].item())}
+        rates = {rate: values[index].item() for rate, values in evaluation.rates.items()}
+        share = {'group': evaluation.groups.group_of(index), 'share': evaluation.share[index].item()}
         classes[name] = {**share, **rates, 'absent': evaluation.absent[index]}
     names = ('name', 'method', 'model', 'dataset', 'split', 'seed', 'iterations', 'config', 'versions', 'date')
     return {
         **{name: getattr(record, name) for name in names},
         'groups': evaluation.groups.rule,
         'counts_from': evaluation.counts_from,
-        'metrics': {key: _or_none(value) for key, value in evaluation.means().items()},
+        'metrics': evaluation.means(),
         'classes': classes,
     }
-
-
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else value

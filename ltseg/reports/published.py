@@ -1,69 +1,89 @@
-"""Per-class results that papers have printed, to put beside measured ones.
+"""Results that papers have printed, to put beside measured ones; ``papers/*.json`` has a file for each paper.
 
-Source: Xie, Yang, Cai, He: Neural Collapse Inspired Attraction-Repulsion-Balanced Loss for Imbalanced Learning,
-Neurocomputing 2023, Table 4 (Cityscapes, in percent). Two printed means are not the means of their rows; both numbers
-are shown then. For DeepLabv3+ with ARB-Loss the IoU rows average 78.44 where 79.49 is printed; a wall IoU of 58.15
-instead of 38.15 would close the gap. For U-Net with ARB-Loss the Acc rows average 79.64 where 79.69 is printed.
+A file names its paper, source and notes, and has for each printed table the data set, the model, and runs by their
+names. A run has ``means`` in percent, by the keys of the metrics; one with rows of classes has ``rates``, and then
+``means`` are those that the paper printed.
 """
 
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ltseg.core.checks import check_range, near
 from ltseg.core.errors import InvalidValueError
-from ltseg.reports.published_accuracy import ACCURACIES
-from ltseg.reports.published_run import PublishedRun
 
-__all__ = ['PUBLISHED', 'PublishedRun', 'find_published']
+__all__ = ['PAPERS', 'PUBLISHED', 'PublishedRun', 'find_published', 'load_published']
 
-# A class per line: IoU and Acc of U-Net with cross entropy, U-Net with ARB, DeepLabv3+ with cross entropy and with ARB.
-ARB_TABLE_4 = """
-road          96.82 98.61 97.01 97.86 98.31 99.08 97.99 98.49
-sidewalk      77.25 86.47 78.92 88.57 86.12 93.07 89.97 93.11
-building      90.05 96.33 92.83 93.37 93.10 96.82 91.93 94.62
-wall          31.86 35.54 39.73 48.40 54.84 59.60 38.15 62.26
-fence         45.77 52.81 50.86 60.18 61.31 69.51 64.64 72.19
-pole          63.33 73.40 61.05 82.74 69.62 81.66 67.51 87.95
-traffic_light 73.74 83.91 70.68 94.05 75.11 86.41 73.46 95.64
-traffic_sign  78.43 85.31 75.34 91.16 81.82 89.41 78.18 94.71
-vegetation    91.89 96.35 90.98 94.43 92.90 96.83 91.91 94.89
-terrain       57.94 68.11 55.96 72.41 65.51 74.68 63.10 80.40
-sky           94.38 97.97 92.83 98.96 95.20 98.37 93.16 99.30
-person        79.51 92.00 78.12 93.60 84.08 92.93 82.36 95.38
-rider         48.82 55.94 55.11 65.77 63.63 74.01 72.08 80.06
-car           92.97 97.44 95.46 96.75 95.87 98.12 96.62 97.87
-truck         33.63 36.51 38.71 48.21 77.36 84.80 75.61 85.26
-bus           62.80 70.04 59.17 67.50 88.21 96.04 86.64 92.52
-train         34.65 40.91 33.85 60.04 75.41 78.08 83.97 90.28
-motorcycle    53.16 61.39 49.98 69.24 68.68 79.29 64.86 82.82
-bicycle       76.63 87.48 73.33 89.93 80.17 90.54 78.24 92.33
-mean          67.56 74.55 67.89 79.69 79.33 86.28 79.49 88.95
-"""
+PAPERS = Path(__file__).parent / 'papers'
 
 
-def _read_table(table: str, runs: dict[str, tuple[str, str]]) -> dict[str, PublishedRun]:
-    """Runs of a table of the ARB paper, two columns each; ``runs`` gives method and model by the name of the run."""
-    lines = [line.split() for line in table.strip().splitlines()]
-    columns = [
-        dict(zip((line[0].replace('_', ' ') for line in lines), map(float, c), strict=True))
-        for c in zip(*(line[1:] for line in lines), strict=True)
-    ]
-    found = {}
-    for position, (name, (method, model)) in enumerate(runs.items()):
-        rates = dict(zip(('IoU', 'Acc'), columns[2 * position : 2 * position + 2], strict=True))
-        means = {rate: values.pop('mean') for rate, values in rates.items()}
-        found[name] = PublishedRun('ARB paper', method, model, 'Cityscapes', rates, means, len(lines) - 1)
-    return found
+@dataclass(frozen=True)
+class PublishedRun:
+    """What a paper printed for one run, in percent.
+
+    Args:
+        paper: Short name.
+        method: As the paper calls it.
+        model: As the paper calls it.
+        dataset: What it was evaluated on.
+        rates: 'IoU' and 'Acc' of each class; empty where the paper has no rows of classes.
+        means: Their means as printed; without rows by the keys of the metrics.
+        num_classes: Of the data set.
+
+    Raises:
+        ValueError: If a number is no percentage, or the rows are not of all classes or not of the means.
+    """
+
+    paper: str
+    method: str
+    model: str
+    dataset: str
+    rates: Mapping[str, Mapping[str, float]]
+    means: Mapping[str, float]
+    num_classes: int
+
+    def __post_init__(self) -> None:
+        where = f'{self.method} ({self.paper}, {self.dataset})'
+        for values in (self.means, *self.rates.values()):
+            for name, value in values.items():
+                check_range(f'{where}: {name}', value, 0, 100)
+        if not self.means or (self.rates and self.rates.keys() != self.means.keys()):
+            raise InvalidValueError(where, f'means of {list(self.rates) or "a metric"}', repr(list(self.means)))
+        sizes = {len(rows) for rows in self.rates.values()}
+        if sizes - {self.num_classes}:
+            raise InvalidValueError(where, f'rows of {self.num_classes} classes', repr(sorted(sizes)))
 
 
-ROWS = _read_table(
-    ARB_TABLE_4,
-    {
-        'arb/unet/ce': ('cross entropy', 'U-Net'),
-        'arb/unet/arb': ('ARB-Loss', 'U-Net'),
-        'arb/deeplabv3plus/ce': ('cross entropy', 'DeepLabv3+'),
-        'arb/deeplabv3plus/arb': ('ARB-Loss', 'DeepLabv3+'),
-    },
-)
+def load_published(folder: Path) -> Mapping[str, PublishedRun]:
+    """The runs of all files in ``folder``, by name.
+
+    Raises:
+        ValueError: If a file has another form, or a name occurs twice; names the file.
+    """
+    found: dict[str, PublishedRun] = {}
+    for path in sorted(folder.glob('*.json')):
+        try:
+            for name, run in _runs(json.loads(path.read_text(encoding='utf-8'))):
+                if name in found:
+                    raise InvalidValueError(name, 'a name that is not taken', f'that of {found[name]}')
+                found[name] = run
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            what = f'the form in {__name__}'
+            raise InvalidValueError(f'published numbers {str(path)!r}', what, repr(error)) from error
+    return MappingProxyType(found)
 
 
-PUBLISHED = {**ROWS, **ACCURACIES}
+def _runs(content: Mapping[str, Any]) -> Iterator[tuple[str, PublishedRun]]:
+    for table in content['tables']:
+        about = {key: table[key] for key in ('model', 'dataset', 'num_classes')}
+        for name, run in table['runs'].items():
+            yield name, PublishedRun(**about, **{'paper': content['paper'], 'rates': {}, **run})
+
+
+PUBLISHED = load_published(PAPERS)
 
 
 def find_published(name: str) -> list[PublishedRun]:
@@ -72,10 +92,12 @@ def find_published(name: str) -> list[PublishedRun]:
     Classifiers are found by data set, paper and method: 'cifar10lt100', 'cifar10lt100/arb', 'imagenetlt/bcl'.
 
     Raises:
-        ValueError: If there is none; names those that there are.
+        ValueError: If there is none; names the nearest, and those that begin alike.
     """
     found = [run for key, run in PUBLISHED.items() if f'{key}/'.startswith(f'{name}/')]
     if not found:
-        near = [key for key in PUBLISHED if key.startswith(name.partition('/')[0])]
-        raise InvalidValueError('published run', 'one of ' + ', '.join(near or PUBLISHED), repr(name))
+        beginnings = {key.rsplit('/', depth)[0]: None for depth in range(3) for key in PUBLISHED}
+        alike = [key for key in PUBLISHED if key.startswith(name.partition('/')[0])]
+        expected = 'one of ' + ', '.join(alike or beginnings)
+        raise InvalidValueError('published run', expected, repr(name), near(name, beginnings))
     return found

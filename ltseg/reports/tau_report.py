@@ -1,81 +1,82 @@
-"""The curve of post-hoc adjustment as a table, a picture and data."""
+"""The curve of post-hoc adjustment as a table, a figure and data."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from rich import box
-from rich.table import Table
 
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import SEGMENTATION
+from ltseg.reports.figures.figure import Figure, Reference, Series
 from ltseg.reports.record import RunRecord
+from ltseg.reports.text_table import TextTable
 from ltseg.trained.tau_curve import WAYS, TauCurve
 
-__all__ = ['adjusted_record', 'curve_figure', 'curve_points', 'curve_table', 'same_result']
+__all__ = ['adjusted_record', 'curve_figure', 'curve_points', 'curve_table', 'same_result', 'trade_off']
 
 SUFFIXES = {'prior': 'post-hoc', 'norm': 'tau-norm'}  # of the method
 
 
-def curve_table(curve: TauCurve, chosen: float, by: str = 'prior') -> Table:
+def curve_table(curve: TauCurve, chosen: float, by: str = 'prior') -> TextTable:
     """One row for each tau: the means, and those of the groups. The chosen tau is marked."""
-    title = f'{WAYS[by]} on {curve.split}, in percent; * is the chosen tau'
-    table = Table(title=title, title_justify='left', box=box.SIMPLE, padding=(0, 1, 0, 0))
     keys = [key for key in curve.evaluations[0].task.summary if 'precision' not in key.lower()]
-    for name in ('tau', *keys):
-        table.add_column(name.replace('_', '\n').replace('/', '\n'), justify='right', no_wrap=True)
-    for tau, *values in zip(curve.taus, *(curve.values(key) for key in keys), strict=True):
-        name = f'{tau:g}{" *" if tau == chosen else "  "}'
-        table.add_row(name, *(f'{value:.2f}' for value in values), style='bold' if tau == chosen else None)
-    return table
+    columns = ([f'{tau:g}{" *" if tau == chosen else ""}' for tau in curve.taus], *map(curve.values, keys))
+    title = f'{WAYS[by]} on {curve.split}, in percent; * is the chosen tau'
+    names = (key.replace('_', ' ').replace('/', ' ') for key in keys)  # which break, where columns are narrow
+    return TextTable(title, ('tau', *names), [list(row) for row in zip(*columns, strict=True)])
 
 
-def curve_figure(curves: Sequence[TauCurve], chosen: float, path: Path, by: str = 'prior') -> None:
-    """Draws the curves, with tau = 0 and the chosen tau marked, and saves the picture.
+def curve_figure(curves: Sequence[TauCurve], chosen: float, by: str = 'prior') -> Figure:
+    """The curves, with tau = 0 and the chosen tau marked.
 
     Segmentation: mIoU against mAcc, a point for each tau. Classification: top-1, mean class accuracy and that of the
     groups over tau, because top-1 is the mean class accuracy where the evaluated images are balanced.
     """
-    figure = Figure(figsize=(6.4, 4.8), layout='constrained')
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    if curves[0].evaluations[0].task is SEGMENTATION:
-        _draw_against_each_other(axes, curves, chosen)
-    else:
-        _draw_over_tau(axes, curves, chosen)
-    axes.set_title(f'{WAYS[by]} by tau; star: tau = {chosen:g}')
-    axes.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    task = curves[0].evaluations[0].task
+    title = f'{WAYS[by]} by tau; star: tau = {chosen:g}'
+    if task is not SEGMENTATION:
+        series = [each for place, curve in enumerate(curves) for each in _over_tau(curve, chosen, dashed=place > 0)]
+        zero = Reference(x=0.0)
+        return Figure(title=title, x_label='tau', y_label='accuracy, %', series=series, references=[zero])
+    series = []
+    for color, curve in enumerate(curves):
+        points = curve_points(curve)
+        series.append(trade_off(points, task.axes, curve.split, color, 'all'))
+        for point in (each for each in points if each['tau'] in (0.0, chosen)):
+            mark = 'star' if point['tau'] == chosen else 'large'
+            series.append(replace(trade_off([point], task.axes, '', color), mark=mark))
+    quality, fairness = task.axes
+    return Figure(title=title, x_label=f'{fairness}, %', y_label=f'{quality}, %', series=series)
 
 
-def _draw_over_tau(axes: Axes, curves: Sequence[TauCurve], chosen: float) -> None:
-    for curve, style in zip(curves, ('-', '--'), strict=False):
-        for colour, key in enumerate(curve.evaluations[0].task.summary):
-            values = curve.values(key)
-            if key.startswith('accuracy/') and not all(map(math.isnan, values)):
-                label = f'{key.removeprefix("accuracy/").replace("_", " ")}, {curve.split}'
-                axes.plot(curve.taus, values, style, color=f'C{colour}', label=label)
-                at = curve.taus.index(chosen)
-                axes.plot(chosen, values[at], marker='*', markersize=12, color=f'C{colour}', fillstyle='none')
-    axes.axvline(0, color='grey', linewidth=0.5)
-    axes.set(xlabel='tau', ylabel='accuracy (%)')
+def _over_tau(curve: TauCurve, chosen: float, dashed: bool) -> Iterator[Series]:
+    keys = [key for key in curve.evaluations[0].task.summary if key.startswith('accuracy/')]
+    for color, key in enumerate(keys):
+        values = curve.values(key)
+        if not all(map(math.isnan, values)):
+            name = f'{key.removeprefix("accuracy/").replace("_", " ")}, {curve.split}'
+            yield Series(name=name, x=curve.taus, y=values, color=color, dashed=dashed)
+            yield Series(x=[chosen], y=[values[curve.taus.index(chosen)]], color=color, mark='star')
 
 
-def _draw_against_each_other(axes: Axes, curves: Sequence[TauCurve], chosen: float) -> None:
-    for curve in curves:
-        accuracies, ious = curve.values('mAcc'), curve.values('mIoU')
-        (line,) = axes.plot(accuracies, ious, marker='.', label=curve.split)
-        for tau, point in zip(curve.taus, zip(accuracies, ious, strict=True), strict=True):
-            axes.annotate(f'{tau:g}', point, textcoords='offset points', xytext=(4, 4), fontsize=7)
-            if tau in (0.0, chosen):
-                marker = '*' if tau == chosen else 'o'
-                axes.plot(*point, marker=marker, markersize=12, color=line.get_color(), fillstyle='none')
-    axes.set(xlabel='mAcc (%)', ylabel='mIoU (%)')
+def trade_off(
+    points: Sequence[Mapping[str, float]], axes: tuple[str, str], name: str, color: int, labels: str = 'none'
+) -> Series:
+    """A curve over tau as one metric against another.
+
+    Args:
+        points: Of a run record, in any order.
+        axes: The metric that goes up, and the one that goes to the right.
+        name: In the legend.
+        color: Position among the colors.
+        labels: Which taus are written beside their points: 'all', those at the 'ends', or 'none'.
+    """
+    ordered = sorted(points, key=lambda point: point['tau'])
+    taus = [f'{point["tau"]:g}' for point in ordered]
+    ends = {0: f'τ={taus[0]}', len(taus) - 1: f'τ={taus[-1]}'}
+    between = taus if labels == 'all' else [''] * len(taus)
+    texts = [ends.get(place, text) for place, text in enumerate(between)] if labels != 'none' else ()
+    y, x = ([point[key] for point in ordered] for key in axes)
+    return Series(name=name, x=x, y=y, labels=texts, color=color)
 
 
 def curve_points(curve: TauCurve) -> list[dict[str, float]]:

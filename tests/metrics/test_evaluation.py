@@ -1,6 +1,7 @@
 """All metrics follow from the matrix, by the keys that configs use."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -42,6 +43,16 @@ def test_the_description_shows_absent_classes_shares_and_groups() -> None:
     assert [cell.strip() for cell in bus.split('|')[2:-1]] == ['tail', '1 %', 'absent', 'absent', 'absent']
     assert 'medium (2): car, traffic light' in lines
     assert lines[-1] == 'Shares and groups are from the training labels.'
+
+
+def test_the_table_of_the_description_is_as_wide_as_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('COLUMNS', '20')
+    monkeypatch.setenv('FORCE_COLOR', '1')
+    names = ('[bold]road', 'car :smile:', 'x' * 150, 'bus')
+    lines = replace(evaluation(), class_names=names).describe().splitlines()
+    table = [line for line in lines if line.startswith('|')]
+    assert lines[0] == table[0] and len({len(line) for line in table}) == 1
+    assert all(any(f'| {name} ' in line for line in table) for name in names) and '\x1b' not in ''.join(lines)
 
 
 @pytest.mark.parametrize('matrix', [MATRIX.double(), MATRIX[:3], -MATRIX])

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import runpy
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,12 @@ from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import CLASSIFICATION
 from ltseg.reports.class_table import tall_table, wide_table, write_report
 from ltseg.reports.comparison import compare
-from ltseg.reports.documents import fill_tables
-from ltseg.reports.frontier import frontier_table
 from ltseg.reports.published import find_published
 from ltseg.reports.record import RunRecord
 from ltseg.reports.tau_report import adjusted_record, curve_figure, curve_points, curve_table
 from ltseg.trained.tau_curve import TauCurve
 
+TABLES = runpy.run_path(str(Path(__file__).parents[2] / 'tools/document_tables.py'))
 NAMES = ('airplane', 'automobile', 'bird', 'crane', 'crane')
 COUNTS = torch.tensor([500, 120, 60, 20, 5])
 
@@ -196,23 +196,24 @@ def test_curves_over_tau(tmp_path: Path) -> None:
     selection, report = curve('val'), curve('test', (5, 3, 0))
     assert selection.best('accuracy/top1') == 1.0
     table = curve_table(selection, 1.0, 'norm')
-    assert table.title.startswith('Tau-normalisation on val') and [str(c.header) for c in table.columns][:2] == [
-        'tau',
-        'accuracy\ntop1',
-    ]
+    assert table.title.startswith('Tau-normalisation on val') and table.header[:2] == ('tau', 'accuracy top1')
+    assert [row[0] for row in table.rows if '*' in str(row[0])] == ['1 *']
     assert 'accuracy/top1' in curve_points(report)[0] and 'accuracy/bird' not in curve_points(report)[0]
-    curve_figure([selection, report], 1.0, tmp_path / 'curve.png', 'norm')
-    assert (tmp_path / 'curve.png').read_bytes().startswith(b'\x89PNG')
+    figure = curve_figure([selection, report], 1.0, 'norm')
+    lines = [each for each in figure.series if not each.mark]
+    assert [each.name for each in lines if not each.dashed][:2] == ['top1, val', 'mean class, val']
+    assert [list(each.y) for each in lines if each.name == 'top1, test'] == [report.values('accuracy/top1')]
+    assert {each.x[0] for each in figure.series if each.mark} == {1.0}
     made = adjusted_record(record(), selection, report, 'accuracy/top1', 'norm')
     assert made.method == 'cross entropy + tau-norm' and made.settings['posthoc']['adjustment'] == 'norm'
     made.save(tmp_path / 'runs/norm.json')
-    text = fill_tables('<!-- table: tau runs/norm.json -->\n<!-- end -->', tmp_path)
+    text = TABLES['fill_tables']('<!-- table: tau runs/norm.json -->\n<!-- end -->', tmp_path)
     assert 'tau-normalisation by tau' in text and '| tau | accuracy/top1 |' in text
 
 
 def test_frontier_is_of_top1_against_mean_class_accuracy() -> None:
     runs = [record(method, seed, tau_curve=curve_points(curve('test'))) for method, seed in (('CE', 0), ('ARB', 5))]
-    table = frontier_table(runs, [50])
+    table = TABLES['frontier_table'](runs, [50])
     assert table.header[2:5] == ('accuracy/top1', 'accuracy/mean_class', 'highest accuracy/top1')
     assert table.rows[0][2] == runs[0].metrics()['accuracy/top1']
 

@@ -1,17 +1,27 @@
-"""The printed tables, with what the checks of methods and rows found."""
+"""The numbers of papers: every file is whole, and the checks of the printed tables are as noted in them."""
 
+import json
+from pathlib import Path
 from statistics import fmean
 
 import pytest
 
-from ltseg.reports.published import PUBLISHED, find_published
+from ltseg.reports.published import PAPERS, PUBLISHED, find_published, load_published
+
+RUN = {'method': 'm', 'means': {'accuracy/top1': 50.0}}
+
+
+def test_every_file_says_where_its_numbers_are_from() -> None:
+    files = [json.loads(path.read_text(encoding='utf-8')) for path in PAPERS.glob('*.json')]
+    assert files
+    for content in files:
+        assert content['source'] and content['notes'] and all('table' in each for each in content['tables'])
 
 
 def test_rows_average_to_the_printed_means_but_for_the_two_misprints() -> None:
     off = {}
     for name, run in PUBLISHED.items():
         for rate, of_class in run.rates.items():
-            assert len(of_class) == 19
             if abs(fmean(of_class.values()) - run.means[rate]) > 0.0051:
                 off[name, rate] = round(fmean(of_class.values()), 2)
     assert off == {('arb/deeplabv3plus/arb', 'IoU'): 78.44, ('arb/unet/arb', 'Acc'): 79.64}
@@ -28,6 +38,48 @@ def test_a_prefix_finds_all_below(name: str, number: int) -> None:
     assert len(find_published(name)) == number
 
 
-def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="arb/unet/ce.*got 'arb/un'"):
-        find_published('arb/un')
+@pytest.mark.parametrize(
+    ('name', 'nearest'),
+    [
+        ('arb/un', 'arb/unet'),
+        ('cifar10lt100/abr', 'cifar10lt100/arb'),
+        ('imagenet', 'imagenetlt'),
+        ('abr/unet', 'arb/unet'),
+    ],
+)
+def test_a_typo_is_answered_with_the_nearest_name(name: str, nearest: str) -> None:
+    with pytest.raises(ValueError, match=f"one of .*got '{name}'. Did you mean '{nearest}'"):
+        find_published(name)
+    assert find_published(nearest)
+
+
+def write(folder: Path, file: str, run: dict, **table) -> None:
+    about = {'table': 'Table 1', 'dataset': 'd', 'num_classes': 2, 'model': 'n', 'runs': {'d/p/m': run}, **table}
+    (folder / file).write_text(json.dumps({'paper': 'p', 'source': 's', 'notes': [], 'tables': [about]}))
+
+
+def test_files_of_a_folder_are_put_together(tmp_path: Path) -> None:
+    write(tmp_path, 'a.json', RUN)
+    write(tmp_path, 'b.json', RUN, runs={'d/p/other': RUN})
+    assert list(load_published(tmp_path)) == ['d/p/m', 'd/p/other']
+    write(tmp_path, 'b.json', RUN)
+    with pytest.raises(ValueError, match='b.json.*a name that is not taken'):
+        load_published(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('run', 'message'),
+    [
+        (RUN | {'means': {'accuracy/top1': 101}}, r'a number in \[0, 100\]'),
+        (RUN | {'means': {'accuracy/top1': '50'}}, r'a number in \[0, 100\]'),
+        (RUN | {'means': {}}, 'means of a metric'),
+        (RUN | {'rates': {'IoU': {'a': 1, 'b': 2}}}, 'means of .*IoU'),
+        ({'method': 'm', 'means': {'IoU': 1}, 'rates': {'IoU': {'a': 1}}}, 'rows of 2 classes'),
+        (RUN | {'mean': 5}, 'mean'),
+        ({'means': {'accuracy/top1': 50}}, 'method'),
+    ],
+)
+def test_a_broken_file_is_named(tmp_path: Path, run: dict, message: str) -> None:
+    write(tmp_path, 'broken.json', run)
+    with pytest.raises(ValueError, match=f'(?s)broken.json.*{message}'):
+        load_published(tmp_path)

@@ -86,10 +86,14 @@ def test_points_hold_means_only() -> None:
     assert not any(math.isnan(value) for point in points for value in point.values())
 
 
-def test_table_marks_the_chosen_tau_and_the_picture_is_drawn(tmp_path) -> None:
+def test_table_and_figure_mark_the_chosen_tau() -> None:
     three = curve('val', [RIDERS_LOST, RIGHT, ROAD_LOST])
     table = curve_table(three, 0.0)
-    assert list(table.columns[0].cells) == ['-1  ', '0 *', '1  ']
-    assert list(table.columns[1].cells) == [f'{value:.2f}' for value in three.values('mIoU')]
-    curve_figure([three], 0.0, tmp_path / 'new' / 'curve.png')
-    assert (tmp_path / 'new' / 'curve.png').read_bytes().startswith(b'\x89PNG')
+    assert [row[0] for row in table.rows] == ['-1', '0 *', '1']
+    assert table.header[1] == 'mIoU' and [row[1] for row in table.rows] == three.values('mIoU')
+    line, star = curve_figure([three], 0.0).series
+    assert (line.x, line.y) == (three.values('mAcc'), three.values('mIoU'))
+    assert list(line.labels) == ['τ=-1', '0', 'τ=1']
+    assert (star.mark, star.x, star.y) == ('star', [line.x[1]], [line.y[1]])
+    marks = [each.mark for each in curve_figure([three], 1.0).series]
+    assert marks == ['', 'large', 'star']  # tau = 0 is marked too

@@ -1,7 +1,7 @@
 """The figures of neural collapse over all classes, with their meaning, and the classes that they are of."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -38,14 +38,12 @@ class Classes:
         names: K names, all different.
         counts: Training samples of each.
         order: Their indices from frequent to rare.
-        groups: Names of classes by group, from head to tail.
         unit: What a sample is, in the plural.
     """
 
     names: Sequence[str]
     counts: Sequence[float]
     order: Sequence[int]
-    groups: Mapping[str, Sequence[str]]
     unit: str
 
     @property

@@ -1,4 +1,4 @@
-"""Pictures of what ``ltseg.GradientMonitor`` wrote."""
+"""Figures of what ``ltseg.GradientMonitor`` wrote."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from typing import Any
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.reports.collapse.contents import Classes
-from ltseg.reports.collapse.figures import Figure, Lines
+from ltseg.reports.figures.figure import Figure, Series
 
 __all__ = ['gradient_charts']
 
@@ -22,7 +22,7 @@ def gradient_charts(path: Path, classes: Classes) -> list[Figure]:
     it.
 
     Args:
-        path: The monitor's file; without one there are no pictures.
+        path: The monitor's file; without one there are no figures.
         classes: Those of the model.
 
     Raises:
@@ -52,14 +52,16 @@ def _iterations(points: list[dict[str, Any]]) -> list[float]:
 
 
 def _lines(name: str, title: str, series: dict[str, list[float]], iterations: list[float]) -> Figure:
-    return Lines(
+    positive = any(value > 0 for values in series.values() for value in values)
+    return Figure(
         name=f'gradient_{name}',
         title=title,
         caption='Lengths of the parts of the gradient of a class vector that samples of one class send it.',
-        unit='length of the gradient',
-        iterations=iterations,
-        series=series,
-        logarithmic=any(value > 0 for values in series.values() for value in values),
+        x_label='iteration',
+        y_label='length of the gradient',
+        y_scale='log' if positive else 'linear',
+        series=[Series(name=each, x=iterations, y=values) for each, values in series.items()],
+        ordered=True,
     )
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ltseg.core.class_sample import ClassSample
 from ltseg.reports.collapse.contents import Classes
-from ltseg.reports.collapse.figures import FeatureMap
+from ltseg.reports.figures.figure import Figure, Series
 
 __all__ = ['PROJECTIONS', 'feature_map']
 
@@ -17,7 +17,7 @@ MOST_OF_CLASS = 200
 
 def feature_map(
     sample: ClassSample, means: Tensor, present: Tensor, classes: Classes, by: str = 'pca'
-) -> FeatureMap | None:
+) -> Figure | None:
     """Samples of each class and the class means in the plane; None where there are fewer than three means.
 
     Args:
@@ -36,13 +36,18 @@ def feature_map(
     places, marks = _projected(rows, means[order].double().cpu().numpy(), by)
     parts = np.split(places, np.cumsum([len(part) for part in chosen])[:-1])
     what = 'the plane in which the class means differ the most' if by == 'pca' else 't-SNE, which keeps neighbours'
-    return FeatureMap(
+    series = []
+    for color, (index, part, mark) in enumerate(zip(order, parts, marks, strict=True)):
+        (x, y), (mean_x, mean_y), name = part.T.round(4).tolist(), mark.round(4).tolist(), names[index]
+        series.append(Series(name=name, x=x, y=y, color=color))
+        series.append(Series(x=[mean_x], y=[mean_y], labels=[name], color=color, mark='star'))
+    return Figure(
+        form='points',
         name='map',
         title='Features and class means',
         caption=f'Up to {each} samples of each class in {what}. Stars are class means.',
-        classes={names[i]: part.round(4).tolist() for i, part in zip(order, parts, strict=True)},
-        means={names[i]: mark.round(4).tolist() for i, mark in zip(order, marks, strict=True)},
-        groups=classes.groups,
+        series=series,
+        ordered=True,
     )
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from ltseg.core.collapse_summary import CollapseSummary
 from ltseg.core.files import atomic_write
 from ltseg.reports.collapse.contents import Classes
-from ltseg.reports.collapse.drawing import save_picture
-from ltseg.reports.collapse.figures import Figure, finite
+from ltseg.reports.figures.figure import Figure, finite
+from ltseg.reports.figures.renderer import save_figure
 
 __all__ = ['CheckpointSummary', 'CollapseReport']
 
@@ -72,8 +72,8 @@ class CollapseReport:
         )
 
     def write(self, folder: Path, figures: Sequence[Figure], formats: Sequence[str] = ('png',)) -> list[Path]:
-        """Writes ``<split>.json``, ``<split>.csv``, ``<split>_classes.csv``, ``<split>_figures.json`` (panels of the
-        HTML report), and each figure as ``<split>_<name>.csv`` and picture.
+        """Writes ``<split>.json``, ``<split>.csv``, ``<split>_classes.csv``, ``<split>_figures.json`` (for the HTML
+        page), and each figure as ``<split>_<name>.csv`` and picture.
 
         Returns:
             The first four.
@@ -87,12 +87,12 @@ class CollapseReport:
         rows = [[p['checkpoint'], p['iteration'], *(p['figures'].get(key) for key in keys)] for p in points]
         _write_csv(main[1], [['checkpoint', 'iteration', *keys], *rows])
         _write_csv(main[2], [list(content['classes'][0]), *(list(row.values()) for row in content['classes'])])
-        _write_json(main[3], [panel for figure in figures for panel in figure.panels()])
+        _write_json(main[3], [figure.content() for figure in figures])
         for figure in figures:
             path = folder / f'{self.split}_{figure.name}'
             _write_csv(path.with_name(f'{path.name}.csv'), figure.table())
             for ending in formats:
-                save_picture(figure, path.with_name(f'{path.name}.{ending}'))
+                save_figure(figure, path.with_name(f'{path.name}.{ending}'))
         return main
 
 

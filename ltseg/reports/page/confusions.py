@@ -3,17 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.colors import to_rgb
 from torch import Tensor
 
+from ltseg.reports.figures.figure import Figure
 from ltseg.reports.page.differences import TALL
-from ltseg.reports.page.ink import Drawing, draw
 from ltseg.reports.page.methods import Method, Study
-from ltseg.reports.page.phrases import shortened
 
 __all__ = ['Confusion', 'confusion_matrix_figure', 'largest_confusions']
 
-CELL = '#1f78b4'  # between light and dark, because a picture cannot take the page's colours
 LARGEST = 3
 
 
@@ -30,33 +27,28 @@ class Confusion:
     percent: float
 
 
-def confusion_matrix_figure(study: Study, method: Method) -> Drawing:
+def confusion_matrix_figure(study: Study, method: Method) -> Figure:
     """The rows of the confusion matrix in percent of the truth, both axes sorted by frequency."""
-    order, names = study.order, study.reference.class_names
-    rates = _rates(method.matrix)[np.ix_(order, order)]
-    size = len(order)
-    picture = np.empty((size, size, 4))
-    picture[..., :3], picture[..., 3] = to_rgb(CELL), np.sqrt(rates)
-    few = size <= TALL
-    with draw(f'confusion-{method.index}', 4.3) as (axes, made):
-        axes.imshow(picture, interpolation='none')
-        axes.grid(visible=False)
-        labels = [shortened(names[index], 14) for index in order]
-        ticks = range(size) if few else range(0, size, size // 20)
-        text_size = 8 if size <= 20 else 6
-        axes.set_xticks(ticks, [labels[i] for i in ticks], rotation=90, fontsize=text_size)
-        axes.set_yticks(ticks, [labels[i] for i in ticks], fontsize=text_size)
-        if size <= 15:
-            for row, column in np.argwhere(rates >= 0.1):
-                axes.text(column, row, f'{100 * rates[row, column]:.0f}', ha='center', va='center', fontsize=7.5)
-        axes.set_xlabel('predicted')
-        axes.set_ylabel('true')
-    diagonal = float(np.mean(np.diag(rates)))
-    alt = f'On average {100 * diagonal:.0f} % of a class is right. The largest confusions are in the table below.'
+    order = study.order
+    names = [study.reference.class_names[index] for index in order]
+    rates = 100 * _rates(method.matrix)[np.ix_(order, order)]
     caption = 'Share of each true class; the colour is the square root of it, so that small confusions show.'
-    if not few:
+    if len(order) > TALL:
         caption += ' Some classes only are named.'
-    return Drawing(made[0], f'Confusions of {method.label}', alt, caption)
+    right = f'On average {float(np.mean(np.diag(rates))):.0f} % of a class is right.'
+    return Figure(
+        form='matrix',
+        name=f'confusion-{method.index}',
+        title=f'Confusions of {method.label}',
+        alt=f'{right} The largest confusions are in the table below.',
+        caption=caption,
+        x_label='predicted',
+        y_label='true',
+        values=rates.tolist(),
+        rows=names,
+        columns=names,
+        unit='% of the true class',
+    )
 
 
 def _rates(counts: Tensor) -> np.ndarray:

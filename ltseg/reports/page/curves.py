@@ -1,105 +1,94 @@
 """Curves over training and over post-hoc adjustment."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from ltseg.reports.page.ink import MARKERS, Drawing, colour_of, draw, legend
+from ltseg.reports.figures.figure import Figure, Series
 from ltseg.reports.page.methods import Method, Study
 from ltseg.reports.page.phrases import points
 from ltseg.reports.page.runs import Run
+from ltseg.reports.tau_report import trade_off
 
 __all__ = ['posthoc_curve', 'training_curves']
 
-Points = Sequence[Mapping[str, float]]
 
-
-def training_curves(study: Study) -> list[Drawing]:
+def training_curves(study: Study) -> list[Figure]:
     """The training loss, and the means of the validation over training, a line for each run."""
     task = study.reference.task
-    drawings = [_over_iterations(study, 'loss', 'Training loss', 'loss')]
+    figures = [_over_iterations(study, 'loss', 'Training loss', 'loss')]
     for key in dict.fromkeys((*task.axes, task.key(task.grouped[0], study.rarest))):
-        drawings.append(_over_iterations(study, key, f'{key} of the validation', f'{key}, %'))
-    return [drawing for drawing in drawings if drawing is not None]
+        figures.append(_over_iterations(study, key, f'{key} of the validation', f'{key}, %'))
+    return [figure for figure in figures if figure is not None]
 
 
-def _over_iterations(study: Study, key: str, title: str, label: str) -> Drawing | None:
-    name = f'training-{len(key)}-{"".join(filter(str.isalnum, key))}'
+def _over_iterations(study: Study, key: str, title: str, label: str) -> Figure | None:
     last: list[str] = []
-    named: set[str] = set()
-    with draw(name, 2.7) as (axes, made):
-        for method in study.methods:
-            if method.is_posthoc:  # trained as the method it adjusts
-                continue
-            for number, run in enumerate(method.runs):
-                line = [(point['iteration'], point[key]) for point in _points(run, key) if key in point]
-                if line:
-                    style: dict[str, Any] = {
-                        'color': colour_of(method.index),
-                        'alpha': 1 if number == 0 else 0.6,
-                        'linewidth': 1.2,
-                    }
-                    marker = MARKERS[method.index % len(MARKERS)] if len(line) < 30 else None
-                    text = None if method.label in named else method.label
-                    named.add(method.label)
-                    axes.plot(*zip(*line, strict=True), marker=marker, markersize=3, label=text, **style)
-                    last.append(f'{_seeded(method, run)} {line[-1][1]:.3g}')
-        axes.set_xlabel('iteration')
-        axes.set_ylabel(label)
-        legend(axes)
-    return Drawing(made[0], title, f'At the end: {", ".join(last)}.', 'A line for each seed.') if last else None
+    series: list[Series] = []
+    for method in (each for each in study.methods if not each.is_posthoc):  # trained as the method it adjusts
+        for run in method.runs:
+            line = [(point['iteration'], point[key]) for point in _points(run, key) if key in point]
+            if line:
+                x, y = map(list, zip(*line, strict=True))
+                series.append(Series(name=method.label, x=x, y=y, color=method.index))
+                last.append(f'{_seeded(method, run)} {y[-1]:.3g}')
+    if not series:
+        return None
+    return Figure(
+        name=f'training-{len(key)}-{"".join(filter(str.isalnum, key))}',
+        title=title,
+        alt=f'At the end: {", ".join(last)}.',
+        caption='A line for each seed.',
+        x_label='iteration',
+        y_label=label,
+        series=series,
+    )
 
 
-def _points(run: Run, key: str) -> Points:
-    """Points of the record, or of the log of the training."""
+def _points(run: Run, key: str) -> Sequence[Mapping[str, float]]:
+    """Points of the record, or of the log of the training run."""
     if key != 'loss':
         return run.record.curves.get('val', ())
-    recorded = run.record.curves.get('train', ())
-    return recorded or [{'iteration': p['step'], 'loss': p['loss']} for p in run.scalars if _is_number(p.get('loss'))]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and value == value
+    logged = (point for point in run.scalars if isinstance(point.get('loss'), int | float))
+    points = [{'iteration': each['step'], 'loss': each['loss']} for each in logged if each['loss'] == each['loss']]
+    return run.record.curves.get('train') or points
 
 
 def _seeded(method: Method, run: Run) -> str:
     return method.label if run.record.seed is None else f'{method.label}, seed {run.record.seed}'
 
 
-def posthoc_curve(study: Study) -> Drawing | None:
+def posthoc_curve(study: Study) -> Figure | None:
     """The means against each other over the strength of post-hoc adjustment; None where no record has the curve."""
-    quality, fairness = study.reference.task.axes
-    sentences: list[str] = []
-    with draw('posthoc', 3.6) as (axes, made):
-        for method in study.methods:
-            colour, marker = colour_of(method.index), MARKERS[method.index % len(MARKERS)]
-            if method.is_posthoc:
-                axes.plot(method.mean(fairness), method.mean(quality), '*', color=colour, markersize=11,
-                          markeredgewidth=0, label=method.label)  # fmt: skip
-                continue
-            for number, run in enumerate(method.runs):
-                curve = sorted(run.record.tau_curve, key=lambda point: point['tau'])
-                curve = [point for point in curve if quality in point and fairness in point]
-                if curve:
-                    x, y = ([point[key] for point in curve] for key in (fairness, quality))
-                    text = method.label if number == 0 else None
-                    axes.plot(x, y, marker='.', markersize=4, linewidth=1.1, color=colour, label=text)
-                    best = max(curve, key=lambda point: point[quality])
-                    sentences.append(
-                        f'{_seeded(method, run)}: highest {quality} {points(best[quality])} at tau {best["tau"]:g}'
-                    )
-                    for end in (curve[0], curve[-1]) if number == 0 else ():
-                        axes.annotate(f'τ={end["tau"]:g}', (end[fairness], end[quality]), (3, 3),
-                                      textcoords='offset points', fontsize=7.5, color=colour)  # fmt: skip
-                means = run.record.evaluation.means()
-                if curve:
-                    axes.plot(means[fairness], means[quality], marker, color=colour, markersize=7)
-        axes.set_xlabel(f'{fairness}, %')
-        axes.set_ylabel(f'{quality}, %')
-        legend(axes)
-    if not sentences:
+    quality, fairness = axes = study.reference.task.axes
+    found = [
+        (method, number, run, curve)
+        for method in study.methods
+        if not method.is_posthoc
+        for number, run in enumerate(method.runs)
+        if (curve := [point for point in run.record.tau_curve if quality in point and fairness in point])
+    ]
+    if not found:
         return None
+    series, sentences = [], []
+    for method, number, run, curve in found:
+        labels = 'ends' if number == 0 else 'none'
+        series.append(trade_off(curve, axes, method.label, method.index, labels))
+        means = run.record.evaluation.means()
+        series.append(Series(x=[means[fairness]], y=[means[quality]], color=method.index, mark='large'))
+        best = max(curve, key=lambda point: point[quality])
+        sentences.append(f'{_seeded(method, run)}: highest {quality} {points(best[quality])} at tau {best["tau"]:g}')
+    for method in (each for each in study.methods if each.is_posthoc):
+        x, y = method.mean(fairness), method.mean(quality)
+        series.append(Series(name=method.label, x=[x], y=[y], color=method.index, mark='star'))
     caption = (
         'Logits minus tau times the logarithm of the prior, without training again. Large marks: as trained (tau 0). '
         'Stars: the tau that was chosen on other data. A curve that lies above another is better at every trade.'
     )
-    return Drawing(made[0], f'{quality} against {fairness} over post-hoc adjustment', '. '.join(sentences), caption)
+    return Figure(
+        name='posthoc',
+        title=f'{quality} against {fairness} over post-hoc adjustment',
+        alt='. '.join(sentences),
+        caption=caption,
+        x_label=f'{fairness}, %',
+        y_label=f'{quality}, %',
+        series=series,
+    )

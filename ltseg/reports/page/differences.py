@@ -2,7 +2,7 @@
 
 from matplotlib.axes import Axes
 
-from ltseg.reports.page.ink import FALL, INK, MUTED, RISE, TAIL, Drawing, colour_of, draw
+from ltseg.reports.figures.ink import FALL, INK, MUTED, RISE, TAIL, Drawing, colour_of, draw
 from ltseg.reports.page.methods import CLEAR, SINGLE, WITHIN, Difference, Method, Study
 from ltseg.reports.page.phrases import listed, shortened, signed
 

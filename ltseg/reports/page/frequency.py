@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from ltseg.reports.page.ink import GRID, MARKERS, MUTED, TAIL, Drawing, colour_of, draw, legend, plain_numbers
-from ltseg.reports.page.methods import Method, Study
+from ltseg.reports.figures.ink import GRID, MARKERS, MUTED, TAIL, Drawing, colour_of, draw, legend, plain_numbers
+from ltseg.reports.page.methods import Study
 from ltseg.reports.page.phrases import points, shortened
 from ltseg.reports.page.slopes import spread_out
 
@@ -45,7 +45,8 @@ def against_frequency(study: Study, rate: str) -> Drawing:
         axes.set_xlabel(f'share of {evaluation.task.unit}, %')
         axes.set_ylabel(f'{rate}, %')
         legend(axes)
-    group = [f'{method.label} {points(_mean_of_rarest(study, method, rate))}' for method in study.methods]
+    rarest = evaluation.task.key(rate, study.rarest)
+    group = [f'{method.label} {points(method.mean(rarest))}' for method in study.methods]
     alt = f'Mean {rate} of the {study.rarest} classes: {", ".join(group)}.'
     caption = f'Shares are from {evaluation.counts_from}. The shaded range holds the {study.rarest} classes.'
     return Drawing(made[0], f'{rate} against frequency', alt, caption)
@@ -59,9 +60,3 @@ def _name(axes: Axes, places: Sequence[float], names: Sequence[str]) -> None:
     for index, spot in zip(order, spread_out(logarithms, gap=width / 18), strict=True):
         axes.plot((places[index], 10**spot), (100, 106), color=MUTED, linewidth=0.5, clip_on=False)
         axes.text(10**spot, 107, shortened(names[index], 14), rotation=55, rotation_mode='anchor', fontsize=7.5)
-
-
-def _mean_of_rarest(study: Study, method: Method, rate: str) -> float:
-    values = [method.mean(study.key(rate, index)) for index in study.reference.groups.of(study.rarest)]
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan

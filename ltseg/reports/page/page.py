@@ -11,12 +11,14 @@ from markupsafe import Markup
 
 from ltseg import __version__
 from ltseg.core.files import atomic_write
+from ltseg.reports.figures.figure import Figure
+from ltseg.reports.figures.ink import Drawing
+from ltseg.reports.figures.renderer import render_svg
 from ltseg.reports.page.confusions import confusion_matrix_figure
 from ltseg.reports.page.curves import posthoc_curve, training_curves
 from ltseg.reports.page.differences import difference_bars
 from ltseg.reports.page.examples import Examples
 from ltseg.reports.page.frequency import against_frequency
-from ltseg.reports.page.ink import Drawing
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.panels import logged_panels, measured_panels
 from ltseg.reports.page.phrases import listed
@@ -62,11 +64,11 @@ def render_page(study: Study, title: str | None = None, examples: Examples | Non
         means=means_table(study),
         class_tables=[class_table(study, rate) for rate in study.rates],
         differences=_difference_figures(study),
-        matrices=[confusion_matrix_figure(study, method) for method in study.methods[:MATRICES]],
+        matrices=_rendered([confusion_matrix_figure(study, method) for method in study.methods[:MATRICES]], height=3.8),
         confusions=confusion_table(study),
         frequency=[against_frequency(study, rate) for rate in study.reference.task.grouped],
-        posthoc=_present([posthoc_curve(study)]),
-        training=training_curves(study),
+        posthoc=_rendered([posthoc_curve(study)], height=3.6),
+        training=_rendered(training_curves(study)),
         panels=[*measured_panels(study), *logged_panels(study)],
         examples=examples,
         config=config,
@@ -99,12 +101,13 @@ def _single_seeds(study: Study) -> str:
 
 
 def _difference_figures(study: Study) -> list[Drawing]:
-    bars = [difference_bars(study, rate) for rate in study.rates]
-    return _present([*bars, *(slope_plot(study, method, study.rates[0]) for method in study.compared)])
+    bars = (difference_bars(study, rate) for rate in study.rates)
+    slopes = (slope_plot(study, method, study.rates[0]) for method in study.compared)
+    return [drawing for drawing in (*bars, *slopes) if drawing is not None]
 
 
-def _present(drawings: Sequence[Drawing | None]) -> list[Drawing]:
-    return [drawing for drawing in drawings if drawing is not None]
+def _rendered(figures: Sequence[Figure | None], height: float = 2.8) -> list[Drawing]:
+    return [render_svg(figure, figure.name, height=height) for figure in figures if figure is not None]
 
 
 def write_page(page: str, path: str | os.PathLike) -> Path:

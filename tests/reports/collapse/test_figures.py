@@ -1,8 +1,9 @@
-"""Figures as tables, pictures and panels of the HTML report."""
+"""Figures of neural collapse: what they hold, and that files and the page have the same."""
 
 import json
 import math
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 import torch
@@ -13,19 +14,17 @@ from ltseg.core.collapse_summary import collapse_summary
 from ltseg.core.geometry import simplex_vectors
 from ltseg.reports.collapse.charts import class_charts, curves
 from ltseg.reports.collapse.contents import MEANINGS, Classes, values_table
-from ltseg.reports.collapse.drawing import save_picture
-from ltseg.reports.collapse.figures import Bars, FeatureMap, Lines, Matrix
 from ltseg.reports.collapse.monitored import gradient_charts
 from ltseg.reports.collapse.projection import feature_map
 from ltseg.reports.collapse.report import CheckpointSummary, CollapseReport
-from ltseg.reports.page.panels import panel
+from ltseg.reports.figures.figure import FORMS, Figure
+from ltseg.reports.figures.renderer import render_svg
 
 K, D = 4, 5
 CLASSES = Classes(
     names=['car', 'road', 'bus', 'sky'],
     counts=[20.0, 900.0, 3.0, 100.0],
     order=[1, 3, 0, 2],
-    groups={'head': ['road'], 'medium': ['sky', 'car'], 'tail': ['bus']},
     unit='pixels',
 )
 
@@ -49,30 +48,31 @@ def test_classes_stand_from_frequent_to_rare():
     angles = charts['mean_angles']
     assert angles.table()[0] == ['class', 'road', 'sky', 'car', 'bus']
     assert angles.table()[1][2] == summary.matrices['mean_angles'][1, 3].item()
-    assert angles.ideal == pytest.approx(math.degrees(math.acos(-1 / 3)))
-    assert charts['relative_products'].ideal == pytest.approx(1 / 3)
+    assert angles.center == pytest.approx(math.degrees(math.acos(-1 / 3)))
+    assert charts['relative_products'].center == pytest.approx(1 / 3)
     norms = summary.classes['mean_norm']
-    assert charts['norms'].series['class means'][3] == pytest.approx((norms[2] / norms.mean()).item())
+    assert charts['norms'].series[0].name == 'class means' and list(charts['norms'].series[0].x) == CLASSES.labels
+    assert charts['norms'].series[0].y[3] == pytest.approx((norms[2] / norms.mean()).item())
     assert set(MEANINGS) == set(summary.figures), 'every figure is explained'
 
 
-def test_every_figure_becomes_a_picture_and_a_panel(tmp_path: Path):
+def test_every_figure_becomes_a_table_a_picture_and_a_part_of_the_page(tmp_path: Path):
     statistics, sample, summary = measured(absent=(2,))
     points = [CheckpointSummary(f'{number}.pth', number, summary) for number in (4, 8)]
     picture = feature_map(sample, statistics.means, summary.present, CLASSES)
     figures = [*class_charts(summary, CLASSES), *curves(points), picture]
-    assert {type(figure) for figure in figures} == {Bars, Lines, Matrix, FeatureMap}
+    assert {figure.form for figure in figures} == set(FORMS)
     report = CollapseReport('train', 'c.py', CLASSES, points, statistics.counts.tolist(), 'A note.')
-    one_of_each = {type(figure): figure for figure in figures}.values()  # drawing takes long
+    one_of_each = {figure.form: figure for figure in figures}.values()  # drawing takes long
     report.write(tmp_path, one_of_each, ['svg'])
     assert all((tmp_path / f'train_{figure.name}.svg').stat().st_size > 1000 for figure in one_of_each)
     report.write(tmp_path, figures, [])
     assert all((tmp_path / f'train_{figure.name}.csv').stat().st_size > 20 for figure in figures)
-    save_picture(figures[0], tmp_path / 'train_mean_angles.png')
-    panels = json.loads((tmp_path / 'train_figures.json').read_text())
-    assert len(panels) == len(figures) + 1  # two series of bars are two panels
-    for form, content in {content['form']: content for content in panels}.items():
-        assert '<svg' in panel(content, form, 'run').svg
+    written = [Figure.of(content) for content in json.loads((tmp_path / 'train_figures.json').read_text())]
+    assert [figure.title for figure in written] == [figure.title for figure in figures]
+    for form, figure in {figure.form: figure for figure in figures}.items():  # the page draws what the file shows
+        (same,) = (each for each in written if each.title == figure.title)
+        assert render_svg(same, form).svg == render_svg(figure, form).svg
     content = json.loads((tmp_path / 'train.json').read_text())
     assert content['classes'][2]['mean_norm'] is None and content['matrices']['mean_angles'][2][0] is None
     assert [point['iteration'] for point in content['checkpoints']] == [4, 8]
@@ -85,10 +85,13 @@ def test_every_figure_becomes_a_picture_and_a_panel(tmp_path: Path):
 def test_the_map_has_each_class_and_its_mean(by: str):
     statistics, sample, summary = measured()
     found = feature_map(sample, statistics.means, summary.present, CLASSES, by)
-    assert list(found.means) == CLASSES.labels and all(len(points) == 6 for points in found.classes.values())
+    clouds, means = found.series[::2], found.series[1::2]
+    assert [each.name for each in clouds] == [*CLASSES.labels] == [each.labels[0] for each in means]
+    assert all(len(each.x) == 6 for each in clouds) and {each.mark for each in means} == {'star'}
     if by == 'pca':  # a linear map: the mean of the points is the point of the mean
-        for name, points in found.classes.items():
-            assert torch.tensor(points).mean(0).tolist() == pytest.approx(found.means[name], abs=1e-3)
+        for cloud, mean in zip(clouds, means, strict=True):
+            assert fmean(cloud.x) == pytest.approx(mean.x[0], abs=1e-3)
+            assert fmean(cloud.y) == pytest.approx(mean.y[0], abs=1e-3)
 
 
 def test_two_classes_have_no_map():
@@ -119,21 +122,15 @@ def test_gradients_of_the_rarest_class_over_training(tmp_path: Path):
     assert gradient_charts(path, CLASSES) == []
     write_log(path, 120)
     repulsion, attraction = gradient_charts(path, CLASSES)
-    assert repulsion.title == 'Repulsion of bus by' and list(repulsion.series) == ['road', 'sky', 'car']
-    assert repulsion.iterations[:2] == [150, 400] and len(repulsion.iterations) == 24
-    assert repulsion.series['sky'][0] == 1 + 2 + 3 + 2  # the mean of five looks
-    assert attraction.series['sky'][0] == 3 and math.isnan(attraction.series['car'][0])
-    save_picture(repulsion, tmp_path / 'a.png')
+    lengths = {each.name: each.y for each in repulsion.series}
+    assert repulsion.title == 'Repulsion of bus by' and list(lengths) == ['road', 'sky', 'car']
+    iterations = repulsion.series[0].x
+    assert iterations[:2] == [150, 400] and len(iterations) == 24
+    assert lengths['sky'][0] == 1 + 2 + 3 + 2  # the mean of five looks
+    attracted = {each.name: each.y for each in attraction.series}
+    assert attracted['sky'][0] == 3 and math.isnan(attracted['car'][0])
     write_log(path, 3, attraction=[0.0] * 4)
     assert [chart.name for chart in gradient_charts(path, CLASSES)] == ['gradient_attraction']  # no batch has a bus
     path.write_text('{"class_names": ["a"]}\n')
     with pytest.raises(ValueError, match='a log of gradients of 4 classes'):
         gradient_charts(path, CLASSES)
-
-
-def test_a_logarithmic_axis_has_no_zero(tmp_path: Path):
-    options = dict(name='a', title='A', caption='', unit='', iterations=[1, 2, 3], series={'x': [0.0, 1.0, math.nan]})
-    logarithmic, linear = Lines(**options, logarithmic=True), Lines(**options)
-    assert str(logarithmic.shown()) == "{'x': [nan, 1.0, nan]}" and linear.shown()['x'][0] == 0
-    assert str(logarithmic.panels()[0]['series'][0]['y']) in ('[nan, 1.0, nan]', '[None, 1.0, None]')
-    save_picture(logarithmic, tmp_path / 'a.png')

@@ -53,6 +53,40 @@ def make_study() -> Callable[..., Study]:
     return make
 
 
+CITY = ('road', 'sidewalk', 'building', 'wall', 'fence', 'pole', 'traffic light', 'traffic sign', 'vegetation',
+        'terrain', 'sky', 'person', 'rider', 'car', 'truck', 'bus', 'train', 'motorcycle', 'bicycle')  # fmt: skip
+METHODS = (
+    *('cross entropy', 'balanced softmax', 'logit adjustment (tau 1)', 'class-balanced, beta 0.9999', 'ARB (batch)'),
+    'seesaw',
+)
+
+
+@pytest.fixture(scope='session')
+def make_large_study() -> Callable[..., Study]:
+    """Makes a study of up to six methods and of many classes, of which some have an IoU of 0 with every method."""
+
+    def make(methods: int = 6, classes: int = 19, zeros: int = 10) -> Study:
+        counts = (1e6 * torch.linspace(0, -6, classes).exp()).long()
+        names = tuple((*CITY, *(f'class {index}' for index in range(len(CITY), classes)))[:classes])
+        runs = []
+        for place, method in enumerate(METHODS[:methods]):
+            right = torch.linspace(0.95, 0.2 + 0.05 * place, classes)
+            right[classes - zeros :] = 0
+            matrix = (right.diag() * 1000).long()
+            matrix[:, 0] += 1000 - matrix.sum(1)
+            evaluation = Evaluation(matrix, names, ClassGroups.tertiles(counts), counts, 'the training labels')
+            record = RunRecord(
+                name=method, method=method, model='U-Net', dataset='Cityscapes', split='val', seed=0,
+                evaluation=evaluation, versions={'python': '3'},
+                tau_curve=[point(40 + place, 50, tau=-1), point(45 + place, 60, tau=0), point(42 + place, 70, tau=1)],
+                curves={'val': [point(30, 40, iteration=200), point(45 + place, 60, iteration=400)]},
+            )  # fmt: skip
+            runs.append(Run(record, Path(f'{method}.json')))
+        return Study.of(runs)
+
+    return make
+
+
 @pytest.fixture(scope='session')
 def page_of_many(many_classes: Study) -> str:
     """Their page, which takes a while to draw."""

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,55 @@ def test_many_classes_are_readable(browser: Any, page_of_many: str, tmp_path: Pa
     tab.locator('[id="classes-IoU"] thead button').last.click()
     assert len(first_cells(tab, 'classes-IoU')) == 150
     assert complaints == []
+
+
+@pytest.fixture(scope='module')
+def wide_page(make_large_study) -> str:
+    """Six methods on 19 classes, of which ten have an IoU of 0."""
+    return render_page(make_large_study(methods=6, classes=19, zeros=10))
+
+
+@pytest.mark.parametrize('scheme', ['light', 'dark'])
+def test_many_methods_fit_a_phone(browser: Any, wide_page: str, tmp_path: Path, scheme: str) -> None:
+    tab, complaints = opened(browser, wide_page, tmp_path, {'width': 360, 'height': 740}, scheme)
+    assert not scrolls_sideways(tab)
+    tables = tab.locator('.scroll:visible')
+    assert tables.count() >= 4
+    wide = [each for each in tables.all() if each.evaluate('e => e.scrollWidth > e.clientWidth')]
+    assert wide, 'tables of six methods are wider than a phone'
+    for table in wide:
+        table.evaluate('e => e.scrollLeft = 1e6')
+        assert table.evaluate('e => e.scrollLeft') > 0 and not scrolls_sideways(tab)
+        # The last column can be seen, and the names of the rows stay beside it.
+        last, first = (
+            table.locator(f'tbody tr:first-child > :{end}-child').bounding_box() for end in ('last', 'first')
+        )
+        assert 0 <= first['x'] < 30 and first['x'] + first['width'] <= last['x'] + 1
+        assert last['x'] + last['width'] <= 361
+    outside = [box for box in boxes(tab, 'h1, h2, h3, p, figure, figcaption, form, dl, nav') if box['right'] > 361]
+    assert outside == [] and complaints == []
+
+
+@pytest.mark.parametrize('width', [360, 1280])
+def test_names_of_slopes_are_apart_in_the_fonts_of_a_browser(
+    browser: Any, wide_page: str, tmp_path: Path, width: int
+) -> None:
+    tab, _ = opened(browser, wide_page, tmp_path, {'width': width, 'height': 740})
+    plots = tab.locator('#differences figure').filter(has=tab.locator('h3', has_text='IoU: from')).all()
+    assert len(plots) == 5
+    for plot in plots:
+        texts = plot.locator('svg text').evaluate_all('all => all.map((e) => e.getBoundingClientRect().toJSON())')
+        picture = plot.locator('svg').bounding_box()
+        assert len(texts) == 2 * 19 + 2
+        assert all(picture['x'] - 1 <= each['left'] and each['right'] <= picture['x'] + picture['width'] + 1
+                   for each in texts)  # fmt: skip
+        # Boxes have the height of a line, which letters do not fill.
+        assert not any(overlaps(one, other, 0.15 * one['height']) for one, other in combinations(texts, 2))
+
+
+def overlaps(one: dict[str, float], other: dict[str, float], margin: float) -> bool:
+    across = min(one['right'], other['right']) - max(one['left'], other['left'])
+    return across > 0 and min(one['bottom'], other['bottom']) - max(one['top'], other['top']) > margin
 
 
 def test_print_shows_every_rate(browser: Any, page: str, tmp_path: Path) -> None:

@@ -1,33 +1,43 @@
 """Tables in documents follow the records, and nothing else in the document changes."""
 
 import json
-from collections.abc import Callable
+import runpy
 from pathlib import Path
 
 import pytest
+import torch
 
-from ltseg.reports.documents import documents_in, fill_tables
+from ltseg.counts.groups import ClassGroups
+from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.record import RunRecord
 
-Make = Callable[..., RunRecord]
+TABLES = runpy.run_path(str(Path(__file__).parents[2] / 'tools/document_tables.py'))
+documents_in, fill_tables = TABLES['documents_in'], TABLES['fill_tables']
 BLOCK = '<!-- table: {} -->\n{}<!-- end -->'
 
 
+def record(method: str, right: int, **fields) -> RunRecord:
+    counts, matrix = torch.tensor([7000, 200, 2500]), torch.tensor([[900, 90, 0], [60, 80, 10], [5, 5, right]])
+    evaluation = Evaluation(matrix, ('road', 'car', 'sky'), ClassGroups.tertiles(counts), counts, 'the training labels')
+    known = {'name': method, 'model': 'U-Net', 'dataset': 'CamVid', 'split': 'val', 'versions': {}}
+    return RunRecord(method=method, evaluation=evaluation, **known, **fields)
+
+
 @pytest.fixture
-def root(tmp_path: Path, make_record: Make) -> Path:
+def root(tmp_path: Path) -> Path:
     curve = [{'tau': 0.0, 'mIoU': 41.5}, {'tau': 0.25, 'mIoU': 40.0}]
-    make_record(tau_curve=curve).save(tmp_path / 'docs/runs/a.json')
-    make_record('ARB', 4).save(tmp_path / 'docs/runs/b.json')
+    record('cross entropy', 30, tau_curve=curve).save(tmp_path / 'docs/runs/a.json')
+    record('ARB', 34).save(tmp_path / 'docs/runs/b.json')
     return tmp_path
 
 
-def test_bodies_are_made_anew_and_the_text_around_stays(root: Path, make_record: Make) -> None:
+def test_bodies_are_made_anew_and_the_text_around_stays(root: Path) -> None:
     text = 'Before.\n\n' + BLOCK.format('compare docs/runs/*.json --tables IoU', 'old\n') + '\n\nAfter | this.\n'
     filled = fill_tables(text, root)
     assert filled.startswith('Before.\n\n<!-- table: compare docs/runs/*.json --tables IoU -->\n\n**IoU in percent')
     assert filled.endswith('<!-- end -->\n\nAfter | this.\n')
     assert 'old' not in filled
-    assert f'{make_record("ARB", 4).metrics()["IoU/sky"]:.2f}' in filled
+    assert f'{record("ARB", 34).metrics()["IoU/sky"]:.2f}' in filled
     assert fill_tables(filled, root) == filled
 
 
@@ -74,7 +84,7 @@ def test_a_document_without_blocks_stays(root: Path) -> None:
         (BLOCK.format('compare docs/runs/a.json --split test', ''), "splits of the records .val.*'test'"),
         (BLOCK.format('tau docs/runs/b.json', ''), 'a curve over tau'),
         (BLOCK.format('collapse docs/runs/*.json --names CE', ''), 'a name for each of 2 files'),
-        (BLOCK.format('collapse docs/runs/a.json --names CE', ''), 'SPLIT.json of tools/analyze_collapse.py'),
+        (BLOCK.format('collapse docs/runs/a.json --names CE', ''), 'SPLIT.json of ltseg collapse'),
         ('<!-- table: report docs/runs/a.json -->\n', 'a closing .* docs/runs/a.json'),
         ('<!-- table: report x.json -->\n' + BLOCK.format('report docs/runs/a.json', ''), 'a closing .* x.json'),
     ],

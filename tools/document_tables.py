@@ -18,12 +18,13 @@ import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import NoReturn
 
 from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.reports.class_table import tall_table, wide_table
 from ltseg.reports.collapse.contents import MEANINGS, ideal_value
-from ltseg.reports.frontier import frontier_table
+from ltseg.reports.frontier import best_with_accuracy
 from ltseg.reports.record import RunRecord, find_records
 from ltseg.reports.selection import add_compare_options, selected_comparison
 from ltseg.reports.text_table import Cell, TextTable
@@ -129,3 +130,38 @@ def tau_table(record: RunRecord) -> TextTable:
     way = WAYS[record.settings.get('posthoc', {}).get('adjustment', 'prior')].lower()
     title = f'{record.method}, {record.model}, {record.dataset} {record.split}: {way} by tau, in percent'
     return TextTable(title, ('tau', *keys), rows)
+
+
+def frontier_table(records: Sequence[RunRecord], levels: Sequence[float]) -> TextTable:
+    """A row for each method: as trained, the highest mIoU over tau, and the highest with at least a given mAcc.
+
+    Reading down a column compares methods at the same mAcc: one that is above another in each column has the better
+    curve, and not only another place on the same one. Several seeds are averaged.
+
+    Raises:
+        ValueError: If a record has no curve, or the records are not of one model, data set and split.
+    """
+    without = [record.name for record in records if not record.tau_curve]
+    if without:
+        hint = 'ltseg adjust writes it.'
+        raise InvalidValueError('frontier', 'records with a curve over tau', ', '.join(without), hint)
+    of = {(record.model, record.dataset, record.split) for record in records}
+    if len(of) != 1:
+        raise InvalidValueError('frontier', 'one model, data set and split', repr(sorted(of)))
+    quality, fairness = records[0].evaluation.task.axes
+    rows: list[list[Cell]] = []
+    for method in dict.fromkeys(record.method for record in records):
+        runs = [record for record in records if record.method == method]
+        means = [run.evaluation.means() for run in runs]
+        own = [(values[quality], values[fairness]) for values in means]
+        highest = [max(point[quality] for point in run.tau_curve) for run in runs]
+        reached = [fmean([best_with_accuracy(run, level) for run in runs]) for level in levels]
+        rows.append(
+            [method, str(len(runs)), *(fmean(column) for column in zip(*own, strict=True)), fmean(highest), *reached]
+        )
+    model, dataset, split = of.pop()
+    header = ('method', 'seeds', quality, fairness, f'highest {quality}', *(f'{fairness} {each:g}' for each in levels))
+    title = (
+        f'{model}, {dataset} {split}: highest {quality} over tau with at least the {fairness} of the column, in percent'
+    )
+    return TextTable(title, header, rows)

@@ -1,6 +1,8 @@
 import re
 
-from ltseg.reports.page.ink import VARIABLES, draw, legend
+import pytest
+
+from ltseg.reports.figures.ink import VARIABLES, draw, legend
 
 
 def svg_of(name: str) -> str:
@@ -19,6 +21,14 @@ def test_colours_and_fonts_are_those_of_the_page() -> None:
 
 def test_names_stay_as_they_are_and_are_escaped() -> None:
     assert '&lt;b&gt; &amp; $x_1$ €' in svg_of('a')
+
+
+@pytest.mark.parametrize('name', ['beta 0.99990', 'id="x" font: 3px a', '#1b2024'])
+def test_numbers_ids_and_colors_in_names_are_text(name: str) -> None:
+    with draw('3', 2) as (axes, made):
+        axes.plot([1, 2], [3, 4], label=name)
+        legend(axes)
+    assert f'>{name}<' in made[0]
 
 
 def test_ids_of_two_figures_differ_and_every_reference_has_its_target() -> None:
