@@ -1,21 +1,61 @@
 """The run record that training and testing leave."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
-from ltseg.cli.names import names_of
+from ltseg.cli.labels.run_labels import labels_of
+from ltseg.cli.setup import evaluation_setup, parsed_config, training_setup
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.record import RunRecord, commit_of
 
-__all__ = ['RunRecorder', 'evaluation_of', 'names_of', 'record_of', 'training_of']
+__all__ = ['RunRecorder', 'RunSource', 'evaluation_of', 'other_metrics', 'record_of', 'training_of']
 
 CURVE = 'ltseg_curve'
 LOSS_POINTS = 100  # the losses between two points are averaged
+
+
+@dataclass(frozen=True)
+class RunSource:
+    """What a record says of a run besides its results.
+
+    Args:
+        config: Path of the config file.
+        labels: 'method', 'model' and 'dataset', see :func:`ltseg.cli.labels.run_labels.labels_of`.
+        evaluation: What the results depend on in the evaluation, see :mod:`ltseg.cli.setup`.
+        setup: What they depend on in training; empty where a checkpoint is tested, which says itself what made it.
+        given: Fields of :class:`RunRecord` from the command line; None for what it does not say.
+    """
+
+    config: str
+    labels: Mapping[str, str]
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    setup: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_training(cls, config: str, stages: Sequence[Config], index: int, given: Mapping[str, Any]) -> 'RunSource':
+        """That of a stage, from the resolved configs of all; one before the last is named in its record."""
+        labels, stage = labels_of(stages), stages[index]
+        if index < len(stages) - 1:
+            known = {'name': Path(config).stem, 'method': labels['method']}
+            early = f', stage {Path(stage.work_dir).name}'
+            given = {**given, **{key: (given.get(key) or text) + early for key, text in known.items()}}
+        setup = training_setup(stage, stages[:index])
+        return cls(config, labels, evaluation_setup(stage, 'val'), setup, given)
+
+    @classmethod
+    def of_test(
+        cls, config: str, stages: Sequence[Config], split: str, given: Mapping[str, Any], **how: Any
+    ) -> 'RunSource':
+        """That of an evaluation on a split; ``how`` is what the config does not say of it."""
+        return cls(config, labels_of(stages), evaluation_setup(stages[-1], split, **how), given=given)
 
 
 def evaluation_of(loop: Any) -> Evaluation | None:
@@ -31,49 +71,81 @@ def training_of(meta: Mapping[str, Any], records: Path) -> dict[str, Any]:
         meta: Of the checkpoint.
         records: Folder in which the training may have left its record, which has the curves.
     """
-    known = {'seed': meta.get('seed'), 'iterations': meta.get('iter') or None}
+    known: dict[str, Any] = {'seed': meta.get('seed'), 'iterations': meta.get('iter') or None}
+    if setup := training_setup(parsed_config(str(meta.get('cfg') or ''))):
+        known['setup'] = setup
     if not (records / 'val.json').is_file():
         return known
     trained = RunRecord.load(records / 'val.json')
     if trained.seed != known['seed'] or (trained.iterations or 0) < (known['iterations'] or math.inf):
         return known
     same = ('name', 'method', 'model', 'dataset', 'settings', 'curves')
-    return known | {field: getattr(trained, field) for field in same}
+    setup = {key: value for key, value in trained.setup.items() if key != 'evaluation'}
+    return known | {name: getattr(trained, name) for name in same} | ({'setup': setup} if setup else {})
+
+
+def other_metrics(evaluation: Evaluation, metrics: Mapping[str, Any]) -> dict[str, float]:
+    """What the evaluator measured beside ltseg's own metrics: every number that is not one of them."""
+    own = evaluation.metrics()
+    named = {key: _number(value) for key, value in metrics.items() if key not in own}
+    return {key: value for key, value in named.items() if value is not None}
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, also in an array or a tensor of one; None for anything else."""
+    if isinstance(value, str | bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def record_of(
-    evaluation: Evaluation, split: str, config: str, given: Mapping[str, Any], training: Mapping[str, Any]
+    evaluation: Evaluation,
+    split: str,
+    source: RunSource,
+    training: Mapping[str, Any],
+    metrics: Mapping[str, Any] | None = None,
 ) -> RunRecord:
     """The record of an evaluation.
 
     Args:
         evaluation: The result.
         split: 'val' or 'test'.
-        config: Path of the config file.
-        given: Fields from the command line; those that are None are taken from ``training`` or :func:`names_of`.
+        source: What the config and the command line say; the latter counts more than ``training``, and that more than
+            the labels of the config.
         training: See :func:`training_of`.
+        metrics: Every metric of the evaluator.
     """
+    trained = training.get('setup') or source.setup
     known = {
-        **names_of(config, given.get('settings')),
+        'name': Path(source.config).stem,
+        **source.labels,
         **training,
-        **{key: value for key, value in given.items() if value is not None},
+        **{key: value for key, value in source.given.items() if value is not None},
+        'settings': {**training.get('settings', {}), **(source.given.get('settings') or {})},
+        'setup': {**trained, **source.evaluation} if trained else {},
     }
-    commit = commit_of(Path(__file__).parent)
-    return RunRecord(**known, split=split, evaluation=evaluation, config=config, commit=commit)
+    commit, others = commit_of(Path(__file__).parent), other_metrics(evaluation, metrics or {})
+    return RunRecord(
+        **known, split=split, evaluation=evaluation, config=source.config, commit=commit, other_metrics=others
+    )
 
 
 class RunRecorder(Hook):
     """Keeps the validation metrics of a training, in its checkpoints too, and writes the record at its end.
 
     Args:
-        config: Path of the config file.
-        given: As for :func:`record_of`.
+        source: What the config and the command line say.
     """
 
     priority = 'LOW'
 
-    def __init__(self, config: str, given: Mapping[str, Any]) -> None:
-        self.config, self.given = config, given
+    def __init__(self, source: RunSource) -> None:
+        self.source = source
+        self._metrics: Mapping[str, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
         """Makes up for a validation that was lost because the training was killed behind its checkpoint."""
@@ -90,9 +162,13 @@ class RunRecorder(Hook):
         """Adds a point to the curve."""
         earlier = [point for point in _curve(runner) if point['iteration'] < runner.iter]
         evaluation = evaluation_of(runner.val_loop)
-        means = {} if evaluation is None else evaluation.means()
-        of_all = ((key, value) for key, value in (metrics or {}).items() if '/' not in key or key in means)
-        kept = {key: float(value) for key, value in of_all if value == value}
+        self._metrics = dict(metrics or {})
+        shown = dict(self._metrics)
+        if evaluation is not None:
+            means = evaluation.means()
+            shown = {key: value for key, value in shown.items() if key in means}
+            shown |= other_metrics(evaluation, self._metrics)
+        kept = {key: number for key, value in shown.items() if (number := _number(value)) is not None}
         runner.message_hub.update_info(CURVE, [*earlier, {'iteration': runner.iter, **kept}])
 
     def after_train(self, runner: Runner) -> None:
@@ -102,7 +178,7 @@ class RunRecorder(Hook):
             return
         curves = {'val': _curve(runner), 'train': _loss_curve(runner)}
         training = {'seed': runner.seed, 'iterations': runner.iter, 'curves': curves}
-        record = record_of(evaluation, 'val', self.config, self.given, training)
+        record = record_of(evaluation, 'val', self.source, training, self._metrics)
         path = record.save(Path(runner.work_dir) / 'records' / 'val.json')
         runner.logger.info(f'Record of the last validation: {path}')
 

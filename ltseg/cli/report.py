@@ -22,7 +22,7 @@ from ltseg.core.checks import check_choice
 from ltseg.core.errors import UsageError
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.page import render_page, write_page
-from ltseg.reports.page.runs import find_runs
+from ltseg.reports.runs import find_runs
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

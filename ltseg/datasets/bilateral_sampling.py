@@ -27,6 +27,8 @@ class BilateralSampler(EpochSampler):
         Zhou et al., BBN, CVPR 2020, section 4.
     """
 
+    short_name = 'BBN'
+
     def __init__(self, dataset: Any, seed: int | None = None) -> None:
         self.uniform = ClassBalancedSampler(dataset, mode='instance', seed=0)
         self.reverse = ClassBalancedSampler(dataset, mode='reverse', seed=0)

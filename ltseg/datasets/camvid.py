@@ -30,6 +30,8 @@ class CamVidDataset(CheckedFolders):
         Recognition Letters 2009; classes and splits of Badrinarayanan et al., SegNet, PAMI 2017.
     """
 
+    short_name = 'CamVid'
+
     METAINFO = {
         'classes': (
             'Sky',

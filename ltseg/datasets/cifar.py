@@ -51,6 +51,8 @@ class CIFARDataset(LabelledImages):
     Source: Krizhevsky, Learning multiple layers of features from tiny images, 2009.
     """
 
+    short_name = 'CIFAR-{num_classes}'
+
     GUIDE = """
 Download the Python version from https://www.cs.toronto.edu/~kriz/cifar.html and unpack it into {root}, or put or link a
 tree of pictures there. Layout, one of:

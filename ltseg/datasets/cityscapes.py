@@ -17,6 +17,8 @@ class CityscapesDataset(CheckedFolders, MMSegCityscapesDataset):
     Source: Cordts et al., The Cityscapes Dataset for Semantic Urban Scene Understanding, CVPR 2016.
     """
 
+    short_name = 'Cityscapes'
+
     GUIDE = """
 Download leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip from https://www.cityscapes-dataset.com (free, after
 registration), unpack both into {root}, then make the label images:

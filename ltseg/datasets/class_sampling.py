@@ -91,6 +91,8 @@ class ClassBalancedSampler(EpochSampler):
         'reverse': Zhou et al., BBN, CVPR 2020, eq. 1.
     """
 
+    short_name = 're-sampling ({mode})'
+
     def __init__(
         self,
         dataset: Any,
@@ -153,6 +155,8 @@ class ClassAwareSampler(EpochSampler):
         epoch starts anew, where their rounds go on from one epoch to the next.
     """
 
+    short_name = 'class-aware sampling'
+
     def __init__(
         self, dataset: Any, samples_per_visit: int = 1, length: int | None = None, seed: int | None = None
     ) -> None:
@@ -190,6 +194,8 @@ class RepeatFactorSampler(EpochSampler):
         Gupta et al., LVIS: A dataset for large vocabulary instance segmentation, CVPR 2019, appendix B. Fractions are
         rounded at random each epoch, so that epochs have one length and each image the floor or the ceiling of r_i.
     """
+
+    short_name = 'repeat-factor sampling'
 
     def __init__(self, dataset: Any, threshold: float = 1e-3, seed: int | None = None) -> None:
         check_positive('RepeatFactorSampler.threshold', threshold)

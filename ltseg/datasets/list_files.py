@@ -19,6 +19,8 @@ class ImageNetLTDataset(ImageListDataset):
     Source: Liu et al., Large-scale long-tailed recognition in an open world, CVPR 2019.
     """
 
+    short_name = 'ImageNet-LT'
+
     LISTS = {split: f'ImageNet_LT_{split}.txt' for split in SPLITS}
     TOTALS = {'train': 115_846, 'val': 20_000, 'test': 50_000}
     NUM_CLASSES = 1000
@@ -36,6 +38,8 @@ class PlacesLTDataset(ImageListDataset):
 
     Source: Liu et al., Large-scale long-tailed recognition in an open world, CVPR 2019.
     """
+
+    short_name = 'Places-LT'
 
     LISTS = {split: f'Places_LT_{split}.txt' for split in SPLITS}
     TOTALS = {'train': 62_500, 'val': 7_300, 'test': 36_500}
@@ -57,6 +61,8 @@ class INaturalist2018Dataset(ImageListDataset):
 
     Source: Van Horn et al., The iNaturalist species classification and detection dataset, CVPR 2018.
     """
+
+    short_name = 'iNaturalist 2018'
 
     LISTS = {'train': 'train2018.json', 'val': 'val2018.json'}
     LINES = {'train': 'iNaturalist18_train.txt', 'val': 'iNaturalist18_val.txt'}

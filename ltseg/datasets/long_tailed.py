@@ -45,6 +45,8 @@ class LongTailedDataset:
         and step profiles of CIFAR; the images differ from theirs, which their code draws with other generators).
     """
 
+    short_name = '{dataset}-LT {imbalance_factor}'
+
     def __init__(
         self,
         dataset: Any,

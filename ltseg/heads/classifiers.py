@@ -35,6 +35,8 @@ class CosineClassifier(nn.Module):
     Shapes: (N, D, H, W) -> (N, K, H, W), or (N, D) -> (N, K). The weight has the shape of the layer that it replaces.
     """
 
+    short_name = 'cosine'
+
     def __init__(self, in_channels: int, num_classes: int, scale: float = 1.0, spatial_dims: int = 2) -> None:
         super().__init__()
         check_positive('CosineClassifier.scale', scale)
@@ -71,6 +73,8 @@ class ETFClassifier(nn.Module):
         Yang et al., Inducing Neural Collapse in Imbalanced Learning, NeurIPS 2022, section 3.2; the batch
         normalisation is its released code's.
     """
+
+    short_name = 'ETF'
 
     def __init__(self, in_channels: int, num_classes: int, seed: int = 0, spatial_dims: int = 2) -> None:
         super().__init__()

@@ -33,6 +33,8 @@ class DisAlignClassifier(AdaptedClassifier):
         section 3 (adaptive calibration).
     """
 
+    short_name = 'DisAlign'
+
     def __init__(
         self, in_channels: int, num_classes: int, spatial_dims: int = 2, normalised_confidence: bool = False
     ) -> None:

@@ -28,6 +28,8 @@ class ExpertClassifier(nn.Module):
         (N, E, D) -> the mean of the experts' logits (N, K), for predictions.
     """
 
+    short_name = '{experts} experts'
+
     def __init__(
         self,
         in_channels: int,

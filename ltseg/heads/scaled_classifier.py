@@ -54,6 +54,8 @@ class LearnableScaleClassifier(AdaptedClassifier):
         bias, which the released code scales too, is not in the paper.
     """
 
+    short_name = 'learnable scale'
+
     def __init__(self, in_channels: int, num_classes: int, spatial_dims: int = 2) -> None:
         super().__init__(in_channels, num_classes, spatial_dims)
         self.scale = nn.Parameter(torch.ones(num_classes))

@@ -36,6 +36,8 @@ class DeferredRules(Hook):
         (DRW); other rules are our extension.
     """
 
+    short_name = 'DRW'
+
     priority = 'HIGH'  # before CountClasses, which must know which losses wait for counts
 
     def __init__(

@@ -45,6 +45,8 @@ class MaxNorm(Hook):
         released code's.
     """
 
+    short_name = 'max-norm'
+
     priority = 'ABOVE_NORMAL'  # EMAHook (NORMAL) averages what is projected
 
     def __init__(self, classifier: str = 'head.fc', ratio: float = 0.1) -> None:

@@ -37,6 +37,8 @@ class TrainOnly(Hook):
         (shifted batch normalisation).
     """
 
+    short_name = 'only {parameters}'
+
     priority = 'HIGH'  # EMAHook (NORMAL) copies the model in before_run
 
     def __init__(

@@ -36,6 +36,8 @@ class DotRegressionLoss(LogitsLoss):
         End of Deep Neural Network?, NeurIPS 2022, eq. 8.
     """
 
+    short_name = 'dot regression'
+
     needs_feature_norm = True
 
     def __init__(self, balanced: bool = True, **options: Any) -> None:

@@ -35,6 +35,8 @@ class EqualizationLoss(LogitsLoss):
         Tan et al., Equalization Loss for Long-Tailed Object Recognition, CVPR 2020, section 4.2 (softmax form).
     """
 
+    short_name = 'equalization'
+
     def __init__(self, frequency_threshold: float = 3e-3, gamma: float = 0.95, **options: Any) -> None:
         super().__init__(**{'loss_name': 'loss_equalization', **options})
         check_range('EqualizationLoss.frequency_threshold', frequency_threshold, 0, 1)

@@ -43,6 +43,8 @@ class ExpertDiversityLoss(LogitsLoss):
         paper has all pairs of experts.
     """
 
+    short_name = 'expert diversity'
+
     def __init__(
         self,
         experts: int = 3,

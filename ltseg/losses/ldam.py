@@ -30,6 +30,8 @@ class LDAMLoss(LongTailLoss):
         Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019, eq. 10-13.
     """
 
+    short_name = 'LDAM'
+
     def __init__(self, max_margin: float = 0.5, scale: float = 30.0, **options: Any) -> None:
         super().__init__([Margin(max_margin=max_margin, scale=scale)], **{'loss_name': 'loss_ldam', **options})
         self._warned = False

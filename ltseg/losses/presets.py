@@ -34,6 +34,8 @@ class CrossEntropyLoss(LongTailLoss):
         average: 'weight' (the default, as in torch) divides by the summed class weights.
     """
 
+    short_name = 'cross entropy'
+
     def __init__(
         self, class_weight: Sequence[float] | str | None = None, label_smoothing: float = 0.0, **options: Any
     ) -> None:
@@ -56,6 +58,8 @@ class BalancedSoftmaxLoss(LongTailLoss):
         Ren et al., Balanced Meta-Softmax for Long-Tailed Visual Recognition, NeurIPS 2020, eq. 3.
     """
 
+    short_name = 'balanced softmax'
+
     def __init__(self, **options: Any) -> None:
         super().__init__([PriorBias()], **{'loss_name': 'loss_balanced_softmax', **options})
 
@@ -73,6 +77,8 @@ class LogitAdjustedLoss(LongTailLoss):
         Menon et al., Long-Tail Learning via Logit Adjustment, ICLR 2021, eq. 10.
     """
 
+    short_name = 'logit adjusted'
+
     def __init__(self, tau: float = 1.0, **options: Any) -> None:
         super().__init__([PriorBias(tau=tau)], **{'loss_name': 'loss_logit_adjusted', **options})
 
@@ -87,6 +93,8 @@ class CDTLoss(LongTailLoss):
     Source:
         Ye et al., Identifying and Compensating for Feature Deviation in Imbalanced Deep Learning, arXiv 2001.01385.
     """
+
+    short_name = 'CDT'
 
     def __init__(self, gamma: float = 0.3, **options: Any) -> None:
         super().__init__([Temperature(gamma=gamma)], **{'loss_name': 'loss_cdt', **options})
@@ -105,6 +113,8 @@ class VSLoss(LongTailLoss):
         eq. 2.
     """
 
+    short_name = 'VS'
+
     def __init__(self, gamma: float = 0.3, tau: float = 1.0, **options: Any) -> None:
         rules = [Temperature(gamma=gamma), PriorBias(tau=tau)]
         super().__init__(rules, **{'loss_name': 'loss_vs', **options})
@@ -120,6 +130,8 @@ class FocalLoss(LongTailLoss):
     Source:
         Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, eq. 4, without its alpha.
     """
+
+    short_name = 'focal'
 
     def __init__(self, gamma: float = 2.0, **options: Any) -> None:
         super().__init__(focusing=gamma, **{'loss_name': 'loss_focal', **options})
@@ -140,6 +152,8 @@ class ClassBalancedLoss(LongTailLoss):
         Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019, eq. 2 and section 4.
     """
 
+    short_name = 'class-balanced'
+
     def __init__(self, beta: float | Literal['1-1/N'] = 0.9999, focusing: float = 0.0, **options: Any) -> None:
         rules = [Weighting(scheme='effective_number', beta=beta)]
         super().__init__(rules, focusing, **{'average': 'count', 'loss_name': 'loss_class_balanced', **options})
@@ -153,6 +167,8 @@ class ReweightedLoss(LongTailLoss):
         scheme: 'inverse', 'sqrt_inverse', 'median_frequency', 'enet', 'generalized' or 'effective_number'.
         rho: Exponent of 'generalized'.
     """
+
+    short_name = 're-weighting'
 
     def __init__(self, scheme: str = 'inverse', rho: float = 1.0, **options: Any) -> None:
         rules = [Weighting(scheme=scheme, rho=rho)]  # type: ignore[arg-type]
@@ -172,6 +188,8 @@ class LabelAwareSmoothingLoss(LongTailLoss):
     Source:
         Zhong et al., Improving Calibration for Long-Tailed Recognition (MiSLAS), CVPR 2021, eq. 5-8.
     """
+
+    short_name = 'label-aware smoothing'
 
     def __init__(
         self, head: float = 0.4, tail: float = 0.1, shape: str = 'concave', exclude_true: bool = False, **options: Any

@@ -37,6 +37,8 @@ class SeesawLoss(LogitsLoss):
         Wang et al., Seesaw Loss for Long-Tailed Instance Segmentation, CVPR 2021, eq. 3-6.
     """
 
+    short_name = 'Seesaw'
+
     def __init__(self, p: float = 0.8, q: float = 2.0, epsilon: float = 0.01, **options: Any) -> None:
         super().__init__(**{'counts': 'accumulated', 'loss_name': 'loss_seesaw', **options})
         check_range('SeesawLoss.p', p, 0)

@@ -34,6 +34,8 @@ class Remix(nn.Module):
         Chou et al., Remix: Rebalanced Mixup, ECCV 2020 workshops, eq. 6.
     """
 
+    short_name = 'Remix'
+
     def __init__(
         self, alpha: float = 1.0, kappa: float = 3.0, tau: float = 0.5, counts: CountsOption = 'dataset'
     ) -> None:

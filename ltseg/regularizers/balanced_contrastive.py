@@ -64,6 +64,8 @@ class BalancedContrastiveLoss(PairwiseTerm):
         view, where prototypes see to it that each has a positive.
     """
 
+    short_name = 'BCL'
+
     def __init__(
         self,
         temperature: float = 0.1,

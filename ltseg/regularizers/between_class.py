@@ -44,6 +44,8 @@ class BetweenClassRegularizer(KnownMeansRegularizer):
         beyond 0.99999 have gradient 0, as in the released code. The dense form is our extension.
     """
 
+    short_name = 'NCR between'
+
     def __init__(self, centers: Centers | None = None, *, momentum: float = 0.9, **options: Any) -> None:
         if centers is not None:
             check_choice('BetweenClassRegularizer.centers', centers, get_args(Centers))

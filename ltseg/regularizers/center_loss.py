@@ -29,6 +29,8 @@ class CenterLoss(CenterPull):
         our extension.
     """
 
+    short_name = 'center loss'
+
     def __init__(self, centers: Centers = 'learnable', **options: Any) -> None:
         super().__init__(centers, **{'loss_name': 'loss_center', **options})
 

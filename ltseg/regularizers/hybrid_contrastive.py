@@ -38,6 +38,8 @@ class HybridContrastiveLoss(ContrastiveTerm):
         extension, as is the dense form.
     """
 
+    short_name = 'HyCon'
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**{'loss_name': 'loss_hybrid_contrastive', **options})
         self.prediction: nn.Module | None = nn.Identity() if self.hidden_channels is None else None

@@ -37,6 +37,8 @@ class PeerToPeerRegularizer(KnownMeansRegularizer):
         choices. Each view has its own means, and the term is the mean over views. The dense form is our extension.
     """
 
+    short_name = 'P2P ({on})'
+
     def __init__(
         self,
         on: Literal['means', 'classifier'] = 'means',

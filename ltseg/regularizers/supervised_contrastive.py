@@ -35,6 +35,8 @@ class SupervisedContrastiveLoss(PairwiseTerm):
         here are those of the batch. The dense form, with a sample of pixels and one view, is our extension.
     """
 
+    short_name = 'SupCon'
+
     def __init__(self, temperature: float = 0.07, positives: int | None = None, **options: Any) -> None:
         super().__init__(temperature, **{'loss_name': 'loss_supervised_contrastive', **options})
         if positives is not None:

@@ -45,6 +45,8 @@ class TargetedContrastiveLoss(SupervisedContrastiveLoss):
         without a search. The momentum and the dense form are our extension.
     """
 
+    short_name = 'TSC'
+
     def __init__(
         self,
         temperature: float = 0.07,

@@ -36,6 +36,8 @@ class WeightRepulsion(Regularizer):
         On a dense head it acts on the last 1x1 convolution; that is our extension.
     """
 
+    short_name = 'LWR'
+
     def __init__(self, threshold: float = 0.4, **options: Any) -> None:
         defaults = {'loss_name': 'loss_weight_repulsion', 'schedule': dict(shape='parabolic')}
         super().__init__(**{**defaults, **options})

@@ -100,6 +100,8 @@ class WithinClassRegularizer(CenterPull):
         paper says. The dense form, with pixels as samples, is our extension.
     """
 
+    short_name = 'NCR within'
+
     def __init__(
         self, centers: Centers = 'learnable', over_classes: Literal['mean', 'sum'] = 'mean', **options: Any
     ) -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.reports.comparison import compare
 from ltseg.reports.record import RunRecord
 from ltseg.reports.text_table import Cell, TextTable
 
@@ -42,15 +43,14 @@ def frontier_table(records: Sequence[RunRecord], levels: Sequence[float]) -> Tex
         raise InvalidValueError('frontier', 'one model, data set and split', repr(sorted(of)))
     quality, fairness = records[0].evaluation.task.axes
     rows: list[list[Cell]] = []
-    for method in dict.fromkeys(record.method for record in records):
-        runs = [record for record in records if record.method == method]
+    for method in compare(records).methods:
+        runs = [run.record for run in method.runs]
         means = [run.evaluation.means() for run in runs]
         own = [(values[quality], values[fairness]) for values in means]
         highest = [max(point[quality] for point in run.tau_curve) for run in runs]
         reached = [_mean([best_with_accuracy(run, level) for run in runs]) for level in levels]
-        rows.append(
-            [method, str(len(runs)), *(_mean(column) for column in zip(*own, strict=True)), _mean(highest), *reached]
-        )
+        trained = [_mean(column) for column in zip(*own, strict=True)]
+        rows.append([method.label, str(len(runs)), *trained, _mean(highest), *reached])
     model, dataset, split = of.pop()
     header = ('method', 'seeds', quality, fairness, f'highest {quality}', *(f'{fairness} {each:g}' for each in levels))
     title = (

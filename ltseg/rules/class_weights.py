@@ -23,6 +23,8 @@ class ClassWeights(Rule):
         weights: One weight of at least 0 for each class.
     """
 
+    short_name = 'class weights'
+
     weights: tuple[float, ...] = ()
 
     defined_at_zero = True

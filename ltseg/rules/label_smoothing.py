@@ -40,6 +40,8 @@ class LabelSmoothing(Rule):
         Zhong et al., Improving Calibration for Long-Tailed Recognition (MiSLAS), CVPR 2021, eq. 5-8.
     """
 
+    short_name = 'label smoothing'
+
     head: float = 0.4
     tail: float = 0.1
     shape: Literal['concave', 'linear', 'convex', 'exponential'] = 'concave'

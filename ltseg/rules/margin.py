@@ -31,6 +31,8 @@ class Margin(Rule):
         Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019, eq. 10-13.
     """
 
+    short_name = 'margin'
+
     max_margin: float = 0.5
     scale: float = 1.0
 

@@ -35,6 +35,8 @@ class PriorBias(Rule):
         Long-Tail Learning via Logit Adjustment, ICLR 2021, eq. 10.
     """
 
+    short_name = 'prior bias'
+
     tau: float = 1.0
     smoothing: float = 0.0
 

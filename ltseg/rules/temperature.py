@@ -29,6 +29,8 @@ class Temperature(Rule):
         Classification under Overparameterization, NeurIPS 2021, eq. 2 (the multiplicative part of VS).
     """
 
+    short_name = 'temperatures'
+
     gamma: float = 0.3
 
     def __post_init__(self) -> None:

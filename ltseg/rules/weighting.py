@@ -56,6 +56,8 @@ class Weighting(Rule):
         and Fergus, ICCV 2015, section 6.3.2 (median frequency); Paszke et al., ENet, 2016, section 5.2.
     """
 
+    short_name = 'weighting ({scheme})'
+
     scheme: Literal['effective_number', 'inverse', 'sqrt_inverse', 'median_frequency', 'enet', 'generalized'] = (
         'effective_number'
     )

@@ -74,7 +74,7 @@ def test_a_document_without_blocks_stays(root: Path) -> None:
         (BLOCK.format('compare docs/runs/a.json --split test', ''), "splits of the records .val.*'test'"),
         (BLOCK.format('tau docs/runs/b.json', ''), 'a curve over tau'),
         (BLOCK.format('collapse docs/runs/*.json --names CE', ''), 'a name for each of 2 files'),
-        (BLOCK.format('collapse docs/runs/a.json --names CE', ''), 'SPLIT.json of tools/analyze_collapse.py'),
+        (BLOCK.format('collapse docs/runs/a.json --names CE', ''), 'SPLIT.json of ltseg collapse'),
         ('<!-- table: report docs/runs/a.json -->\n', 'a closing .* docs/runs/a.json'),
         ('<!-- table: report x.json -->\n' + BLOCK.format('report docs/runs/a.json', ''), 'a closing .* x.json'),
     ],

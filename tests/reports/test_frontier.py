@@ -41,7 +41,7 @@ def test_a_row_for_each_method_with_seeds_averaged(record):
 
 
 def test_refuses_records_that_do_not_compare(record):
-    with pytest.raises(ValueError, match='adjust_logits'):
+    with pytest.raises(ValueError, match='ltseg adjust'):
         frontier_table([replace(record, tau_curve=())], [60])
     with pytest.raises(ValueError, match='one model'):
         frontier_table([record, replace(record, split='val')], [60])

@@ -30,6 +30,8 @@ class MiniCityDataset(CheckedFolders, MMSegCityscapesDataset):
         FileNotFoundError: If there are no data and ``generate`` is None.
     """
 
+    short_name = 'MiniCity'
+
     GUIDE = """
 Make the scenes with
     ltseg minicity {root}

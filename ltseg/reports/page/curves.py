@@ -6,7 +6,7 @@ from typing import Any
 from ltseg.reports.page.ink import MARKERS, Drawing, colour_of, draw, legend
 from ltseg.reports.page.methods import Method, Study
 from ltseg.reports.page.phrases import points
-from ltseg.reports.page.runs import Run
+from ltseg.reports.runs import Run
 
 __all__ = ['posthoc_curve', 'training_curves']
 

@@ -24,7 +24,7 @@ from ltseg.core.errors import InvalidValueError
 from ltseg.reports.page.ink import INK, MARKERS, MUTED, Drawing, colour_of, draw, legend, plain_numbers
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.phrases import shortened
-from ltseg.reports.page.runs import Run
+from ltseg.reports.runs import Run
 
 __all__ = ['FORMS', 'KIND', 'logged_panels', 'measured_panels', 'panel']
 

@@ -11,8 +11,8 @@ from ltseg.reports.page.curves import posthoc_curve, training_curves
 from ltseg.reports.page.differences import difference_bars
 from ltseg.reports.page.frequency import against_frequency
 from ltseg.reports.page.methods import Study
-from ltseg.reports.page.runs import Run
 from ltseg.reports.page.slopes import slope_plot, spread_out
+from ltseg.reports.runs import Run
 
 
 @given(st.lists(st.floats(0, 100), max_size=20), st.floats(0.1, 10))

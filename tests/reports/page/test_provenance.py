@@ -5,8 +5,8 @@ import pytest
 
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.provenance import config_table, data_facts, runs_table, versions_table
-from ltseg.reports.page.runs import Run
 from ltseg.reports.page.tables import Table
+from ltseg.reports.runs import Run
 
 
 def texts(table: Table) -> list[list[str]]:

@@ -1,0 +1,96 @@
+"""Which runs are seeds of one method: those that differ in nothing else."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ltseg.core.errors import InvalidValueError
+from ltseg.reports.record import RunRecord
+from ltseg.reports.runs import Run
+
+__all__ = ['difference_of', 'flattened', 'identity_of', 'seeds_together']
+
+MISSING = '–'
+SHOWN = 2  # settings in a label
+LONGEST = 40  # characters of a value in a label
+# Records without a setup were averaged across numerical precision; new ones tell the wrappers apart.
+PRECISION = frozenset({'OptimWrapper', 'AmpOptimWrapper', 'ltseg.AutocastOptimWrapper'})
+
+
+def flattened(value: Any, path: str = '') -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values; lists of numbers or words stay whole."""
+    entries: Any = value.items() if isinstance(value, Mapping) else ()
+    if isinstance(value, list | tuple) and any(isinstance(each, Mapping) for each in value):
+        entries = enumerate(value)
+    if not entries and path:
+        yield path, value
+    for key, entry in entries:
+        yield from flattened(entry, f'{path}.{key}' if path else str(key))
+
+
+def identity_of(record: RunRecord) -> dict[str, str]:
+    """All that seeds of one method share besides its labels: dotted keys, and values as JSON.
+
+    Records of older versions have no setup: the name of their config file and the settings that were changed on the
+    command line stand for it. Of post-hoc adjustment it counts how tau is found, and tau itself where it is fixed.
+    """
+    if record.setup:
+        known: dict[str, Any] = {'setup': 'recorded', **dict(flattened(record.setup))}
+    else:
+        changed = {key: value for key, value in record.settings.items() if key != 'posthoc'}
+        if changed.get('optim_wrapper.type') in PRECISION:
+            del changed['optim_wrapper.type']
+        file = record.config.replace('\\', '/').rpartition('/')[2]
+        known = {'setup': 'not recorded', 'config': file, **dict(flattened(changed))}
+    posthoc = record.settings.get('posthoc')
+    if isinstance(posthoc, Mapping):
+        is_fixed = str(posthoc.get('chosen_on', '')).startswith('nothing')
+        left_out = {'curve'} if is_fixed else {'curve', 'tau'}
+        known |= {f'posthoc.{key}': value for key, value in posthoc.items() if key not in left_out}
+    return {key: json.dumps(value, sort_keys=True, default=str) for key, value in known.items()}
+
+
+def seeds_together(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs of one method, model, data set and split that differ in their seeds only are together.
+
+    Raises:
+        ValueError: If a seed occurs twice.
+    """
+    groups: dict[tuple, list[Run]] = {}
+    for run in runs:
+        record = run.record
+        key = (record.method, *record.setting, *sorted(identity_of(record).items()))
+        group = groups.setdefault(key, [])
+        twin = next((other.record for other in group if other.record.seed == record.seed), None)
+        if twin is not None:
+            hint = 'Give one of them, or another name of the method.'
+            seeds = f'{twin.name} and {record.name}, both seed {record.seed}'
+            raise InvalidValueError('compare', f'one record of {record.method} for each seed', seeds, hint)
+        group.append(run)
+    return list(groups.values())
+
+
+def difference_of(record: RunRecord, others: Sequence[RunRecord]) -> dict[str, str]:
+    """What distinguishes a record from others with the same labels: shortened keys and its own values.
+
+    Empty where nothing does; beyond ``SHOWN`` settings the rest is counted.
+    """
+    own = identity_of(record)
+    identities = [own, *map(identity_of, others)]
+    keys = dict.fromkeys(key for identity in identities for key in identity)
+    differing = [key for key in keys if len({identity.get(key) for identity in identities}) > 1]
+    shown = {_short_key(key): _short_value(own.get(key)) for key in differing[:SHOWN]}
+    more = len(differing) - len(shown)
+    return {**shown, 'and': f'{more} more'} if more else shown
+
+
+def _short_key(key: str) -> str:
+    """The end of a dotted key, from the second name from the right on."""
+    words = key.split('.')
+    names = [place for place, word in enumerate(words) if not word.isdigit()]
+    return '.'.join(words[names[-2] if len(names) > 1 else 0 :])
+
+
+def _short_value(text: str | None) -> str:
+    value = MISSING if text is None else text.strip('"')
+    return value if len(value) <= LONGEST else f'{value[: LONGEST - 1]}…'
