@@ -24,7 +24,7 @@ from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import one_message_errors
-from ltseg.cli.recording import RunSource, record_of, training_of
+from ltseg.cli.run_records import RunSource, record_of, training_of
 from ltseg.cli.runner import calm_warnings
 from ltseg.cli.stages import stages_of
 from ltseg.core.posthoc import log_prior_of

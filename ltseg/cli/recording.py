@@ -1,137 +1,19 @@
-"""The run record that training and testing leave."""
+"""The run record that training leaves."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
-from ltseg.cli.labels.run_labels import labels_of
-from ltseg.cli.setup import evaluation_setup, parsed_config, training_setup
-from ltseg.metrics.evaluation import Evaluation
-from ltseg.reports.record import RunRecord, commit_of
+from ltseg.cli.run_records import RunSource, evaluation_of, number_of, other_metrics, record_of
 
-__all__ = ['RunRecorder', 'RunSource', 'evaluation_of', 'other_metrics', 'record_of', 'training_of']
+__all__ = ['RunRecorder']
 
 CURVE = 'ltseg_curve'
 LOSS_POINTS = 100  # the losses between two points are averaged
-
-
-@dataclass(frozen=True)
-class RunSource:
-    """What a record says of a run besides its results.
-
-    Args:
-        config: Path of the config file.
-        labels: 'method', 'model' and 'dataset', see :func:`ltseg.cli.labels.run_labels.labels_of`.
-        evaluation: What the results depend on in the evaluation, see :mod:`ltseg.cli.setup`.
-        setup: What they depend on in training; empty where a checkpoint is tested, which says itself what made it.
-        given: Fields of :class:`RunRecord` from the command line; None for what it does not say.
-    """
-
-    config: str
-    labels: Mapping[str, str]
-    evaluation: Mapping[str, Any] = field(default_factory=dict)
-    setup: Mapping[str, Any] = field(default_factory=dict)
-    given: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of_training(cls, config: str, stages: Sequence[Config], index: int, given: Mapping[str, Any]) -> 'RunSource':
-        """That of a stage, from the resolved configs of all; one before the last is named in its record."""
-        labels, stage = labels_of(stages), stages[index]
-        if index < len(stages) - 1:
-            known = {'name': Path(config).stem, 'method': labels['method']}
-            early = f', stage {Path(stage.work_dir).name}'
-            given = {**given, **{key: (given.get(key) or text) + early for key, text in known.items()}}
-        setup = training_setup(stage, stages[:index])
-        return cls(config, labels, evaluation_setup(stage, 'val'), setup, given)
-
-    @classmethod
-    def of_test(
-        cls, config: str, stages: Sequence[Config], split: str, given: Mapping[str, Any], **how: Any
-    ) -> 'RunSource':
-        """That of an evaluation on a split; ``how`` is what the config does not say of it."""
-        return cls(config, labels_of(stages), evaluation_setup(stages[-1], split, **how), given=given)
-
-
-def evaluation_of(loop: Any) -> Evaluation | None:
-    """The last evaluation of a validation or test loop by ``ltseg.LongTailIoU`` or ``LongTailAccuracy``, or None."""
-    metrics = getattr(getattr(loop, 'evaluator', None), 'metrics', ())
-    return next((metric.evaluation for metric in metrics if getattr(metric, 'evaluation', None) is not None), None)
-
-
-def training_of(meta: Mapping[str, Any], records: Path) -> dict[str, Any]:
-    """What is known of the training that made a checkpoint, as fields of :class:`RunRecord`.
-
-    Args:
-        meta: Of the checkpoint.
-        records: Folder in which the training may have left its record, which has the curves.
-    """
-    known: dict[str, Any] = {'seed': meta.get('seed'), 'iterations': meta.get('iter') or None}
-    if setup := training_setup(parsed_config(str(meta.get('cfg') or ''))):
-        known['setup'] = setup
-    if not (records / 'val.json').is_file():
-        return known
-    trained = RunRecord.load(records / 'val.json')
-    if trained.seed != known['seed'] or (trained.iterations or 0) < (known['iterations'] or math.inf):
-        return known
-    same = ('name', 'method', 'model', 'dataset', 'settings', 'curves')
-    setup = {key: value for key, value in trained.setup.items() if key != 'evaluation'}
-    return known | {name: getattr(trained, name) for name in same} | ({'setup': setup} if setup else {})
-
-
-def other_metrics(evaluation: Evaluation, metrics: Mapping[str, Any]) -> dict[str, float]:
-    """What the evaluator measured beside ltseg's own metrics: every number that is not one of them."""
-    own = evaluation.metrics()
-    named = {key: _number(value) for key, value in metrics.items() if key not in own}
-    return {key: value for key, value in named.items() if value is not None}
-
-
-def _number(value: Any) -> float | None:
-    """A finite number, also in an array or a tensor of one; None for anything else."""
-    if isinstance(value, str | bool):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, RuntimeError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def record_of(
-    evaluation: Evaluation,
-    split: str,
-    source: RunSource,
-    training: Mapping[str, Any],
-    metrics: Mapping[str, Any] | None = None,
-) -> RunRecord:
-    """The record of an evaluation.
-
-    Args:
-        evaluation: The result.
-        split: 'val' or 'test'.
-        source: What the config and the command line say; the latter counts more than ``training``, and that more than
-            the labels of the config.
-        training: See :func:`training_of`.
-        metrics: Every metric of the evaluator.
-    """
-    trained = training.get('setup') or source.setup
-    known = {
-        'name': Path(source.config).stem,
-        **source.labels,
-        **training,
-        **{key: value for key, value in source.given.items() if value is not None},
-        'settings': {**training.get('settings', {}), **(source.given.get('settings') or {})},
-        'setup': {**trained, **source.evaluation} if trained else {},
-    }
-    commit, others = commit_of(Path(__file__).parent), other_metrics(evaluation, metrics or {})
-    return RunRecord(
-        **known, split=split, evaluation=evaluation, config=source.config, commit=commit, other_metrics=others
-    )
 
 
 class RunRecorder(Hook):
@@ -168,7 +50,7 @@ class RunRecorder(Hook):
             means = evaluation.means()
             shown = {key: value for key, value in shown.items() if key in means}
             shown |= other_metrics(evaluation, self._metrics)
-        kept = {key: number for key, value in shown.items() if (number := _number(value)) is not None}
+        kept = {key: number for key, value in shown.items() if (number := number_of(value)) is not None}
         runner.message_hub.update_info(CURVE, [*earlier, {'iteration': runner.iter, **kept}])
 
     def after_train(self, runner: Runner) -> None:

@@ -28,7 +28,7 @@ from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.nearest_mean import ClassifyByNearestMean
-from ltseg.cli.recording import RunSource, evaluation_of, record_of, training_of
+from ltseg.cli.run_records import RunSource, evaluation_of, record_of, training_of
 from ltseg.cli.runner import ReportingRunner, build_runner, calm_warnings
 from ltseg.cli.stages import stages_of
 from ltseg.core.errors import UsageError

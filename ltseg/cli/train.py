@@ -19,7 +19,8 @@ from ltseg.cli.checkpoints import check_checkpoint, newest_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import one_message_errors
-from ltseg.cli.recording import RunRecorder, RunSource
+from ltseg.cli.recording import RunRecorder
+from ltseg.cli.run_records import RunSource
 from ltseg.cli.runner import build_runner, calm_warnings
 from ltseg.cli.stages import stages_of, stages_to_train
 from ltseg.core.errors import UsageError

@@ -8,11 +8,12 @@ from ltseg.core.errors import InvalidValueError
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import CLASSIFICATION, TASKS
 from ltseg.reports.method import DEVIATION_FROM, Method, measured
+from ltseg.reports.method_labels import distinguishing, full_name, label_of, setting_parts
 from ltseg.reports.published import PublishedRun
 from ltseg.reports.published_method import published_method
 from ltseg.reports.record import RunRecord
 from ltseg.reports.runs import Run
-from ltseg.reports.settings import difference_of, seeds_together
+from ltseg.reports.settings import seeds_together
 from ltseg.reports.text_table import Cell, TextTable
 
 __all__ = ['TABLES', 'Comparison', 'compare']
@@ -47,7 +48,7 @@ class Comparison:
         return [m.label + (f' ({len(m.metrics)} seeds)' if len(m.metrics) > 1 else '') for m in methods]
 
     def _title(self, what: str) -> str:
-        common = [self.methods[0].setting[part] for part in _parts(self.methods, vary=False)]
+        common = [self.methods[0].setting[part] for part in setting_parts(self.methods, vary=False)]
         return ', '.join((f'{what} in percent', *common))
 
     def tables(self, names: Sequence[str] = ()) -> list[TextTable]:
@@ -98,7 +99,7 @@ class Comparison:
                     listed = (' '.join(map(str, part)) for part in ([run.record.seed for run in method.runs], values))
                     difference = 0.0 if method.baseline is None else method.difference(key).value
                     numbers = (method.mean(key), method.deviation(key), difference)
-                    rows.append([key, _full_name(method), *method.setting, *listed, *numbers])
+                    rows.append([key, full_name(method), *method.setting, *listed, *numbers])
         return TextTable('All metrics', header, rows)
 
 
@@ -124,32 +125,9 @@ def compare(given: Sequence[RunRecord | Run], published: Sequence[PublishedRun] 
     methods: list[Method] = []
     for index, draft in enumerate(drafts):
         baseline = next((other for other in methods if other.setting == draft.setting), None)
-        methods.append(replace(draft, label=_label(draft, drafts), index=index, baseline=baseline))
+        methods.append(replace(draft, label=label_of(draft, drafts), index=index, baseline=baseline))
     comparison = Comparison(tuple(methods), reference, tuple(_notes(runs, methods, reference)))
     return replace(comparison, cautions=tuple(_cautions(comparison)))
-
-
-def _parts(methods: Sequence[Method], vary: bool) -> list[int]:
-    """Which of model, data set and split differ between methods, or which do not."""
-    known = [{method.setting[part] for method in methods} - {''} for part in range(3)]
-    return [part for part, values in enumerate(known) if (len(values) > 1) == vary]
-
-
-def _apart(method: Method, methods: Sequence[Method]) -> dict[str, str]:
-    """The settings that distinguish a method from others of the same name, model, data set and split."""
-    same = [m for m in methods if (m.name, m.setting) == (method.name, method.setting) and m.runs and m is not method]
-    return difference_of(method.runs[0].record, [m.runs[0].record for m in same]) if same and method.runs else {}
-
-
-def _label(method: Method, methods: Sequence[Method]) -> str:
-    parts = filter(None, (method.name, *(method.setting[part] for part in _parts(methods, vary=True))))
-    settings = ', '.join(f'{key} {value}' for key, value in _apart(method, methods).items())
-    return ', '.join(parts) + (f' [{settings}]' if settings else '')
-
-
-def _full_name(method: Method) -> str:
-    """The name with the settings that its label has, without model, data set and split."""
-    return method.name + (f' [{settings}' if (settings := method.label.partition(' [')[2]) else '')
 
 
 def _notes(runs: Sequence[Run], methods: Sequence[Method], reference: Evaluation) -> Iterator[str]:
@@ -172,7 +150,7 @@ def _notes(runs: Sequence[Run], methods: Sequence[Method], reference: Evaluation
 def _cautions(comparison: Comparison) -> Iterator[str]:
     apart: dict[str, dict[str, None]] = {}
     for method in comparison.methods:
-        if settings := _apart(method, comparison.methods):
+        if settings := distinguishing(method, comparison.methods):
             apart.setdefault(method.name, {}).update(dict.fromkeys(key for key in settings if key != 'and'))
     for name, keys in apart.items():
         yield f'Not averaged: runs of {name} differ in more than their seed ({", ".join(keys)}).'

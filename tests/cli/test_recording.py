@@ -10,7 +10,8 @@ import torch
 from mmengine.logging import MessageHub
 from mmengine.runner import EpochBasedTrainLoop
 
-from ltseg.cli.recording import RunRecorder, RunSource, evaluation_of, other_metrics, record_of, training_of
+from ltseg.cli.recording import RunRecorder
+from ltseg.cli.run_records import RunSource, evaluation_of, other_metrics, record_of, training_of
 from ltseg.counts.groups import ClassGroups
 from ltseg.counts.shots import build_shots
 from ltseg.metrics.evaluation import Evaluation

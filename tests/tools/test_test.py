@@ -43,6 +43,8 @@ def test_report_and_record(trained: tuple[Path, Path], capsys: pytest.CaptureFix
     assert (record.seed, record.iterations, record.method) == (4, 2, 'ours')
     assert record.settings == of_training.settings == {'optimizer.lr': 0.1}
     assert record.curves == of_training.curves
+    assert record.setup['evaluation'] != of_training.setup['evaluation']
+    assert record.setup | {'evaluation': 0} == of_training.setup | {'evaluation': 0}
     labels = record.evaluation.matrix.sum()
     assert labels == 2 * (36 - 1) * 48  # the first row of each label is void
 
@@ -66,9 +68,12 @@ def test_validation_split_gives_what_training_had(trained: tuple[Path, Path]) ->
 
 def test_another_work_dir_knows_seed_and_iterations_only(trained: tuple[Path, Path], tmp_path: Path) -> None:
     evaluate(trained, '--work-dir', str(tmp_path), '--name', 'again')
+    evaluate(trained)
+    of_its_own_work_dir = RunRecord.load(trained[1] / 'records/test.json')
     record = RunRecord.load(tmp_path / 'records/test.json')
     assert (record.name, record.method, record.seed, record.iterations) == ('again', 'ARB (batch)', 4, 2)
     assert not record.curves
+    assert record.setup == of_its_own_work_dir.setup  # read off the checkpoint
 
 
 def test_predictions_pictures_and_augmentation(trained: tuple[Path, Path], tmp_path: Path) -> None:

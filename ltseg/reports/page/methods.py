@@ -7,7 +7,8 @@ from functools import cached_property
 from ltseg.counts.groups import by_frequency
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.comparison import Comparison, compare
-from ltseg.reports.method import CLEAR, SINGLE, WITHIN, Difference, Method
+from ltseg.reports.difference import CLEAR, SINGLE, WITHIN, Difference
+from ltseg.reports.method import Method
 from ltseg.reports.runs import Run
 
 __all__ = ['CLEAR', 'SINGLE', 'WITHIN', 'Difference', 'Method', 'Study']

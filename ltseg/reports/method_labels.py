@@ -1,0 +1,32 @@
+"""What columns of a comparison are called, so that no two are called the same."""
+
+from collections.abc import Sequence
+
+from ltseg.reports.method import Method
+from ltseg.reports.settings import difference_of
+
+__all__ = ['distinguishing', 'full_name', 'label_of', 'setting_parts']
+
+
+def setting_parts(methods: Sequence[Method], vary: bool) -> list[int]:
+    """Which of model, data set and split differ between methods, or which do not."""
+    known = [{method.setting[part] for method in methods} - {''} for part in range(3)]
+    return [part for part, values in enumerate(known) if (len(values) > 1) == vary]
+
+
+def distinguishing(method: Method, methods: Sequence[Method]) -> dict[str, str]:
+    """The settings that distinguish a method from others of the same name, model, data set and split."""
+    same = [m for m in methods if (m.name, m.setting) == (method.name, method.setting) and m.runs and m is not method]
+    return difference_of(method.runs[0].record, [m.runs[0].record for m in same]) if same and method.runs else {}
+
+
+def label_of(method: Method, methods: Sequence[Method]) -> str:
+    """The name, what of model, data set and split varies, and in brackets the settings that set it apart."""
+    parts = filter(None, (method.name, *(method.setting[part] for part in setting_parts(methods, vary=True))))
+    settings = ', '.join(f'{key} {value}' for key, value in distinguishing(method, methods).items())
+    return ', '.join(parts) + (f' [{settings}]' if settings else '')
+
+
+def full_name(method: Method) -> str:
+    """The name with the settings that its label has, without model, data set and split."""
+    return method.name + (f' [{settings}' if (settings := method.label.partition(' [')[2]) else '')
