@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ltseg.reports.method import Method
-from ltseg.reports.settings import difference_of
+from ltseg.reports.settings import differences_of
 
 __all__ = ['distinguishing', 'full_name', 'label_of', 'setting_parts']
 
@@ -15,9 +15,12 @@ def setting_parts(methods: Sequence[Method], vary: bool) -> list[int]:
 
 
 def distinguishing(method: Method, methods: Sequence[Method]) -> dict[str, str]:
-    """The settings that distinguish a method from others of the same name, model, data set and split."""
-    same = [m for m in methods if (m.name, m.setting) == (method.name, method.setting) and m.runs and m is not method]
-    return difference_of(method.runs[0].record, [m.runs[0].record for m in same]) if same and method.runs else {}
+    """The settings that tell a method from others of the same name, model, data set and split; empty without others."""
+    same = [other for other in methods if other.runs and (other.name, other.setting) == (method.name, method.setting)]
+    places = [place for place, other in enumerate(same) if other.runs == method.runs]
+    if len(same) < 2 or not places:
+        return {}
+    return differences_of([other.runs[0].record for other in same])[places[0]]
 
 
 def label_of(method: Method, methods: Sequence[Method]) -> str:

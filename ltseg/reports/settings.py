@@ -8,10 +8,10 @@ from ltseg.core.errors import InvalidValueError
 from ltseg.reports.record import RunRecord
 from ltseg.reports.runs import Run
 
-__all__ = ['difference_of', 'flattened', 'identity_of', 'seeds_together']
+__all__ = ['differences_of', 'flattened', 'identity_of', 'seeds_together']
 
 MISSING = '–'
-SHOWN = 2  # settings in a label
+SHOWN = 2  # settings in a label, where there are so many
 LONGEST = 40  # characters of a value in a label
 # Records without a setup were averaged across numerical precision; new ones tell the wrappers apart.
 PRECISION = frozenset({'OptimWrapper', 'AmpOptimWrapper', 'ltseg.AutocastOptimWrapper'})
@@ -70,18 +70,31 @@ def seeds_together(runs: Sequence[Run]) -> list[list[Run]]:
     return list(groups.values())
 
 
-def difference_of(record: RunRecord, others: Sequence[RunRecord]) -> dict[str, str]:
-    """What distinguishes a record from others with the same labels: shortened keys and its own values.
+def differences_of(records: Sequence[RunRecord]) -> list[dict[str, str]]:
+    """What tells records with the same labels apart: shortened keys, the same for all, and the values of each.
 
-    Empty where nothing does; beyond ``SHOWN`` settings the rest is counted.
+    So many settings that no two records have the same, and at least ``SHOWN``; the others are counted under 'and'.
     """
-    own = identity_of(record)
-    identities = [own, *map(identity_of, others)]
+    identities = [identity_of(record) for record in records]
     keys = dict.fromkeys(key for identity in identities for key in identity)
-    differing = [key for key in keys if len({identity.get(key) for identity in identities}) > 1]
-    shown = {_short_key(key): _short_value(own.get(key)) for key in differing[:SHOWN]}
-    more = len(differing) - len(shown)
-    return {**shown, 'and': f'{more} more'} if more else shown
+    differing = [key for key in keys if _kinds(identities, [key]) > 1]
+    shown: list[str] = []
+    for key in differing:
+        if _kinds(identities, [*shown, key]) > _kinds(identities, shown):
+            shown.append(key)
+    shown += [key for key in differing if key not in shown][: max(0, SHOWN - len(shown))]
+    short = [_short_key(key) for key in shown]
+    names = [name if short.count(name) == 1 else key for name, key in zip(short, shown, strict=True)]
+    more = {'and': f'{len(differing) - len(shown)} more'} if len(differing) > len(shown) else {}
+    return [
+        {name: _short_value(identity.get(key)) for name, key in zip(names, shown, strict=True)} | more
+        for identity in identities
+    ]
+
+
+def _kinds(identities: Sequence[Mapping[str, str]], keys: Sequence[str]) -> int:
+    """How many different records these settings tell apart."""
+    return len({tuple(identity.get(key) for key in keys) for identity in identities})
 
 
 def _short_key(key: str) -> str:
