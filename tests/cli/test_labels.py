@@ -99,6 +99,8 @@ def test_a_config_may_say_its_labels() -> None:
         (dict(type='CrossEntropyLoss', use_sigmoid=True), 'cross entropy (use sigmoid)'),
         (dict(type='mmseg.DiceLoss', ignore_index=255), 'Dice'),
         (dict(type='UnheardOfLoss'), 'UnheardOf'),
+        (dict(type='ltseg.ARBLoss', counts=[5, 3, 2]), 'ARB (3 numbers)'),
+        (dict(type='ltseg.LongTailedDataset', dataset=dict(type='CIFAR10')), 'CIFAR-10-LT'),
         (
             dict(type='ltseg.LongTailLoss', rules=[dict(type='ltseg.PriorBias'), dict(type='ltseg.Margin', scale=2)]),
             'prior bias and margin (scale 2)',
@@ -148,6 +150,7 @@ def test_losses_are_joined_with_their_weights_where_these_differ() -> None:
             'FCNHead',
             'FCNHead on HRNet-W18',
         ),
+        (dict(type='PIDNet'), 'PIDHead', 'PIDNet'),
         (dict(type='mmpretrain.ConvNeXt', arch='tiny'), 'UPerHead', 'UPerNet ConvNeXt-tiny'),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from tiny_training import quick_tools, tool, write_training
 
 from ltseg.reports.record import RunRecord
@@ -100,6 +101,24 @@ def test_evaluation_by_a_metric_of_mmengine(
     evaluate(trained, '--work-dir', str(tmp_path), '--cfg-options', 'test_evaluator.type=IoUMetric')
     shown = capsys.readouterr().out
     assert 'No report' in shown and 'aAcc' in shown
+
+
+def test_metrics_beside_ltseg_s_are_reported(
+    trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Config.fromfile(trained[0])
+    config.test_evaluator = [config.test_evaluator, dict(type='IoUMetric', iou_metrics=['mDice'], prefix='theirs')]
+    config.dump(tmp_path / 'two_metrics.py')
+    evaluate((tmp_path / 'two_metrics.py', trained[1]), '--work-dir', str(tmp_path))
+    record = RunRecord.load(tmp_path / 'records/test.json')
+    assert set(record.other_metrics) == {'theirs/aAcc', 'theirs/mAcc', 'theirs/mDice'}
+    assert record.other_metrics['theirs/aAcc'] == pytest.approx(record.metrics()['aAcc'], abs=0.01)
+    content = json.loads((tmp_path / 'reports/test_report.json').read_text())
+    assert content['other_metrics'] == record.other_metrics
+    assert (
+        f'theirs/mDice {record.other_metrics["theirs/mDice"]:.2f}' in (tmp_path / 'reports/test_report.md').read_text()
+    )
+    assert 'theirs/mDice' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def _parts(config: Mapping[str, Any]) -> Iterator[str]:
         head.get('classifier'),
         *_listed(head.get('regularizers')),
         *_listed((model.get('train_cfg') or {}).get('augments')),
-        *_listed(((model.get('data_preprocessor') or {}).get('batch_augments') or {}).get('augments')),
+        *_listed(_batch_augments(model) or _batch_augments(config)),
         *_listed(head.get('sampler')),
         *(part for part in _listed(loader.get('sampler')) if is_part(part) and plain_type(part) not in PLAIN_SAMPLERS),
         *(part for part in wrappers(loader.get('dataset')) if plain_type(part) in NAMES),
@@ -57,6 +57,12 @@ def _parts(config: Mapping[str, Any]) -> Iterator[str]:
             yield part_label({'type': part}, scope)
 
 
+def _batch_augments(holder: Mapping[str, Any]) -> Any:
+    """What MMPretrain's data preprocessor mixes images with; what MMSegmentation's has under this name pads them."""
+    augments = (holder.get('data_preprocessor') or {}).get('batch_augments')
+    return augments.get('augments') if isinstance(augments, Mapping) else None
+
+
 def _listed(value: Any) -> Sequence[Any]:
     return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
 
@@ -67,7 +73,8 @@ def _losses(head: Mapping[str, Any], scope: str) -> str:
     if not losses and 'type' in head:
         kind = type_of({**head, 'type': head.get('head_type') or head['type']}, scope)
         losses = [] if kind is None else _in(defaults_of(kind))
-    weights = [loss.get('loss_weight', 1.0) for loss in losses]
+    given = (loss.get('loss_weight') for loss in losses)
+    weights = [weight if isinstance(weight, int | float) else 1.0 for weight in given]
     labels = [part_label(loss, scope) for loss in losses]
     if len(set(weights)) > 1:
         labels = [

@@ -38,7 +38,7 @@ def model_label(config: Mapping[str, Any]) -> str:
         return name
     kind = plain_type({'type': head.get('head_type') or head['type']})
     if kind in HEADS:
-        return f'{HEADS[kind]} {_backbone(backbone, short=True)}'
+        return ' '.join(dict.fromkeys((HEADS[kind], _backbone(backbone, short=True))))
     return name if name == 'U-Net' and kind == 'FCNHead' else f'{kind} on {name}'
 
 

@@ -20,7 +20,7 @@ UNTOLD = frozenset({
     'views', 'hidden_channels', 'out_channels', 'max_samples', 'learning_rate',
     'seed', 'length', 'epochs', 'shuffle', 'begin', 'by_epoch', 'target', 'priority', 'probs', 'begin_iter',
     'begin_epoch', 'parameters', 'classifier', 'freeze_statistics', 'pipeline', 'data_root', 'data_prefix', 'ann_file',
-    'metainfo', 'split', 'generate',
+    'metainfo', 'split', 'generate', 'reduce_zero_label', 'img_suffix', 'seg_map_suffix', 'test_mode', 'indices',
 })  # fmt: skip
 SUFFIXES = ('Loss', 'Regularizer', 'Classifier', 'Sampler', 'Hook', 'Dataset')
 
@@ -78,7 +78,7 @@ def part_label(part: Mapping[str, Any], scope: str) -> str:
     told = {
         field: _text({**known, **part}.get(field), scope) for _, field, _, _ in Formatter().parse(template) if field
     }
-    label = template.format(**told)
+    label = template.format(**told).strip()
     departures = ', '.join(_departures(part, known, told, scope))
     if not departures:
         return label
@@ -122,9 +122,10 @@ def _text(value: Any, scope: str) -> str:
         return part_label(value, scope)
     if isinstance(value, Sequence) and not isinstance(value, str):
         parts = [part_label(each, scope) for each in value if is_part(each)]
-        return ' and '.join(parts or map(str, value)) or 'nothing'
-    if isinstance(value, bool | None):
-        return str(value)
+        words = parts or [each for each in value if isinstance(each, str)]
+        return ' and '.join(words) or f'{len(value)} numbers'
+    if value is None or isinstance(value, bool):
+        return '' if value is None else str(value)
     if isinstance(value, int | float):
         return f'{value:g}'
     return Path(value).name if str(value).endswith('.json') else str(value).replace('_', ' ')
