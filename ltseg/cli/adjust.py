@@ -101,7 +101,7 @@ def base_record(
             record = replace(record, tau_curve=curve_points(report))
             record.save(path)
         return record
-    return record_of(report.at(0.0), report.split, source, training_of(meta, folder))
+    return record_of(report.at(0.0), report.split, source, training_of(meta, folder, source.stages))
 
 
 def fold(model: TrainedModel, tau: float, options: argparse.Namespace) -> str:

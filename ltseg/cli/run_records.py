@@ -25,6 +25,7 @@ class RunSource:
         labels: 'method', 'model' and 'dataset', see :func:`ltseg.cli.labels.run_labels.labels_of`.
         evaluation: What the results depend on in the evaluation, see :mod:`ltseg.cli.setup`.
         setup: What they depend on in training; empty where a checkpoint is tested, which says itself what made it.
+        stages: How many stages the training has.
         given: Fields of :class:`RunRecord` from the command line; None for what it does not say.
     """
 
@@ -33,6 +34,7 @@ class RunSource:
     evaluation: Mapping[str, Any] = field(default_factory=dict)
     setup: Mapping[str, Any] = field(default_factory=dict)
     given: Mapping[str, Any] = field(default_factory=dict)
+    stages: int = 1
 
     @classmethod
     def of_training(cls, config: str, stages: Sequence[Config], index: int, given: Mapping[str, Any]) -> 'RunSource':
@@ -43,14 +45,15 @@ class RunSource:
             early = f', stage {Path(stage.work_dir).name}'
             given = {**given, **{key: (given.get(key) or text) + early for key, text in known.items()}}
         setup = training_setup(stage, stages[:index])
-        return cls(config, labels, evaluation_setup(stage, 'val'), setup, given)
+        return cls(config, labels, evaluation_setup(stage, 'val'), setup, given, len(stages))
 
     @classmethod
     def of_test(
         cls, config: str, stages: Sequence[Config], split: str, given: Mapping[str, Any], **how: Any
     ) -> 'RunSource':
         """That of an evaluation on a split; ``how`` is what the config does not say of it."""
-        return cls(config, labels_of(stages), evaluation_setup(stages[-1], split, **how), given=given)
+        evaluation = evaluation_setup(stages[-1], split, **how)
+        return cls(config, labels_of(stages), evaluation, given=given, stages=len(stages))
 
 
 def evaluation_of(loop: Any) -> Evaluation | None:
@@ -59,16 +62,18 @@ def evaluation_of(loop: Any) -> Evaluation | None:
     return next((metric.evaluation for metric in metrics if getattr(metric, 'evaluation', None) is not None), None)
 
 
-def training_of(meta: Mapping[str, Any], records: Path) -> dict[str, Any]:
+def training_of(meta: Mapping[str, Any], records: Path, stages: int = 1) -> dict[str, Any]:
     """What is known of the training that made a checkpoint, as fields of :class:`RunRecord`.
 
     Args:
         meta: Of the checkpoint.
         records: Folder in which the training may have left its record, which has the curves.
+        stages: Of the training; the config in the checkpoint is that of the last one and knows no labels of several.
     """
     known: dict[str, Any] = {'seed': meta.get('seed'), 'iterations': meta.get('iter') or None}
-    if setup := training_setup(parsed_config(str(meta.get('cfg') or ''))):
-        known['setup'] = setup
+    trained_with = parsed_config(str(meta.get('cfg') or ''))
+    if isinstance(trained_with.get('model'), Mapping):
+        known |= {'setup': training_setup(trained_with), **(labels_of([trained_with]) if stages == 1 else {})}
     if not (records / 'val.json').is_file():
         return known
     trained = RunRecord.load(records / 'val.json')

@@ -101,7 +101,7 @@ def report(
         console.print(f"No report: the evaluator is no dict(type='ltseg.{metric}').")
         return
     folder = Path(runner.work_dir)
-    record = record_of(evaluation, options.split, source, training_of(meta, folder / 'records'), metrics)
+    record = record_of(evaluation, options.split, source, training_of(meta, folder / 'records', source.stages), metrics)
     if options.tta:
         folder, record = folder / 'tta', replace(record, method=f'{record.method} + TTA')
     if options.nearest_mean:

@@ -15,7 +15,9 @@ from ltseg.cli.labels.run_labels import labels_of
 from ltseg.cli.setup import training_setup
 from ltseg.cli.stages import stages_of
 from ltseg.core.errors import LtsegError
+from ltseg.datasets.exact_sampling import SeededDataset
 from ltseg.losses import ARBLoss
+from ltseg.registry import DATA_SAMPLERS, DATASETS, MODELS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 FILES = sorted(path for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts)
@@ -109,6 +111,16 @@ def test_a_config_may_say_its_labels() -> None:
 )
 def test_parts_tell_what_departs_from_their_defaults(part: dict, expected: str) -> None:
     assert part_label(part, 'mmseg') == expected
+
+
+def test_every_type_that_makes_a_method_or_a_data_set_says_its_name() -> None:
+    parts = ('ltseg.losses', 'ltseg.regularizers', 'ltseg.rules', 'ltseg.datasets')
+    MODELS.get('ltseg.ARBLoss'), DATASETS.get('ltseg.CamVidDataset'), DATA_SAMPLERS.get('ltseg.BilateralSampler')
+    kinds = {kind for entry in (MODELS, DATASETS, DATA_SAMPLERS) for kind in entry.module_dict.values()}
+    kinds -= {SeededDataset}  # a wrapper that is never in a config
+    named = {kind: vars(kind).get('short_name') for kind in kinds if kind.__module__.startswith(parts)}
+    assert len(named) > 35 and all(named.values()), [kind for kind, name in named.items() if not name]
+    assert len(set(named.values())) == len(named)
 
 
 def test_a_class_does_not_go_by_the_name_of_its_base() -> None:

@@ -172,7 +172,16 @@ def test_a_test_takes_the_setup_from_the_checkpoint_and_else_has_none() -> None:
     unknown = replace(SOURCE, setup={})
     assert record_of(evaluation(), 'test', unknown, training_of({}, Path('none'))).setup == {}
     config = "model = dict(type='B', depth=50)\nwork_dir = '/home/x'\nrandomness = dict(seed=4)\n"
-    training = training_of({'seed': 4, 'iter': 8, 'cfg': config}, Path('none'))
-    assert training == {'seed': 4, 'iterations': 8, 'setup': {'model': {'type': 'B', 'depth': 50}}}
-    record = record_of(evaluation(), 'test', unknown, training)
+    meta = {'seed': 4, 'iter': 8, 'cfg': config}
+    known = {'seed': 4, 'iterations': 8, 'setup': {'model': {'type': 'B', 'depth': 50}}}
+    assert training_of(meta, Path('none'), stages=2) == known
+    record = record_of(evaluation(), 'test', unknown, training_of(meta, Path('none')))
     assert record.setup == {'model': {'type': 'B', 'depth': 50}, **SOURCE.evaluation}
+    assert (record.seed, record.model) == (4, 'B')  # and not what the config that it is tested with says
+
+
+def test_labels_are_those_of_the_config_that_a_checkpoint_was_trained_with() -> None:
+    head = "dict(type='FCNHead', loss_decode=dict(type='ltseg.FocalLoss', gamma=1))"
+    config = f"model = dict(backbone=dict(type='ResNet', depth=50), decode_head={head})"
+    record = record_of(evaluation(), 'test', replace(SOURCE, setup={}), training_of({'cfg': config}, Path('none')))
+    assert (record.method, record.model, record.dataset) == ('focal (gamma 1)', 'FCNHead on ResNet-50', 'own data')
