@@ -4,3 +4,4 @@
 # Not measured.
 _base_ = ['./unet_ce_camvid.py', '_base_/heads/allnc_dense.py']
 model = dict(decode_head=_base_.allnc_head)
+report = dict(method='AllNC')

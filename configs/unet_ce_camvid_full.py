@@ -13,3 +13,4 @@ model = dict(
     decode_head=dict(num_classes=11, norm_cfg=norm_cfg),
     auxiliary_head=dict(num_classes=11, norm_cfg=norm_cfg))
 default_hooks = dict(checkpoint=dict(interval=2000))
+report = dict(dataset='CamVid full')

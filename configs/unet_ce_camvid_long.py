@@ -6,3 +6,4 @@ _base_ = './unet_ce_camvid.py'
 param_scheduler = [dict(type='PolyLR', eta_min=0.001, power=0.9, begin=0, end=6400, by_epoch=False)]
 train_cfg = dict(max_iters=8000, val_interval=800)
 default_hooks = dict(checkpoint=dict(interval=800))
+report = dict(dataset='CamVid long')

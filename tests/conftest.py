@@ -1,6 +1,6 @@
 """Set-up shared by all tests."""
 
-import ltseg.compat  # noqa: F401  isort: skip (hints MMSegmentation fault and therefore comes first)
+import ltseg.compat  # noqa: F401  isort: skip (works around a fault, and therefore comes first)
 import sys
 from collections.abc import Iterator
 

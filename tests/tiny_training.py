@@ -72,7 +72,7 @@ def write_classification(folder: Path, name: str = 'resnet32_ce_cifar10lt100', *
             part['data_root'] = str(data)
     config.work_dir = str(folder / 'work_dirs' / 'training')
     config.merge_from_dict(settings)
-    path = folder / 'classification' / f'{name}.py'  # the folder decides names in records
+    path = folder / 'classification' / f'{name}.py'
     path.parent.mkdir()
     config.dump(path)
     return path

@@ -6,7 +6,7 @@ Usage::
     python tools/build_configs_page.py --check    # only says whether it is out of date
 """
 
-import ltseg.compat  # noqa: F401  isort: skip (hints MMSegmentation fault and therefore comes first)
+import ltseg.compat  # noqa: F401  isort: skip
 import argparse
 import re
 import sys
@@ -14,11 +14,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from mmengine.config import Config
+
 from ltseg.cli.errors import one_message_errors
-from ltseg.cli.names import names_of
+from ltseg.cli.labels.run_labels import labels_of
+from ltseg.cli.stages import stages_of
 from ltseg.core.errors import InvalidValueError
-from ltseg.reports.method_column import measured_column
+from ltseg.reports.method import measured as method_of
 from ltseg.reports.record import RunRecord, find_records
+from ltseg.reports.runs import Run
 from ltseg.reports.text_table import TextTable
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,9 +73,9 @@ def measured(records: Sequence[RunRecord]) -> str:
 
 def _of_one_length(records: Sequence[RunRecord]) -> str:
     """The metrics of runs that differ in their seeds, and what a reader has to know of them."""
-    column = measured_column(records, records[0].evaluation)
+    method = method_of([Run(record, Path()) for record in records], records[0].evaluation)
     names = HEADLINES[records[0].evaluation.task.name]
-    values = '; '.join(f'{name} {column.cell(key, column)}' for key, name in names.items())
+    values = '; '.join(f'{name} {method.cell(key)}' for key, name in names.items())
     notes = [f'{len(records)} seeds'] if len(records) > 1 else []
     epochs = records[0].settings.get('train_cfg.max_epochs')
     notes += [f'{epochs} epochs'] if epochs else []
@@ -84,7 +88,9 @@ def rows(paths: Iterable[Path], root: Path, records: Mapping[str, Sequence[RunRe
         place = path.relative_to(root).as_posix()
         link = f'[{path.stem}]({path.relative_to(root / "configs").as_posix()})'
         text = {'file': link, 'measured': measured(records.get(place, ())), 'published': published(path)}
-        yield names_of(place) | text
+        config = Config.fromfile(path)
+        config.work_dir = path.stem
+        yield labels_of(stages_of(config)) | text
 
 
 def tables(root: Path) -> str:

@@ -24,6 +24,7 @@ from typing import NoReturn
 from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.reports.class_table import tall_table, wide_table
 from ltseg.reports.collapse.contents import MEANINGS, ideal_value
+from ltseg.reports.comparison import compare
 from ltseg.reports.frontier import best_with_accuracy
 from ltseg.reports.record import RunRecord, find_records
 from ltseg.reports.selection import add_compare_options, selected_comparison
@@ -150,15 +151,14 @@ def frontier_table(records: Sequence[RunRecord], levels: Sequence[float]) -> Tex
         raise InvalidValueError('frontier', 'one model, data set and split', repr(sorted(of)))
     quality, fairness = records[0].evaluation.task.axes
     rows: list[list[Cell]] = []
-    for method in dict.fromkeys(record.method for record in records):
-        runs = [record for record in records if record.method == method]
+    for method in compare(records).methods:
+        runs = [run.record for run in method.runs]
         means = [run.evaluation.means() for run in runs]
         own = [(values[quality], values[fairness]) for values in means]
         highest = [max(point[quality] for point in run.tau_curve) for run in runs]
         reached = [fmean([best_with_accuracy(run, level) for run in runs]) for level in levels]
-        rows.append(
-            [method, str(len(runs)), *(fmean(column) for column in zip(*own, strict=True)), fmean(highest), *reached]
-        )
+        trained = [fmean(column) for column in zip(*own, strict=True)]
+        rows.append([method.label, str(len(runs)), *trained, fmean(highest), *reached])
     model, dataset, split = of.pop()
     header = ('method', 'seeds', quality, fairness, f'highest {quality}', *(f'{fairness} {each:g}' for each in levels))
     title = (

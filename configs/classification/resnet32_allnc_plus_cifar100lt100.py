@@ -7,3 +7,4 @@ stages = [
     dict(name='representation'),
     dict(_base_.stages[1], model=dict(head=dict(loss=[dict(type='ltseg.ClassBalancedLoss')], regularizers=[]))),
 ]
+report = dict(method='AllNC++')

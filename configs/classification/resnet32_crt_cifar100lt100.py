@@ -2,3 +2,4 @@
 #     python tools/train.py configs/classification/resnet32_crt_cifar100lt100.py
 # Not measured.
 _base_ = ['./resnet32_ce_cifar100lt100.py', '../_base_/stages/crt.py']
+report = dict(method='cRT')

@@ -16,3 +16,4 @@ stages = [
                 loss=dict(_delete_=True, type='ltseg.LabelAwareSmoothingLoss', head=0.4, tail=0.1))),
         extra_hooks=[dict(type='ltseg.TrainOnly', parameters=['head.fc'], freeze_statistics=False)]),
 ]
+report = dict(method='MiSLAS')

@@ -16,3 +16,4 @@ stages = [
                 loss=dict(_delete_=True, type='ltseg.LabelAwareSmoothingLoss', head=0.3, tail=0.0))),
         extra_hooks=[dict(type='ltseg.TrainOnly', parameters=['head.fc'])]),
 ]
+report = dict(method='MiSLAS')

@@ -9,3 +9,4 @@ stages = [
         model=dict(head=dict(regularizers=[])),
         custom_hooks=_base_.custom_hooks[:-1]),  # without DRW
 ]
+report = dict(method='NC-DRW-cRT')

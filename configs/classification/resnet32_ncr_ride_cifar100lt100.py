@@ -9,3 +9,4 @@ model = dict(head=dict(regularizers=[
     dict(type='ltseg.BetweenClassRegularizer', loss_weight=0.5, schedule=dict(start=0.5)),
 ]))
 optim_wrapper = dict(optimizer=dict(weight_decay=0.0005))
+report = dict(method='RIDE, NCR')

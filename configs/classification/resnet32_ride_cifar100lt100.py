@@ -26,3 +26,4 @@ model = dict(
             dict(type='ltseg.ExpertDiversityLoss', experts=experts, diversity_factor=-0.45),
         ]))
 custom_hooks = [*_base_.custom_hooks, dict(type='ltseg.DeferredRules', begin=160)]
+report = dict(method='RIDE')

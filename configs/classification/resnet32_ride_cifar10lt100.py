@@ -26,3 +26,4 @@ model = dict(
             dict(type='ltseg.ExpertDiversityLoss', experts=experts),
         ]))
 custom_hooks = [*_base_.custom_hooks, dict(type='ltseg.DeferredRules', begin=160)]
+report = dict(method='RIDE')

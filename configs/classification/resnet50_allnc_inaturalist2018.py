@@ -8,3 +8,4 @@ _base_ = [
 ]
 model = dict(head=dict(num_classes=8142, **_base_.allnc_head))
 optim_wrapper = dict(optimizer=dict(weight_decay=0.0002))
+report = dict(method='AllNC')

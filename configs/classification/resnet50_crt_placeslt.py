@@ -10,3 +10,4 @@ stages = [
         optim_wrapper=dict(optimizer=dict(lr=0.4, weight_decay=0.0005)),
         model=dict(train_cfg=None)),  # without mixup
 ]
+report = dict(method='cRT')

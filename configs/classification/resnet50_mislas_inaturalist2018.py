@@ -8,3 +8,4 @@ stages = [
         _base_.stages[1],
         train_dataloader=dict(sampler=dict(_delete_=True, type='ltseg.ClassAwareSampler', length=437513))),
 ]
+report = dict(method='MiSLAS')

@@ -13,3 +13,4 @@ stages = [
                 loss=dict(_delete_=True, type='ltseg.LabelAwareSmoothingLoss', head=0.4, tail=0.1))),
         train_dataloader=dict(sampler=dict(_delete_=True, type='ltseg.ClassAwareSampler', length=62500))),
 ]
+report = dict(method='MiSLAS')

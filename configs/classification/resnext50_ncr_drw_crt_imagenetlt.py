@@ -11,3 +11,4 @@ stages = [
         model=dict(train_cfg=None, head=dict(regularizers=[])),
         custom_hooks=_base_.custom_hooks[:-1]),  # without DRW
 ]
+report = dict(method='NC-DRW-cRT')

@@ -7,3 +7,4 @@ model = dict(head=dict(regularizers=[
     dict(type='ltseg.WithinClassRegularizer', loss_weight=0.05, schedule=dict(start=0.5)),
     dict(type='ltseg.BetweenClassRegularizer', loss_weight=1.0, schedule=dict(start=0.5)),
 ]))
+report = dict(method='RIDE, NCR')

@@ -27,3 +27,4 @@ model = dict(
             dict(type='ltseg.ExpertDiversityLoss', experts=experts, sharpening=0.02, begin=72),
         ]))
 custom_hooks = [*_base_.custom_hooks, dict(type='ltseg.DeferredRules', begin=72)]
+report = dict(method='RIDE')

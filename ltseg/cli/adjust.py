@@ -13,7 +13,7 @@ split and reported on another, or fixed in advance with --fixed 1, as for data s
 import ltseg.compat  # noqa: F401  isort: skip
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,13 @@ from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import one_message_errors
-from ltseg.cli.recording import names_of
+from ltseg.cli.run_records import RunSource, record_of, training_of
 from ltseg.cli.runner import calm_warnings
+from ltseg.cli.stages import stages_of
 from ltseg.core.posthoc import log_prior_of
 from ltseg.heads.folding import check_foldable, fold_norm, fold_prior, save_folded
 from ltseg.reports.figures.renderer import save_figure
-from ltseg.reports.record import RunRecord, commit_of
+from ltseg.reports.record import RunRecord
 from ltseg.reports.tau_report import adjusted_record, curve_figure, curve_points, curve_table, same_result
 from ltseg.trained.model import SPLITS, TrainedModel
 from ltseg.trained.tasks import trained_model
@@ -87,7 +88,9 @@ def print_curves(
     console.print(f'tau = {chosen:g} {why}. On {report.split}: {changes}')
 
 
-def base_record(options: argparse.Namespace, folder: Path, report: TauCurve) -> RunRecord:
+def base_record(
+    options: argparse.Namespace, folder: Path, report: TauCurve, source: RunSource, meta: Mapping[str, Any]
+) -> RunRecord:
     """The record that ltseg test wrote of the same results, else a new one.
 
     A curve of logit adjustment is added to the file of that record.
@@ -99,9 +102,7 @@ def base_record(options: argparse.Namespace, folder: Path, report: TauCurve) -> 
             record = replace(record, tau_curve=curve_points(report))
             record.save(path)
         return record
-    names: dict[str, Any] = names_of(options.config)
-    commit = commit_of(Path(__file__).parent)
-    return RunRecord(**names, split=report.split, evaluation=report.at(0.0), config=options.config, commit=commit)
+    return record_of(report.at(0.0), report.split, source, training_of(meta, folder, source.stages))
 
 
 def fold(model: TrainedModel, tau: float, options: argparse.Namespace) -> str:
@@ -124,9 +125,11 @@ def run(options: argparse.Namespace) -> None:
     taus = parse_taus(options.tau or TAUS[options.by])
     if options.fixed is not None:
         taus = tuple(sorted({*taus, options.fixed}))
-    config = load_config(options)
-    register_modules(config)
-    check_checkpoint(options.checkpoint)
+    whole = load_config(options, last_stage=False)
+    register_modules(whole)
+    stages = stages_of(whole)
+    config, source = stages[-1], RunSource.of_test(options.config, stages, options.report_on, {})
+    meta = check_checkpoint(options.checkpoint)
     check_config(config, training=False)
     model = trained_model(config, options.checkpoint, options.prior)
     criterion = options.criterion or model.task.axes[0]
@@ -139,7 +142,7 @@ def run(options: argparse.Namespace) -> None:
     folder, (ending, picture_name) = Path(config.work_dir), FILES[options.by]
     picture = folder / 'reports' / f'{report.split}_{picture_name}.png'
     save_figure(curve_figure(list(dict.fromkeys((selection, report))), chosen, options.by), picture)
-    base = base_record(options, folder / 'records', report)
+    base = base_record(options, folder / 'records', report, source, meta)
     record = adjusted_record(base, selection, report, criterion, options.by, options.fixed)
     path = record.save(folder / 'records' / f'{report.split}_{ending}.json')
     console.print(f'Written: {path}, {picture}', soft_wrap=True)

@@ -7,7 +7,7 @@ A run is the record that ltseg test wrote, or a folder with records. Records tha
 one column: each value below three seeds, mean and standard deviation from three on.
 """
 
-import ltseg.compat  # noqa: F401  isort: skip (hints MMSegmentation fault and therefore comes first)
+import ltseg.compat  # noqa: F401  isort: skip (works around a fault, and therefore comes first)
 import argparse
 from collections.abc import Sequence
 from pathlib import Path

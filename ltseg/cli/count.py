@@ -8,7 +8,7 @@ Losses take the table as ``counts='FILE.json'``. Without --out it is kept beside
 with ``counts='dataset'`` finds it.
 """
 
-import ltseg.compat  # noqa: F401  isort: skip (hints MMSegmentation fault and therefore comes first)
+import ltseg.compat  # noqa: F401  isort: skip (works around a fault, and therefore comes first)
 import argparse
 from collections.abc import Sequence
 from pathlib import Path

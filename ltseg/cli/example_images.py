@@ -10,7 +10,7 @@ from ltseg.cli.config_files import register_modules
 from ltseg.core.errors import UsageError
 from ltseg.reports.page.examples import Examples, find_examples
 from ltseg.reports.page.methods import Study
-from ltseg.reports.page.runs import Run
+from ltseg.reports.runs import Run
 from ltseg.trained.tasks import trained_model
 
 __all__ = ['example_images']

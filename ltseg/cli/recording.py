@@ -1,4 +1,4 @@
-"""The run record that training and testing leave."""
+"""The run record that training leaves."""
 
 import math
 from collections.abc import Mapping
@@ -8,72 +8,26 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
-from ltseg.cli.names import names_of
-from ltseg.metrics.evaluation import Evaluation
-from ltseg.reports.record import RunRecord, commit_of
+from ltseg.cli.run_records import RunSource, evaluation_of, number_of, other_metrics, record_of
 
-__all__ = ['RunRecorder', 'evaluation_of', 'names_of', 'record_of', 'training_of']
+__all__ = ['RunRecorder']
 
 CURVE = 'ltseg_curve'
 LOSS_POINTS = 100  # the losses between two points are averaged
-
-
-def evaluation_of(loop: Any) -> Evaluation | None:
-    """The last evaluation of a validation or test loop by ``ltseg.LongTailIoU`` or ``LongTailAccuracy``, or None."""
-    metrics = getattr(getattr(loop, 'evaluator', None), 'metrics', ())
-    return next((metric.evaluation for metric in metrics if getattr(metric, 'evaluation', None) is not None), None)
-
-
-def training_of(meta: Mapping[str, Any], records: Path) -> dict[str, Any]:
-    """What is known of the training that made a checkpoint, as fields of :class:`RunRecord`.
-
-    Args:
-        meta: Of the checkpoint.
-        records: Folder in which the training may have left its record, which has the curves.
-    """
-    known = {'seed': meta.get('seed'), 'iterations': meta.get('iter') or None}
-    if not (records / 'val.json').is_file():
-        return known
-    trained = RunRecord.load(records / 'val.json')
-    if trained.seed != known['seed'] or (trained.iterations or 0) < (known['iterations'] or math.inf):
-        return known
-    same = ('name', 'method', 'model', 'dataset', 'settings', 'curves')
-    return known | {field: getattr(trained, field) for field in same}
-
-
-def record_of(
-    evaluation: Evaluation, split: str, config: str, given: Mapping[str, Any], training: Mapping[str, Any]
-) -> RunRecord:
-    """The record of an evaluation.
-
-    Args:
-        evaluation: The result.
-        split: 'val' or 'test'.
-        config: Path of the config file.
-        given: Fields from the command line; those that are None are taken from ``training`` or :func:`names_of`.
-        training: See :func:`training_of`.
-    """
-    known = {
-        **names_of(config, given.get('settings')),
-        **training,
-        **{key: value for key, value in given.items() if value is not None},
-    }
-    commit = commit_of(Path(__file__).parent)
-    return RunRecord(**known, split=split, evaluation=evaluation, config=config, commit=commit)
 
 
 class RunRecorder(Hook):
     """Keeps the validation metrics of a training, in its checkpoints too, and writes the record at its end.
 
     Args:
-        config: Path of the config file.
-        given: As for :func:`record_of`.
+        source: What the config and the command line say.
     """
 
     priority = 'LOW'
 
-    def __init__(self, config: str, given: Mapping[str, Any]) -> None:
-        self.config, self.given = config, given
+    def __init__(self, source: RunSource) -> None:
+        self.source = source
+        self._metrics: Mapping[str, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
         """Makes up for a validation that was lost because the training was killed behind its checkpoint."""
@@ -90,9 +44,13 @@ class RunRecorder(Hook):
         """Adds a point to the curve."""
         earlier = [point for point in _curve(runner) if point['iteration'] < runner.iter]
         evaluation = evaluation_of(runner.val_loop)
-        means = {} if evaluation is None else evaluation.means()
-        of_all = ((key, value) for key, value in (metrics or {}).items() if '/' not in key or key in means)
-        kept = {key: float(value) for key, value in of_all if value == value}
+        self._metrics = dict(metrics or {})
+        shown = dict(self._metrics)
+        if evaluation is not None:
+            means = evaluation.means()
+            shown = {key: value for key, value in shown.items() if key in means}
+            shown |= other_metrics(evaluation, self._metrics)
+        kept = {key: number for key, value in shown.items() if (number := number_of(value)) is not None}
         runner.message_hub.update_info(CURVE, [*earlier, {'iteration': runner.iter, **kept}])
 
     def after_train(self, runner: Runner) -> None:
@@ -102,7 +60,7 @@ class RunRecorder(Hook):
             return
         curves = {'val': _curve(runner), 'train': _loss_curve(runner)}
         training = {'seed': runner.seed, 'iterations': runner.iter, 'curves': curves}
-        record = record_of(evaluation, 'val', self.config, self.given, training)
+        record = record_of(evaluation, 'val', self.source, training, self._metrics)
         path = record.save(Path(runner.work_dir) / 'records' / 'val.json')
         runner.logger.info(f'Record of the last validation: {path}')
 

@@ -8,7 +8,7 @@ and, with --images, predictions of its checkpoint are on the page too. Records t
 method. The page needs no network and no other file.
 """
 
-import ltseg.compat  # noqa: F401  isort: skip (hints MMSegmentation fault and therefore comes first)
+import ltseg.compat  # noqa: F401  isort: skip (works around a fault, and therefore comes first)
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ from ltseg.core.checks import check_choice
 from ltseg.core.errors import UsageError
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.page import render_page, write_page
-from ltseg.reports.page.runs import find_runs
+from ltseg.reports.runs import find_runs
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

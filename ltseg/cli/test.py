@@ -28,8 +28,9 @@ from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.nearest_mean import ClassifyByNearestMean
-from ltseg.cli.recording import evaluation_of, record_of, training_of
+from ltseg.cli.run_records import RunSource, evaluation_of, record_of, training_of
 from ltseg.cli.runner import ReportingRunner, build_runner, calm_warnings
+from ltseg.cli.stages import stages_of
 from ltseg.core.errors import UsageError
 from ltseg.core.nearest_mean import FEATURE_FORMS
 from ltseg.metrics.task import CLASSIFICATION, task_of
@@ -85,7 +86,17 @@ def apply_options(config: Config, options: argparse.Namespace) -> None:
     config.load_from = options.checkpoint
 
 
-def report(runner: Runner, options: argparse.Namespace, meta: dict[str, Any]) -> None:
+def source_of(stages: Sequence[Config], options: argparse.Namespace) -> RunSource:
+    """What the record says of the run, as far as the config and the command line know."""
+    how = {key: value for key, value in (('tta', options.tta), ('nearest_mean', options.nearest_mean)) if value}
+    settings = {**(options.cfg_options or {}), **how}
+    given = {'name': options.name, 'method': options.method, 'settings': settings}
+    return RunSource.of_test(options.config, stages, options.split, given, **how)
+
+
+def report(
+    runner: Runner, options: argparse.Namespace, meta: dict[str, Any], source: RunSource, metrics: dict[str, Any]
+) -> None:
     """Prints the table and writes the files."""
     console, evaluation = Console(), evaluation_of(runner.test_loop)
     if evaluation is None:
@@ -93,12 +104,7 @@ def report(runner: Runner, options: argparse.Namespace, meta: dict[str, Any]) ->
         console.print(f"No report: the evaluator is no dict(type='ltseg.{metric}').")
         return
     folder = Path(runner.work_dir)
-    training = training_of(meta, folder / 'records')
-    changes = {**(options.cfg_options or {}), **({'tta': True} if options.tta else {})}
-    changes |= {'nearest_mean': options.nearest_mean} if options.nearest_mean else {}
-    settings = {**training.pop('settings', {}), **changes}
-    given = {'name': options.name, 'method': options.method, 'settings': settings}
-    record = record_of(evaluation, options.split, options.config, given, training)
+    record = record_of(evaluation, options.split, source, training_of(meta, folder / 'records', source.stages), metrics)
     if options.tta:
         folder, record = folder / 'tta', replace(record, method=f'{record.method} + TTA')
     if options.nearest_mean:
@@ -117,8 +123,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         like = 'test' if options.split == 'test' else 'val'
         parts = ['test_cfg', f'{options.split}_dataloader', f'{like}_dataloader', f'{like}_evaluator']
         parts += ['train_dataloader', 'val_dataloader'] if options.nearest_mean else []
-        config = load_config(options, needs=('model', *dict.fromkeys(parts)))
-        register_modules(config)
+        whole = load_config(options, needs=('model', *dict.fromkeys(parts)), last_stage=False)
+        register_modules(whole)
+        stages = stages_of(whole)
+        config, source = stages[-1], source_of(stages, options)  # before flags change the config
         meta = check_checkpoint(options.checkpoint)
         apply_options(config, options)
         check_config(config, training=False)
@@ -127,6 +135,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.nearest_mean:
             loader = {**config.test_dataloader, 'dataset': training_images(config)}
             runner.register_hook(ClassifyByNearestMean(loader, options.nearest_mean))
-        runner.test()
+        metrics = runner.test()
         if runner.rank == 0:
-            report(runner, options, meta)
+            report(runner, options, meta, source, metrics)

@@ -12,7 +12,6 @@ import ltseg.compat  # noqa: F401  isort: skip
 import argparse
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from mmengine.config import Config
 
@@ -21,8 +20,8 @@ from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.dry_run import dry_run, infer_rules
 from ltseg.cli.errors import one_message_errors
-from ltseg.cli.names import names_of
 from ltseg.cli.recording import RunRecorder
+from ltseg.cli.run_records import RunSource
 from ltseg.cli.runner import build_runner, calm_warnings
 from ltseg.cli.stages import stages_of, stages_to_train
 from ltseg.core.errors import UsageError
@@ -66,14 +65,10 @@ def apply_resume(config: Config, resume: str | None) -> None:
         config.resume, config.load_from = path is not None, path or config.get('load_from')
 
 
-def train(config: Config, options: argparse.Namespace, early_stage: str = '') -> None:
-    """Trains one stage, or the only one; a stage before the last is named in its record."""
+def train(config: Config, source: RunSource) -> None:
+    """Trains one stage, or the only one."""
     runner = build_runner(config)
-    given = {'name': options.name, 'method': options.method, 'settings': options.cfg_options}
-    if early_stage:
-        names = names_of(options.config)
-        given |= {key: f'{given[key] or names[key]}, stage {early_stage}' for key in ('name', 'method')}
-    runner.register_hook(RunRecorder(options.config, given))
+    runner.register_hook(RunRecorder(source))
     if config.get('resume'):
         check_weights(runner.model, config.load_from)
     runner.train()
@@ -95,6 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.dry_run:
             print('No fault found. Nothing was trained.')
             return
+        given = {'name': options.name, 'method': options.method, 'settings': options.cfg_options}
         for stage, resume in stages_to_train(stages, options.resume):
+            index = next(index for index, each in enumerate(stages) if each is stage)
+            source = RunSource.of_training(options.config, stages, index, given)
             apply_resume(stage, resume)
-            train(stage, options, '' if stage is stages[-1] else Path(stage.work_dir).name)
+            train(stage, source)

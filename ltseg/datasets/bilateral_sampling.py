@@ -37,6 +37,8 @@ class BilateralSampler(EpochSampler):
         True
     """
 
+    short_name = 'BBN'
+
     def __init__(self, dataset: Any, seed: int | None = None) -> None:
         self.uniform = ClassBalancedSampler(dataset, mode='instance', seed=0)
         self.reverse = ClassBalancedSampler(dataset, mode='reverse', seed=0)

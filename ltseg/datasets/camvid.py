@@ -46,6 +46,8 @@ class CamVidDataset(CheckedFolders):
         {'Sky': 1, 'Road': 2}
     """
 
+    short_name = 'CamVid'
+
     METAINFO = {
         'classes': (
             'Sky',

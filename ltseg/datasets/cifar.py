@@ -65,6 +65,8 @@ class CIFARDataset(LabelledImages):
         10 ('airplane', 'automobile') 1 (32, 32, 3)
     """
 
+    short_name = 'CIFAR-{num_classes}'
+
     GUIDE = """
 Download the Python version from https://www.cs.toronto.edu/~kriz/cifar.html and unpack it into {root}, or put or link a
 tree of pictures there. Layout, one of:

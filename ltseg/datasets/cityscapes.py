@@ -34,6 +34,8 @@ class CityscapesDataset(CheckedFolders, MMSegCityscapesDataset):
             ltseg prepare-cityscapes data/cityscapes
     """
 
+    short_name = 'Cityscapes'
+
     GUIDE = """
 Download leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip from https://www.cityscapes-dataset.com (free, after
 registration), unpack both into {root}, then make the label images:

@@ -102,6 +102,8 @@ class ClassBalancedSampler(EpochSampler):
         reverse [0.1, 0.9]
     """
 
+    short_name = 're-sampling ({mode})'
+
     def __init__(
         self,
         dataset: Any,
@@ -175,6 +177,8 @@ class ClassAwareSampler(EpochSampler):
         [(0, 1), (1, 1), (2, 1), (3, 1), (4, 2), (5, 2)]
     """
 
+    short_name = 'class-aware sampling'
+
     def __init__(
         self, dataset: Any, samples_per_visit: int = 1, length: int | None = None, seed: int | None = None
     ) -> None:
@@ -220,6 +224,8 @@ class RepeatFactorSampler(EpochSampler):
         >>> sampler.repeats[[0, -1]].tolist(), len(sampler)  # sqrt(0.16 / 0.04) = 2: 96 + 2 * 4
         ([1.0, 2.0], 104)
     """
+
+    short_name = 'repeat-factor sampling'
 
     def __init__(self, dataset: Any, threshold: float = 1e-3, seed: int | None = None) -> None:
         check_positive('RepeatFactorSampler.threshold', threshold)

@@ -37,6 +37,8 @@ class ImageNetLTDataset(ImageListDataset):
         20000 images; 2
     """
 
+    short_name = 'ImageNet-LT'
+
     LISTS = {split: f'ImageNet_LT_{split}.txt' for split in SPLITS}
     TOTALS = {'train': 115_846, 'val': 20_000, 'test': 50_000}
     NUM_CLASSES = 1000
@@ -67,6 +69,8 @@ class PlacesLTDataset(ImageListDataset):
         ...     print(part.get_gt_labels().tolist(), len(part.CLASSES))
         [0, 364] 365
     """
+
+    short_name = 'Places-LT'
 
     LISTS = {split: f'Places_LT_{split}.txt' for split in SPLITS}
     TOTALS = {'train': 62_500, 'val': 7_300, 'test': 36_500}
@@ -100,6 +104,8 @@ class INaturalist2018Dataset(ImageListDataset):
         ...     print(part.get_gt_labels().tolist(), len(part.CLASSES))
         [8141] 8142
     """
+
+    short_name = 'iNaturalist 2018'
 
     LISTS = {'train': 'train2018.json', 'val': 'val2018.json'}
     LINES = {'train': 'iNaturalist18_train.txt', 'val': 'iNaturalist18_val.txt'}

@@ -57,6 +57,8 @@ class LongTailedDataset:
         [100, 20, 4]
     """
 
+    short_name = '{dataset}-LT {imbalance_factor}'
+
     def __init__(
         self,
         dataset: Any,

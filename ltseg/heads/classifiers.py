@@ -44,6 +44,8 @@ class CosineClassifier(nn.Module):
                 [0.6000, 0.8000]])
     """
 
+    short_name = 'cosine'
+
     def __init__(self, in_channels: int, num_classes: int, scale: float = 1.0, spatial_dims: int = 2) -> None:
         super().__init__()
         check_positive('CosineClassifier.scale', scale)
@@ -90,6 +92,8 @@ class ETFClassifier(nn.Module):
         >>> [name for name, _ in ETFClassifier(4, 3).named_parameters()]  # the vectors are not trained
         ['norm.weight', 'norm.bias']
     """
+
+    short_name = 'ETF'
 
     def __init__(self, in_channels: int, num_classes: int, seed: int = 0, spatial_dims: int = 2) -> None:
         super().__init__()

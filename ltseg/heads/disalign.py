@@ -46,6 +46,8 @@ class DisAlignClassifier(AdaptedClassifier):
         tensor([[1., 2.]])
     """
 
+    short_name = 'DisAlign'
+
     def __init__(
         self, in_channels: int, num_classes: int, spatial_dims: int = 2, normalized_confidence: bool = False
     ) -> None:

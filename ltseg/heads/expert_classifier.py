@@ -38,6 +38,8 @@ class ExpertClassifier(nn.Module):
         True
     """
 
+    short_name = '{experts} experts'
+
     def __init__(
         self,
         in_channels: int,

@@ -66,6 +66,8 @@ class LearnableScaleClassifier(AdaptedClassifier):
         [[1.0, 3.0]]
     """
 
+    short_name = 'learnable scale'
+
     def __init__(self, in_channels: int, num_classes: int, spatial_dims: int = 2) -> None:
         super().__init__(in_channels, num_classes, spatial_dims)
         self.scale = nn.Parameter(torch.ones(num_classes))

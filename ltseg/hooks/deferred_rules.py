@@ -62,6 +62,8 @@ class DeferredRules(Hook):
         [[], [], ['Weighting']]
     """
 
+    short_name = 'DRW'
+
     priority = 'HIGH'  # before CountClasses, which must know which losses wait for counts
 
     def __init__(

@@ -54,6 +54,8 @@ class MaxNorm(Hook):
         (2.0, [[1.2, 1.6], [0.0, 1.0]])
     """
 
+    short_name = 'max-norm'
+
     priority = 'ABOVE_NORMAL'  # EMAHook (NORMAL) averages what is projected
 
     def __init__(self, classifier: str = 'head.fc', ratio: float = 0.1) -> None:

@@ -61,6 +61,8 @@ class TrainOnly(Hook):
         ['fc.weight', 'fc.bias']
     """
 
+    short_name = 'only {parameters}'
+
     priority = 'HIGH'  # EMAHook (NORMAL) copies the model in before_run
 
     def __init__(

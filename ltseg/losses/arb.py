@@ -47,6 +47,8 @@ class ARBLoss(LongTailLoss):
         True
     """
 
+    short_name = 'ARB ({counts})'
+
     def __init__(self, counts: CountsOption = 'batch', smoothing: float = 0.0, **options: Any) -> None:
         super().__init__([PriorBias(smoothing=smoothing)], counts=counts, **{'loss_name': 'loss_arb', **options})
         self._smoothing = smoothing

@@ -47,6 +47,8 @@ class DotRegressionLoss(LogitsLoss):
         4.0
     """
 
+    short_name = 'dot regression'
+
     needs_feature_norm = True
     of_single_samples = False  # the norms are those of the features of the whole batch
 

@@ -46,6 +46,8 @@ class EqualizationLoss(LogitsLoss):
         tensor([2., 2.])
     """
 
+    short_name = 'equalization'
+
     def __init__(self, frequency_threshold: float = 3e-3, gamma: float = 0.95, **options: Any) -> None:
         super().__init__(**{'loss_name': 'loss_equalization', **options})
         check_range('EqualizationLoss.frequency_threshold', frequency_threshold, 0, 1)

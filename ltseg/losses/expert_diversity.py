@@ -53,6 +53,7 @@ class ExpertDiversityLoss(LogitsLoss):
         -0.1735
     """
 
+    short_name = 'expert diversity'
     of_single_samples = False  # the experts of a sample are rows one after the other
 
     def __init__(

@@ -39,6 +39,8 @@ class LDAMLoss(LongTailLoss):
         tensor([0.8259, 0.9741])
     """
 
+    short_name = 'LDAM'
+
     def __init__(self, max_margin: float = 0.5, scale: float = 30.0, **options: Any) -> None:
         super().__init__([Margin(max_margin=max_margin, scale=scale)], **{'loss_name': 'loss_ldam', **options})
         self._warned = False

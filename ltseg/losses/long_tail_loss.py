@@ -47,6 +47,8 @@ class LongTailLoss(LogitsLoss):
         2.3026
     """
 
+    short_name = '{rules}'
+
     def __init__(self, rules: Sequence[Rule | dict] = (), focusing: float = 0.0, **options: Any) -> None:
         built: list[Rule] = [MODELS.build(rule) if isinstance(rule, dict) else rule for rule in rules]
         counts = {} if any(rule.uses_counts for rule in built) else {'counts': 'batch'}  # nothing to wait for

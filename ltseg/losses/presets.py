@@ -43,6 +43,8 @@ class CrossEntropyLoss(LongTailLoss):
         1.2334
     """
 
+    short_name = 'cross entropy'
+
     def __init__(
         self, class_weight: Sequence[float] | str | None = None, label_smoothing: float = 0.0, **options: Any
     ) -> None:
@@ -72,6 +74,8 @@ class BalancedSoftmaxLoss(LongTailLoss):
         tensor([ 1.1111, 10.0000])
     """
 
+    short_name = 'balanced softmax'
+
     def __init__(self, **options: Any) -> None:
         super().__init__([PriorBias()], **{'loss_name': 'loss_balanced_softmax', **options})
 
@@ -99,6 +103,8 @@ class LogitAdjustedLoss(LongTailLoss):
         10.0
     """
 
+    short_name = 'logit adjusted'
+
     def __init__(self, tau: float = 1.0, **options: Any) -> None:
         super().__init__([PriorBias(tau=tau)], **{'loss_name': 'loss_logit_adjusted', **options})
 
@@ -123,6 +129,8 @@ class CDTLoss(LongTailLoss):
         >>> round(value.item(), 4)  # log(1 + e^-1): the rare class's logit of 4 counts as 1
         0.3133
     """
+
+    short_name = 'CDT'
 
     def __init__(self, gamma: float = 0.3, **options: Any) -> None:
         super().__init__([Temperature(gamma=gamma)], **{'loss_name': 'loss_cdt', **options})
@@ -151,6 +159,8 @@ class VSLoss(LongTailLoss):
         0.0181
     """
 
+    short_name = 'VS'
+
     def __init__(self, gamma: float = 0.3, tau: float = 1.0, **options: Any) -> None:
         rules = [Temperature(gamma=gamma), PriorBias(tau=tau)]
         super().__init__(rules, **{'loss_name': 'loss_vs', **options})
@@ -174,6 +184,8 @@ class FocalLoss(LongTailLoss):
         >>> FocalLoss()(logits, labels, reduction_override='none')  # -0.1^2 log 0.9, and -0.9^2 log 0.1
         tensor([1.0536e-03, 1.8651e+00])
     """
+
+    short_name = 'focal'
 
     def __init__(self, gamma: float = 2.0, **options: Any) -> None:
         super().__init__(focusing=gamma, **{'loss_name': 'loss_focal', **options})
@@ -205,6 +217,8 @@ class ClassBalancedLoss(LongTailLoss):
         tensor([0.2000, 1.8000])
     """
 
+    short_name = 'class-balanced'
+
     def __init__(self, beta: float | Literal['1-1/N'] = 0.9999, focusing: float = 0.0, **options: Any) -> None:
         rules = [Weighting(scheme='effective_number', beta=beta)]
         super().__init__(rules, focusing, **{'average': 'count', 'loss_name': 'loss_class_balanced', **options})
@@ -227,6 +241,8 @@ class ReweightedLoss(LongTailLoss):
         [0.2, 1.8]
         [0.5, 1.5]
     """
+
+    short_name = 're-weighting'
 
     def __init__(self, scheme: str = 'inverse', rho: float = 1.0, **options: Any) -> None:
         rules = [Weighting(scheme=scheme, rho=rho)]  # type: ignore[arg-type]
@@ -254,6 +270,8 @@ class LabelAwareSmoothingLoss(LongTailLoss):
         >>> loss(certain, labels, reduction_override='none')  # log(1 + e^-4) + 4 e_y / 2, more for the head
         tensor([0.8181, 0.2181])
     """
+
+    short_name = 'label-aware smoothing'
 
     def __init__(
         self, head: float = 0.4, tail: float = 0.1, shape: str = 'concave', exclude_true: bool = False, **options: Any

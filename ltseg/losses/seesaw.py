@@ -46,6 +46,8 @@ class SeesawLoss(LogitsLoss):
         tensor([1.0100, 2.0000])
     """
 
+    short_name = 'Seesaw'
+
     def __init__(self, p: float = 0.8, q: float = 2.0, epsilon: float = 0.01, **options: Any) -> None:
         super().__init__(**{'counts': 'accumulated', 'loss_name': 'loss_seesaw', **options})
         check_range('SeesawLoss.p', p, 0)

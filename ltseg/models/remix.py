@@ -45,6 +45,8 @@ class Remix(nn.Module):
         0.4
     """
 
+    short_name = 'Remix'
+
     def __init__(
         self, alpha: float = 1.0, kappa: float = 3.0, tau: float = 0.5, counts: CountsOption = 'dataset'
     ) -> None:

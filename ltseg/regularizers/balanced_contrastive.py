@@ -76,6 +76,8 @@ class BalancedContrastiveLoss(PairwiseTerm):
         0.1269
     """
 
+    short_name = 'BCL'
+
     def __init__(
         self,
         temperature: float = 0.1,

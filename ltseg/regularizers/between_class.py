@@ -56,6 +56,8 @@ class BetweenClassRegularizer(KnownMeansRegularizer):
         -81
     """
 
+    short_name = 'NCR between'
+
     def __init__(self, centers: Centers | None = None, *, momentum: float = 0.9, **options: Any) -> None:
         if centers is not None:
             check_choice('BetweenClassRegularizer.centers', centers, get_args(Centers))

@@ -38,6 +38,8 @@ class CenterLoss(CenterPull):
         0.3333
     """
 
+    short_name = 'center loss'
+
     def __init__(self, centers: Centers = 'learnable', **options: Any) -> None:
         super().__init__(centers, **{'loss_name': 'loss_center', **options})
 

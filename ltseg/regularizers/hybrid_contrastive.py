@@ -50,6 +50,8 @@ class HybridContrastiveLoss(ContrastiveTerm):
         -2.6667
     """
 
+    short_name = 'HyCon'
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**{'loss_name': 'loss_hybrid_contrastive', **options})
         self.prediction: nn.Module | None = nn.Identity() if self.hidden_channels is None else None

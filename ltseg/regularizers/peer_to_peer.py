@@ -48,6 +48,8 @@ class PeerToPeerRegularizer(KnownMeansRegularizer):
         0.5
     """
 
+    short_name = 'P2P ({on})'
+
     def __init__(
         self,
         on: Literal['means', 'classifier'] = 'means',

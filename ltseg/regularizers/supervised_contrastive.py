@@ -45,6 +45,8 @@ class SupervisedContrastiveLoss(PairwiseTerm):
         0.2088
     """
 
+    short_name = 'SupCon'
+
     def __init__(self, temperature: float = 0.07, positives: int | None = None, **options: Any) -> None:
         super().__init__(temperature, **{'loss_name': 'loss_supervised_contrastive', **options})
         if positives is not None:

@@ -60,6 +60,8 @@ class TargetedContrastiveLoss(SupervisedContrastiveLoss):
         True
     """
 
+    short_name = 'TSC'
+
     def __init__(
         self,
         temperature: float = 0.07,

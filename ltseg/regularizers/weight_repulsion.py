@@ -47,6 +47,8 @@ class WeightRepulsion(Regularizer):
         1.3863
     """
 
+    short_name = 'LWR'
+
     def __init__(self, threshold: float = 0.4, **options: Any) -> None:
         defaults = {'loss_name': 'loss_weight_repulsion', 'schedule': dict(shape='parabolic')}
         super().__init__(**{**defaults, **options})

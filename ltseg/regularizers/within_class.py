@@ -109,6 +109,8 @@ class WithinClassRegularizer(CenterPull):
         0.5
     """
 
+    short_name = 'NCR within'
+
     def __init__(
         self, centers: Centers = 'learnable', over_classes: Literal['mean', 'sum'] = 'mean', **options: Any
     ) -> None:

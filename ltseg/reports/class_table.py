@@ -10,7 +10,7 @@ from ltseg.metrics.evaluation import ABSENT, Evaluation
 from ltseg.metrics.task import SEGMENTATION
 from ltseg.reports.figures.figure import finite
 from ltseg.reports.record import RunRecord
-from ltseg.reports.text_table import Cell, TextTable
+from ltseg.reports.text_table import Cell, TextTable, number_text
 
 __all__ = ['render', 'tall_table', 'wide_table', 'write_report']
 
@@ -70,9 +70,12 @@ def _title(record: RunRecord) -> str:
 
 def _notes(record: RunRecord) -> list[str]:
     evaluation = record.evaluation
-    overall, *others = evaluation.overall_lines()
-    lines = [f'{overall.replace(": ", " ")}. All values in percent.', *(f'{line}.' for line in others)]
+    overall, *more = evaluation.overall_lines()
+    lines = [f'{overall.replace(": ", " ")}. All values in percent.', *(f'{line}.' for line in more)]
     origin = f'Shares and groups are from {evaluation.counts_from}.'
+    if record.other_metrics:
+        others = ', '.join(f'{key} {number_text(value)}' for key, value in record.other_metrics.items())
+        lines.append(f'Other metrics: {others}.')
     return [*lines, *evaluation.groups.describe(evaluation.class_names).splitlines(), origin]
 
 
@@ -114,5 +117,6 @@ def _content(record: RunRecord) -> dict:
         'groups': evaluation.groups.rule,
         'counts_from': evaluation.counts_from,
         'metrics': evaluation.means(),
+        'other_metrics': dict(record.other_metrics),
         'classes': classes,
     }

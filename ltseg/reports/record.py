@@ -54,7 +54,7 @@ def _now() -> str:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RunRecord:
-    """One evaluated run. No metric is stored: all are computed from the confusion matrix.
+    """One evaluated run. ltseg's own metrics are not stored: all are computed from the confusion matrix.
 
     Args:
         name: Of this run, e.g. 'camvid-deeplabv3plus-arb-seed1'.
@@ -66,6 +66,9 @@ class RunRecord:
         seed: Of the run.
         config: Path of the config file.
         settings: What differs from the config file, and what a reader needs to know, as plain JSON values.
+        setup: What decides the result besides the seed: the resolved config of training and evaluation without what is
+            of one machine, as plain JSON values. Records of older versions have none.
+        other_metrics: What other metrics of the evaluator measured, by name and as they gave it.
         iterations: Training iterations.
         curves: Metrics over training by the name of the split: points with 'iteration' and metrics in percent.
         tau_curve: Metrics over the strength of post-hoc logit adjustment: points with 'tau' and metrics in percent.
@@ -86,6 +89,8 @@ class RunRecord:
     seed: int | None = None
     config: str = ''
     settings: Mapping[str, Any] = field(default_factory=dict)
+    setup: Mapping[str, Any] = field(default_factory=dict)
+    other_metrics: Mapping[str, float] = field(default_factory=dict)
     iterations: int | None = None
     curves: Mapping[str, Sequence[Point]] = field(default_factory=dict)
     tau_curve: Sequence[Point] = ()
@@ -102,9 +107,14 @@ class RunRecord:
             if key not in point or not all(isinstance(value, int | float) for value in point.values()):
                 raise InvalidValueError('RunRecord', f'curve points of numbers with {key!r}', repr(dict(point)))
 
+    @property
+    def setting(self) -> tuple[str, str, str]:
+        """Model, data set and split."""
+        return self.model, self.dataset, self.split
+
     def metrics(self) -> dict[str, float]:
-        """Every metric by its key, see ``Evaluation.metrics``."""
-        return self.evaluation.metrics()
+        """Every metric by its key, see ``Evaluation.metrics``; those of other metrics come last."""
+        return {**self.evaluation.metrics(), **self.other_metrics}
 
     def save(self, path: str | os.PathLike) -> Path:
         """Writes the record."""

@@ -125,5 +125,6 @@ def adjusted_record(
         split=report.split,
         evaluation=report.at(chosen),
         settings=settings,
+        other_metrics={},  # measured before the adjustment
         tau_curve=curve_points(report),
     )

@@ -29,6 +29,8 @@ class ClassWeights(Rule):
         [1.0, 3.0]
     """
 
+    short_name = 'class weights'
+
     weights: tuple[float, ...] = ()
 
     defined_at_zero = True

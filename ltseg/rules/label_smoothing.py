@@ -46,6 +46,8 @@ class LabelSmoothing(Rule):
         [0.4, 0.25, 0.1]
     """
 
+    short_name = 'label smoothing'
+
     head: float = 0.4
     tail: float = 0.1
     shape: Literal['concave', 'linear', 'convex', 'exponential'] = 'concave'

@@ -37,6 +37,8 @@ class Margin(Rule):
         [0.25, 0.5]
     """
 
+    short_name = 'margin'
+
     max_margin: float = 0.5
     scale: float = 1.0
 

@@ -41,6 +41,8 @@ class PriorBias(Rule):
         [1.0, 0.11111111111111109, 0.0]
     """
 
+    short_name = 'prior bias'
+
     tau: float = 1.0
     smoothing: float = 0.0
 

@@ -35,6 +35,8 @@ class Temperature(Rule):
         [1.0, 0.25]
     """
 
+    short_name = 'temperatures'
+
     gamma: float = 0.3
 
     def __post_init__(self) -> None:

@@ -67,6 +67,8 @@ class Weighting(Rule):
         [0.2, 1.8]
     """
 
+    short_name = 'weighting ({scheme})'
+
     scheme: Literal['effective_number', 'inverse', 'sqrt_inverse', 'median_frequency', 'enet', 'generalized'] = (
         'effective_number'
     )

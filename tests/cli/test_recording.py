@@ -1,5 +1,6 @@
-"""Names of a run, and what a test's record takes over from the training."""
+"""What a record says of a run, and what a test's record takes over from the training."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,8 @@ import torch
 from mmengine.logging import MessageHub
 from mmengine.runner import EpochBasedTrainLoop
 
-from ltseg.cli.recording import RunRecorder, evaluation_of, names_of, record_of, training_of
+from ltseg.cli.recording import RunRecorder
+from ltseg.cli.run_records import RunSource, evaluation_of, other_metrics, record_of, training_of
 from ltseg.counts.groups import ClassGroups
 from ltseg.counts.shots import build_shots
 from ltseg.metrics.evaluation import Evaluation
@@ -22,24 +24,8 @@ def evaluation() -> Evaluation:
     return Evaluation(torch.diag(counts), ('a', 'b', 'c'), ClassGroups.tertiles(counts), counts, 'a list')
 
 
-@pytest.mark.parametrize(
-    ('config', 'expected'),
-    [
-        ('configs/unet_arb_camvid.py', ('U-Net', 'ARB (batch)', 'CamVid')),
-        ('deeplabv3plus_balanced_softmax_cityscapes.py', ('DeepLabv3+', 'balanced softmax', 'Cityscapes')),
-        ('unet_ce_camvid_full.py', ('U-Net', 'cross entropy', 'CamVid full')),
-        ('segformer_my_loss_ade20k.py', ('segformer', 'my_loss', 'ade20k')),
-        ('unet_arb.py', ('U-Net', 'ARB (batch)', 'own data')),
-        ('fpn_r50_4xb4-160k_potsdam-512x512_ce.py', ('fpn_r50_4xb4-160k_potsdam-512x512', 'cross entropy', 'own data')),
-        ('mine_balanced_softmax.py', ('mine', 'balanced softmax', 'own data')),
-        ('mine.py', ('own model', 'mine', 'own data')),
-        ('two_parts.py', ('own model', 'two_parts', 'own data')),
-    ],
-)
-def test_names_come_from_the_file(config: str, expected: tuple[str, ...]) -> None:
-    names = names_of(config)
-    assert (names['model'], names['method'], names['dataset']) == expected
-    assert names['name'] == Path(config).stem
+LABELS = {'method': 'ARB (batch)', 'model': 'U-Net', 'dataset': 'CamVid'}
+SOURCE = RunSource('configs/unet_arb_camvid.py', LABELS, {'evaluation': {'batch_size': 1}}, {'model': {'type': 'A'}})
 
 
 def test_evaluation_is_the_first_one_that_a_loop_has() -> None:
@@ -56,9 +42,10 @@ def test_record_of_a_test_takes_over_from_its_own_training_only(tmp_path: Path) 
     """Another seed, or a checkpoint from behind the record, is another training."""
     curves = {'val': [{'iteration': 8, 'mIoU': 1.0}]}
     training = {'seed': 3, 'iterations': 8, 'curves': curves, 'settings': {'a': 1}, 'method': 'ours'}
-    record_of(evaluation(), 'val', 'unet_arb_camvid.py', {'name': None}, training).save(tmp_path / 'val.json')
+    record_of(evaluation(), 'val', SOURCE, training).save(tmp_path / 'val.json')
     known = training_of({'seed': 3, 'iter': 8}, tmp_path)
     assert {key: known[key] for key in training} == training
+    assert known['setup'] == SOURCE.setup  # without the evaluation, which is another
     assert training_of({'seed': 4, 'iter': 8}, tmp_path) == {'seed': 4, 'iterations': 8}
     assert training_of({'seed': 3, 'iter': 9}, tmp_path) == {'seed': 3, 'iterations': 9}
     assert training_of({}, tmp_path) == {'seed': None, 'iterations': None}
@@ -84,7 +71,7 @@ def test_validation_lost_behind_its_checkpoint_is_made_up_for_by_epochs(epoch: i
         val_loop=SimpleNamespace(run=lambda: done.append(epoch)),
         message_hub=SimpleNamespace(runtime_info={'ltseg_curve': [{'iteration': point} for point in points]}),
     )
-    RunRecorder('config.py', {}).before_train(runner)
+    RunRecorder(SOURCE).before_train(runner)
     assert len(done) == runs
 
 
@@ -100,7 +87,7 @@ def test_validation_before_its_first_epoch_was_not_lost(epoch: int, runs: int) -
         val_loop=SimpleNamespace(run=lambda: done.append(epoch)),
         message_hub=SimpleNamespace(runtime_info={}),
     )
-    RunRecorder('config.py', {}).before_train(runner)
+    RunRecorder(SOURCE).before_train(runner)
     assert len(done) == runs
 
 
@@ -108,7 +95,7 @@ def test_validating_once_more_replaces_the_point() -> None:
     hub = MessageHub('curve of one point')
     runner = SimpleNamespace(val_loop=None, message_hub=hub, iter=7)
     for value in (1.0, 2.0):
-        RunRecorder('config.py', {}).after_val_epoch(runner, {'mIoU': value})
+        RunRecorder(SOURCE).after_val_epoch(runner, {'mIoU': value})
     assert hub.runtime_info['ltseg_curve'] == [{'iteration': 7, 'mIoU': 2.0}]
 
 
@@ -128,7 +115,7 @@ def test_the_first_process_records_the_losses_that_mmengine_has_kept(tmp_path: P
         ),
         logger=SimpleNamespace(info=lambda text: None),
     )
-    RunRecorder('unet_arb_camvid.py', {}).after_train(runner)
+    RunRecorder(SOURCE).after_train(runner)
     path = tmp_path / 'records/val.json'
     assert path.is_file() == (rank == 0)
     if path.is_file():
@@ -145,15 +132,56 @@ def test_curve_has_means_of_either_task_and_no_single_class() -> None:
         metric, hub = SimpleNamespace(evaluation=found), MessageHub('curve')
         loop = SimpleNamespace(evaluator=SimpleNamespace(metrics=[metric]))
         runner = SimpleNamespace(val_loop=loop, message_hub=hub, iter=7)
-        RunRecorder('config.py', {}).after_val_epoch(runner, {**found.metrics(), 'mDice': 3.0, 'data/time': 1.0})
+        RunRecorder(SOURCE).after_val_epoch(
+            runner, {**found.metrics(), 'mDice': 3.0, 'theirs/matrix': torch.ones(2, 2)}
+        )
         (point,) = hub.runtime_info['ltseg_curve']
         assert point[kept] == 100 and point['iteration'] == 7 and point['mDice'] == 3
-        assert not {'accuracy/a', 'IoU/a', 'data/time'} & set(point)
+        assert not {'accuracy/a', 'IoU/a', 'theirs/matrix'} & set(point)
 
 
-def test_command_line_comes_before_the_training_and_that_before_the_file(tmp_path: Path) -> None:
-    given = {'name': 'again', 'method': None}
-    record = record_of(evaluation(), 'test', 'unet_arb_camvid.py', given, {'method': 'ours', 'seed': 1})
+def test_command_line_comes_before_the_training_and_that_before_the_config(tmp_path: Path) -> None:
+    source = replace(SOURCE, given={'name': 'again', 'method': None, 'settings': {'b': 2}})
+    record = record_of(evaluation(), 'test', source, {'method': 'ours', 'seed': 1, 'settings': {'a': 1}})
     assert (record.name, record.method, record.model, record.seed) == ('again', 'ours', 'U-Net', 1)
+    assert record.settings == {'a': 1, 'b': 2}
+    assert record_of(evaluation(), 'test', SOURCE, {}).name == 'unet_arb_camvid'
     path = record.save(tmp_path / 'test.json')
     assert RunRecord.load(path).metrics() == record.metrics()
+
+
+def test_every_number_of_other_metrics_reaches_the_record(tmp_path: Path) -> None:
+    own = evaluation()
+    metrics = {
+        **own.metrics(),
+        'mDice': 40.0,
+        'theirs/top5': torch.tensor(3),
+        'nowhere': float('nan'),
+        'matrix': torch.ones(2, 2),
+        'text': 'high',
+    }
+    assert other_metrics(own, metrics) == {'mDice': 40, 'theirs/top5': 3}
+    record = record_of(own, 'test', SOURCE, {}, metrics)
+    loaded = RunRecord.load(record.save(tmp_path / 'test.json'))
+    assert loaded.other_metrics == {'mDice': 40, 'theirs/top5': 3}
+    assert loaded.metrics()['mDice'] == 40 and loaded.metrics()['mIoU'] == own.means()['mIoU']
+    assert loaded.setup == {**SOURCE.setup, **SOURCE.evaluation}
+
+
+def test_a_test_takes_the_setup_from_the_checkpoint_and_else_has_none() -> None:
+    unknown = replace(SOURCE, setup={})
+    assert record_of(evaluation(), 'test', unknown, training_of({}, Path('none'))).setup == {}
+    config = "model = dict(type='B', depth=50)\nwork_dir = '/home/x'\nrandomness = dict(seed=4)\n"
+    meta = {'seed': 4, 'iter': 8, 'cfg': config}
+    known = {'seed': 4, 'iterations': 8, 'setup': {'model': {'type': 'B', 'depth': 50}}}
+    assert training_of(meta, Path('none'), stages=2) == known
+    record = record_of(evaluation(), 'test', unknown, training_of(meta, Path('none')))
+    assert record.setup == {'model': {'type': 'B', 'depth': 50}, **SOURCE.evaluation}
+    assert (record.seed, record.model) == (4, 'B')  # and not what the config that it is tested with says
+
+
+def test_labels_are_those_of_the_config_that_a_checkpoint_was_trained_with() -> None:
+    head = "dict(type='FCNHead', loss_decode=dict(type='ltseg.FocalLoss', gamma=1))"
+    config = f"model = dict(backbone=dict(type='ResNet', depth=50), decode_head={head})"
+    record = record_of(evaluation(), 'test', replace(SOURCE, setup={}), training_of({'cfg': config}, Path('none')))
+    assert (record.method, record.model, record.dataset) == ('focal (gamma 1)', 'FCNHead on ResNet-50', 'own data')

@@ -13,6 +13,8 @@ import torch
 from ltseg.counts.groups import ClassGroups
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.comparison import compare
+from ltseg.reports.page.methods import Study
+from ltseg.reports.page.tables import class_table, means_table
 from ltseg.reports.published import PUBLISHED, find_published
 from ltseg.reports.record import RunRecord
 from ltseg.reports.text_table import TextTable
@@ -91,7 +93,7 @@ def test_columns_without_a_common_setting_are_said_to_have_no_differences(make_r
     apart, together = (
         compare([make_record(), make_record('ARB', dataset=dataset)]).notes for dataset in ('elsewhere', 'CamVid')
     )
-    assert any(note.startswith('No differences') and '<dataset>.py' in note for note in apart)
+    assert any(note.startswith('No differences') and 'report=dict(' in note for note in apart)
     assert not any('In parentheses' in note for note in apart)
     assert any('In parentheses' in note for note in together)
     assert not any(note.startswith('No differences') for note in (*together, *compare([make_record()]).notes))
@@ -171,3 +173,101 @@ def test_papers_have_no_mean_of_an_empty_group(make_record: Make) -> None:
     record = replace(record, evaluation=replace(record.evaluation, groups=groups))
     summary = compare([record], find_published('arb/deeplabv3plus')).summary()
     assert math.isnan(cell(summary, 'mIoU_tail', 2)) and str(cell(summary, 'mIoU_medium', 2)) != '-'
+
+
+SETUP = {'model': {'type': 'A', 'loss': {'type': 'CE'}}, 'hooks': [{'type': 'EMA', 'momentum': 0.1}]}
+
+
+def test_runs_that_differ_in_more_than_their_seed_are_not_averaged(make_record: Make) -> None:
+    other = {**SETUP, 'model': {'type': 'A', 'loss': {'type': 'ARB'}}}
+    records = [make_record(setup=SETUP), make_record(seed=1, setup=SETUP), make_record(seed=1, setup=other)]
+    comparison = compare(records)
+    labels = ('cross entropy [loss.type CE] (2 seeds)', 'cross entropy [loss.type ARB]')
+    assert comparison.summary().header[1:] == labels
+    assert str(cell(comparison.summary(), 'mIoU', 2)).count('(') == 1  # with its difference to the first
+    assert comparison.cautions == ('Not averaged: runs of cross entropy differ in more than their seed (loss.type).',)
+    assert comparison.tables(['summary'])[0].notes[-1] == comparison.cautions[0]
+    assert {row[1] for row in comparison.long_rows().rows} == {
+        'cross entropy [loss.type CE]',
+        'cross entropy [loss.type ARB]',
+    }
+    assert compare(records[:2]).cautions == ()
+
+
+def test_what_differs_is_shortened_and_the_rest_counted(make_record: Make) -> None:
+    deep = {'stages': [{'model': {'head': {'loss': {'value': 'x' * 90}}}}], 'a': 1, 'b': 2}
+    other = {**deep, 'stages': [{'model': {'head': {'loss': {'value': 'y' * 90}}}}]}
+    comparison = compare([make_record(setup=SETUP), make_record(seed=1, setup=deep)])
+    assert [method.label for method in comparison.methods] == [
+        'cross entropy [model.type A, loss.type CE, and 5 more]',
+        'cross entropy [model.type –, loss.type –, and 5 more]',
+    ]
+    label = compare([make_record(setup=deep), make_record(setup=other)]).methods[1].label
+    assert label.startswith('cross entropy [loss.value yyy') and label.endswith('y…]') and len(label) < 80
+
+
+def test_records_without_a_setup_are_told_apart_by_config_and_changes(make_record: Make) -> None:
+    """Numerical precision is none: the published tables average over it."""
+    bfloat = {'optim_wrapper.type': 'ltseg.AutocastOptimWrapper'}
+    same = [make_record(config='configs/a.py'), make_record(seed=1, config='/b/configs/a.py', settings=bfloat)]
+    assert [len(method.runs) for method in compare(same).methods] == [2]
+    changed = make_record(seed=2, config='configs/a.py', settings={**bfloat, 'optimizer.lr': 1})
+    elsewhere, new = make_record(seed=3, config='configs/b.py'), make_record(seed=4, setup=SETUP)
+    methods = compare([*same, changed, elsewhere, new]).methods
+    assert [len(method.runs) for method in methods] == [2, 1, 1, 1]
+    assert len({method.label for method in methods}) == 4
+
+
+def test_a_tau_that_is_chosen_may_differ_between_seeds_and_a_fixed_one_not(make_record: Make) -> None:
+    def posthoc(seed: int, **how: object) -> RunRecord:
+        return make_record('CE + post-hoc', seed, settings={'posthoc': how})
+
+    chosen = [posthoc(seed, tau=seed / 2, chosen_on='val', by='mIoU', curve=[{'tau': seed}]) for seed in range(2)]
+    assert len(compare(chosen).methods) == 1
+    assert len(compare([chosen[0], posthoc(1, tau=0.5, chosen_on='val', by='mIoU_tail')]).methods) == 2
+    fixed = [posthoc(seed, tau=float(seed), chosen_on='nothing: fixed in advance') for seed in range(2)]
+    assert [method.label for method in compare(fixed).methods] == [
+        'CE + post-hoc [posthoc.tau 0.0]',
+        'CE + post-hoc [posthoc.tau 1.0]',
+    ]
+
+
+def never_predicting_sky(record: RunRecord) -> RunRecord:
+    matrix = record.evaluation.matrix.clone()
+    matrix[:, 0] += matrix[:, 2]
+    matrix[:, 2] = 0
+    return replace(record, evaluation=replace(record.evaluation, matrix=matrix))
+
+
+@pytest.mark.parametrize(('seeds', 'text'), [(2, '(1 of 2 seeds)'), (3, '(2 of 3 seeds)'), (4, '(3 of 4 seeds)')])
+def test_the_mean_is_over_the_seeds_that_have_a_value(make_record: Make, seeds: int, text: str) -> None:
+    """In the terminal, Markdown, CSV and HTML alike, and all but the exact rows say how many these are."""
+    records = [make_record(seed=seed) for seed in range(1, seeds)]
+    values = [record.metrics()['Precision/sky'] for record in records]
+    comparison = compare([never_predicting_sky(make_record()), *records])
+    shown = str(cell(comparison.of_classes('Precision'), 'sky', 3))
+    assert shown.startswith(f'{fmean(values):.2f} ') and shown.endswith(text)
+    assert ('±' in shown) == (seeds == 4)
+    assert shown in comparison.of_classes('Precision').markdown()
+    row = next(row for row in comparison.long_rows().rows if row[0] == 'Precision/sky')
+    assert row[7] == fmean(values) and str(row[6]).split()[0] == 'nan'
+    rows = class_table(Study(comparison), 'Precision').rows
+    on_page = next(row.cells[3] for row in rows if row.cells[0].text == 'sky')
+    assert on_page.value == fmean(values) and text[1:-1] in on_page.note
+
+
+def test_other_metrics_are_in_every_table(make_record: Make) -> None:
+    records = [
+        make_record(other_metrics={'mDice': 40.0}),
+        make_record(seed=1, other_metrics={'mDice': 50.0, 'theirs/gap': 2.0}),
+        make_record('ARB', other_metrics={'mDice': 48.0}),
+    ]
+    comparison = compare(records)
+    assert cell(comparison.summary(), 'mDice', 1) == '40.00, 50.00'
+    assert cell(comparison.summary(), 'mDice', 2) == '48.00 (+3.00)'
+    assert cell(comparison.summary(), 'theirs/gap', 1) == '2.00 (1 of 2 seeds)'
+    assert math.isnan(cell(comparison.summary(), 'theirs/gap', 2))
+    assert any('mDice, theirs/gap' in caution for caution in comparison.cautions)
+    assert {'mDice', 'theirs/gap'} <= {row[0] for row in comparison.long_rows().rows}
+    on_page = next(row for row in means_table(Study(comparison)).rows if row.cells[0].text == 'mDice')
+    assert [one.text for one in on_page.cells[1:]] == ['45.0', '48.0', '+3.0']

@@ -124,3 +124,16 @@ def test_a_commit_with_changes_is_marked(tmp_path: Path) -> None:
     assert commit is not None and len(commit) == 40
     (tmp_path / 'a.txt').write_text('2')
     assert commit_of(tmp_path) == f'{commit}-modified'
+
+
+def test_setup_and_other_metrics_are_kept_and_old_records_have_none(make_record: Make, tmp_path: Path) -> None:
+    setup = {'model': {'type': 'A', 'loss': [{'type': 'B', 'gamma': 0.5}]}, 'hooks': [], 'load_from': None}
+    path = make_record(setup=setup, other_metrics={'mDice': 40.0}).save(tmp_path / 'a.json')
+    loaded = RunRecord.load(path)
+    assert (loaded.setup, loaded.other_metrics) == (setup, {'mDice': 40.0})
+    content = json.loads(path.read_text())
+    del content['setup'], content['other_metrics']
+    path.write_text(json.dumps(content))
+    old = RunRecord.load(path)
+    assert (old.setup, old.other_metrics) == ({}, {})
+    assert list(old.metrics()) == [key for key in loaded.metrics() if key != 'mDice']

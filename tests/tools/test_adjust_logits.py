@@ -99,7 +99,8 @@ def test_curve_choice_record_and_folded_checkpoint_agree(
     assert at_chosen['mIoU'] == pytest.approx(record.metrics()['mIoU'])
     on_val = {point['tau']: point['mAcc'] for point in record.settings['posthoc']['curve']}
     assert on_val[chosen] == max(on_val.values())
-    assert (record.method, record.split, record.dataset) == ('cross entropy + post-hoc', 'test', 'random')
+    assert (record.method, record.split) == ('cross entropy + post-hoc', 'test')
+    assert (record.model, record.dataset) == ('U-Net', run[0].parent.name)
     assert record.evaluation.groups.rule == 'as listed by the user'
     assert (tmp_path / 'reports/test_tau_curve.png').exists()
     shown = capsys.readouterr().out

@@ -37,7 +37,7 @@ def run(name: str, trained: tuple[Path, Path], *options: str) -> None:
 
 def test_training_leaves_a_record(trained: tuple[Path, Path]) -> None:
     record = RunRecord.load(trained[1].parent / 'records/val.json')
-    assert (record.method, record.model, record.dataset) == ('cross entropy', 'ResNet-32', 'CIFAR-10-LT 100')
+    assert (record.method, record.model, record.dataset) == ('cross entropy', 'ResNet-20', 'CIFAR-10-LT 6')
     assert (record.seed, record.settings, record.iterations) == (4, {'optimizer.lr': 0.01}, 1)
     (point,) = record.curves['val']
     assert point['accuracy/top1'] == record.metrics()['accuracy/top1'] and 'accuracy/cat' not in point
@@ -52,7 +52,7 @@ def test_evaluation_prints_and_writes_groups_classes_and_calibration(
     work_dir = trained[1].parent
     run('test', trained, '--out', str(tmp_path / 'out'), '--show-dir', str(tmp_path / 'shown'))
     shown = capsys.readouterr().out
-    assert 'cross entropy, ResNet-32, CIFAR-10-LT 100 test, seed 4' in shown
+    assert 'cross entropy, ResNet-20, CIFAR-10-LT 6 test, seed 4' in shown
     assert 'top-1 ' in shown and 'few (10): airplane' in shown and 'Expected calibration error' in shown
     record = RunRecord.load(work_dir / 'records/test.json')
     assert record.evaluation.matrix.sum() == 60 and record.curves['val']

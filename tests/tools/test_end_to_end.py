@@ -37,7 +37,7 @@ def test_cityscapes_recipe_trains_evaluates_and_reports(
     assert 'ARB (batch): errors' in page and 'Training loss' in page and 'Settings that differ' not in page
     records = [RunRecord.load(run / 'records' / f'{split}.json') for split in ('val', 'test')]
     named = {(record.method, record.model, record.dataset) for record in records}
-    assert named == {('ARB (batch)', 'DeepLabv3+', 'Cityscapes')}
+    assert named == {('ARB (batch)', 'DeepLabv3+ R50', 'Cityscapes')}
     assert (records[0].evaluation.matrix == records[1].evaluation.matrix).all()  # Cityscapes is tested on val
     assert {path.suffix for path in (run / 'reports').glob('test_report.*')} == {'.csv', '.json', '.md'}
     assert trained.count('per class results') == 1 and 'motorcycle' in tested and str(run / 'reports') in tested

@@ -45,6 +45,8 @@ def test_report_and_record(trained: tuple[Path, Path], capsys: pytest.CaptureFix
     assert (record.seed, record.iterations, record.method) == (4, 2, 'ours')
     assert record.settings == of_training.settings == {'optimizer.lr': 0.1}
     assert record.curves == of_training.curves
+    assert record.setup['evaluation'] != of_training.setup['evaluation']
+    assert record.setup | {'evaluation': 0} == of_training.setup | {'evaluation': 0}
     labels = record.evaluation.matrix.sum()
     assert labels == 2 * (36 - 1) * 48  # the first row of each label is void
 
@@ -68,9 +70,12 @@ def test_validation_split_gives_what_training_had(trained: tuple[Path, Path]) ->
 
 def test_another_work_dir_knows_seed_and_iterations_only(trained: tuple[Path, Path], tmp_path: Path) -> None:
     evaluate(trained, '--work-dir', str(tmp_path), '--name', 'again')
+    evaluate(trained)
+    of_its_own_work_dir = RunRecord.load(trained[1] / 'records/test.json')
     record = RunRecord.load(tmp_path / 'records/test.json')
     assert (record.name, record.method, record.seed, record.iterations) == ('again', 'ARB (batch)', 4, 2)
     assert not record.curves
+    assert record.setup == of_its_own_work_dir.setup  # read off the checkpoint
 
 
 def test_predictions_pictures_and_augmentation(trained: tuple[Path, Path], tmp_path: Path) -> None:
@@ -97,6 +102,24 @@ def test_evaluation_by_a_metric_of_mmengine(
     evaluate(trained, '--work-dir', str(tmp_path), '--cfg-options', 'test_evaluator.type=IoUMetric')
     shown = capsys.readouterr().out
     assert 'No report' in shown and 'aAcc' in shown
+
+
+def test_metrics_beside_ltseg_s_are_reported(
+    trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Config.fromfile(trained[0])
+    config.test_evaluator = [config.test_evaluator, dict(type='IoUMetric', iou_metrics=['mDice'], prefix='theirs')]
+    config.dump(tmp_path / 'two_metrics.py')
+    evaluate((tmp_path / 'two_metrics.py', trained[1]), '--work-dir', str(tmp_path))
+    record = RunRecord.load(tmp_path / 'records/test.json')
+    assert set(record.other_metrics) == {'theirs/aAcc', 'theirs/mAcc', 'theirs/mDice'}
+    assert record.other_metrics['theirs/aAcc'] == pytest.approx(record.metrics()['aAcc'], abs=0.01)
+    content = json.loads((tmp_path / 'reports/test_report.json').read_text())
+    assert content['other_metrics'] == record.other_metrics
+    assert (
+        f'theirs/mDice {record.other_metrics["theirs/mDice"]:.2f}' in (tmp_path / 'reports/test_report.md').read_text()
+    )
+    assert 'theirs/mDice' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -154,3 +154,22 @@ def test_classification(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert 'resumed epoch: 2' in shown and 'accuracy/top1' in shown and 'No report' in shown
     text = message(capsys, path, '--cfg-options', 'model.head.num_classes=3')
     assert 'model.head.num_classes=2' in text and 'model.head.loss' in text
+
+
+def test_another_loss_on_the_command_line_is_another_method(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not a second seed of the config's, even under one name."""
+    loss = 'model.decode_head.loss_decode.type=ltseg.CrossEntropyLoss'
+    for seed, options in enumerate(([], ['--cfg-options', loss])):
+        for name in ([], ['--method', 'one']):
+            work_dir = tmp_path / f'{"named" if name else "unnamed"}/{seed}'
+            train(config, '--work-dir', str(work_dir), '--seed', str(seed), *name, *options)
+    capsys.readouterr()
+    tool('compare_runs')([str(tmp_path / 'unnamed'), '--tables', 'summary', '--markdown', str(tmp_path / 'a.md')])
+    header = (tmp_path / 'a.md').read_text().splitlines()[2]
+    assert header == '|  | ARB (batch) | cross entropy |'
+    tool('compare_runs')([str(tmp_path / 'named'), '--tables', 'summary', '--markdown', str(tmp_path / 'b.md')])
+    text = (tmp_path / 'b.md').read_text()
+    assert '| one [loss_decode.type ltseg.ARBLoss] | one [loss_decode.type ltseg.CrossEntropyLoss] |' in text
+    assert 'Not averaged: runs of one differ in more than their seed (loss_decode.type).' in text

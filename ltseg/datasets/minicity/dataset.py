@@ -41,6 +41,8 @@ class MiniCityDataset(CheckedFolders, MMSegCityscapesDataset):
         3 ('road', 'sidewalk', 'building')
     """
 
+    short_name = 'MiniCity'
+
     GUIDE = """
 Make the scenes with
     ltseg minicity {root}

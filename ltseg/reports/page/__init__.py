@@ -1,7 +1,6 @@
 """The report of runs as one HTML page that needs nothing but itself.
 
-runs        records with what their work dirs hold beside them
-methods     runs of one method together, differences to the baseline, and whether the seeds bear them out
+methods     what a page is about: the methods of a comparison, their classes and groups
 words       what changed, in sentences
 tables      numbers for the tables of the page
 ink         figures as SVG that takes its colours from the page

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from ltseg.reports.figures.figure import Figure, Series
 from ltseg.reports.page.methods import Method, Study
 from ltseg.reports.page.phrases import points
-from ltseg.reports.page.runs import Run
+from ltseg.reports.runs import Run
 from ltseg.reports.tau_report import trade_off
 
 __all__ = ['posthoc_curve', 'training_curves']

@@ -60,7 +60,7 @@ def find_examples(study: Study, models: Mapping[str, TrainedModel], number: int)
     Raises:
         ValueError: If the split has no data loader of its own, or the data sets of the models differ.
     """
-    split = study.methods[0].column.setting[2]
+    split = study.methods[0].setting[2]
     datasets = [model.loader(split).dataset for model in models.values()]
     sizes = [len(dataset) for dataset in datasets]  # type: ignore[arg-type]
     if len(set(sizes)) > 1:

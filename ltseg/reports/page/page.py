@@ -80,9 +80,9 @@ def render_page(study: Study, title: str | None = None, examples: Examples | Non
 
 
 def _title(study: Study) -> str:
-    column = study.methods[0].column
-    models = ', '.join(dict.fromkeys(method.column.setting[0] for method in study.methods))
-    return f'{column.setting[1]} {column.setting[2]}, {models}'
+    _, dataset, split = study.methods[0].setting
+    models = ', '.join(dict.fromkeys(method.setting[0] for method in study.methods))
+    return f'{dataset} {split}, {models}'
 
 
 def _subtitle(study: Study) -> str:

@@ -13,7 +13,7 @@ from ltseg.reports.figures.figure import KIND, Figure, Series
 from ltseg.reports.figures.ink import Drawing
 from ltseg.reports.figures.renderer import render_svg
 from ltseg.reports.page.methods import Study
-from ltseg.reports.page.runs import Run
+from ltseg.reports.runs import Run
 
 __all__ = ['logged_panels', 'measured_panels']
 

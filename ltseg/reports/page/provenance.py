@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from ltseg.counts.data_set_counts import counts_folder
 from ltseg.reports.page.methods import Method, Study
 from ltseg.reports.page.phrases import NONE
-from ltseg.reports.page.runs import Run
 from ltseg.reports.page.tables import Table, plain_table
+from ltseg.reports.runs import Run
+from ltseg.reports.settings import flattened
 
 __all__ = ['config_table', 'data_facts', 'runs_table', 'versions_table']
 
@@ -24,7 +24,7 @@ LONGEST = 120  # characters of a value
 def config_table(study: Study) -> tuple[Table | None, str]:
     """What the configs of the methods differ in, and a sentence about it."""
     methods = [method for method in study.methods if not method.is_posthoc]
-    flat = {method: dict(_flat(_read(method.runs[0]))) for method in methods}
+    flat = {method: _read(method.runs[0]) for method in methods}
     without = [method.label for method in methods if not flat[method]]
     if len(methods) < 2 or len(without) == len(methods):
         return None, 'There is one method only.' if len(methods) < 2 else 'No config was found beside the records.'
@@ -45,25 +45,13 @@ def config_table(study: Study) -> tuple[Table | None, str]:
     ), sentence
 
 
-def _read(run: Run) -> dict[str, Any]:
-    if run.config is None:
-        return {}
-    whole = run.config.to_dict()
-    return {key: whole[key] for key in READ if key in whole}
-
-
-def _flat(value: Any, path: str = '') -> Iterator[tuple[str, str]]:
-    """Dotted paths and values; lists of numbers or words stay whole."""
-    entries: Any = value.items() if isinstance(value, Mapping) else ()
-    if isinstance(value, list | tuple) and any(isinstance(each, Mapping) for each in value):
-        entries = enumerate(value)
-    if not entries:
-        if path:
-            text = repr(value)
-            yield path, text if len(text) <= LONGEST else f'{text[:LONGEST]}…'
-        return
-    for key, entry in entries:
-        yield from _flat(entry, f'{path}.{key}' if path else str(key))
+def _read(run: Run) -> dict[str, str]:
+    """The settings of a run as texts, by dotted keys: those of its record, else of the config beside it."""
+    whole = dict(run.record.setup)
+    if not whole and run.config is not None:
+        whole = {key: value for key, value in run.config.to_dict().items() if key in READ}
+    texts = {key: repr(value) for key, value in flattened(whole)}
+    return {key: text if len(text) <= LONGEST else f'{text[:LONGEST]}…' for key, text in texts.items()}
 
 
 def runs_table(study: Study) -> Table:
@@ -86,7 +74,7 @@ def _run_row(method: Method, run: Run) -> list[str]:
     iterations = NONE if record.iterations is None else str(record.iterations)
     written = record.date.replace('T', ' ').removesuffix('+00:00')
     return [record.name, method.label, seed, iterations, record.config or NONE, '; '.join(changed) or NONE, short,
-            written, run.path.as_posix()]  # fmt: skip
+            written, run.path.as_posix() if run.path else NONE]  # fmt: skip
 
 
 def versions_table(study: Study) -> Table:

@@ -148,11 +148,11 @@ def _numbers(study: Study, key: str, widest: float) -> list[Cell]:
 
 
 def _mean(method: Method, key: str) -> Cell:
-    if key in method.column.absent:
+    if key in method.absent:
         return Cell('absent', math.nan)
     values, mean = [value for value in method.values(key) if not math.isnan(value)], method.mean(key)
-    note = f'{points(min(values))}–{points(max(values))}' if len(values) > 1 else ''
-    return Cell(points(mean), mean, note)
+    seeds = f'{points(min(values))}–{points(max(values))}' if len(values) > 1 else ''
+    return Cell(points(mean), mean, ', '.join(filter(None, (seeds, method.coverage(key)))))
 
 
 def _difference(difference: Difference, widest: float) -> Cell:
@@ -164,7 +164,7 @@ def _difference(difference: Difference, widest: float) -> Cell:
 
 def means_table(study: Study) -> Table:
     """The means that are not of a single class."""
-    keys = list(study.reference.means())
+    keys = [*study.reference.means(), *study.comparison.other_keys]
     differences = [abs(m.difference(k).value) for m in study.compared for k in keys if m.difference(k).known]
     rows = [Row((Cell(key), *_numbers(study, key, max(differences, default=1)))) for key in keys]
     return Table(

@@ -12,8 +12,8 @@ from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import CLASSIFICATION
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.page import render_page
-from ltseg.reports.page.runs import Run
 from ltseg.reports.record import RunRecord
+from ltseg.reports.runs import Run
 
 HOSTILE = '<script>alert("$x$")</script> & \'co'
 NAMES = ('road', 'car', HOSTILE, 'bus')

@@ -14,8 +14,8 @@ from ltseg.reports.page.curves import posthoc_curve, training_curves
 from ltseg.reports.page.differences import difference_bars
 from ltseg.reports.page.frequency import against_frequency
 from ltseg.reports.page.methods import Study
-from ltseg.reports.page.runs import Run
 from ltseg.reports.page.slopes import HEIGHT, draw_slopes, slope_plot, spread_out
+from ltseg.reports.runs import Run
 from ltseg.reports.tau_report import curve_figure, curve_points
 from ltseg.trained.tau_curve import TauCurve
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ltseg.reports.page.methods import CLEAR, SINGLE, WITHIN, Difference, Study
-from ltseg.reports.page.runs import Run
+from ltseg.reports.runs import Run
 
 seeds = st.lists(st.floats(0, 100), min_size=1, max_size=5)
 

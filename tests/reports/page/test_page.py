@@ -1,6 +1,7 @@
 """The page is whole, says everything in itself, and takes no user's text for its own."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pytest
 
 from ltseg.reports.page.albums import Example
 from ltseg.reports.page.examples import Examples
+from ltseg.reports.page.methods import Study
 from ltseg.reports.page.page import render_page, write_page
 from ltseg.reports.page.pictures import Picture
+from ltseg.reports.runs import Run
 
 VOID = {'meta', 'link', 'input', 'img'}
 
@@ -106,3 +109,12 @@ def test_many_classes_make_a_page_of_bounded_size(page_of_many: str) -> None:
 def test_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     path = write_page('<p>é', tmp_path / 'new/a.html')
     assert path.read_text(encoding='utf-8') == '<p>é' and list(path.parent.iterdir()) == [path]
+
+
+def test_runs_that_are_not_averaged_are_said_to_be_apart(make_study) -> None:
+    run = make_study(seeds=1, methods=1).methods[0].runs[0]
+    setups = [{'model': {'loss': {'type': kind}}} for kind in ('<A>', '<B>')]
+    runs = [Run(replace(run.record, setup=setup, seed=seed), run.path) for seed, setup in enumerate(setups)]
+    page = render_page(Study.of(runs))
+    assert 'Not averaged: runs of cross entropy differ in more than their seed (loss.type).' in page
+    assert 'cross entropy [loss.type &lt;B&gt;]' in page and '<B>' not in page

@@ -5,7 +5,7 @@ import pytest
 
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.panels import logged_panels, measured_panels
-from ltseg.reports.page.runs import Run
+from ltseg.reports.runs import Run
 
 LINE = {'kind': 'ltseg figure', 'title': 'NC1', 'series': [{'name': 'x', 'x': [1, 2], 'y': [9.0, None]}]}
 

@@ -5,8 +5,8 @@ import pytest
 
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.provenance import config_table, data_facts, runs_table, versions_table
-from ltseg.reports.page.runs import Run
 from ltseg.reports.page.tables import Table
+from ltseg.reports.runs import Run
 
 
 def texts(table: Table) -> list[list[str]]:
@@ -60,3 +60,13 @@ def test_data_are_told(study: Study) -> None:
     facts = dict(data_facts(study))
     assert facts['Data set'] == 'CamVid, test: 4 classes, 2,230 pixels'
     assert facts['Absent from the truth'] == 'none' and 'tertiles' in facts['Groups']
+
+
+def test_settings_in_the_record_come_before_configs_beside_it(study: Study) -> None:
+    runs = [run for method in study.methods for run in method.runs]
+    kept = [
+        Run(replace(run.record, setup={'model': {'loss': {'type': kind}}, 'same': 1}), run.path)
+        for run, kind in zip(runs, 'AB', strict=True)
+    ]
+    table, sentence = config_table(Study.of(kept))
+    assert sentence == 'One setting differs.' and texts(table) == [['model.loss.type', "'A'", "'B'"]]

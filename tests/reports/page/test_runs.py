@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ltseg.reports.page.runs import Run, find_runs
 from ltseg.reports.record import RunRecord
+from ltseg.reports.runs import Run, find_runs
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import torch
 
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.phrases import listed, points, shortened, signed
-from ltseg.reports.page.runs import Run
 from ltseg.reports.page.words import findings
+from ltseg.reports.runs import Run
 
 
 def said(study: Study) -> str:

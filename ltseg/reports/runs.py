@@ -24,16 +24,16 @@ class Run:
 
     Args:
         record: The record.
-        path: Its file.
+        path: Its file; None for a record that was not read from one.
     """
 
     record: RunRecord
-    path: Path
+    path: Path | None = None
 
     @cached_property
     def work_dir(self) -> Path | None:
         """The folder in which the run was trained; None for a record that was moved away from it."""
-        if self.path.parent.name != 'records':
+        if self.path is None or self.path.parent.name != 'records':
             return None
         near = self.path.resolve().parents[1:3]  # records of test-time augmentation lie one folder deeper
         return next((folder for folder in near if any(folder.glob('*/vis_data'))), near[0])

@@ -1,0 +1,134 @@
+"""The record of an evaluation: its results, and what the config, the command line and the checkpoint say of the run."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from ltseg.cli.labels.run_labels import labels_of
+from ltseg.cli.setup import evaluation_setup, parsed_config, training_setup
+from ltseg.metrics.evaluation import Evaluation
+from ltseg.reports.record import RunRecord, commit_of
+
+__all__ = ['RunSource', 'evaluation_of', 'number_of', 'other_metrics', 'record_of', 'training_of']
+
+
+@dataclass(frozen=True)
+class RunSource:
+    """What a record says of a run besides its results.
+
+    Args:
+        config: Path of the config file.
+        labels: 'method', 'model' and 'dataset', see :func:`ltseg.cli.labels.run_labels.labels_of`.
+        evaluation: What the results depend on in the evaluation, see :mod:`ltseg.cli.setup`.
+        setup: What they depend on in training; empty where a checkpoint is tested, which says itself what made it.
+        stages: How many stages the training has.
+        given: Fields of :class:`RunRecord` from the command line; None for what it does not say.
+    """
+
+    config: str
+    labels: Mapping[str, str]
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    setup: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
+    stages: int = 1
+
+    @classmethod
+    def of_training(cls, config: str, stages: Sequence[Config], index: int, given: Mapping[str, Any]) -> 'RunSource':
+        """That of a stage, from the resolved configs of all; one before the last is named in its record."""
+        labels, stage = labels_of(stages), stages[index]
+        if index < len(stages) - 1:
+            known = {'name': Path(config).stem, 'method': labels['method']}
+            early = f', stage {Path(stage.work_dir).name}'
+            given = {**given, **{key: (given.get(key) or text) + early for key, text in known.items()}}
+        setup = training_setup(stage, stages[:index])
+        return cls(config, labels, evaluation_setup(stage, 'val'), setup, given, len(stages))
+
+    @classmethod
+    def of_test(
+        cls, config: str, stages: Sequence[Config], split: str, given: Mapping[str, Any], **how: Any
+    ) -> 'RunSource':
+        """That of an evaluation on a split; ``how`` is what the config does not say of it."""
+        evaluation = evaluation_setup(stages[-1], split, **how)
+        return cls(config, labels_of(stages), evaluation, given=given, stages=len(stages))
+
+
+def evaluation_of(loop: Any) -> Evaluation | None:
+    """The last evaluation of a validation or test loop by ``ltseg.LongTailIoU`` or ``LongTailAccuracy``, or None."""
+    metrics = getattr(getattr(loop, 'evaluator', None), 'metrics', ())
+    return next((metric.evaluation for metric in metrics if getattr(metric, 'evaluation', None) is not None), None)
+
+
+def training_of(meta: Mapping[str, Any], records: Path, stages: int = 1) -> dict[str, Any]:
+    """What is known of the training that made a checkpoint, as fields of :class:`RunRecord`.
+
+    Args:
+        meta: Of the checkpoint.
+        records: Folder in which the training may have left its record, which has the curves.
+        stages: Of the training; the config in the checkpoint is that of the last one and knows no labels of several.
+    """
+    known: dict[str, Any] = {'seed': meta.get('seed'), 'iterations': meta.get('iter') or None}
+    trained_with = parsed_config(str(meta.get('cfg') or ''))
+    if isinstance(trained_with.get('model'), Mapping):
+        known |= {'setup': training_setup(trained_with), **(labels_of([trained_with]) if stages == 1 else {})}
+    if not (records / 'val.json').is_file():
+        return known
+    trained = RunRecord.load(records / 'val.json')
+    if trained.seed != known['seed'] or (trained.iterations or 0) < (known['iterations'] or math.inf):
+        return known
+    same = ('name', 'method', 'model', 'dataset', 'settings', 'curves')
+    setup = {key: value for key, value in trained.setup.items() if key != 'evaluation'}
+    return known | {name: getattr(trained, name) for name in same} | ({'setup': setup} if setup else {})
+
+
+def other_metrics(evaluation: Evaluation, metrics: Mapping[str, Any]) -> dict[str, float]:
+    """What the evaluator measured beside ltseg's own metrics: every number that is not one of them."""
+    own = evaluation.metrics()
+    named = {key: number_of(value) for key, value in metrics.items() if key not in own}
+    return {key: value for key, value in named.items() if value is not None}
+
+
+def number_of(value: Any) -> float | None:
+    """A finite number, also in an array or a tensor of one; None for anything else."""
+    if isinstance(value, str | bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def record_of(
+    evaluation: Evaluation,
+    split: str,
+    source: RunSource,
+    training: Mapping[str, Any],
+    metrics: Mapping[str, Any] | None = None,
+) -> RunRecord:
+    """The record of an evaluation.
+
+    Args:
+        evaluation: The result.
+        split: 'val' or 'test'.
+        source: What the config and the command line say; the latter counts more than ``training``, and that more than
+            the labels of the config.
+        training: See :func:`training_of`.
+        metrics: Every metric of the evaluator.
+    """
+    trained = training.get('setup') or source.setup
+    known = {
+        'name': Path(source.config).stem,
+        **source.labels,
+        **training,
+        **{key: value for key, value in source.given.items() if value is not None},
+        'settings': {**training.get('settings', {}), **(source.given.get('settings') or {})},
+        'setup': {**trained, **source.evaluation} if trained else {},
+    }
+    commit, others = commit_of(Path(__file__).parent), other_metrics(evaluation, metrics or {})
+    return RunRecord(
+        **known, split=split, evaluation=evaluation, config=source.config, commit=commit, other_metrics=others
+    )
