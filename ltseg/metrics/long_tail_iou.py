@@ -115,7 +115,7 @@ class LongTailIoU(CountedMetric):
             matrix = _counted(prediction, label, len(self.class_names), self.ignore_index)
         except ValueError as error:
             raise InvalidValueError(f'LongTailIoU, {where}: {error}') from error
-        self._matrix = matrix.clone() if self._matrix is None else self._matrix.add_(matrix.to(self._matrix.device))
+        self._matrix = matrix if self._matrix is None else self._matrix.add_(matrix.to(self._matrix.device))
         self._last = matrix
         self._seen += 1
 

@@ -30,3 +30,8 @@ def test_both_ends_are_in_the_range() -> None:
     check_range('a', 0, 0, 1)
     check_range('a', 1, 0, 1)
     check_integer('a', 2, 2)
+
+
+def test_true_is_no_number_of_one() -> None:
+    with pytest.raises(ValueError, match='a whole number of at least 1, got True'):
+        check_integer('a', True, 1)

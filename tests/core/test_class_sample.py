@@ -58,3 +58,8 @@ def test_all_processes_have_the_same_sample(tmp_path):
     assert torch.equal(first.rows, second.rows) and torch.bincount(first.labels).tolist() == [4, 1]
     both = numbered([0] * 5, 4, 0) + numbered([0, 1], 4, 1)
     assert torch.equal(first.keys, both.keys)
+
+
+def test_keys_tell_more_samples_apart_than_single_precision_can():
+    """float32 has 2^24 numbers in [0, 1): of as many samples most would share theirs with another."""
+    assert numbered([0] * 3, 2).keys.dtype == torch.float64

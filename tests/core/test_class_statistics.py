@@ -61,3 +61,10 @@ def test_two_processes_are_one(tmp_path):
     in_two_processes(run, str(tmp_path))
     for rank in range(2):
         assert_same(ClassStatistics(**torch.load(tmp_path / f'{rank}.pth')), ClassStatistics.of(*samples(), K))
+
+
+def test_features_of_single_precision_are_summed_in_double():
+    rows, labels = samples(1e4)
+    found = ClassStatistics.of(rows.float(), labels, K)
+    assert all(getattr(found, name).dtype == torch.float64 for name in FIELDS)
+    assert_same(found, ClassStatistics.of(rows.float().double(), labels, K))

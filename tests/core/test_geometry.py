@@ -123,3 +123,8 @@ def test_uniform_vectors_need_no_gradient_mode():
         vectors = uniform_vectors(6, 3, generator=torch.Generator().manual_seed(0))
     cosines = (vectors @ vectors.T).fill_diagonal_(-1)
     assert not vectors.requires_grad and cosines.max() < 0.05  # an octahedron
+
+
+def test_vectors_are_an_exact_simplex_down_to_one_dimension_less_than_classes():
+    vectors = uniform_vectors(K, K - 1)
+    torch.testing.assert_close(vectors @ vectors.T, simplex_gram(vectors @ vectors.T, K), atol=1e-12, rtol=0)

@@ -78,3 +78,10 @@ def test_two_processes_equal_one(tmp_path: Path, form: str) -> None:
     for rank in range(2):
         for key, value in torch.load(tmp_path / f'{rank}.pth').items():
             assert torch.allclose(value, alone[key], rtol=1e-9)
+
+
+def test_one_sample_makes_a_class() -> None:
+    rows = torch.tensor([[0.0, 0], [0, 1], [9, 9]])
+    classifier = NearestMean(rows, torch.tensor([0, 0, 1]), 3)
+    assert classifier(torch.tensor([[8.0, 9], [1, 1]])).argmax(1).tolist() == [1, 0]
+    assert classifier.bias.isinf().tolist() == [False, False, True]
