@@ -66,8 +66,8 @@ def test_labels_of_configs(labelled: dict, name: str, expected: tuple[str, ...])
     assert tuple(labelled[name][0].values()) == expected
 
 
-def test_a_later_stage_adds_what_is_new(labelled: dict) -> None:
-    label = labelled['resnet32_crt_cifar10lt100'][0]['method']
+def test_a_later_stage_adds_what_is_new() -> None:
+    label = method_label(stages_in(CONFIGS / 'classification/resnet32_crt_cifar10lt100.py'))
     assert label == 'cross entropy; then re-sampling (class balanced), only head.fc (reinitialize)'
 
 

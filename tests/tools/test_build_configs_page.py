@@ -11,7 +11,7 @@ import pytest
 from ltseg.reports.record import RunRecord
 
 ROOT = Path(__file__).parents[2]
-RECORD = 'docs/runs/deeplabv3plus_arb_camvid-seed0-test.json'
+RECORD = 'docs/runs/deeplabv3plus_ce_camvid-seed0-test.json'
 
 
 @pytest.fixture(scope='module')
@@ -22,9 +22,10 @@ def tool() -> dict[str, Any]:
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """One config with one record, and an empty page."""
-    for name in ('configs/deeplabv3plus_arb_camvid.py', RECORD):
+    for name in ('configs/deeplabv3plus_ce_camvid.py', RECORD):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / 'configs/_base_', tmp_path / 'configs/_base_')
     (tmp_path / 'configs/README.md').write_text('# Configs\n\n<!-- configs -->\n<!-- end -->\n')
     return tmp_path
 

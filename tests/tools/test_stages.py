@@ -40,7 +40,7 @@ def test_second_stage_trains_on_what_the_first_has_learned(trained: tuple[Path, 
         'head.fc.bias',
     }
     records = [RunRecord.load(work_dir / stage / 'records/val.json') for stage in ('representation', 'classifier')]
-    method = 'cross entropy; then re-sampling (class balanced), only head.fc (reinitialize)'
+    method = 'cRT'
     assert [record.method for record in records] == [f'{method}, stage representation', method]
     of_first = {key: value for key, value in records[0].setup.items() if key != 'evaluation'}
     assert records[1].setup['stages_before'] == [of_first] and 'load_from' not in records[1].setup
