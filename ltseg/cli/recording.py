@@ -17,7 +17,7 @@ LOSS_POINTS = 100  # the losses between two points are averaged
 
 
 class RunRecorder(Hook):
-    """Keeps the validation metrics of a training, in its checkpoints too, and writes the record at its end.
+    """Keeps the validation metrics of a training run, in its checkpoints too, and writes the record at its end.
 
     Args:
         source: What the config and the command line say.
@@ -30,7 +30,7 @@ class RunRecorder(Hook):
         self._metrics: Mapping[str, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
-        """Makes up for a validation that was lost because the training was killed behind its checkpoint."""
+        """Makes up for a validation that was lost because the training run was killed behind its checkpoint."""
         loop = runner.train_loop
         if not runner.iter or not runner.val_loop or not isinstance(loop, IterBasedTrainLoop | EpochBasedTrainLoop):
             return

@@ -25,7 +25,7 @@ class RunSource:
         labels: 'method', 'model' and 'dataset', see :func:`ltseg.cli.labels.run_labels.labels_of`.
         evaluation: What the results depend on in the evaluation, see :mod:`ltseg.cli.setup`.
         setup: What they depend on in training; empty where a checkpoint is tested, which says itself what made it.
-        stages: How many stages the training has.
+        stages: How many stages the training run has.
         given: Fields of :class:`RunRecord` from the command line; None for what it does not say.
     """
 
@@ -63,12 +63,12 @@ def evaluation_of(loop: Any) -> Evaluation | None:
 
 
 def training_of(meta: Mapping[str, Any], records: Path, stages: int = 1) -> dict[str, Any]:
-    """What is known of the training that made a checkpoint, as fields of :class:`RunRecord`.
+    """What is known of the training run that made a checkpoint, as fields of :class:`RunRecord`.
 
     Args:
         meta: Of the checkpoint.
-        records: Folder in which the training may have left its record, which has the curves.
-        stages: Of the training; the config in the checkpoint is that of the last one and knows no labels of several.
+        records: Folder in which the training run may have left its record, which has the curves.
+        stages: Of the training run; the config in the checkpoint is that of the last one and knows no labels of several.
     """
     known: dict[str, Any] = {'seed': meta.get('seed'), 'iterations': meta.get('iter') or None}
     trained_with = parsed_config(str(meta.get('cfg') or ''))

@@ -1,4 +1,4 @@
-"""Trainings in several stages, each on what the one before has learned: one config, one command.
+"""Training runs of several stages, each on what the one before has learned: one config, one command.
 
 A config lists what each stage changes, in the order of training::
 

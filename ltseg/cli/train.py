@@ -36,7 +36,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     )
     parser.add_argument('--dry-run', action='store_true', help='check the config and one image of each split, and stop')
     parser.add_argument('--amp', action='store_true', help='mixed precision, on a GPU')
-    parser.add_argument('--seed', type=int, help='seed of the training (default: that of the config)')
+    parser.add_argument('--seed', type=int, help='seed of the training run (default: that of the config)')
     parser.add_argument('--name', help='name of the run in reports')
     parser.add_argument('--method', help='name of the method in reports')
     return parser.parse_args(arguments)

@@ -40,7 +40,7 @@ class Run:
 
     @cached_property
     def scalars(self) -> list[dict[str, Any]]:
-        """What the training logged, by step; where it was resumed, the later log counts."""
+        """What the training run logged, by step; where it was resumed, the later log counts."""
         points: dict[int, dict[str, Any]] = {}
         for path in self._logs:
             for point in _lines(path):

@@ -1,4 +1,4 @@
-"""What a record says of a run, and what a test's record takes over from the training."""
+"""What a record says of a run, and what a test's record takes over from the training run."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_evaluation_is_the_first_one_that_a_loop_has() -> None:
 
 
 def test_record_of_a_test_takes_over_from_its_own_training_only(tmp_path: Path) -> None:
-    """Another seed, or a checkpoint from behind the record, is another training."""
+    """Another seed, or a checkpoint from behind the record, is another training run."""
     curves = {'val': [{'iteration': 8, 'mIoU': 1.0}]}
     training = {'seed': 3, 'iterations': 8, 'curves': curves, 'settings': {'a': 1}, 'method': 'ours'}
     record_of(evaluation(), 'val', SOURCE, training).save(tmp_path / 'val.json')

@@ -68,7 +68,7 @@ def _lines(name: str, title: str, series: dict[str, list[float]], iterations: li
 def _points(path: Path, number: int) -> list[dict[str, Any]]:
     lines = []
     for line in path.read_text(encoding='utf-8', errors='replace').splitlines():
-        with suppress(ValueError):  # of a training that was killed
+        with suppress(ValueError):  # of a training run that was killed
             lines.append(json.loads(line))
     names = lines[0].get('class_names') if lines and isinstance(lines[0], dict) else None
     if not isinstance(names, list) or len(names) != number:

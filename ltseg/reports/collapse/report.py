@@ -27,7 +27,7 @@ class CheckpointSummary:
 
 @dataclass(frozen=True, eq=False)
 class CollapseReport:
-    """Figures of one or several checkpoints of a training on one split.
+    """Figures of one or several checkpoints of a training run on one split.
 
     Args:
         split: 'train', 'val' or 'test'.

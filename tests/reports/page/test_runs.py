@@ -15,7 +15,7 @@ def record(make_study) -> RunRecord:
 
 @pytest.fixture
 def work_dir(record: RunRecord, tmp_path: Path) -> Path:
-    """A work dir with a training that was resumed, and a log whose last line was cut off."""
+    """A work dir with a training run that was resumed, and a log whose last line was cut off."""
     for split in ('train', 'val', 'test'):
         replace(record, split=split).save(tmp_path / f'run/records/{split}.json')
     for start, lines in (('1', [(50, 3.0), (100, 2.0)]), ('2', [(100, 1.5), (150, 1.0)])):
