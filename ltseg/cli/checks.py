@@ -18,6 +18,7 @@ from ltseg.core.errors import UsageError, describe
 from ltseg.counts.data_set_counts import build_dataset
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import check_class_names
+from ltseg.nested_datasets import dataset_classes, dataset_config
 
 __all__ = ['check_config']
 
@@ -103,8 +104,8 @@ def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]]
     classes: dict[str, tuple[str, ...]] = {}
     faults: dict[str, list[str]] = {}  # first lines by what follows them, the guide that splits share
     for split in ('train', 'val') if training else ('test',):
-        dataset = (config.get(f'{split}_dataloader') or {}).get('dataset')
-        if not isinstance(dataset, dict):
+        dataset = dataset_config(config, split)
+        if dataset is None:
             continue
         try:
             built = build_dataset(dataset)
@@ -116,7 +117,7 @@ def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]]
             first, *guide = (message or missing).split('\n', 1)
             faults.setdefault('\n'.join(guide), []).append(first.rstrip())
         else:
-            classes[f'{split}_dataloader'] = tuple((getattr(built, 'metainfo', None) or {}).get('classes') or ())
+            classes[f'{split}_dataloader'] = dataset_classes(built)
     return classes, ['\n'.join([*dict.fromkeys(firsts), *filter(None, [guide])]) for guide, firsts in faults.items()]
 
 

@@ -32,7 +32,7 @@ from ltseg.cli.errors import one_message_errors
 from ltseg.cli.runner import calm_warnings
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.groups import by_frequency
-from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION
+from ltseg.metrics.task import task_of
 from ltseg.reports.collapse.charts import class_charts, curves
 from ltseg.reports.collapse.contents import Classes, values_table
 from ltseg.reports.collapse.figures import Figure
@@ -85,7 +85,7 @@ def classes_of(config: Config) -> Classes:
     """The classes with their training counts, which are counted or taken from ``class_counts/``."""
     dataset = build_dataset(config.train_dataloader.dataset)
     table, _ = count_dataset(dataset, counts_folder(config.work_dir), show_progress=True)
-    task = CLASSIFICATION if config.get('default_scope') == 'mmpretrain' else SEGMENTATION
+    task = task_of(config)
     names, samples = task.labels(table.class_names), table.counts.samples
     made = task.groups(None, samples, table.class_names)
     groups = {group: [names[i] for i in members] for group, members in made.items()}

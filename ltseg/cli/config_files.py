@@ -2,7 +2,7 @@
 
 import importlib.util
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from ltseg.cli.stages import stages_of
 from ltseg.compat import quietly
 from ltseg.core.checks import near
 from ltseg.core.errors import UsageError
+from ltseg.metrics.task import task_of
+from ltseg.nested_datasets import dataset_config, innermost_configs
 
 __all__ = ['add_common_arguments', 'load_config', 'register_modules', 'training_images']
 
@@ -66,27 +68,16 @@ def load_config(options: Namespace, needs: Sequence[str] = ('model',), last_stag
     config.work_dir = options.work_dir or config.get('work_dir') or str(Path('work_dirs') / path.stem)
     if options.data_root:
         for split in ('train', 'val', 'test'):
-            for dataset in _datasets((config.get(f'{split}_dataloader') or {}).get('dataset')):
+            for dataset in innermost_configs(dataset_config(config, split)):
                 dataset['data_root'] = options.data_root
     return stages_of(config)[-1] if last_stage else config
-
-
-def _datasets(dataset: Any) -> Iterator[dict]:
-    """The data sets inside wrappers."""
-    if not isinstance(dataset, dict):
-        return
-    inside = [*(dataset.get('datasets') or ()), *filter(None, [dataset.get('dataset')])]
-    for each in inside:
-        yield from _datasets(each)
-    if not inside:
-        yield dataset
 
 
 def training_images(config: Config) -> ConfigDict:
     """The config of the training data set with the pipeline of validation: its images without augmentation."""
     dataset = deepcopy(config.train_dataloader.dataset)
-    pipeline = next(_datasets(config.val_dataloader.dataset)).get('pipeline')
-    for inner in _datasets(dataset):
+    pipeline = next(innermost_configs(config.val_dataloader.dataset)).get('pipeline')
+    for inner in innermost_configs(dataset):
         inner['pipeline'] = pipeline
     return dataset
 
@@ -97,7 +88,7 @@ def register_modules(config: Config) -> None:
     Raises:
         UsageError: If it is not installed.
     """
-    scope = 'mmpretrain' if config.get('default_scope') == 'mmpretrain' else 'mmseg'
+    scope = task_of(config).scope
     if importlib.util.find_spec(scope) is None:
         hint = 'ltseg check-env says how to install it.'
         raise UsageError(f"default_scope = '{scope}'", f'the package {scope}', 'none installed', hint)

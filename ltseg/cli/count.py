@@ -12,7 +12,6 @@ import ltseg.compat  # noqa: F401  isort: skip (hints MMSegmentation fault and t
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -23,6 +22,7 @@ from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_fo
 from ltseg.counts.groups import by_frequency
 from ltseg.counts.table import CountsTable
 from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION
+from ltseg.nested_datasets import innermost_configs
 from ltseg.reports.text_table import TextTable
 
 
@@ -61,24 +61,15 @@ def frequency_table(table: CountsTable) -> TextTable:
     return TextTable(title, ['class', *columns, 'share', *more], rows, notes)
 
 
-def with_reduced_zero(config: dict[str, Any]) -> dict[str, Any]:
-    """The data set's config with ``reduce_zero_label``, in the data sets inside wrappers."""
-    if 'datasets' in config:
-        return config | {'datasets': [with_reduced_zero(dict(each)) for each in config['datasets']]}
-    if 'dataset' in config:
-        return config | {'dataset': with_reduced_zero(dict(config['dataset']))}
-    return config | {'reduce_zero_label': True}
-
-
 def count(options: argparse.Namespace) -> None:
     """Counts, prints and writes."""
     part = f'{options.split}_dataloader'
     config = load_config(options, needs=(part,))
     register_modules(config)
-    dataset = dict(config[part].dataset)
-    dataset = build_dataset(with_reduced_zero(dataset) if options.reduce_zero_label else dataset)
+    for dataset in innermost_configs(config[part].dataset) if options.reduce_zero_label else ():
+        dataset['reduce_zero_label'] = True
     cache = counts_folder(config.work_dir) if options.out is None else None
-    table, path = count_dataset(dataset, cache, options.workers, show_progress=True)
+    table, path = count_dataset(build_dataset(config[part].dataset), cache, options.workers, show_progress=True)
     if options.out is not None:
         table.save(options.out)
         path = options.out

@@ -28,6 +28,7 @@ from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_fo
 from ltseg.counts.table import CountsTable
 from ltseg.heads.classifier_watch import class_vectors_of
 from ltseg.metrics.evaluation import Evaluation
+from ltseg.nested_datasets import dataset_classes, dataset_config
 from ltseg.reports.diagnosis.data import count_findings, label_fault, rule_findings
 from ltseg.reports.diagnosis.finding import Finding, plain, print_findings, sorted_findings
 from ltseg.reports.diagnosis.results import baseline_findings, classifier_findings, evaluation_findings
@@ -57,7 +58,7 @@ class Diagnosis:
 
     def count(self, split: str) -> CountsTable | None:
         """Counts of a split; labels that cannot be counted are a finding."""
-        dataset = (self.config.get(f'{split}_dataloader') or {}).get('dataset')
+        dataset = dataset_config(self.config, split)
         if dataset is None:
             return None
         try:
@@ -90,7 +91,7 @@ class Diagnosis:
         path = self.options.checkpoint
         load_weights(model, path)
         vectors = class_vectors_of(model).detach()
-        names = (build_dataset(self.config.train_dataloader.dataset).metainfo or {}).get('classes') or ()
+        names = dataset_classes(build_dataset(self.config.train_dataloader.dataset))
         labels = names if len(names) == len(vectors) else [str(index) for index in range(len(vectors))]
         self.findings += classifier_findings(vectors, labels)
         self.looked_at.append(f'the classifier of {path}')

@@ -32,6 +32,8 @@ from ltseg.cli.recording import evaluation_of, record_of, training_of
 from ltseg.cli.runner import ReportingRunner, build_runner, calm_warnings
 from ltseg.core.errors import UsageError
 from ltseg.core.nearest_mean import FEATURE_FORMS
+from ltseg.metrics.task import CLASSIFICATION, task_of
+from ltseg.nested_datasets import innermost_configs
 from ltseg.reports.class_table import render, write_report
 from ltseg.trained.weights import check_weights
 
@@ -62,7 +64,7 @@ def apply_options(config: Config, options: argparse.Namespace) -> None:
         metrics = config.test_evaluator if isinstance(config.test_evaluator, list) else [config.test_evaluator]
         for metric in metrics:
             metric.output_dir = options.out
-    is_classifier = config.get('default_scope') == 'mmpretrain'
+    is_classifier = task_of(config) is CLASSIFICATION
     if options.show or options.show_dir:
         kind, switch = ('VisualizationHook', 'enable') if is_classifier else ('SegVisualizationHook', 'draw')
         hook = config.default_hooks.setdefault('visualization', ConfigDict(type=kind))
@@ -74,7 +76,8 @@ def apply_options(config: Config, options: argparse.Namespace) -> None:
     if options.tta:
         if not config.get('tta_pipeline') or not config.get('tta_model'):
             raise UsageError('--tta', 'tta_pipeline and tta_model in the config', 'none', 'Leave --tta out.')
-        config.test_dataloader.dataset.pipeline = config.tta_pipeline
+        for dataset in innermost_configs(config.test_dataloader.dataset):
+            dataset['pipeline'] = config.tta_pipeline
         config.tta_model.module = config.model
         config.model = config.tta_model
     if options.nearest_mean and not is_classifier:
@@ -86,8 +89,7 @@ def report(runner: Runner, options: argparse.Namespace, meta: dict[str, Any]) ->
     """Prints the table and writes the files."""
     console, evaluation = Console(), evaluation_of(runner.test_loop)
     if evaluation is None:
-        metric = 'LongTailAccuracy' if runner.default_scope.scope_name == 'mmpretrain' else 'LongTailIoU'
-        console.print(f"No report: the evaluator is no dict(type='ltseg.{metric}').")
+        console.print(f"No report: the evaluator is no dict(type='{task_of(runner.cfg).metric}').")
         return
     folder = Path(runner.work_dir)
     training = training_of(meta, folder / 'records')

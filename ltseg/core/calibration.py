@@ -38,17 +38,18 @@ class Calibration:
 
     @classmethod
     def of(cls, prediction: Tensor, label: Tensor, confidence: Tensor, num_classes: int) -> 'Calibration':
-        """The sums of N samples in 15 bins of equal width, each with its upper end.
+        """The sums of N samples in 15 bins of equal width, each with its upper end, and the first with 0.
 
         Args:
             prediction: Predicted classes, (N,) int64.
             label: True classes, (N,) int64.
-            confidence: Highest probability of each sample, (N,), in (0, 1]; nan makes the error of its class nan.
+            confidence: Highest probability of each sample, (N,), in [0, 1]; nan makes the error of its class nan.
             num_classes: K.
         """
-        bins = (confidence.double().nan_to_num(0) * BINS).ceil().long().sub(1).clamp(0, BINS - 1)
-        cell = label * BINS + bins
-        weights = (torch.ones_like(cell).double(), (prediction == label).double(), confidence.double())
+        confidence = confidence.double()
+        edges = torch.arange(1, BINS, dtype=torch.float64, device=confidence.device) / BINS
+        cell = label * BINS + torch.bucketize(confidence, edges)
+        weights = (torch.ones_like(cell).double(), (prediction == label).double(), confidence)
         sums = [torch.bincount(cell, weight, num_classes * BINS).view(num_classes, BINS) for weight in weights]
         return cls(sums[0].long(), sums[1].long(), sums[2])
 

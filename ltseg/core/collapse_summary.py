@@ -19,6 +19,7 @@ from ltseg.core.collapse import (
     within_class_variability,
 )
 from ltseg.core.geometry import directions
+from ltseg.core.shares import shares_of
 
 __all__ = ['CollapseSummary', 'angles', 'collapse_summary']
 
@@ -93,7 +94,7 @@ def collapse_summary(
         matrices['mean_angles'] = angles(from_centre)
         disagreement = _disagreement(statistics, sample)
         classes['disagreement'] = disagreement
-        share = statistics.counts / statistics.counts.sum()
+        share = shares_of(statistics.counts)
         figures['nc4_disagreement'] = (share * disagreement)[present].sum().item()
         if classifier is not None:
             figures['nc3_self_duality'] = self_duality_gap(classifier[present], means)

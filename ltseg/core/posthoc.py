@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.layout import at_least_float32, per_class
+from ltseg.core.shares import shares_of
 
 __all__ = ['adjusted_logits', 'check_logits', 'log_prior_of', 'predictions_over_tau']
 
@@ -32,7 +33,7 @@ def log_prior_of(counts: Tensor, floor: float = 0.0, class_names: Sequence[str] 
         names = ', '.join(class_names[k] if class_names else str(k) for k in absent)
         hint = 'Give a floor (1: as if each such class had one sample).'
         raise InvalidValueError('log_prior_of', 'a count above 0 for each class', f'0 for class {names}', hint)
-    return (floored / floored.sum()).log()
+    return shares_of(floored).log()
 
 
 def check_logits(logits: Tensor) -> None:

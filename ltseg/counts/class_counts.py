@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ltseg.core.checks import check_choice
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.shares import shares_of
 
 __all__ = ['ClassCounts', 'Unit']
 
@@ -60,9 +61,8 @@ class ClassCounts:
 
     @property
     def prior(self) -> Tensor:
-        """Share of the samples that each class has, (K,) float64, summing to 1."""
-        samples = self.samples.double()
-        return samples / samples.sum()
+        """Share of the samples that each class has, (K,) float64, summing to 1; all 0 where there are no samples."""
+        return shares_of(self.samples)
 
     def of(self, unit: Unit) -> Tensor:
         """The counts in ``unit``, (K,).

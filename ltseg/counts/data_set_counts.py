@@ -4,8 +4,8 @@ import datetime
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
 from contextlib import suppress
+from copy import deepcopy
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.label_files import count_label_files, fingerprint, label_files
 from ltseg.counts.table import CountsTable
+from ltseg.nested_datasets import all_datasets, dataset_classes, innermost_configs, innermost_datasets
 from ltseg.registry import DATASETS
 
 __all__ = ['build_dataset', 'count_dataset', 'counts_folder', 'without_pipeline']
@@ -29,16 +30,10 @@ COUNT_PARTS = 'Count the data sets inside it.'
 
 def without_pipeline(config: dict[str, Any]) -> dict[str, Any]:
     """A data set's config with empty pipelines, inner data sets included: nothing but file names is loaded."""
-    config = dict(config)
-    if 'dataset' not in config and 'datasets' not in config:
-        config['pipeline'] = []
-    for key, inner in config.items():
-        if key == 'dataset' and isinstance(inner, dict):
-            config[key] = without_pipeline(inner)
-        elif key == 'datasets':
-            config[key] = [without_pipeline(each) if isinstance(each, dict) else each for each in inner]
-        elif key == 'pipeline':
-            config[key] = []
+    config = deepcopy(config)
+    wrappers = (part for part in all_datasets(config) if isinstance(part, dict) and 'pipeline' in part)
+    for part in (*wrappers, *innermost_configs(config)):
+        part['pipeline'] = []
     return config
 
 
@@ -93,7 +88,7 @@ def count_dataset(
     if not hasattr(dataset, 'get_data_info'):
         raise InvalidValueError(where, 'a data set of mmengine with get_data_info', 'one without', COUNT_PARTS)
     getattr(dataset, 'full_init', lambda: None)()
-    names = tuple((getattr(dataset, 'metainfo', None) or {}).get('classes') or ())
+    names = dataset_classes(dataset)
     if not names:
         raise InvalidValueError(where, 'class names', 'none', 'Give the data set metainfo=dict(classes=(...)).')
     if not len(dataset):
@@ -107,7 +102,7 @@ def count_dataset(
 def _count_pixels(
     dataset: Any, names: tuple[str, ...], cache: Path | None, workers: int | None, show_progress: bool
 ) -> tuple[CountsTable, Path | None]:
-    part = next(_parts(dataset))
+    part = next(innermost_datasets(dataset))
     backend_args = getattr(part, 'backend_args', None)
     backend_args = None if (backend_args or {}).get('backend', 'local') == 'local' else backend_args
     ignore_index = getattr(part, 'ignore_index', 255)
@@ -162,21 +157,11 @@ def _save(table: CountsTable, cache: Path | None) -> Path | None:
     return path
 
 
-def _parts(dataset: Any) -> Iterator[Any]:
-    """The data sets inside wrappers."""
-    inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
-    if inner == [None]:
-        yield dataset
-    else:
-        for each in inner:
-            yield from _parts(each)
-
-
 def _provenance(dataset: Any, mark: str) -> dict[str, Any]:
     keys = ('data_root', 'data_prefix', 'ann_file', 'reduce_zero_label', 'label_map')
     parts = [
         {'dataset': type(part).__name__} | {key: getattr(part, key) for key in keys if hasattr(part, key)}
-        for part in _parts(dataset)
+        for part in innermost_datasets(dataset)
     ]
     return {
         'dataset': type(dataset).__name__,

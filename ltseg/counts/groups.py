@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ltseg.core.checks import check_range
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.shares import shares_of
 
 __all__ = ['GROUP_NAMES', 'ClassGroups', 'GroupsOption', 'build_groups', 'by_frequency', 'check_groups_option']
 
@@ -103,7 +104,7 @@ class ClassGroups:
         check_range('ClassGroups.tail', tail, 0, head)
         if not samples.sum() > 0:
             raise InvalidValueError('ClassGroups', 'a count above 0, to compute shares of', repr(samples.tolist()))
-        share = (samples.double() / samples.sum()).tolist()
+        share = shares_of(samples).tolist()
         order = by_frequency(samples)
         return cls(
             tuple(i for i in order if share[i] >= head),

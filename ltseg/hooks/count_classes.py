@@ -1,7 +1,7 @@
 """Counts the training labels before training, for losses and metrics that ask for them."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from mmengine.dist import broadcast_object_list, is_main_process
@@ -13,6 +13,7 @@ from ltseg.core.errors import InvalidValueError
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import CountsTable, check_class_names, check_table
+from ltseg.nested_datasets import dataset_classes
 from ltseg.registry import HOOKS
 
 __all__ = ['CountClasses']
@@ -99,10 +100,10 @@ def _metrics_with_counts(runner: Runner) -> Iterator[Any]:
                 yield metric
 
 
-def _train_classes(runner: Runner) -> Sequence[str] | None:
+def _train_classes(runner: Runner) -> tuple[str, ...]:
     """Names of the classes of the data set that training uses, where it is built and has any."""
     dataset = getattr(getattr(runner._train_loop, 'dataloader', None), 'dataset', None)
-    return (getattr(dataset, 'metainfo', None) or {}).get('classes')
+    return dataset_classes(dataset)
 
 
 def _train_dataset(runner: Runner) -> Any:

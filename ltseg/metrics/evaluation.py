@@ -11,6 +11,7 @@ from torch import Tensor
 from ltseg.core.calibration import Calibration
 from ltseg.core.confusion import ClassRates, mean_of
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.shares import shares_of
 from ltseg.counts.groups import ClassGroups
 from ltseg.metrics.task import SEGMENTATION, Task
 
@@ -77,9 +78,8 @@ class Evaluation:
 
     @cached_property
     def share(self) -> Tensor:
-        """Share of each class in ``counts``, in percent, (K,) float64."""
-        counts = self.counts.double()
-        return 100 * counts / counts.sum()
+        """Share of each class in ``counts``, in percent, (K,) float64; all 0 where ``counts`` are."""
+        return 100 * shares_of(self.counts)
 
     def mean(self, rate: str, group: str | None = None) -> float:
         """Mean of a rate over the classes of a group, or over all, without the absent ones."""

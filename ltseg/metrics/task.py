@@ -1,7 +1,7 @@
 """What segmentation and classification call their samples, rates and metrics."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from ltseg.counts.groups import GROUP_NAMES, ClassGroups, build_groups
 from ltseg.counts.shots import SHOT_NAMES, build_shots
 
-__all__ = ['CLASSIFICATION', 'SEGMENTATION', 'TASKS', 'Task']
+__all__ = ['CLASSIFICATION', 'SEGMENTATION', 'TASKS', 'Task', 'task_of']
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class Task:
 
     Args:
         name: Of the task.
+        scope: The package whose models do it, which is the default scope of its configs.
+        metric: Type of the metric that evaluates it.
         unit: What one sample is, in the plural.
         rates: Each rate's name, and the attribute of ``ClassRates`` that it is.
         recall: The rate that is the accuracy of a class.
@@ -34,6 +36,8 @@ class Task:
     """
 
     name: str
+    scope: str
+    metric: str
     unit: str
     rates: tuple[tuple[str, str], ...]
     recall: str
@@ -69,6 +73,8 @@ class Task:
 
 SEGMENTATION = Task(
     name='segmentation',
+    scope='mmseg',
+    metric='ltseg.LongTailIoU',
     unit='pixels',
     rates=(('IoU', 'iou'), ('Acc', 'acc'), ('Precision', 'precision')),
     recall='Acc',
@@ -85,6 +91,8 @@ SEGMENTATION = Task(
 
 CLASSIFICATION = Task(
     name='classification',
+    scope='mmpretrain',
+    metric='ltseg.LongTailAccuracy',
     unit='images',
     rates=(('accuracy', 'acc'), ('precision', 'precision')),
     recall='accuracy',
@@ -100,3 +108,8 @@ CLASSIFICATION = Task(
 )
 
 TASKS = {task.name: task for task in (SEGMENTATION, CLASSIFICATION)}
+
+
+def task_of(config: Mapping[str, Any]) -> Task:
+    """Classification where that is the default scope of a config, else segmentation."""
+    return CLASSIFICATION if config.get('default_scope') == CLASSIFICATION.scope else SEGMENTATION

@@ -1,6 +1,5 @@
 """Class weights from class counts."""
 
-import math
 import warnings
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +10,7 @@ from torch import Tensor
 from ltseg.core.adjustment import Adjustment
 from ltseg.core.checks import check_choice, check_range
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.shares import shares_of
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.registry import MODELS
 from ltseg.rules.rule import Rule
@@ -83,7 +83,7 @@ class Weighting(Rule):
             one_minus_beta = 1 / counts.sum().clamp(min=1) if isinstance(self.beta, str) else 1 - self.beta
             return 1 / effective_number(counts.clamp(min=1), one_minus_beta)
         if self.scheme == 'enet':
-            return 1 / torch.log(1.02 + counts / counts.sum().clamp(min=math.ulp(0)))
+            return 1 / torch.log(1.02 + shares_of(counts))
         if self.scheme == 'median_frequency':
             frequency = counts / self._samples_of_images(given)
             return frequency.median() / frequency

@@ -24,6 +24,7 @@ from ltseg.counts.table import CountsTable, check_table
 from ltseg.heads.predicted_logits import linear_classifier_of
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import Task
+from ltseg.nested_datasets import dataset_classes
 from ltseg.registry import MODELS
 from ltseg.trained.tau_curve import WAYS, Predictions, TauCurve, evaluate_over_tau
 from ltseg.trained.weights import load_weights
@@ -56,7 +57,7 @@ class TrainedModel(ABC):
     task: Task
 
     def __init__(self, config: Config, checkpoint: str | os.PathLike, table: str | os.PathLike | None = None) -> None:
-        init_default_scope(config.get('default_scope') or 'mmseg')
+        init_default_scope(config.get('default_scope') or self.task.scope)
         self.config, self.checkpoint = config, str(checkpoint)
         self.model: Any = load_weights(build_model(config), self.checkpoint)
         self.model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
@@ -106,7 +107,7 @@ class TrainedModel(ABC):
         """
         loader = self.loader(split)
         dataset: Any = loader.dataset
-        names = tuple(dataset.metainfo['classes'])
+        names = dataset_classes(dataset) or self.table.class_names
         check_table(self.table, self.num_classes, names)
         samples, origin = self.table.counts.samples, 'the training labels'
         groups = self.task.groups(self._groups_option(split), samples, names)

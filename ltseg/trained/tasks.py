@@ -11,7 +11,8 @@ from torch import Tensor
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.posthoc import check_logits
 from ltseg.heads.predicted_logits import class_scores
-from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION
+from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION, task_of
+from ltseg.nested_datasets import innermost_datasets
 from ltseg.trained.model import TrainedModel
 
 __all__ = ['TrainedClassifier', 'TrainedSegmentor', 'trained_model']
@@ -27,7 +28,7 @@ class TrainedSegmentor(TrainedModel):
         return self.model.out_channels
 
     def ignore_index(self, dataset: Any) -> int:
-        return getattr(dataset, 'ignore_index', 255)
+        return getattr(next(innermost_datasets(dataset)), 'ignore_index', 255)
 
     def logits_and_labels(self, batch: dict[str, Any], by: str) -> Iterator[tuple[Tensor, Tensor]]:
         """Logits (1, K, H, W) and labels (1, H, W) of each image."""
@@ -77,5 +78,5 @@ def trained_model(
     config: Config, checkpoint: str | os.PathLike, table: str | os.PathLike | None = None
 ) -> TrainedSegmentor | TrainedClassifier:
     """The trained model of MMSegmentation that the config's default scope names; arguments as of ``TrainedModel``."""
-    kind = TrainedClassifier if config.get('default_scope') == 'mmpretrain' else TrainedSegmentor
+    kind = TrainedClassifier if task_of(config) is CLASSIFICATION else TrainedSegmentor
     return kind(config, checkpoint, table)

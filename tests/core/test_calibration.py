@@ -62,3 +62,34 @@ def test_impossible_sums_are_refused() -> None:
         Calibration(ones, 2 * ones, ones.double())
     with pytest.raises(ValueError, match='Calibration: expected three tables'):
         Calibration(ones, ones[:1], ones.double())
+
+
+def bin_of(confidence: float) -> int:
+    """The bin that a confidence falls into."""
+    found = Calibration.of(torch.tensor([0]), torch.tensor([0]), torch.tensor([confidence], dtype=torch.float64), 1)
+    assert found.samples.sum() == found.correct.sum() == 1
+    return int(found.samples[0].argmax())
+
+
+@pytest.mark.parametrize('index', range(BINS))
+def test_a_bin_has_its_upper_end_and_not_its_lower_one(index: int) -> None:
+    low, high = index / BINS, (index + 1) / BINS
+    assert bin_of(high) == bin_of(math.nextafter(low, 1)) == index
+    assert bin_of(math.nextafter(high, 1)) == min(index + 1, BINS - 1)
+    assert bin_of(low) == max(index - 1, 0)
+
+
+def test_the_ends_of_the_range_are_in_the_first_and_the_last_bin() -> None:
+    assert bin_of(0.0) == 0 and bin_of(1.0) == BINS - 1
+    assert bin_of(float(torch.tensor(1.0000001))) == BINS - 1  # how a softmax in float32 may round
+
+
+def test_sums_are_by_true_class_and_the_confidence_is_not_rounded() -> None:
+    confidence = torch.tensor([0.5, 0.25, 0.5, 0.5])
+    found = Calibration.of(torch.tensor([0, 1, 1, 0]), torch.tensor([0, 0, 1, 1]), confidence, 2)
+    half, quarter = bin_of(0.5), bin_of(0.25)
+    assert found.samples[:, half].tolist() == [1, 2] and found.samples[:, quarter].tolist() == [1, 0]
+    assert found.correct[:, half].tolist() == [1, 1] and found.correct[:, quarter].tolist() == [0, 0]
+    assert found.confidence[:, half].tolist() == [0.5, 1.0] and found.confidence[:, quarter].tolist() == [0.25, 0]
+    many = torch.tensor([2**24] + [1] * 5).double()  # float32 stops counting there
+    assert Calibration.of(*[torch.zeros(6, dtype=torch.int64)] * 2, many, 1).confidence.sum() == 2**24 + 5

@@ -83,3 +83,36 @@ def test_probabilities_and_sigmoid_outputs_are_refused() -> None:
 def test_prior_of_another_number_of_classes_is_named() -> None:
     with pytest.raises(ValueError, match='expected 5 classes'):
         adjusted_logits(maps(), log_prior_of(counts(4)), 1.0)
+
+
+def rows_summing_to(*sums: float) -> torch.Tensor:
+    """Rows of five numbers of at least 0 with these sums."""
+    return torch.tensor(sums, dtype=torch.float64)[:, None] * torch.tensor([0.5, 0.25, 0.125, 0.125, 0])
+
+
+@pytest.mark.parametrize('off', [9.9e-4, -9.9e-4, 0.0])
+def test_sums_within_the_tolerance_are_those_of_probabilities(off: float) -> None:
+    with pytest.raises(ValueError, match='expected logits, got probabilities'):
+        check_logits(rows_summing_to(1 + off, 1))
+
+
+@pytest.mark.parametrize('off', [1.01e-3, -1.01e-3])
+def test_one_row_beyond_the_tolerance_makes_them_logits(off: float) -> None:
+    check_logits(rows_summing_to(1, 1 + off))
+
+
+def test_one_number_below_zero_makes_them_logits() -> None:
+    check_logits(torch.tensor([[0.5, 0.6, -0.1], [0.2, 0.3, 0.5]]))
+    with pytest.raises(ValueError, match='probabilities'):
+        check_logits(torch.tensor([[1.0, 0, 0], [0.2, 0.3, 0.5]]))  # 0 is no number below 0
+
+
+def test_classes_are_the_second_axis() -> None:
+    """Maps whose rows of pixels sum to 1, as no probabilities of classes do."""
+    check_logits(maps(2).softmax(dim=3))
+    check_logits(maps(2).softmax(dim=0))
+
+
+def test_counts_below_the_floor_are_raised_and_others_are_not() -> None:
+    found = log_prior_of(torch.tensor([0.5, 2, 4]), floor=2)
+    torch.testing.assert_close(found.exp(), torch.tensor([0.25, 0.25, 0.5], dtype=torch.float64))

@@ -1,5 +1,6 @@
 """Counting a data set: its wrappers, its provenance, and tables made before."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -126,11 +127,13 @@ def test_counts_survive_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_pipelines_go_from_inner_data_sets_too() -> None:
     leaf = {'type': 'A', 'pipeline': [{'type': 'Load'}]}
-    config = {'type': 'Wrap', 'dataset': {'type': 'Concat', 'datasets': [leaf, {'type': 'B'}]}}
-    stripped = without_pipeline(config)
-    inner = [{'type': 'A', 'pipeline': []}, {'type': 'B', 'pipeline': []}]
-    assert stripped == {'type': 'Wrap', 'dataset': {'type': 'Concat', 'datasets': inner}}
-    assert leaf['pipeline'] == [{'type': 'Load'}]
+    concat = {'type': 'Concat', 'datasets': [{'type': 'Wrap', 'dataset': leaf}, {'type': 'B'}]}
+    config = {'type': 'Mix', 'pipeline': [{'type': 'Mosaic'}], 'dataset': concat}
+    before = deepcopy(config)
+    inner = [{'type': 'Wrap', 'dataset': {'type': 'A', 'pipeline': []}}, {'type': 'B', 'pipeline': []}]
+    expected = {'type': 'Mix', 'pipeline': [], 'dataset': {'type': 'Concat', 'datasets': inner}}
+    assert without_pipeline(config) == expected
+    assert config == before
 
 
 def test_a_table_is_of_one_ignored_label(tmp_path: Path) -> None:

@@ -159,3 +159,58 @@ def test_counts_of_a_type_that_stops_counting_are_refused(samples):
 def test_impossible_counts_are_refused(wrong):
     with pytest.raises(ValueError, match='finite counts of at least 0'):
         ClassCounts.from_list([1.0, wrong])
+
+
+@pytest.mark.parametrize('state', ['eval', 'no gradients', 'eval without gradients'])
+def test_counts_given_without_training_are_those_of_the_average(state):
+    """Neither the counts of the batch, nor an average that takes it in."""
+    source = build_counts('ema', momentum=0.9)
+    source(torch.tensor([[0, 0, 1]]), 3)
+    source(torch.tensor([[1, 1, 1]]), 3)
+    average = [1.8, 1.2, 0.0]
+    source.train('eval' not in state)
+    for _ in range(3):
+        with torch.set_grad_enabled('gradients' not in state):
+            given = source(torch.tensor([[2, 2, 2]]), 3)
+        assert given.samples.tolist() == pytest.approx(average)
+        assert given.images.tolist() == pytest.approx([0.9, 1.0, 0.0])
+        assert given.samples_of_images.tolist() == pytest.approx([2.7, 3.0, 0.0])
+    assert source.train()(torch.tensor([[2, 2, 2]]), 3).samples.tolist() == pytest.approx([1.62, 1.08, 0.3])
+
+
+def test_before_training_the_average_is_that_of_the_batch_and_does_not_start():
+    source = build_counts('ema').eval()
+    assert source(torch.tensor([[0, 0, 1]]), 2).samples.tolist() == [2, 1]
+    assert source(torch.tensor([[1, 1, 1]]), 2).samples.tolist() == [0, 3]
+    assert source.train()(torch.tensor([[0, 1, 1]]), 2).samples.tolist() == [1, 2]
+
+
+def test_accumulated_counts_in_eval_mode_add_the_batch_to_what_was_seen_and_forget_it():
+    source = build_counts('accumulated')
+    source(torch.tensor([[0, 1, 1]]), 2)
+    for _ in range(2):
+        assert source.eval()(torch.tensor([[0, 0, 0]]), 2).samples.tolist() == [4, 2]
+
+
+def test_running_counts_are_of_all_processes(monkeypatch):
+    monkeypatch.setattr('ltseg.counts.sources.world_size', lambda: 2)
+    monkeypatch.setattr('ltseg.counts.sources.all_reduced_sum', lambda value: 2 * value)
+    labels = torch.tensor([[0, 1, 1]])
+    for mode in ('ema', 'accumulated'):
+        assert build_counts(mode)(labels, 2).samples.tolist() == [2, 4]
+        assert build_counts(mode, sync=False)(labels, 2).samples.tolist() == [1, 2]
+
+
+def test_running_counts_go_beyond_single_precision(monkeypatch):
+    source = build_counts('accumulated')
+    source.set_extra_state(torch.full((3, 2), 2.0**24, dtype=torch.float64))
+    assert source(torch.tensor([[0, 1, 1]]), 2).samples.tolist() == [2**24 + 1, 2**24 + 2]
+    monkeypatch.setattr('ltseg.counts.sources.world_size', lambda: 2)
+    monkeypatch.setattr('ltseg.counts.sources.all_reduced_sum', lambda value: value + 2**24)
+    assert build_counts('ema')(torch.tensor([[0, 1, 1]]), 2).samples.tolist() == [2**24 + 1, 2**24 + 2]
+
+
+@pytest.mark.parametrize('momentum', [-0.01, 1.01])
+def test_a_momentum_out_of_range_is_refused(momentum):
+    with pytest.raises(ValueError, match=r'counts momentum: expected a number in \[0, 1\]'):
+        build_counts('ema', momentum=momentum)

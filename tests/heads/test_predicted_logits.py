@@ -158,3 +158,54 @@ def test_without_a_single_last_layer_scores_are_the_logarithms_of_the_prediction
     model = classifier(type='StackedLinearClsHead', mid_channels=[4])
     logits, exact, _ = class_scores(model, batch())
     assert not exact and torch.allclose(logits.exp(), scores(model))
+
+
+class OneLayer(nn.Module):
+    """A classifier with MMPretrain's interface whose predictions are those that it is given."""
+
+    def __init__(self, logits: torch.Tensor, predicted: torch.Tensor) -> None:
+        super().__init__()
+        self.head = nn.Module()
+        self.head.classifier = nn.Identity()
+        self.logits, self.predicted = logits, predicted
+
+    def test_step(self, batch: None) -> list[Any]:
+        from mmpretrain.structures import DataSample
+
+        self.head.classifier(self.logits)
+        return [DataSample().set_pred_score(row) for row in self.predicted]
+
+
+def is_softmax(logits: torch.Tensor, predicted: torch.Tensor) -> bool:
+    found, exact, _ = class_scores(OneLayer(logits, predicted), None)
+    assert torch.equal(found, logits if exact else predicted.log())
+    return exact
+
+
+@pytest.mark.parametrize(
+    ('times', 'exact'), [(1.0102, True), (0.9898, True), (1.0104, False), (0.9896, False)], ids=repr
+)
+def test_unlikely_predictions_are_a_softmax_within_a_hundredth_of_their_logarithm(times: float, exact: bool) -> None:
+    """0.01 + 0.01 * 40 for a logarithm of -40."""
+    logits = torch.tensor([[0.0, -40.0], [0.0, 0.0]])
+    scaled = logits * torch.tensor([[times], [1.0]])
+    assert is_softmax(logits, scaled.softmax(1)) == exact
+
+
+@pytest.mark.parametrize(('apart', 'exact'), [(0.0099, True), (-0.0099, True), (0.0102, False), (-0.0102, False)])
+def test_likely_predictions_are_a_softmax_within_a_hundredth(apart: float, exact: bool) -> None:
+    predicted = torch.tensor([[0.9999, 0.0001]])
+    assert is_softmax(predicted.log(), predicted * torch.tensor([1 + apart, 1.0])) == exact
+
+
+def test_what_float32_has_no_number_for_is_no_reason_against_a_softmax() -> None:
+    logits = torch.tensor([[0.0, -200.0]])
+    assert logits.softmax(1)[0, 1] == 0
+    assert is_softmax(logits, logits.softmax(1))
+
+
+def test_every_image_must_agree() -> None:
+    logits = torch.tensor([[2.0, 0.0], [3.0, 1.0]])
+    predicted = logits.softmax(1)
+    assert is_softmax(logits, predicted)
+    assert not is_softmax(logits, torch.stack([predicted[0], predicted[1].flip(0)]))

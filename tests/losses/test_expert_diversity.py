@@ -107,3 +107,11 @@ def test_faults():
             ExpertDiversityLoss(**wrong)
     with pytest.raises(RuntimeError, match=r'ltseg\.CountClasses'):  # in the first batch, not at epoch 160
         ExpertDiversityLoss()(rows(), labels(12))
+
+
+def test_a_batch_without_valid_labels_has_no_loss_and_no_temperatures_of_its_own(epoch):
+    logits, loss = rows().requires_grad_(), ExpertDiversityLoss(begin=0, counts='batch')
+    epoch(1)
+    value = loss(logits, torch.full((len(logits),), -100))
+    value.backward()
+    assert value == 0 and (logits.grad == 0).all()

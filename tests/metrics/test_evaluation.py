@@ -53,3 +53,17 @@ def test_only_counts_make_a_matrix(matrix: torch.Tensor) -> None:
 def test_counts_must_be_of_the_classes() -> None:
     with pytest.raises(ValueError, match='counts and groups of 4 classes'):
         Evaluation(MATRIX, NAMES, ClassGroups((0,), (1,), (2,), 'by hand'), torch.ones(4), 'nothing')
+
+
+def test_shares_are_those_of_the_counts_in_percent() -> None:
+    assert evaluation().share.tolist() == pytest.approx([70, 20, 9, 1])
+
+
+def test_without_counts_every_share_is_zero() -> None:
+    """All labels of the training set, or of the evaluated images, are ignored."""
+    groups = ClassGroups((0,), (1, 2), (3,), 'by hand')
+    nothing = Evaluation(MATRIX * 0, NAMES, groups, torch.zeros(4, dtype=torch.int64), 'nothing')
+    assert nothing.share.tolist() == [0, 0, 0, 0] and all(nothing.absent)
+    (bus,) = (line for line in nothing.describe().splitlines() if line.startswith('| bus'))
+    assert [cell.strip() for cell in bus.split('|')[2:-1]] == ['tail', '0 %', 'absent', 'absent', 'absent']
+    assert all(math.isnan(value) for value in nothing.metrics().values())

@@ -1,8 +1,10 @@
 """Keys of both tasks."""
 
 import pytest
+from mmengine.config import Config
+from mmengine.registry import METRICS
 
-from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION, TASKS, Task
+from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION, TASKS, Task, task_of
 
 
 @pytest.mark.parametrize('task', TASKS.values(), ids=list(TASKS))
@@ -23,3 +25,17 @@ def test_names_of_classes_do_not_hide_means_or_each_other() -> None:
     names = ('few', 'crane', 'crane', 'cat')
     assert CLASSIFICATION.labels(names) == ['few (0)', 'crane (1)', 'crane (2)', 'cat']
     assert SEGMENTATION.labels(names) == ['few', 'crane (1)', 'crane (2)', 'cat']
+
+
+@pytest.mark.parametrize('kind', [dict, Config])
+def test_the_task_of_a_config_is_that_of_its_default_scope(kind: type) -> None:
+    assert task_of(kind({'default_scope': 'mmpretrain'})) is CLASSIFICATION
+    for scope in ('mmseg', 'ltseg', None):
+        assert task_of(kind({'default_scope': scope})) is SEGMENTATION
+    assert task_of(kind({})) is SEGMENTATION
+
+
+@pytest.mark.parametrize('task', TASKS.values(), ids=list(TASKS))
+def test_a_task_is_done_by_its_package_and_evaluated_by_its_metric(task: Task) -> None:
+    assert task_of({'default_scope': task.scope}) is task
+    assert METRICS.get(task.metric).__name__ == task.metric.removeprefix('ltseg.')

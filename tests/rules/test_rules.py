@@ -153,7 +153,7 @@ def test_label_smoothing_values():
 
 def test_unit_images():
     torch.testing.assert_close(PriorBias(unit='images')(COUNTS).bias, (COUNTS.images.double() / 50).log())
-    with pytest.raises(ValueError, match='count_classes'):
+    with pytest.raises(ValueError, match='ltseg count'):
         PriorBias(unit='images')(ClassCounts(torch.tensor([1, 2])))
 
 

@@ -63,11 +63,19 @@ def test_reduce_zero_label_and_out(config: str, tmp_path: Path, capsys: pytest.C
     assert not (tmp_path / 'work_dirs').exists()
 
 
-def test_reduce_zero_label_reaches_inner_data_sets() -> None:
-    leaf = {'type': 'A'}
-    config = {'type': 'Wrap', 'dataset': {'type': 'Concat', 'datasets': [leaf]}}
-    reduced = {'type': 'A', 'reduce_zero_label': True}
-    assert count.with_reduced_zero(config) == {'type': 'Wrap', 'dataset': {'type': 'Concat', 'datasets': [reduced]}}
+def test_reduce_zero_label_reaches_inner_data_sets(config: str, tmp_path: Path) -> None:
+    with Path(config).open('a') as stream:
+        stream.write(
+            "leaf = train_dataloader['dataset']\n"
+            "leaf.update(type='mmseg.BaseSegDataset', metainfo=dict(classes=[str(k) for k in range(150)]))\n"
+            "parts = [dict(type='RepeatDataset', times=times, dataset=leaf) for times in (2, 1)]\n"
+            "both = dict(type='ConcatDataset', datasets=parts)\n"
+            "train_dataloader['dataset'] = dict(type='RepeatDataset', times=3, dataset=both)\n"
+        )
+    count.main([config, '--out', str(tmp_path / 'table.json'), '--reduce-zero-label'])
+    table = CountsTable.load(tmp_path / 'table.json')
+    assert table.counts.samples[[0, 149]].tolist() == [4, 2]
+    assert [part['reduce_zero_label'] for part in table.provenance['parts']] == [True, True]
 
 
 def stop_message(capsys: pytest.CaptureFixture, *arguments: str) -> str:

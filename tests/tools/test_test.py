@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from tiny_training import quick_tools, tool, write_training
 
+from ltseg.cli.test import apply_options, parse_arguments
 from ltseg.reports.record import RunRecord
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
@@ -118,3 +120,23 @@ def test_fault_ends_in_one_message(
         evaluate(trained, *(('--cfg-options', *options) if options else ()), checkpoint=checkpoint)
     text = capsys.readouterr().err
     assert all(part in text for part in expected) and 'Traceback' not in text
+
+
+def test_the_pipeline_of_augmentation_goes_into_wrapped_data_sets() -> None:
+    leaves = [{'type': 'A', 'pipeline': ['plain']}, {'type': 'B'}]
+    repeated = {'type': 'RepeatDataset', 'times': 1, 'dataset': leaves[0]}
+    whole = {'type': 'ConcatDataset', 'datasets': [repeated, leaves[1]]}
+    config = Config(
+        {
+            'model': {'type': 'M'},
+            'tta_model': {'type': 'T'},
+            'tta_pipeline': ['augment'],
+            'test_dataloader': {'dataset': whole},
+        }
+    )
+    apply_options(config, parse_arguments(['config.py', 'a.pth', '--tta']))
+    inside = [{'type': 'A', 'pipeline': ['augment']}, {'type': 'B', 'pipeline': ['augment']}]
+    wrapped = {'type': 'RepeatDataset', 'times': 1, 'dataset': inside[0]}
+    expected = {'type': 'ConcatDataset', 'datasets': [wrapped, inside[1]]}
+    assert config.test_dataloader.dataset.to_dict() == expected
+    assert config.model.to_dict() == {'type': 'T', 'module': {'type': 'M'}}
