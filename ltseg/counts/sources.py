@@ -36,6 +36,7 @@ class ClassCountsSource(nn.Module):
         self._filled: ClassCounts | None = None
         self._unmixed: Tensor | None = None
         self.class_names: tuple[str, ...] | None = None
+        self.cause_of_empty_classes = ''
 
     @property
     def waiting(self) -> bool:
@@ -56,6 +57,7 @@ class ClassCountsSource(nn.Module):
         """Takes over the counts of a ``CountsTable`` or a ``ClassCounts``."""
         self._filled = getattr(table, 'counts', table)
         self.class_names = getattr(table, 'class_names', None)
+        self.cause_of_empty_classes = getattr(table, 'cause_of_empty_classes', '')
 
     @contextmanager
     def counting(self, labels: Tensor) -> Iterator[None]:

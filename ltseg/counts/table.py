@@ -12,6 +12,7 @@ import torch
 from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.core.files import atomic_write
 from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.ignored_pixels import cause_of_empty_classes, describe_ignored
 
 __all__ = ['CountsTable', 'check_class_names', 'check_table']
 
@@ -27,7 +28,8 @@ class CountsTable:
         counts: The counts, (K,) each.
         class_names: The K names in the order of the labels.
         provenance: What was counted, as plain JSON values; ``count_dataset`` writes 'dataset', 'parts', 'files',
-            'total_pixels', 'valid_pixels', 'ignore_index', 'fingerprint', 'ltseg_version' and 'date'.
+            'total_pixels', 'valid_pixels', 'ignore_index', 'ignored_values' (pixels by value), 'fingerprint',
+            'ltseg_version' and 'date'.
 
     Raises:
         ValueError: If the lengths differ, a class occurs in more files than there are, or the counts add up to more
@@ -53,6 +55,16 @@ class CountsTable:
             raise InvalidValueError(
                 'CountsTable', f'at most {files} images of a class', repr(images.max().item()), REMEDY
             )
+
+    @property
+    def ignored(self) -> str:
+        """A sentence with the share of ignored pixels and their values; empty where images were counted."""
+        return describe_ignored(self.provenance)
+
+    @property
+    def cause_of_empty_classes(self) -> str:
+        """Why classes have no pixel, and what to do, where it seems to be because of what is ignored; else empty."""
+        return cause_of_empty_classes(self.counts.samples, self.class_names, self.provenance)
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes the table as JSON with one class per line."""
@@ -125,9 +137,11 @@ def check_table(
     label = f'counts: the table {name!r}' if name else 'counts: the table'
     found = len(table.class_names)
     if found != num_classes:
-        flag = ' with --reduce-zero-label' if abs(found - num_classes) == 1 else ' on the data set of this model'
         message = f'{label} lists {found} classes but the {owner} has {num_classes}.'
-        raise InvalidValueError(f'{message} Re-run ltseg count{flag}.')
+        hint = 'Count the training data set of this config: ltseg count CONFIG --out TABLE.json.'
+        if class_names and len(class_names) != num_classes:  # another table of this data set would not fit either
+            hint = f'The data set has {len(class_names)}: set num_classes={len(class_names)} in the {owner}.'
+        raise InvalidValueError(f'{message} {hint}')
     check_class_names(label, table.class_names, class_names)
 
 
