@@ -89,7 +89,8 @@ def report(runner: Runner, options: argparse.Namespace, meta: dict[str, Any]) ->
     """Prints the table and writes the files."""
     console, evaluation = Console(), evaluation_of(runner.test_loop)
     if evaluation is None:
-        console.print(f"No report: the evaluator is no dict(type='{task_of(runner.cfg).metric}').")
+        metric = 'LongTailAccuracy' if task_of(runner.cfg) is CLASSIFICATION else 'LongTailIoU'
+        console.print(f"No report: the evaluator is no dict(type='ltseg.{metric}').")
         return
     folder = Path(runner.work_dir)
     training = training_of(meta, folder / 'records')

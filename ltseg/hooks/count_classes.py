@@ -16,7 +16,7 @@ from ltseg.counts.table import CountsTable, check_class_names, check_table
 from ltseg.nested_datasets import dataset_classes
 from ltseg.registry import HOOKS
 
-__all__ = ['CountClasses']
+__all__ = ['CountClasses', 'training_classes']
 
 
 @HOOKS.register_module()
@@ -49,7 +49,7 @@ class CountClasses(Hook):
         training = isinstance(runner._train_loop, BaseLoop)
         modules = runner.model.named_modules() if training else ()
         sources = {name: module for name, module in modules if isinstance(module, ClassCountsSource)}
-        names = _train_classes(runner)
+        names = training_classes(runner._train_loop)
         for name, module in sources.items():
             check_class_names(f'the table of {name!r}', module.class_names, names)
         waiting = {name: module for name, module in sources.items() if module.waiting}
@@ -79,7 +79,7 @@ class CountClasses(Hook):
     def _table(self, runner: Runner) -> CountsTable:
         if self.table is not None:
             table = CountsTable.load(self.table)
-            names = _train_classes(runner)
+            names = training_classes(runner._train_loop)
             check_table(table, len(names or table.class_names), names, str(self.table), 'data set')
             return table
         table, path = count_dataset(
@@ -100,10 +100,9 @@ def _metrics_with_counts(runner: Runner) -> Iterator[Any]:
                 yield metric
 
 
-def _train_classes(runner: Runner) -> tuple[str, ...]:
-    """Names of the classes of the data set that training uses, where it is built and has any."""
-    dataset = getattr(getattr(runner._train_loop, 'dataloader', None), 'dataset', None)
-    return dataset_classes(dataset)
+def training_classes(loop: Any) -> tuple[str, ...]:
+    """Names of the classes of the data set of a training loop; none where the loop or its data set is not built."""
+    return dataset_classes(getattr(getattr(loop, 'dataloader', None), 'dataset', None))
 
 
 def _train_dataset(runner: Runner) -> Any:

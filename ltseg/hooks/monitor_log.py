@@ -12,8 +12,8 @@ from mmengine.runner import Runner
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.files import atomic_write
 from ltseg.heads.classifier_watch import ClassifierWatch, class_vectors_of
+from ltseg.hooks.count_classes import training_classes
 from ltseg.hooks.wrapped_model import unwrapped
-from ltseg.nested_datasets import dataset_classes
 
 __all__ = ['MonitorLog', 'check_model', 'class_names_of']
 
@@ -29,8 +29,7 @@ def check_model(runner: Runner, hook: str) -> None:
 def class_names_of(runner: Runner) -> list[str]:
     """Names of the classes, different from each other; numbers where the data set has none."""
     number = len(class_vectors_of(unwrapped(runner)))
-    dataset = getattr(getattr(runner.train_loop, 'dataloader', None), 'dataset', None)
-    names = dataset_classes(dataset)
+    names = training_classes(runner.train_loop)
     if len(names) != number:
         return [str(index) for index in range(number)]
     return [name if names.count(name) == 1 else f'{name} ({index})' for index, name in enumerate(names)]

@@ -20,7 +20,6 @@ class Task:
     Args:
         name: Of the task.
         scope: The package whose models do it, which is the default scope of its configs.
-        metric: Type of the metric that evaluates it.
         unit: What one sample is, in the plural.
         rates: Each rate's name, and the attribute of ``ClassRates`` that it is.
         recall: The rate that is the accuracy of a class.
@@ -37,7 +36,6 @@ class Task:
 
     name: str
     scope: str
-    metric: str
     unit: str
     rates: tuple[tuple[str, str], ...]
     recall: str
@@ -74,7 +72,6 @@ class Task:
 SEGMENTATION = Task(
     name='segmentation',
     scope='mmseg',
-    metric='ltseg.LongTailIoU',
     unit='pixels',
     rates=(('IoU', 'iou'), ('Acc', 'acc'), ('Precision', 'precision')),
     recall='Acc',
@@ -92,7 +89,6 @@ SEGMENTATION = Task(
 CLASSIFICATION = Task(
     name='classification',
     scope='mmpretrain',
-    metric='ltseg.LongTailAccuracy',
     unit='images',
     rates=(('accuracy', 'acc'), ('precision', 'precision')),
     recall='accuracy',

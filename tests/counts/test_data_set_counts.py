@@ -142,3 +142,7 @@ def test_a_table_is_of_one_ignored_label(tmp_path: Path) -> None:
         count_dataset(data_set(tmp_path / 'data', ignore_index=ignored), tmp_path / 'cache')[0] for ignored in (255, 2)
     ]
     assert [table.counts.samples.tolist() for table in found] == [[2, 1, 1], [2, 1, 0]]
+    wrapped = RepeatDataset(data_set(tmp_path / 'data', ignore_index=2), 2)
+    for whole in (wrapped, ConcatDataset([data_set(tmp_path / 'data', ignore_index=2)])):
+        table, _ = count_dataset(whole)
+        assert (table.counts.samples.tolist(), table.provenance['ignore_index']) == ([2, 1, 0], 2)
