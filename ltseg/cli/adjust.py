@@ -24,6 +24,7 @@ from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import one_message_errors
+from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.recording import names_of
 from ltseg.cli.runner import calm_warnings
 from ltseg.core.posthoc import log_prior_of
@@ -126,6 +127,7 @@ def run(options: argparse.Namespace) -> None:
     config = load_config(options)
     register_modules(config)
     check_checkpoint(options.checkpoint)
+    settle_ignored(config, training=False)
     check_config(config, training=False)
     model = trained_model(config, options.checkpoint, options.prior)
     criterion = options.criterion or model.task.axes[0]

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import one_message_errors
+from ltseg.cli.ignored import counted_label
 from ltseg.cli.runner import calm_warnings
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.groups import by_frequency
@@ -55,6 +56,7 @@ def frequency_table(table: CountsTable) -> TextTable:
     absent = [name for name, number in zip(table.class_names, counts.samples, strict=True) if number == 0]
     notes = [f'Imbalance ratio: {present.max() / present.min():.1f} (most to least frequent class).']
     notes += ['Absent: ' + ', '.join(absent)] if absent else []
+    notes += [note for note in dict.fromkeys((table.ignored, table.cause_of_empty_classes)) if note]
     groups = (CLASSIFICATION if of_images else SEGMENTATION).groups(None, counts.samples, table.class_names)
     notes.append(groups.describe(table.class_names))
     title = f'{table.provenance["dataset"]}: {table.provenance["files"]:,} images'
@@ -69,7 +71,8 @@ def count(options: argparse.Namespace) -> None:
     for dataset in innermost_configs(config[part].dataset) if options.reduce_zero_label else ():
         dataset['reduce_zero_label'] = True
     cache = counts_folder(config.work_dir) if options.out is None else None
-    table, path = count_dataset(build_dataset(config[part].dataset), cache, options.workers, show_progress=True)
+    dataset, ignored = build_dataset(config[part].dataset), counted_label(config, options.split)
+    table, path = count_dataset(dataset, cache, options.workers, show_progress=True, ignore_index=ignored)
     if options.out is not None:
         table.save(options.out)
         path = options.out

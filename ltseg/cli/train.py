@@ -20,6 +20,7 @@ from ltseg.cli.checkpoints import check_checkpoint, newest_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import one_message_errors
+from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.names import names_of
 from ltseg.cli.recording import RunRecorder
 from ltseg.cli.runner import build_runner, calm_warnings
@@ -87,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         stages = stages_of(config)
         for stage in stages:
             apply_flags(stage, options)
+            settle_ignored(stage, training=True)
             check_config(stage, training=True)
         for stage, resume in stages_to_train(stages, options.resume):
             apply_resume(stage, resume)

@@ -18,8 +18,9 @@ import ltseg
 from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.class_names import check_classes
-from ltseg.counts.ignored_pixels import cause_of_empty_classes
+from ltseg.counts.ignored_pixels import MMSEG_IGNORED, cause_of_empty_classes
 from ltseg.counts.label_files import count_label_files, fingerprint, label_files
+from ltseg.counts.many_classes import fault_of_many_classes, needs_16_bits
 from ltseg.counts.table import CountsTable
 from ltseg.nested_datasets import all_datasets, dataset_classes, innermost_configs, innermost_datasets
 from ltseg.registry import DATASETS
@@ -132,8 +133,9 @@ def _count_pixels(
     part = next(innermost_datasets(dataset))
     backend_args = getattr(part, 'backend_args', None)
     backend_args = None if (backend_args or {}).get('backend', 'local') == 'local' else backend_args
-    ignore_index = getattr(part, 'ignore_index', 255) if ignore_index is None else ignore_index
+    ignore_index = getattr(part, 'ignore_index', MMSEG_IGNORED) if ignore_index is None else ignore_index
     files = label_files(dataset)
+    _check_range(dataset, len(names), any(file.reduce_zero_label for file in files), ignore_index)
     mark = fingerprint(files, json.dumps([names, ignore_index]), local=backend_args is None)
     provenance = _provenance(dataset, mark)
     if cache is not None:
@@ -157,6 +159,20 @@ def _count_pixels(
         raise InvalidValueError(type(dataset).__name__, 'labels of some class', got, hint)
     table = CountsTable(counts, names, provenance)
     return table, _save(table, cache)
+
+
+def _check_range(dataset: Any, num_classes: int, reduced: bool, ignore_index: int) -> None:
+    """Raises ValueError where training would see other labels than those in the files, because there are too many."""
+    if not needs_16_bits(num_classes, reduced):
+        return
+    loaders = [type(each) for part in innermost_datasets(dataset) for each in _transforms(part)]
+    fault = fault_of_many_classes(num_classes, [kind.__name__ for kind in loaders], ignore_index)
+    if fault:
+        raise InvalidValueError(type(dataset).__name__, *fault)
+
+
+def _transforms(dataset: Any) -> list[Any]:
+    return getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
 
 
 def _count_images(dataset: Any, names: tuple[str, ...]) -> CountsTable:

@@ -17,8 +17,9 @@ from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.ignored_pixels import MMSEG_IGNORED
 from ltseg.counts.label_histogram import label_histograms
+from ltseg.counts.many_classes import needs_16_bits
 
-__all__ = ['LabelFile', 'count_label_files', 'fingerprint', 'label_files', 'labels_of_values', 'needs_16_bits']
+__all__ = ['LabelFile', 'count_label_files', 'fingerprint', 'label_files', 'labels_of_values']
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,6 @@ class LabelFile:
         classes = np.where((labels >= 0) & (labels < num_classes), labels, num_classes + 1)
         classes[np.isin(labels, ignored)] = num_classes
         return classes
-
-
-def needs_16_bits(num_classes: int, reduce_zero_label: bool) -> bool:
-    """Whether labels of so many classes and an ignored one are too many for MMSegmentation's 8 bits."""
-    return num_classes + reduce_zero_label > MMSEG_IGNORED
 
 
 def labels_of_values(

@@ -8,8 +8,9 @@ from mmseg.datasets.transforms import LoadAnnotations
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.counts.ignored_pixels import MMSEG_IGNORED
-from ltseg.counts.label_files import labels_of_values, needs_16_bits
+from ltseg.counts.label_files import labels_of_values
 from ltseg.counts.label_histogram import NO_INTEGERS
+from ltseg.counts.many_classes import needs_16_bits
 from ltseg.datasets.checked_images import decode, read_whole
 from ltseg.registry import TRANSFORMS
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.class_names import check_class_order, check_classes
 from ltseg.counts.table import CountsTable, check_class_names
 from ltseg.metrics.evaluation import Evaluation
 
@@ -34,6 +35,7 @@ class CountedMetric(BaseMetric, ABC):
 
     Raises:
         FileNotFoundError: If the table of ``counts`` does not exist.
+        ValueError: When it gets to know the data set, if that names no classes, or training has another order of them.
     """
 
     def __init__(self, counts: CountsOption = None, collect_device: str = 'cpu', prefix: str | None = None) -> None:
@@ -41,8 +43,20 @@ class CountedMetric(BaseMetric, ABC):
         self._counts, self._counts_from, self._counted_names = _read(counts)
         self.evaluation: Evaluation | None = None
 
+    @property
+    def dataset_meta(self) -> dict | None:
+        """What the data set says of itself."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict) -> None:
+        check_classes(f'classes of the data set of {type(self).__name__}', (dataset_meta or {}).get('classes'))
+        self._dataset_meta = dataset_meta
+
     def fill_counts(self, table: CountsTable) -> None:
         """Takes over the counts of the training labels, unless counts were given by the config."""
+        names = (self.dataset_meta or {}).get('classes') or ()
+        check_class_order(f'classes of the data set of {type(self).__name__}', names, table.class_names)
         if self._counts is None or self._counts_from == FILLED:
             self._counts, self._counts_from = table.counts.samples, FILLED
 

@@ -108,7 +108,7 @@ def test_check_table_names_table_and_head() -> None:
         check_table(example(), 4, name='ade20k.json')
     assert str(caught.value) == (
         "counts: the table 'ade20k.json' lists 3 classes but the head has 4. "
-        'Re-run ltseg count with --reduce-zero-label.'
+        'Count the training data set of this config: ltseg count CONFIG --out TABLE.json.'
     )
     with pytest.raises(ValueError, match="class 1 'pole' but the data set calls it 'wall'"):
         check_table(example(), 3, ('road', 'wall', 'car'))

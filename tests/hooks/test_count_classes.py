@@ -207,7 +207,7 @@ def test_every_head_that_does_not_fit_is_named(data_root: Path) -> None:
 def test_labels_are_decoded_by_as_many_workers_as_asked_for(data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def count(dataset: Any, folder: Path, workers: int | None, show_progress: bool) -> tuple[CountsTable, None]:
+    def count(dataset: Any, folder: Path, workers: int | None, **_: Any) -> tuple[CountsTable, None]:
         asked.append(workers)
         return CountsTable(ClassCounts.from_list([5, 1, 1]), ('a', 'b', 'c'), {'files': 2}), None
 
