@@ -108,7 +108,7 @@ def fold(model: TrainedModel, tau: float, options: argparse.Namespace) -> str:
     """Writes the checkpoint with the adjusted classifier; returns what was changed."""
     batch, note = next(iter(model.loader(options.select_on))), {'tau': tau, 'checkpoint': options.checkpoint}
     if options.by == 'prior':
-        log_prior = log_prior_of(model.table.counts.samples, options.floor)
+        log_prior = log_prior_of(model.table.learned.samples, options.floor)
         keys = [fold_prior(model.model, log_prior, tau, batch)]
         note['log_prior'], change = log_prior.tolist(), f'{keys[0]} -= {tau:g} * log prior'
     else:

@@ -53,7 +53,7 @@ def frequency_table(table: CountsTable) -> TextTable:
         first, *others = (f'{int(each[index]):,}' for each in numbers)
         rows.append([table.class_names[index], first, f'{share[index]:.4%}', *others])
     present = counts.samples[counts.samples > 0]
-    absent = [name for name, number in zip(table.class_names, counts.samples, strict=True) if number == 0]
+    absent = [table.class_names[k] for k in table.empty_classes]
     notes = [f'Imbalance ratio: {present.max() / present.min():.1f} (most to least frequent class).']
     notes += ['Absent: ' + ', '.join(absent)] if absent else []
     notes += [note for note in dict.fromkeys((table.ignored, table.cause_of_empty_classes)) if note]

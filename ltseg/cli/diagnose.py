@@ -86,8 +86,9 @@ class Diagnosis:
         names, measured = train.class_names, None
         if val is not None and val.class_names == names:
             measured = val.counts.samples
-        self.findings += count_findings(train.counts.samples, measured, names, train.cause_of_empty_classes)
-        self.findings += rule_findings(model, train.counts, names)
+        ignored, cause = train.ignored_class, train.cause_of_empty_classes
+        self.findings += count_findings(train.counts.samples, measured, names, ignored, cause)
+        self.findings += rule_findings(model, train.learned, names)
 
     def look_at_model(self, model: Any) -> None:
         """The classifier of the checkpoint."""

@@ -154,7 +154,7 @@ def _count_pixels(
         'ignored_values': {str(value): pixels for value, pixels in ignored.items()},
     }
     if not valid:
-        hint = cause_of_empty_classes(counts.samples, names, provenance)
+        hint = cause_of_empty_classes(range(len(names)), names, provenance)
         got = f'{provenance["total_pixels"]} pixels, all with the ignored label'
         raise InvalidValueError(type(dataset).__name__, 'labels of some class', got, hint)
     table = CountsTable(counts, names, provenance)

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import Tensor
-
 __all__ = ['MMSEG_IGNORED', 'cause_of_empty_classes', 'describe_ignored', 'ignored_values']
 
 MMSEG_IGNORED = 255  # what MMSegmentation's reduce_zero_label and label_map write for "ignored"
@@ -34,24 +32,24 @@ def describe_ignored(provenance: Mapping[str, Any]) -> str:
     return f'Ignored: {sum(values.values()) / total:.1%} of {total:,} pixels: {", ".join(listed)}{more}.'
 
 
-def cause_of_empty_classes(samples: Tensor, names: Sequence[str], provenance: Mapping[str, Any]) -> str:
+def cause_of_empty_classes(empty: Sequence[int], names: Sequence[str], provenance: Mapping[str, Any]) -> str:
     """Why classes have no pixel, and what to do, where it seems to be because of what is ignored; else empty.
 
     Args:
-        samples: Pixels of each class, (K,).
+        empty: Classes without a pixel.
         names: Of the K classes.
         provenance: Of the table of counts.
     """
     values, total = ignored_values(provenance), provenance.get('total_pixels')
-    if not total or not values or bool((samples > 0).all()):
+    if not total or not values or not empty:
         return ''
     reduced = any(part.get('reduce_zero_label') for part in provenance.get('parts', ()))
-    if reduced and 0 in values and samples[-1] == 0:
+    if reduced and 0 in values and len(names) - 1 in empty:
         return (
             f'reduce_zero_label=True ignores the value 0, {values[0] / total:.1%} of the pixels, and makes value 1 '
             f'{names[0]!r}. If the value 0 in the files is {names[0]!r}, set reduce_zero_label=False in the data sets.'
         )
-    if not reduced and len(names) == 2 and set(values) == {MMSEG_IGNORED} and samples[1] == 0:
+    if not reduced and len(names) == 2 and set(values) == {MMSEG_IGNORED} and 1 in empty:
         return (
             f'The masks have the values 0 and 255, and 255 ({values[MMSEG_IGNORED] / total:.1%} of the pixels) is '
             f'ignored. Save them with 0 and 1, or use a data set whose get_label_map returns {{255: 1}}, to make 255 '

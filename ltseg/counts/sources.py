@@ -55,7 +55,7 @@ class ClassCountsSource(nn.Module):
 
     def fill(self, table: Any) -> None:
         """Takes over the counts of a ``CountsTable`` or a ``ClassCounts``."""
-        self._filled = getattr(table, 'counts', table)
+        self._filled = getattr(table, 'learned', table)
         self.class_names = getattr(table, 'class_names', None)
         self.cause_of_empty_classes = getattr(table, 'cause_of_empty_classes', '')
 

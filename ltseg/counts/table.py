@@ -57,6 +57,32 @@ class CountsTable:
             )
 
     @property
+    def ignored_class(self) -> int | None:
+        """The class that is the ignored label, e.g. 0 where the background has a place in the head but no pixel."""
+        label = self.provenance.get('ignore_index')
+        is_class = isinstance(label, int) and 0 <= label < self.counts.num_classes
+        return label if is_class and not self.counts.samples[label] else None
+
+    @property
+    def empty_classes(self) -> list[int]:
+        """Classes without a sample, apart from the ignored one."""
+        return [k for k, n in enumerate(self.counts.samples.tolist()) if not n and k != self.ignored_class]
+
+    @property
+    def learned(self) -> ClassCounts:
+        """The counts for losses and adjustments.
+
+        The ignored class counts as the most frequent one: no label is of it, and no rule may favour it for being rare.
+        """
+        index, counts = self.ignored_class, self.counts
+        if index is None:
+            return counts
+        most = int(counts.samples.argmax())
+        others = (counts.images, counts.samples_of_images)
+        copied = (None if each is None else _copied(each, most, index) for each in others)
+        return ClassCounts(_copied(counts.samples, most, index), *copied)
+
+    @property
     def ignored(self) -> str:
         """A sentence with the share of ignored pixels and their values; empty where images were counted."""
         return describe_ignored(self.provenance)
@@ -64,7 +90,7 @@ class CountsTable:
     @property
     def cause_of_empty_classes(self) -> str:
         """Why classes have no pixel, and what to do, where it seems to be because of what is ignored; else empty."""
-        return cause_of_empty_classes(self.counts.samples, self.class_names, self.provenance)
+        return cause_of_empty_classes(self.empty_classes, self.class_names, self.provenance)
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes the table as JSON with one class per line."""
@@ -112,6 +138,12 @@ class CountsTable:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = f'no {error}' if isinstance(error, KeyError) else str(error)
             raise InvalidValueError(f'{where}: {reason}') from error
+
+
+def _copied(values: torch.Tensor, source: int, target: int) -> torch.Tensor:
+    values = values.clone()
+    values[target] = values[source]
+    return values
 
 
 def _column(rows: list[dict[str, Any]], key: str) -> torch.Tensor:

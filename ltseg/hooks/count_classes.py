@@ -97,8 +97,8 @@ class CountClasses(Hook):
             + (f' Table: {path}' if path else '')
         )
         if table.cause_of_empty_classes:
-            absent = [name for name, n in zip(table.class_names, table.counts.samples, strict=True) if not n]
-            runner.logger.warning(f'CountClasses: no pixel of {", ".join(absent)}. {table.cause_of_empty_classes}')
+            absent = ', '.join(table.class_names[k] for k in table.empty_classes)
+            runner.logger.warning(f'CountClasses: no pixel of {absent}. {table.cause_of_empty_classes}')
         return table
 
 

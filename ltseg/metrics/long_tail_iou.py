@@ -136,10 +136,10 @@ class LongTailIoU(CountedMetric):
         ignored, reduced = pixels - int(matrix.sum()), bool((self.dataset_meta or {}).get('reduce_zero_label'))
         values = {0 if reduced else self.ignore_index: ignored}
         known = {'total_pixels': pixels, 'ignored_values': values, 'parts': [{'reduce_zero_label': reduced}]}
-        true = matrix.sum(1)
-        cause = cause_of_empty_classes(true, self.class_names, known)
+        empty = [k for k, number in enumerate(matrix.sum(1).tolist()) if not number and k != self.ignore_index]
+        cause = cause_of_empty_classes(empty, self.class_names, known)
         if cause:
-            absent = ', '.join(name for name, number in zip(self.class_names, true.tolist(), strict=True) if not number)
+            absent = ', '.join(self.class_names[k] for k in empty)
             text = f'LongTailIoU: the ground truth has no pixel of {absent}, which the means leave out. {cause}'
             print_log(text, logger='current', level=logging.WARNING)
 

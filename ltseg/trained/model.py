@@ -119,7 +119,7 @@ class TrainedModel(ABC):
     def _predictions(self, taus: tuple[float, ...], floor: float, by: str, names: Sequence[str]) -> Predictions:
         check_choice('by', by, tuple(WAYS))
         if by == 'prior':
-            log_prior = log_prior_of(self.table.counts.samples, floor, names, self.table.cause_of_empty_classes)
+            log_prior = log_prior_of(self.table.learned.samples, floor, names, self.table.cause_of_empty_classes)
             return partial(predictions_over_tau, log_prior=log_prior, taus=taus)
         classifier = linear_classifier_of(self.model)[1]
         return partial(normalised_predictions, norms=weight_norms(classifier.weight), bias=classifier.bias, taus=taus)

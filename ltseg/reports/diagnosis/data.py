@@ -29,7 +29,11 @@ def label_fault(split: str, message: str) -> Finding:
 
 
 def count_findings(
-    train: Tensor, val: Tensor | None, names: Sequence[str], cause_of_zeros: str = ''
+    train: Tensor,
+    val: Tensor | None,
+    names: Sequence[str],
+    ignored_class: int | None = None,
+    cause_of_zeros: str = '',
 ) -> Iterator[Finding]:
     """What the counts of the labels say.
 
@@ -37,9 +41,10 @@ def count_findings(
         train: Training samples of each class, (K,).
         val: Those of validation, (K,), or None where there is none.
         names: Of the classes.
+        ignored_class: One that is the ignored label.
         cause_of_zeros: Why classes have no training samples, where it is known, and what to do then.
     """
-    missing = (train == 0).nonzero().flatten().tolist()
+    missing = [k for k in (train == 0).nonzero().flatten().tolist() if k != ignored_class]
     if missing:
         evidence = f'No training sample of {listed([names[k] for k in missing])}.'
         if val is not None and (found := int(val[missing].sum())):
