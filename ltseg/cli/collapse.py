@@ -89,7 +89,7 @@ def classes_of(config: Config) -> Classes:
     table, _ = count_dataset(dataset, counts_folder(config.work_dir), show_progress=True, ignore_index=ignored)
     task = task_of(config)
     names, samples = task.labels(table.class_names), table.counts.samples
-    made = task.groups(None, samples, table.class_names)
+    made = task.groups(None, samples, table.class_names, table.ignored_class)
     groups = {group: [names[i] for i in members] for group, members in made.items()}
     return Classes(names, samples.tolist(), by_frequency(samples), groups, task.unit)
 

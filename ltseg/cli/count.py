@@ -57,7 +57,8 @@ def frequency_table(table: CountsTable) -> TextTable:
     notes = [f'Imbalance ratio: {present.max() / present.min():.1f} (most to least frequent class).']
     notes += ['Absent: ' + ', '.join(absent)] if absent else []
     notes += [note for note in dict.fromkeys((table.ignored, table.cause_of_empty_classes)) if note]
-    groups = (CLASSIFICATION if of_images else SEGMENTATION).groups(None, counts.samples, table.class_names)
+    task = CLASSIFICATION if of_images else SEGMENTATION
+    groups = task.groups(None, counts.samples, table.class_names, table.ignored_class)
     notes.append(groups.describe(table.class_names))
     title = f'{table.provenance["dataset"]}: {table.provenance["files"]:,} images'
     return TextTable(title, ['class', *columns, 'share', *more], rows, notes)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from ltseg.core.confusion import on_accelerator
 from ltseg.core.errors import InvalidValueError
 
 __all__ = ['count_labels', 'explaining_label_errors']
@@ -39,7 +40,7 @@ def count_labels(labels: Tensor, num_classes: int, ignore_index: int = -100) -> 
 
 
 def _histogram(labels: Tensor, num_classes: int, ignore_index: int) -> Tensor:
-    if labels.device.type != 'cpu':
+    if on_accelerator(labels):
         # bincount reads its range back to the CPU; a fixed buffer does not. Its last slot takes what is ignored.
         slots = labels.flatten().long().where(labels.flatten() != ignore_index, num_classes).clamp(0, num_classes)
         buffer = torch.zeros(num_classes + 1, dtype=torch.int64, device=labels.device)

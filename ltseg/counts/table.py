@@ -107,8 +107,7 @@ class CountsTable:
             columns['images'] = counts.images.tolist()
         if counts.samples_of_images is not None:
             columns['samples_of_images'] = counts.samples_of_images.tolist()
-        if counts.samples.any():
-            columns['share'] = [float(f'{share:.4g}') for share in counts.prior.tolist()]
+        columns['share'] = [float(f'{share:.4g}') for share in counts.prior.tolist()]
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     @classmethod

@@ -102,7 +102,7 @@ class LongTailIoU(CountedMetric):
             matrix = _counted(prediction, label, len(self.class_names), self.ignore_index)
         except ValueError as error:
             raise InvalidValueError(f'LongTailIoU, {where}: {error}') from error
-        self._matrix = matrix.clone() if self._matrix is None else self._matrix.add_(matrix.to(self._matrix.device))
+        self._matrix = matrix if self._matrix is None else self._matrix.add_(matrix.to(self._matrix.device))
         self._last, self._last_pixels = matrix, label.numel()
         self._seen, self._pixels = self._seen + 1, self._pixels + label.numel()
 
@@ -165,7 +165,8 @@ class LongTailIoU(CountedMetric):
         """Metrics of the sum of confusion matrices (K, K); prints them, and keeps them as ``evaluation``."""
         matrix = torch.stack(results).sum(0)
         counts, origin = self.counts_or(matrix.sum(1))
-        groups = build_groups(self.groups, counts, self.class_names)
+        is_class = 0 <= self.ignore_index < len(counts) and not counts[self.ignore_index]
+        groups = build_groups(self.groups, counts, self.class_names, self.ignore_index if is_class else None)
         return self.report(Evaluation(matrix, self.class_names, groups, counts, origin))
 
 

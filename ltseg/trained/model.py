@@ -93,7 +93,7 @@ class TrainedModel(ABC):
         size = self.table.counts.num_classes
         nothing, names = torch.zeros(size, size, dtype=torch.int64), self.table.class_names
         samples = self.table.counts.samples
-        groups = self.task.groups(None, samples, names)
+        groups = self.task.groups(None, samples, names, self.table.ignored_class)
         evaluation = Evaluation(nothing, names, groups, samples, '', self.task)
         check_choice('criterion', key, tuple(evaluation.metrics()))
 
@@ -110,7 +110,7 @@ class TrainedModel(ABC):
         names = dataset_classes(loader.dataset) or self.table.class_names
         check_table(self.table, self.num_classes, names)
         samples, origin = self.table.counts.samples, 'the training labels'
-        groups = self.task.groups(self._groups_option(split), samples, names)
+        groups = self.task.groups(self._groups_option(split), samples, names, self.table.ignored_class)
         batches, predictions = self._batches(loader, split, by), self._predictions(taus, floor, by, names)
         matrices = evaluate_over_tau(batches, predictions, len(taus), len(names), self.ignored_label(split))
         evaluations = (Evaluation(matrix, names, groups, samples, origin, self.task) for matrix in matrices)

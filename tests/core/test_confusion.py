@@ -146,3 +146,14 @@ def test_means_leave_nan_out() -> None:
     assert mean_of(values, (1, 2)) == 3
     assert mean_of(values, (1,)) != mean_of(values, (1,))
     assert mean_of(values, ()) != mean_of(values, ())
+
+
+@pytest.mark.parametrize('num_classes', [128, 129, 182, 256, 257])
+def test_cells_of_many_classes_do_not_overflow(num_classes: int) -> None:
+    """128 classes and the ignored label are 2^15 cells, as many as int16 can number."""
+    corners = torch.tensor([0, num_classes - 1])
+    prediction, label = torch.meshgrid(corners, corners, indexing='ij')
+    matrix = confusion_matrix(prediction, label, num_classes, 255)
+    expected = naive_matrix(prediction, label, num_classes, 255)
+    assert torch.equal(matrix, expected)
+    assert matrix.untyped_storage().nbytes() == 8 * num_classes**2  # the ignored row is not kept alive

@@ -65,6 +65,8 @@ def test_the_default_is_tertiles_and_groups_pass_through() -> None:
         ({'head': ['road', 'road'], 'medium': ['car'], 'tail': ['pole', 'bus']}, 'class 0 in two places'),
         ({'head': ['rode'], 'medium': ['car'], 'tail': ['pole', 'bus']}, "got 'rode'"),
         ({'head': [0], 'medium': [1], 'tail': [2, 3, 4]}, 'got 4'),
+        ({'head': [0], 'medium': [True], 'tail': [2, 3]}, 'got True'),
+        ({'head': [0], 'medium': [1], 'tail': [2, -1]}, 'got -1'),
         ({'head': ['road']}, 'or None'),
         ({'head': 0.1, 'tail': [1]}, 'or None'),
         ({'head': 0.1, 'tail': 0.2}, r'groups.*tail|Groups.*tail'),

@@ -67,6 +67,7 @@ def test_ranges_do_not_look_at_counts_and_lists_take_names() -> None:
         'default',
         {'many': '> 100'},
         {'many': '> 20', 'few': '< 50'},
+        {'many': '>= 20', 'few': '<= 20'},
         {'many': '< 100', 'few': '< 20'},
         {'many': 'above 100', 'few': '< 20'},
         {'many': 100, 'few': 20},
@@ -97,3 +98,10 @@ def test_long_lists_are_cut_short_in_the_description() -> None:
     names = [f'class {index}' for index in range(150)]
     text = build_shots(None, torch.full((150,), 200), names).describe(names)
     assert 'many (150): class 0, ' in text and text.count('class') == 100 and 'and 50 more' in text
+    text = build_shots(None, torch.full((100,), 200), names[:100]).describe(names)
+    assert text.count('class') == 100 and 'more' not in text
+
+
+def test_groups_may_touch_and_may_be_empty() -> None:
+    assert sizes(SAMPLES, {'many': '> 20', 'few': '<= 20'}) == (3, 0, 3)
+    assert sizes(SAMPLES, {'many': 6, 'medium': 0, 'few': 0}) == (6, 0, 0)

@@ -46,7 +46,7 @@ def test_mixed_labels_have_the_counts_of_the_hard_labels():
     torch.testing.assert_close(count_labels(mixed, 7)[0], count_labels(hard, 7)[0].double())
 
 
-@pytest.mark.parametrize('bad', [6, 7, -3])
+@pytest.mark.parametrize('bad', [6, 7, -1, -3])
 @pytest.mark.parametrize('ignored', [255, -100])
 def test_label_outside_the_classes(bad, ignored):
     labels = torch.zeros(1, 4, 4, dtype=torch.int64)
@@ -214,3 +214,29 @@ def test_running_counts_go_beyond_single_precision(monkeypatch):
 def test_a_momentum_out_of_range_is_refused(momentum):
     with pytest.raises(ValueError, match=r'counts momentum: expected a number in \[0, 1\]'):
         build_counts('ema', momentum=momentum)
+
+
+@pytest.mark.parametrize('ignore_index', [255, -100, 2**16, 2**16 + 1, 6])
+@pytest.mark.parametrize('on_accelerator', [False, True])
+def test_labels_without_an_ignored_one_count_all(ignore_index, on_accelerator, monkeypatch):
+    monkeypatch.setattr('ltseg.counts.label_counts.on_accelerator', lambda values: on_accelerator)
+    labels = torch.randint(0, 6, (3, 8, 9), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(count_labels(labels, 6, ignore_index), naive(labels, 6, ignore_index))
+
+
+@pytest.mark.parametrize(('ignore_index', 'dtype'), [(255, torch.uint8), (255, torch.int64), (-100, torch.int64)])
+def test_counts_on_an_accelerator_are_the_same_and_leave_out_what_is_no_class(ignore_index, dtype, monkeypatch):
+    """There nothing looks at values, so that a label outside the classes is not an error."""
+    labels = torch.randint(0, 6, (3, 8, 9), generator=torch.Generator().manual_seed(0))
+    labels[:, 0] = ignore_index
+    expected = naive(labels, 6, ignore_index)
+    monkeypatch.setattr('ltseg.counts.label_counts.on_accelerator', lambda values: True)
+    for outside in (ignore_index, 6, 77):
+        labels[:, 0, 2:] = outside
+        found = count_labels(labels.to(dtype), 6, ignore_index)
+        assert found.dtype == torch.int64 and torch.equal(found, expected)
+
+
+@pytest.mark.parametrize('shape', [(0,), (0, 4, 4), (2, 0, 4)])
+def test_no_labels_are_no_counts(shape):
+    assert count_labels(torch.zeros(shape, dtype=torch.int64), 3, 255).tolist() == [[0] * 3] * 3

@@ -110,5 +110,25 @@ def test_check_table_names_table_and_head() -> None:
         "counts: the table 'ade20k.json' lists 3 classes but the head has 4. "
         'Count the training data set of this config: ltseg count CONFIG --out TABLE.json.'
     )
+    for number in (1, 5):
+        with pytest.raises(ValueError, match=r'Re-run ltseg count on the data set of this model\.'):
+            check_table(example(), number)
     with pytest.raises(ValueError, match="class 1 'pole' but the data set calls it 'wall'"):
         check_table(example(), 3, ('road', 'wall', 'car'))
+
+
+def test_a_data_set_without_ignored_pixels_fills_its_files() -> None:
+    table = CountsTable(
+        ClassCounts(torch.tensor([5, 3]), torch.tensor([2, 1])), ('a', 'b'), {'total_pixels': 8, 'files': 2}
+    )
+    assert table.counts.samples.sum() == 8
+    with pytest.raises(ValueError, match='at most 7 samples'):
+        CountsTable(table.counts, table.class_names, {'total_pixels': 7, 'files': 2})
+
+
+@pytest.mark.parametrize(('samples', 'shares'), [([2, 1, 0], [0.6667, 0.3333, 0.0]), ([0, 0, 0], [0.0, 0.0, 0.0])])
+def test_the_file_has_shares_for_the_reader(samples: list[int], shares: list[float], tmp_path: Path) -> None:
+    CountsTable(ClassCounts(torch.tensor(samples)), NAMES).save(tmp_path / 'counts.json')
+    content = json.loads((tmp_path / 'counts.json').read_text())
+    assert [row['share'] for row in content['classes']] == shares
+    assert CountsTable.load(tmp_path / 'counts.json').counts.samples.tolist() == samples

@@ -5,8 +5,10 @@ import math
 import pytest
 import torch
 
+from ltseg.core.calibration import BINS, Calibration
 from ltseg.counts.groups import ClassGroups
-from ltseg.metrics.evaluation import Evaluation
+from ltseg.metrics.evaluation import MANY_CLASSES, Evaluation
+from ltseg.metrics.task import CLASSIFICATION
 
 NAMES = ('road', 'car', 'traffic light', 'bus')
 MATRIX = torch.tensor([[50, 5, 0, 0], [10, 20, 0, 2], [3, 0, 4, 1], [0, 0, 0, 0]])
@@ -67,3 +69,29 @@ def test_without_counts_every_share_is_zero() -> None:
     (bus,) = (line for line in nothing.describe().splitlines() if line.startswith('| bus'))
     assert [cell.strip() for cell in bus.split('|')[2:-1]] == ['tail', '0 %', 'absent', 'absent', 'absent']
     assert all(math.isnan(value) for value in nothing.metrics().values())
+
+
+def large(size: int) -> Evaluation:
+    groups = ClassGroups.tertiles(torch.ones(size))
+    names = tuple(f'class-{index}' for index in range(size))
+    return Evaluation(torch.eye(size, dtype=torch.int64), names, groups, torch.ones(size), 'nothing')
+
+
+def test_the_description_of_many_classes_leaves_the_single_ones_out() -> None:
+    rows = [large(MANY_CLASSES + more).describe().count('| class-') for more in (0, 1)]
+    assert rows == [MANY_CLASSES, 0]
+
+
+@pytest.mark.parametrize('size', [3, 5])
+def test_calibration_must_be_of_the_classes(size: int) -> None:
+    groups = ClassGroups((0,), (1, 2), (3,), 'by hand')
+    nothing = torch.zeros(size, BINS, dtype=torch.int64)
+    calibration = Calibration(nothing, nothing, nothing.double())
+    with pytest.raises(ValueError, match=f'Evaluation.calibration: expected 4 classes, got {size}'):
+        Evaluation(MATRIX, NAMES, groups, torch.ones(4), 'nothing', calibration=calibration)
+
+
+def test_groups_must_be_called_as_those_of_the_task() -> None:
+    groups = ClassGroups((0,), (1, 2), (3,), 'by hand')
+    with pytest.raises(ValueError, match="Evaluation.groups: expected the groups .'many', 'medium', 'few'"):
+        Evaluation(MATRIX, NAMES, groups, torch.ones(4), 'nothing', CLASSIFICATION)

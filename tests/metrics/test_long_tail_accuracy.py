@@ -218,3 +218,20 @@ def test_predictions_of_all_processes_are_written_in_the_order_of_the_data_set(
     built.evaluate(5)
     rows = list(csv.DictReader((tmp_path / 'predictions.csv').read_text().splitlines()))
     assert [row['image'] for row in rows] == [f'{index}.png' for index in range(5)]
+
+
+@pytest.mark.parametrize(
+    ('options', 'warned'),
+    [
+        ({'counts': None}, True),
+        ({'counts': COUNTS}, False),
+        ({'counts': None, 'groups': {'many': 2, 'medium': 2, 'few': 1}}, False),
+    ],
+)
+def test_groups_by_the_evaluated_images_are_warned_of(
+    options: dict, warned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages: list[str] = []
+    monkeypatch.setattr('ltseg.metrics.long_tail_accuracy.print_log', lambda text, *_, **__: messages.append(text))
+    evaluate([sample(index) for index in range(9)], **options)
+    assert ['groups are made from the evaluated ground truth' in text for text in messages] == [True] * warned

@@ -173,10 +173,10 @@ def test_bad_options_fail_at_construction(options: dict, message: str) -> None:
         LongTailIoU(**options)
 
 
-def test_counts_of_other_classes_are_refused_at_the_first_image() -> None:
-    built = metric()
-    built.fill_counts(table([1, 2, 3]))
-    with pytest.raises(ValueError, match='expected 5 classes, got 3'):
+@pytest.mark.parametrize('counts', [[1, 2, 3], [1, 2, 3, 4, 5, 6]])
+def test_counts_of_other_classes_are_refused_at_the_first_image(counts: list[int]) -> None:
+    built = metric(counts=counts)
+    with pytest.raises(ValueError, match=f'expected 5 classes, got {len(counts)}'):
         built.process(None, [sample(0)])
 
 
@@ -210,3 +210,16 @@ def test_two_processes_count_each_image_once(tmp_path: Path, size: int, padded: 
     alone = evaluate([sample(index) for index in range(size)])
     for rank in range(2):
         assert json.loads((tmp_path / f'{rank}.json').read_text()) == alone
+
+
+@pytest.mark.parametrize(('seen', 'size', 'said'), [(3, 3, []), (2, 1, []), (3, 4, ['3 images were evaluated'])])
+def test_images_that_are_missing_are_reported_and_repeats_are_not(
+    seen: int, size: int, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages: list[str] = []
+    monkeypatch.setattr('ltseg.metrics.long_tail_iou.print_log', lambda text, **_: messages.append(text))
+    built = metric()
+    built.process(None, [sample(index) for index in range(seen)])
+    built.evaluate(size)
+    assert [text.partition(';')[0] for text in messages] == [f'LongTailIoU: {part}' for part in said]
+    assert built.evaluation.matrix.sum() == min(seen, size) * 10 * 17

@@ -167,6 +167,11 @@ def test_unit_images():
         dict(type='ltseg.Weighting', beta=1.5),
         dict(type='ltseg.LabelSmoothing', head=2),
         dict(type='ltseg.PriorBias', unit='pixels'),
+        dict(type='ltseg.PriorBias', floor=-1),
+        dict(type='ltseg.PriorBias', smoothing=-1),
+        dict(type='ltseg.Weighting', rho=-1),
+        dict(type='ltseg.ClassWeights', weights=(1, -0.5)),
+        dict(type='ltseg.ClassWeights'),
     ],
     ids=str,
 )
@@ -180,7 +185,7 @@ def test_beta_by_name_follows_all_samples():
     torch.testing.assert_close(Weighting(beta='1-1/N')(COUNTS).weight, by_value)
 
 
-@pytest.mark.parametrize('samples', [[10_000_000, 2_000_000], [300_000, 20_000]], ids=['counts', 'weights'])
+@pytest.mark.parametrize('samples', [[10_000_000, 2_000_000], [400_000, 30_000]], ids=['counts', 'weights'])
 def test_counts_that_are_close_and_weights_that_differ_do_not_warn(samples):
     with warnings.catch_warnings():
         warnings.simplefilter('error')
@@ -201,3 +206,29 @@ def test_power_of_exponential_smoothing():
 def test_smoothing_of_the_prior_adds_samples_to_every_class():
     more = ClassCounts(COUNTS.samples + 5)
     torch.testing.assert_close(PriorBias(smoothing=5)(COUNTS).bias, PriorBias()(more).bias)
+
+
+def test_given_weights_may_be_zero_and_are_one_for_each_class():
+    weight = ClassWeights(weights=(0, 2, 1, 0.5))(COUNTS).weight
+    assert weight.tolist() == [0, 2, 1, 0.5]
+    for weights in ((1, 2, 3), (1, 2, 3, 4, 5)):
+        with pytest.raises(ValueError, match=f'class_weight: expected 4 weights, as the logits, got {len(weights)}'):
+            ClassWeights(weights=weights)(COUNTS)
+
+
+def test_equal_smoothing_needs_no_counts():
+    assert not LabelSmoothing(head=0.1, tail=0.1).uses_counts and LabelSmoothing(head=0.1, tail=0.2).uses_counts
+
+
+@pytest.mark.parametrize('scheme', ['effective_number', 'enet'])
+def test_schemes_that_are_defined_at_zero_take_absent_classes(scheme):
+    rule, absent = Weighting(scheme=scheme), ClassCounts(torch.tensor([5, 0]))
+    rule.check_varying('batch')
+    rule.check_constant(absent, ('car', 'bus'))
+    assert rule(absent).weight.isfinite().all()
+    assert rule(ClassCounts(torch.zeros(2, dtype=torch.int64))).weight.tolist() == [1, 1]
+
+
+def test_images_without_samples_count_as_one_sample_below_a_floor_of_one():
+    absent = ClassCounts(torch.tensor([500, 0]), torch.tensor([5, 0]), torch.tensor([1000, 0]))
+    assert Weighting(scheme='median_frequency', floor=0.5)(absent).weight.tolist() == [1, 1]  # 500 / 1000 and 0.5 / 1

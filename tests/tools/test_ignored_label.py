@@ -17,7 +17,7 @@ from ltseg.reports.record import RunRecord
 pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
 
 BACKGROUND = stripes((0.53, 0.3, 0.17), (0, 1, 2))  # 53 % with the value 0
-PIXELS = {value: int((BACKGROUND == value).sum()) for value in range(3)}
+PIXELS = {value: int((value == BACKGROUND).sum()) for value in range(3)}
 IGNORED = {
     'model__decode_head__ignore_index': 0,
     'val_evaluator__ignore_index': 0,
@@ -74,8 +74,8 @@ def test_test_and_adjustment_measure_the_same(ignoring_background: Path) -> None
     config, work_dir = ignoring_background / 'unet_ce_plain.py', ignoring_background / 'work_dirs/run'
     tool('adjust_logits')([str(config), str(work_dir / 'iter_2.pth'), '--tau', '0', '1'])
     tested = RunRecord.load(work_dir / 'records/test.json').evaluation
-    adjusted = RunRecord.load(work_dir / 'records/test_posthoc.json')
-    at_zero = next(point for point in adjusted.curves['tau'] if point['tau'] == 0)
+    settings = RunRecord.load(work_dir / 'records/test_posthoc.json').settings
+    at_zero = next(point for point in settings['posthoc']['curves']['test'] if point['tau'] == 0)
     assert tested.matrix[0].sum() == 0 and tested.matrix.sum() == 2 * (PIXELS[1] + PIXELS[2])
     assert at_zero['mIoU'] == tested.metrics()['mIoU']
 
@@ -202,7 +202,9 @@ def test_reduce_zero_label_on_labels_that_begin_at_0(
         text = fault(capsys, 'train', str(config))
         last = text[text.index('error: ') :]
         assert '0 for class rider' in last and hint in last and 'floor' not in last
-    config = write_plain_config(tmp_path, model__decode_head__loss_decode__type=loss, work_dir=str(tmp_path / 'again/run'))
+    config = write_plain_config(
+        tmp_path, model__decode_head__loss_decode__type=loss, work_dir=str(tmp_path / 'again/run')
+    )
     tool('train')([str(config)])  # reduce_zero_label=False, as the hint says
     evaluation = RunRecord.load(tmp_path / 'again/run/records/val.json').evaluation
     assert evaluation.matrix.sum(1).tolist() == [2 * PIXELS[value] for value in range(3)]
