@@ -21,6 +21,8 @@ from ltseg.counts.many_classes import needs_16_bits
 
 __all__ = ['LabelFile', 'count_label_files', 'fingerprint', 'label_files', 'labels_of_values']
 
+NO_LABELS = "Set data_prefix=dict(img_path='IMAGES', seg_map_path='LABELS')."
+
 
 @dataclass(frozen=True)
 class LabelFile:
@@ -84,7 +86,7 @@ def label_files(dataset: Any) -> list[LabelFile]:
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         if not info.get('seg_map_path'):
-            raise InvalidValueError(where, "'seg_map_path' in each data info", repr(sorted(info)), 'Set data_prefix.')
+            raise InvalidValueError(where, "'seg_map_path' in each data info", repr(sorted(info)), NO_LABELS)
         label_map = tuple(sorted((info.get('label_map') or {}).items()))
         found[LabelFile(info['seg_map_path'], bool(info.get('reduce_zero_label')), label_map)] += 1
     common = math.gcd(*found.values())

@@ -89,7 +89,7 @@ class ClassCountsSource(nn.Module):
             )
             raise WrongStateError("counts='dataset'", 'class counts before the first batch', 'none', hint)
         if self._filled.num_classes != num_classes:
-            hint = 'Count the data set that this head is for, with its reduce_zero_label.'
+            hint = 'Give as many numbers, or a table that ltseg count writes for the training data of this head.'
             raise InvalidValueError(
                 'counts', f'{num_classes} classes, as the logits', repr(self._filled.num_classes), hint
             )

@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 from plain_segmentation import stripes, write_images, write_plain_config
@@ -74,8 +73,8 @@ def test_test_and_adjustment_measure_the_same(ignoring_background: Path) -> None
     config, work_dir = ignoring_background / 'unet_ce_plain.py', ignoring_background / 'work_dirs/run'
     tool('adjust_logits')([str(config), str(work_dir / 'iter_2.pth'), '--tau', '0', '1'])
     tested = RunRecord.load(work_dir / 'records/test.json').evaluation
-    settings = RunRecord.load(work_dir / 'records/test_posthoc.json').settings
-    at_zero = next(point for point in settings['posthoc']['curves']['test'] if point['tau'] == 0)
+    curve = RunRecord.load(work_dir / 'records/test_posthoc.json').tau_curve
+    at_zero = next(point for point in curve if point['tau'] == 0)
     assert tested.matrix[0].sum() == 0 and tested.matrix.sum() == 2 * (PIXELS[1] + PIXELS[2])
     assert at_zero['mIoU'] == tested.metrics()['mIoU']
 
@@ -231,9 +230,11 @@ def test_padding_with_a_class_is_said(tmp_path: Path, capsys: pytest.CaptureFixt
     assert word not in capsys.readouterr().out
 
 
-def test_pixels_of_all_sizes_are_counted(tmp_path: Path) -> None:
-    labels = np.full((8, 8), 255, np.uint8)
-    write_images(tmp_path / 'data', labels)
-    config = write_plain_config(tmp_path)
-    with pytest.raises(SystemExit):
-        tool('count_classes')([str(config)])
+def test_labels_that_are_all_ignored_end_with_the_cause(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_images(tmp_path / 'data', stripes((1,), (255,)))
+    text = fault(capsys, 'count_classes', str(write_plain_config(tmp_path)))
+    assert '2048 pixels, all with the ignored label' in text and 'value 255 (100.0%)' in text
+    write_images(tmp_path / 'data', stripes((0.5, 0.5), (0, 255)))
+    reduced = write_plain_config(tmp_path, train_dataloader__dataset__reduce_zero_label=True)
+    assert 'set reduce_zero_label=False' in fault(capsys, 'count_classes', str(reduced))
+    tool('count_classes')([str(write_plain_config(tmp_path))])
