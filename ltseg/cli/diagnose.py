@@ -25,6 +25,7 @@ from ltseg.cli.ignored import counted_label, settle_ignored
 from ltseg.cli.runner import calm_warnings
 from ltseg.core.errors import UsageError
 from ltseg.core.files import atomic_write
+from ltseg.counts.class_names import check_class_order
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.table import CountsTable
 from ltseg.heads.classifier_watch import class_vectors_of
@@ -86,9 +87,18 @@ class Diagnosis:
         names, measured = train.class_names, None
         if val is not None and val.class_names == names:
             measured = val.counts.samples
+        elif val is not None:
+            self._compare_names(val.class_names, names)
         ignored, cause = train.ignored_class, train.cause_of_empty_classes
         self.findings += count_findings(train.counts.samples, measured, names, ignored, cause)
         self.findings += rule_findings(model, train.learned, names)
+
+    def _compare_names(self, names: Sequence[str], of_training: Sequence[str]) -> None:
+        split = self.options.split
+        try:
+            check_class_order(f'{split}_dataloader.dataset, classes', names, of_training)
+        except ValueError as error:
+            self.findings.append(label_fault(split, str(error)))
 
     def look_at_model(self, model: Any) -> None:
         """The classifier of the checkpoint."""

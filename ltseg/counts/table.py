@@ -181,4 +181,5 @@ def check_class_names(label: str, counted: Sequence[str] | None, class_names: Se
     for index, (ours, theirs) in enumerate(zip(counted or (), class_names or (), strict=False)):
         if ours != theirs:
             message = f'{label} calls class {index} {ours!r} but the data set calls it {theirs!r}.'
-            raise InvalidValueError(f'{message} It was made from another data set; re-run ltseg count.')
+            hint = 'Count the training data of this config (ltseg count), and give all its data sets the same names.'
+            raise InvalidValueError(f'{message} {hint}')

@@ -19,6 +19,7 @@ from ltseg.core.checks import check_choice
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.posthoc import log_prior_of, predictions_over_tau
 from ltseg.core.tau_norm import normalised_predictions, weight_norms
+from ltseg.counts.class_names import check_class_order
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.ignored_label import ignored_in_training
 from ltseg.counts.table import CountsTable, check_table
@@ -108,6 +109,7 @@ class TrainedModel(ABC):
         """
         loader = self.loader(split)
         names = dataset_classes(loader.dataset) or self.table.class_names
+        check_class_order(f'{split}_dataloader.dataset, classes', names, self.table.class_names)
         check_table(self.table, self.num_classes, names)
         samples, origin = self.table.counts.samples, 'the training labels'
         groups = self.task.groups(self._groups_option(split), samples, names, self.table.ignored_class)
