@@ -214,3 +214,16 @@ def test_labels_are_decoded_by_as_many_workers_as_asked_for(data_root: Path, mon
     monkeypatch.setattr('ltseg.hooks.count_classes.count_dataset', count)
     runner(data_root, Model(), hook={'workers': 3}).train()
     assert asked == [3]
+
+
+@pytest.mark.parametrize(('mode', 'expected'), [('dataset', [4, 4, 1]), ('batch', None)])
+def test_what_the_head_ignores_is_not_counted(mode: str, expected: list | None, data_root: Path) -> None:
+    """In any run of mmengine, whatever the data set says; for the loss, the ignored class is no rare one."""
+    Image.fromarray(np.array([[0, 1, 1, 1]], dtype=np.uint8)).save(data_root / 'ann/1.png')
+    model, metric = Model(mode=mode), Metric()
+    model.decode_head.ignore_index = 0
+    runner(data_root, model, metric).train()
+    assert metric.table.counts.samples.tolist() == [0, 4, 1]
+    assert metric.table.provenance['ignored_values'] == {'0': 3}
+    if expected:
+        assert samples(model.source) == expected
