@@ -82,6 +82,10 @@ class CountClasses(Hook):
             table = CountsTable.load(self.table)
             names = training_classes(runner._train_loop)
             check_table(table, len(names or table.class_names), names, str(self.table), 'data set')
+            counted = table.provenance.get('ignore_index', ignored)
+            if ignored is not None and counted != ignored:
+                text = f'CountClasses: {self.table} was counted with the ignored label {counted}, the head ignores'
+                runner.logger.warning(f'{text} {ignored}. Count again: ltseg count CONFIG --out {self.table}.')
             return table
         table, path = count_dataset(
             _train_dataset(runner),

@@ -227,3 +227,17 @@ def test_what_the_head_ignores_is_not_counted(mode: str, expected: list | None, 
     assert metric.table.provenance['ignored_values'] == {'0': 3}
     if expected:
         assert samples(model.source) == expected
+
+
+@pytest.mark.parametrize('ignored', [255, 2])
+def test_a_table_of_another_ignored_label_is_told(ignored: int, data_root: Path) -> None:
+    path = data_root.parent / 'table.json'
+    CountsTable(ClassCounts.from_list([7, 8, 9]), ('a', 'b', 'c'), {'ignore_index': 255}).save(path)
+    model = Model()
+    model.decode_head.ignore_index = ignored
+    training = runner(data_root, model, hook={'table': str(path)})
+    said: list[str] = []
+    training.logger.warning = said.append  # type: ignore[method-assign]
+    training.train()
+    told = [text for text in said if 'counted with the ignored label 255, the head ignores 2' in text]
+    assert len(told) == (ignored == 2)
