@@ -6,8 +6,8 @@ The map of the package, from the lowest floor up; a file imports from lower floo
                    matrices, calibration, post-hoc adjustment; features, class means, figures of neural collapse
     registry       registries with scope ``ltseg``; compat: workarounds for known faults of installations; schedules:
                    weights that change; checkpoint_files: loading them without running what is in them;
-                   nested_datasets: data sets inside wrappers, built or in configs
-    counts/        class counts: of the batch, of a data set, moving, from a table; groups of classes
+                   nested_datasets: data sets inside wrappers, built or in configs; config_parts: walks through configs
+    counts/        class counts: of the batch, of a data set, moving, from a table; groups of classes; what is ignored
     rules/         one long-tail method = one rule: class counts -> adjustment of the softmax
     losses/        ``LongTailLoss`` applies rules; its presets carry the names of the papers
     regularizers/  terms on features, class means and class vectors beside a loss

@@ -24,6 +24,7 @@ from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import one_message_errors
+from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.run_records import RunSource, record_of, training_of
 from ltseg.cli.runner import calm_warnings
 from ltseg.cli.stages import stages_of
@@ -109,7 +110,7 @@ def fold(model: TrainedModel, tau: float, options: argparse.Namespace) -> str:
     """Writes the checkpoint with the adjusted classifier; returns what was changed."""
     batch, note = next(iter(model.loader(options.select_on))), {'tau': tau, 'checkpoint': options.checkpoint}
     if options.by == 'prior':
-        log_prior = log_prior_of(model.table.counts.samples, options.floor)
+        log_prior = log_prior_of(model.table.learned.samples, options.floor)
         keys = [fold_prior(model.model, log_prior, tau, batch)]
         note['log_prior'], change = log_prior.tolist(), f'{keys[0]} -= {tau:g} * log prior'
     else:
@@ -130,6 +131,7 @@ def run(options: argparse.Namespace) -> None:
     stages = stages_of(whole)
     config, source = stages[-1], RunSource.of_test(options.config, stages, options.report_on, {})
     meta = check_checkpoint(options.checkpoint)
+    settle_ignored(config, training=False)
     check_config(config, training=False)
     model = trained_model(config, options.checkpoint, options.prior)
     criterion = options.criterion or model.task.axes[0]

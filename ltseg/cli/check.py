@@ -14,6 +14,7 @@ from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.dry_run import dry_run
 from ltseg.cli.errors import message_of, one_message_errors
+from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.runner import calm_warnings
 from ltseg.cli.stages import stages_of
 from ltseg.core.errors import UsageError
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 if stage.get('train_dataloader' if training else 'test_dataloader') is None:
                     continue
                 try:
+                    settle_ignored(stage, training)
                     check_config(stage, training)
                     dry_run(stage, training)
                 except Exception as error:

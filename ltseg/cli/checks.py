@@ -12,7 +12,9 @@ from mmengine.runner import Runner
 
 from ltseg import registry
 from ltseg.cli.errors import message_of
+from ltseg.cli.label_faults import label_faults
 from ltseg.cli.pretrained import weight_faults
+from ltseg.config_parts import parts_of
 from ltseg.core.checks import near
 from ltseg.core.errors import UsageError, describe
 from ltseg.counts.data_set_counts import build_dataset
@@ -41,26 +43,16 @@ def check_config(config: Config, training: bool) -> None:
     if not faults:
         classes, data_faults = _classes(config, training)
         faults += data_faults + list(_head_faults(config.model, classes))
+        faults += label_faults(config, classes)
     if training:
-        faults += weight_faults(dict(_parts(config.model, 'model')))
+        faults += weight_faults(dict(parts_of(config.model, 'model')))
     faults += _device_faults(config, training)
     if faults:
         raise UsageError('\n'.join(faults))
 
 
-def _parts(value: Any, path: str) -> Iterator[tuple[str, dict]]:
-    """Every dict in a part of a config with its dotted path."""
-    if isinstance(value, dict):
-        yield path, value
-        for key in value:
-            yield from _parts(value[key], f'{path}.{key}')
-    elif isinstance(value, list | tuple):
-        for index, entry in enumerate(value):
-            yield from _parts(entry, f'{path}.{index}')
-
-
 def _type_faults(config: Config) -> Iterator[str]:
-    for path, part in (found for key in USED if key in config for found in _parts(config[key], key)):
+    for path, part in (found for key in USED if key in config for found in parts_of(config[key], key)):
         name = part.get('type')
         if not isinstance(name, str) or not name.startswith('ltseg.'):
             continue
@@ -94,7 +86,7 @@ def _schedule_faults(config: Config) -> Iterator[str]:
     loop = config.get('train_cfg') or {}
     if loop.get('type') != 'IterBasedTrainLoop' and loop.get('by_epoch', True):
         return
-    for path, part in _parts(config.model, 'model'):
+    for path, part in parts_of(config.model, 'model'):
         if path.endswith('.schedule') and part.get('unit') == 'epoch':
             yield describe(f'{path}.unit', "'iter' or 'fraction', as training is in iterations", "'epoch'")
 
@@ -122,7 +114,7 @@ def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]]
 
 
 def _head_faults(model: dict, classes: dict[str, tuple[str, ...]]) -> Iterator[str]:
-    for where, head in _parts(model, 'model'):
+    for where, head in parts_of(model, 'model'):
         number = head.get('num_classes')
         of_edges = 'STDCHead' in (head.get('type'), head.get('head_type'))  # its classes are edge and no edge
         if not isinstance(number, int) or of_edges:

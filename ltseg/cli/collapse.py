@@ -29,6 +29,7 @@ from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
 from ltseg.cli.errors import one_message_errors
+from ltseg.cli.ignored import counted_label, settle_ignored
 from ltseg.cli.runner import calm_warnings
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.groups import by_frequency
@@ -84,7 +85,8 @@ def build_loader(config: Config, limit: int | None) -> Any:
 def classes_of(config: Config) -> Classes:
     """The classes with their training counts, which are counted or taken from ``class_counts/``."""
     dataset = build_dataset(config.train_dataloader.dataset)
-    table, _ = count_dataset(dataset, counts_folder(config.work_dir), show_progress=True)
+    ignored = counted_label(config, 'train')
+    table, _ = count_dataset(dataset, counts_folder(config.work_dir), show_progress=True, ignore_index=ignored)
     task = task_of(config)
     names, samples = task.labels(table.class_names), table.counts.samples
     return Classes(names, samples.tolist(), by_frequency(samples), task.unit)
@@ -146,6 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for path in options.checkpoints:
             check_checkpoint(path)
         choose_split(config, options.split)
+        settle_ignored(config, training=False)
         check_config(config, training=False)
         if options.launcher != 'none':
             init_dist(options.launcher)

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import one_message_errors
+from ltseg.cli.ignored import counted_label
 from ltseg.cli.runner import calm_warnings
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.groups import by_frequency
@@ -52,10 +53,12 @@ def frequency_table(table: CountsTable) -> TextTable:
         first, *others = (f'{int(each[index]):,}' for each in numbers)
         rows.append([table.class_names[index], first, f'{share[index]:.4%}', *others])
     present = counts.samples[counts.samples > 0]
-    absent = [name for name, number in zip(table.class_names, counts.samples, strict=True) if number == 0]
+    absent = [table.class_names[k] for k in table.empty_classes]
     notes = [f'Imbalance ratio: {present.max() / present.min():.1f} (most to least frequent class).']
     notes += ['Absent: ' + ', '.join(absent)] if absent else []
-    groups = (CLASSIFICATION if of_images else SEGMENTATION).groups(None, counts.samples, table.class_names)
+    notes += [note for note in dict.fromkeys((table.ignored, table.cause_of_empty_classes)) if note]
+    task = CLASSIFICATION if of_images else SEGMENTATION
+    groups = task.groups(None, counts.samples, table.class_names, table.ignored_class)
     notes.append(groups.describe(table.class_names))
     title = f'{table.provenance["dataset"]}: {table.provenance["files"]:,} images'
     return TextTable(title, ['class', *columns, 'share', *more], rows, notes)
@@ -69,7 +72,8 @@ def count(options: argparse.Namespace) -> None:
     for dataset in innermost_configs(config[part].dataset) if options.reduce_zero_label else ():
         dataset['reduce_zero_label'] = True
     cache = counts_folder(config.work_dir) if options.out is None else None
-    table, path = count_dataset(build_dataset(config[part].dataset), cache, options.workers, show_progress=True)
+    dataset, ignored = build_dataset(config[part].dataset), counted_label(config, options.split)
+    table, path = count_dataset(dataset, cache, options.workers, show_progress=True, ignore_index=ignored)
     if options.out is not None:
         table.save(options.out)
         path = options.out

@@ -21,9 +21,11 @@ from rich.console import Console
 from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import message_of, one_message_errors
+from ltseg.cli.ignored import counted_label, settle_ignored
 from ltseg.cli.runner import calm_warnings
 from ltseg.core.errors import UsageError
 from ltseg.core.files import atomic_write
+from ltseg.counts.class_names import check_class_order
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.table import CountsTable
 from ltseg.heads.classifier_watch import class_vectors_of
@@ -63,7 +65,8 @@ class Diagnosis:
             return None
         try:
             folder = counts_folder(self.config.work_dir)
-            table, _ = count_dataset(build_dataset(dataset), folder, show_progress=True)
+            ignored = counted_label(self.config, split)
+            table, _ = count_dataset(build_dataset(dataset), folder, show_progress=True, ignore_index=ignored)
         except Exception as error:
             message = message_of(error)
             if message is None:
@@ -72,7 +75,8 @@ class Diagnosis:
             return None
         unit = 'pixels' if 'total_pixels' in table.provenance else 'images'
         number, files = int(table.counts.samples.sum()), table.provenance['files']
-        self.looked_at.append(f'{split}: {number:,} labelled {unit} in {files:,} images')
+        note = f' ({table.ignored[0].lower()}{table.ignored[1:-1]})' if table.ignored else ''
+        self.looked_at.append(f'{split}: {number:,} labelled {unit} in {files:,} images{note}')
         return table
 
     def look_at_data(self, model: Any) -> None:
@@ -83,8 +87,18 @@ class Diagnosis:
         names, measured = train.class_names, None
         if val is not None and val.class_names == names:
             measured = val.counts.samples
-        self.findings += count_findings(train.counts.samples, measured, names)
-        self.findings += rule_findings(model, train.counts, names)
+        elif val is not None:
+            self._compare_names(val.class_names, names)
+        ignored, cause = train.ignored_class, train.cause_of_empty_classes
+        self.findings += count_findings(train.counts.samples, measured, names, ignored, cause)
+        self.findings += rule_findings(model, train.learned, names)
+
+    def _compare_names(self, names: Sequence[str], of_training: Sequence[str]) -> None:
+        split = self.options.split
+        try:
+            check_class_order(f'{split}_dataloader.dataset, classes', names, of_training)
+        except ValueError as error:
+            self.findings.append(label_fault(split, str(error)))
 
     def look_at_model(self, model: Any) -> None:
         """The classifier of the checkpoint."""
@@ -126,6 +140,7 @@ def diagnose(options: argparse.Namespace) -> None:
     config = load_config(options, needs=('model', 'train_dataloader'))
     register_modules(config)
     meta = check_checkpoint(options.checkpoint) if options.checkpoint else {}
+    settle_ignored(config, training=False)
     model, diagnosis = build_model(config), Diagnosis(config, options)
     diagnosis.look_at_data(model)
     if options.checkpoint:

@@ -17,6 +17,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 
 from ltseg.cli.errors import message_of
+from ltseg.cli.ignored import counted_label
 from ltseg.core.checks import near
 from ltseg.core.errors import UsageError, describe
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
@@ -191,7 +192,8 @@ def _never_known(config: Config) -> set[str]:
     tables = {}
     for split in ('train', 'val'):
         dataset = build_dataset(config[f'{split}_dataloader']['dataset'])
-        tables[split] = count_dataset(dataset, counts_folder(config.work_dir), show_progress=True)[0]
+        folder, ignored = counts_folder(config.work_dir), counted_label(config, split)
+        tables[split] = count_dataset(dataset, folder, show_progress=True, ignore_index=ignored)[0]
     names, unknown = tables['val'].class_names, set()
     with _silence():
         metrics = Evaluator(deepcopy(listed)).metrics

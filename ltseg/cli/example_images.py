@@ -7,6 +7,7 @@ from rich.console import Console
 
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import register_modules
+from ltseg.cli.ignored import settle_ignored
 from ltseg.core.errors import UsageError
 from ltseg.reports.page.examples import Examples, find_examples
 from ltseg.reports.page.methods import Study
@@ -56,5 +57,6 @@ def _prepared(config: Config, run: Run) -> Config:
     config = Config(config.to_dict())
     config.work_dir = str(run.work_dir)
     register_modules(config)
+    settle_ignored(config, training=False)
     check_config(config, training=False)
     return config

@@ -68,7 +68,7 @@ def training_of(meta: Mapping[str, Any], records: Path, stages: int = 1) -> dict
     Args:
         meta: Of the checkpoint.
         records: Folder in which the training run may have left its record, which has the curves.
-        stages: Of the training run; the config in the checkpoint is that of the last one and knows no labels of several.
+        stages: Of the training run; the config in the checkpoint is that of the last one alone.
     """
     known: dict[str, Any] = {'seed': meta.get('seed'), 'iterations': meta.get('iter') or None}
     trained_with = parsed_config(str(meta.get('cfg') or ''))

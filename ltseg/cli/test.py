@@ -27,6 +27,7 @@ from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
 from ltseg.cli.errors import one_message_errors
+from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.nearest_mean import ClassifyByNearestMean
 from ltseg.cli.run_records import RunSource, evaluation_of, record_of, training_of
 from ltseg.cli.runner import ReportingRunner, build_runner, calm_warnings
@@ -129,6 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         config, source = stages[-1], source_of(stages, options)  # before flags change the config
         meta = check_checkpoint(options.checkpoint)
         apply_options(config, options)
+        settle_ignored(config, training=False)
         check_config(config, training=False)
         runner = build_runner(config, ReportingRunner)
         check_weights(runner.model, options.checkpoint)

@@ -20,6 +20,7 @@ from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.dry_run import dry_run, infer_rules
 from ltseg.cli.errors import one_message_errors
+from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.recording import RunRecorder
 from ltseg.cli.run_records import RunSource
 from ltseg.cli.runner import build_runner, calm_warnings
@@ -85,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         stages = stages_of(config)
         for stage in stages:
             apply_flags(stage, options)
+            settle_ignored(stage, training=True)
             check_config(stage, training=True)
             dry_run(stage)
         if options.dry_run:

@@ -12,13 +12,16 @@ from ltseg.core.shares import shares_of
 __all__ = ['adjusted_logits', 'check_logits', 'log_prior_of', 'predictions_over_tau']
 
 
-def log_prior_of(counts: Tensor, floor: float = 0.0, class_names: Sequence[str] = ()) -> Tensor:
+def log_prior_of(
+    counts: Tensor, floor: float = 0.0, class_names: Sequence[str] = (), cause_of_zeros: str = ''
+) -> Tensor:
     """Logarithm of the share of samples that each class has.
 
     Args:
         counts: Samples of each class, (K,).
         floor: Counts below it are raised to it.
         class_names: For the message.
+        cause_of_zeros: Why classes have no samples, where it is known, and what to do then; for the message.
 
     Returns:
         (K,) float64.
@@ -31,7 +34,7 @@ def log_prior_of(counts: Tensor, floor: float = 0.0, class_names: Sequence[str] 
     absent = (floored == 0).nonzero().flatten().tolist()
     if absent:
         names = ', '.join(class_names[k] if class_names else str(k) for k in absent)
-        hint = 'Give a floor (1: as if each such class had one sample).'
+        hint = cause_of_zeros or 'Give a floor (1: as if each such class had one sample).'
         raise InvalidValueError('log_prior_of', 'a count above 0 for each class', f'0 for class {names}', hint)
     return shares_of(floored).log()
 

@@ -17,7 +17,10 @@ from mmengine.logging import print_log
 import ltseg
 from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.class_names import check_classes
+from ltseg.counts.ignored_pixels import MMSEG_IGNORED, cause_of_empty_classes
 from ltseg.counts.label_files import count_label_files, fingerprint, label_files
+from ltseg.counts.many_classes import fault_of_many_classes, needs_16_bits
 from ltseg.counts.table import CountsTable
 from ltseg.nested_datasets import all_datasets, dataset_classes, innermost_configs, innermost_datasets
 from ltseg.registry import DATASETS
@@ -47,11 +50,13 @@ def build_dataset(config: dict[str, Any]) -> Any:
 
     Raises:
         FileNotFoundError: If there are no data; names folder or file.
-        ValueError: If the data set is empty.
+        ValueError: If the data set is empty, or its classes are no names.
         KeyError: If its type is not registered.
     """
+    for part in innermost_configs(config):
+        _check_given_classes(part)
     try:
-        return DATASETS.build(without_pipeline(config))
+        return _checked(DATASETS.build(without_pipeline(config)))
     except FileNotFoundError as error:
         if error.filename is None:  # a message of our own data sets
             raise
@@ -63,8 +68,25 @@ def build_dataset(config: dict[str, Any]) -> Any:
         raise InvalidValueError(str(config.get('type')), 'at least one image', 'an empty data set', EMPTY) from error
 
 
+def _check_given_classes(config: dict[str, Any]) -> None:
+    """Raises ValueError where mmengine would take the letters of a string for the classes."""
+    classes = (config.get('metainfo') or {}).get('classes')
+    if not (isinstance(classes, str) and ('://' in classes or Path(classes).is_file())):
+        check_classes(f'{config.get("type")}.metainfo.classes', classes)
+
+
+def _checked(dataset: Any) -> Any:
+    for part in innermost_datasets(dataset):
+        check_classes(f'{type(part).__name__}.metainfo.classes', (getattr(part, 'metainfo', None) or {}).get('classes'))
+    return dataset
+
+
 def count_dataset(
-    dataset: Any, cache: Path | None = None, workers: int | None = None, show_progress: bool = False
+    dataset: Any,
+    cache: Path | None = None,
+    workers: int | None = None,
+    show_progress: bool = False,
+    ignore_index: int | None = None,
 ) -> tuple[CountsTable, Path | None]:
     """Counts the labels of a data set, or reads them from a table made before.
 
@@ -76,19 +98,20 @@ def count_dataset(
         cache: Folder of tables made before; None neither looks for nor writes one.
         workers: Processes that decode labels; None chooses.
         show_progress: Whether to show a progress bar.
+        ignore_index: Label of pixels that are not counted; None takes the data set's, or 255.
 
     Returns:
         The table, and the file it was read from or written to.
 
     Raises:
-        ValueError: If the data set has no class names, is empty, or a label cannot be read; names the file.
+        ValueError: If the data set has no names of classes, is empty, or a label cannot be read; names the file.
         FileNotFoundError: If label files are missing.
     """
     where = type(dataset).__name__
     if not hasattr(dataset, 'get_data_info'):
         raise InvalidValueError(where, 'a data set of mmengine with get_data_info', 'one without', COUNT_PARTS)
     getattr(dataset, 'full_init', lambda: None)()
-    names = dataset_classes(dataset)
+    names = dataset_classes(_checked(dataset))
     if not names:
         raise InvalidValueError(where, 'class names', 'none', 'Give the data set metainfo=dict(classes=(...)).')
     if not len(dataset):
@@ -96,17 +119,23 @@ def count_dataset(
     if 'gt_label' in dataset.get_data_info(0):
         table = _count_images(dataset, names)
         return table, _save(table, cache)
-    return _count_pixels(dataset, names, cache, workers, show_progress)
+    return _count_pixels(dataset, names, cache, workers, show_progress, ignore_index)
 
 
 def _count_pixels(
-    dataset: Any, names: tuple[str, ...], cache: Path | None, workers: int | None, show_progress: bool
+    dataset: Any,
+    names: tuple[str, ...],
+    cache: Path | None,
+    workers: int | None,
+    show_progress: bool,
+    ignore_index: int | None,
 ) -> tuple[CountsTable, Path | None]:
     part = next(innermost_datasets(dataset))
     backend_args = getattr(part, 'backend_args', None)
     backend_args = None if (backend_args or {}).get('backend', 'local') == 'local' else backend_args
-    ignore_index = getattr(part, 'ignore_index', 255)
+    ignore_index = getattr(part, 'ignore_index', MMSEG_IGNORED) if ignore_index is None else ignore_index
     files = label_files(dataset)
+    _check_range(dataset, len(names), any(file.reduce_zero_label for file in files), ignore_index)
     mark = fingerprint(files, json.dumps([names, ignore_index]), local=backend_args is None)
     provenance = _provenance(dataset, mark)
     if cache is not None:
@@ -115,18 +144,35 @@ def _count_pixels(
             table = CountsTable.load(path)
             if table.provenance.get('fingerprint') == mark:
                 return table, path
-    counts, pixels = count_label_files(files, len(names), ignore_index, workers, show_progress, backend_args)
-    if not counts.samples.any():
-        got = f'{pixels} pixels, all with the ignored label'
-        raise InvalidValueError(type(dataset).__name__, 'labels of some class', got, 'Check reduce_zero_label.')
+    counts, ignored = count_label_files(files, len(names), ignore_index, workers, show_progress, backend_args)
+    valid = int(counts.samples.sum())
     provenance |= {
         'ignore_index': ignore_index,
         'files': sum(file.repeats for file in files),
-        'total_pixels': pixels,
-        'valid_pixels': int(counts.samples.sum()),
+        'total_pixels': valid + sum(ignored.values()),
+        'valid_pixels': valid,
+        'ignored_values': {str(value): pixels for value, pixels in ignored.items()},
     }
+    if not valid:
+        hint = cause_of_empty_classes(range(len(names)), names, provenance)
+        got = f'{provenance["total_pixels"]} pixels, all with the ignored label'
+        raise InvalidValueError(type(dataset).__name__, 'labels of some class', got, hint)
     table = CountsTable(counts, names, provenance)
     return table, _save(table, cache)
+
+
+def _check_range(dataset: Any, num_classes: int, reduced: bool, ignore_index: int) -> None:
+    """Raises ValueError where training would see other labels than those in the files, because there are too many."""
+    if not needs_16_bits(num_classes, reduced):
+        return
+    loaders = [type(each) for part in innermost_datasets(dataset) for each in _transforms(part)]
+    fault = fault_of_many_classes(num_classes, [kind.__name__ for kind in loaders], ignore_index)
+    if fault:
+        raise InvalidValueError(type(dataset).__name__, *fault)
+
+
+def _transforms(dataset: Any) -> list[Any]:
+    return getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
 
 
 def _count_images(dataset: Any, names: tuple[str, ...]) -> CountsTable:

@@ -75,7 +75,7 @@ class ClassGroups:
         return '\n'.join((f'Groups: {self.rule}.', *lines))
 
     @classmethod
-    def tertiles(cls, samples: Tensor) -> 'ClassGroups':
+    def tertiles(cls, samples: Tensor, ignored: int | None = None) -> 'ClassGroups':
         """A third of the classes each, by their share of the samples.
 
         Head and tail have K / 3 classes, rounded to the nearest number, and medium has the rest: 6, 7, 6 of 19
@@ -84,14 +84,16 @@ class ClassGroups:
 
         Args:
             samples: Count of each class, (K,).
+            ignored: A class without samples because it is the ignored label; it is not rare, and goes with the head.
         """
-        size = round(samples.numel() / 3)
-        order = by_frequency(samples)
+        order = [k for k in by_frequency(samples) if k != ignored]
+        size = round(len(order) / 3)
         middle = len(order) - size
+        first = () if ignored is None else (ignored,)
         rule = (
             f'tertiles of {len(order)} classes by share of pixels, the {size} largest head and the {size} smallest tail'
         )
-        return cls(tuple(order[:size]), tuple(order[size:middle]), tuple(order[middle:]), rule)
+        return cls((*first, *order[:size]), tuple(order[size:middle]), tuple(order[middle:]), rule)
 
     @classmethod
     def by_share(cls, samples: Tensor, head: float, tail: float) -> 'ClassGroups':
@@ -134,7 +136,9 @@ class ClassGroups:
 GroupsOption = ClassGroups | Mapping | None
 
 
-def build_groups(option: GroupsOption, samples: Tensor, class_names: Sequence[str]) -> ClassGroups:
+def build_groups(
+    option: GroupsOption, samples: Tensor, class_names: Sequence[str], ignored: int | None = None
+) -> ClassGroups:
     """Groups from the option ``groups`` of a metric.
 
     Args:
@@ -142,6 +146,7 @@ def build_groups(option: GroupsOption, samples: Tensor, class_names: Sequence[st
             ``dict(head=['road', ...], medium=[...], tail=[...])`` for lists of names or indices; or groups.
         samples: Count of each class, (K,).
         class_names: Names of the K classes.
+        ignored: A class that is the ignored label, if any.
 
     Raises:
         ValueError: If the option is none of these, or does not fit the classes.
@@ -151,7 +156,7 @@ def build_groups(option: GroupsOption, samples: Tensor, class_names: Sequence[st
             raise InvalidValueError('groups', f'groups of {len(class_names)} classes', repr(option.num_classes))
         return option
     if option is None:
-        return ClassGroups.tertiles(samples)
+        return ClassGroups.tertiles(samples, ignored)
     check_groups_option(option)
     if isinstance(option['head'], int | float):
         return ClassGroups.by_share(samples, **option)

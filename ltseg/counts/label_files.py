@@ -15,11 +15,13 @@ from rich.progress import track
 
 from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.ignored_pixels import MMSEG_IGNORED
 from ltseg.counts.label_histogram import label_histograms
+from ltseg.counts.many_classes import needs_16_bits
 
-__all__ = ['MMSEG_IGNORED', 'LabelFile', 'count_label_files', 'fingerprint', 'label_files', 'labels_of_values']
+__all__ = ['LabelFile', 'count_label_files', 'fingerprint', 'label_files', 'labels_of_values']
 
-MMSEG_IGNORED = 255  # what MMSegmentation's reduce_zero_label and label_map write for "ignored"
+NO_LABELS = "Set data_prefix=dict(img_path='IMAGES', seg_map_path='LABELS')."
 
 
 @dataclass(frozen=True)
@@ -40,24 +42,27 @@ class LabelFile:
 
     def classes_of_values(self, num_values: int, num_classes: int, ignore_index: int) -> np.ndarray:
         """The class of each value a file can hold, (num_values,): K means ignored, K + 1 means invalid."""
-        values = np.arange(num_values)
-        ignored = [ignore_index]
+        values, void = np.arange(num_values), MMSEG_IGNORED
+        if needs_16_bits(num_classes, self.reduce_zero_label):
+            void = ignore_index
         if num_values > 256:
             values[-1] = ignore_index  # 65535, a usual void, which MMSegmentation reads as 255
-        _, labels = labels_of_values(values, self.reduce_zero_label, self.label_map)
-        if self.reduce_zero_label or self.label_map:
-            ignored.append(MMSEG_IGNORED)
+        _, labels = labels_of_values(values, self.reduce_zero_label, self.label_map, void)
+        ignored = [ignore_index, void] if self.reduce_zero_label or self.label_map else [ignore_index]
         classes = np.where((labels >= 0) & (labels < num_classes), labels, num_classes + 1)
         classes[np.isin(labels, ignored)] = num_classes
         return classes
 
 
 def labels_of_values(
-    values: np.ndarray, reduce_zero_label: bool, label_map: Iterable[tuple[int, int]]
+    values: np.ndarray, reduce_zero_label: bool, label_map: Iterable[tuple[int, int]], void: int = MMSEG_IGNORED
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What MMSegmentation's ``LoadAnnotations`` makes of values in a file: before the label map, and after it."""
+    """What MMSegmentation's ``LoadAnnotations`` makes of values in a file: before the label map, and after it.
+
+    ``void`` is what it writes for 0 where it reduces labels, and leaves as it is.
+    """
     if reduce_zero_label:
-        values = np.where((values == 0) | (values == MMSEG_IGNORED), MMSEG_IGNORED, values - 1)
+        values = np.where((values == 0) | (values == void), void, values - 1)
     labels = values.copy()
     for old, new in label_map:
         labels[values == old] = new
@@ -81,7 +86,7 @@ def label_files(dataset: Any) -> list[LabelFile]:
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         if not info.get('seg_map_path'):
-            raise InvalidValueError(where, "'seg_map_path' in each data info", repr(sorted(info)), 'Set data_prefix.')
+            raise InvalidValueError(where, "'seg_map_path' in each data info", repr(sorted(info)), NO_LABELS)
         label_map = tuple(sorted((info.get('label_map') or {}).items()))
         found[LabelFile(info['seg_map_path'], bool(info.get('reduce_zero_label')), label_map)] += 1
     common = math.gcd(*found.values())
@@ -122,7 +127,7 @@ def count_label_files(
     workers: int | None = None,
     show_progress: bool = False,
     backend_args: dict[str, Any] | None = None,
-) -> tuple[ClassCounts, int]:
+) -> tuple[ClassCounts, dict[int, int]]:
     """Decodes every file once and counts its labels.
 
     Args:
@@ -134,13 +139,13 @@ def count_label_files(
         backend_args: mmengine's file backend; None reads from the file system.
 
     Returns:
-        The counts, (K,) int64 each, and the pixels of all files, ignored ones included, each file as often as it
+        The counts, (K,) int64 each, and the ignored pixels by their value in the files; each file as often as it
         repeats.
 
     Raises:
         ValueError: If a file cannot be read as labels or holds a value outside the classes; names file and value.
     """
-    counts, pixels = np.zeros((3, num_classes), dtype=np.int64), 0
+    counts, ignored = np.zeros((3, num_classes), dtype=np.int64), Counter[int]()
     classes_of_values: dict[tuple, np.ndarray] = {}
     with label_histograms([file.path for file in files], workers, backend_args) as histograms:
         console = Console(stderr=True)
@@ -154,8 +159,9 @@ def count_label_files(
             of_image = _of_classes(file.path, histogram, classes_of_values[key], num_classes)
             contains = of_image > 0
             counts += file.repeats * np.stack([of_image, contains, contains * of_image.sum()])
-            pixels += file.repeats * int(histogram.sum())
-    return ClassCounts(*torch.from_numpy(counts)), pixels
+            for value in np.flatnonzero((classes_of_values[key][: len(histogram)] == num_classes) & (histogram > 0)):
+                ignored[int(value)] += file.repeats * int(histogram[value])
+    return ClassCounts(*torch.from_numpy(counts)), dict(ignored)
 
 
 def _of_classes(path: str, histogram: np.ndarray, classes_of_values: np.ndarray, num_classes: int) -> np.ndarray:

@@ -18,7 +18,10 @@ from PIL import Image
 
 from ltseg.core.errors import InvalidValueError, WrongStateError
 
-__all__ = ['label_histogram', 'label_histograms']
+__all__ = ['NO_INTEGERS', 'label_histogram', 'label_histograms']
+
+COLOURS = 'Labels are class indices; convert colour-coded labels first.'
+NO_INTEGERS = 'Save the classes as 8-bit or 16-bit integers, and what has no class (often nan) as the ignored label.'
 
 FILES_PER_WORKER = 16  # below that, starting one more process takes longer than it saves
 
@@ -49,7 +52,7 @@ def label_histogram(path: str, backend_args: dict[str, Any] | None = None) -> np
         hint = 'Restore the file, or take it out of the data set.'
         raise InvalidValueError(where, 'a label image that can be read', str(error), hint) from error
     if values.ndim != 2 or values.dtype.kind not in 'bui':
-        hint = 'Labels are class indices; convert colour-coded labels first.'
+        hint = NO_INTEGERS if values.dtype.kind == 'f' else COLOURS
         raise InvalidValueError(where, 'one channel of integers', f'{values.shape} {values.dtype}', hint)
     if values.size and not 0 <= values.min() <= values.max() <= 65535:
         raise InvalidValueError(where, 'values from 0 to 65535', repr((int(values.min()), int(values.max()))))

@@ -19,7 +19,9 @@ CONDITION = re.compile(r'\s*([<>]=?)\s*(\d+)\s*')
 ShotsOption = ClassGroups | Mapping | None
 
 
-def build_shots(option: ShotsOption, samples: Tensor, class_names: Sequence[str]) -> ClassGroups:
+def build_shots(
+    option: ShotsOption, samples: Tensor, class_names: Sequence[str], ignored: int | None = None
+) -> ClassGroups:
     """Groups from the option ``groups`` of the classification metric.
 
     Args:
@@ -29,6 +31,7 @@ def build_shots(option: ShotsOption, samples: Tensor, class_names: Sequence[str]
             few=[...])`` for lists of names or indices; or groups.
         samples: Training images of each class, (K,).
         class_names: Names of the K classes.
+        ignored: None: in classification no class is ignored.
 
     Raises:
         ValueError: If the option is none of these, or does not fit the classes.

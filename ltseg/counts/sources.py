@@ -36,6 +36,7 @@ class ClassCountsSource(nn.Module):
         self._filled: ClassCounts | None = None
         self._unmixed: Tensor | None = None
         self.class_names: tuple[str, ...] | None = None
+        self.cause_of_empty_classes = ''
 
     @property
     def waiting(self) -> bool:
@@ -54,8 +55,9 @@ class ClassCountsSource(nn.Module):
 
     def fill(self, table: Any) -> None:
         """Takes over the counts of a ``CountsTable`` or a ``ClassCounts``."""
-        self._filled = getattr(table, 'counts', table)
+        self._filled = getattr(table, 'learned', table)
         self.class_names = getattr(table, 'class_names', None)
+        self.cause_of_empty_classes = getattr(table, 'cause_of_empty_classes', '')
 
     @contextmanager
     def counting(self, labels: Tensor) -> Iterator[None]:
@@ -87,7 +89,7 @@ class ClassCountsSource(nn.Module):
             )
             raise WrongStateError("counts='dataset'", 'class counts before the first batch', 'none', hint)
         if self._filled.num_classes != num_classes:
-            hint = 'Count the data set that this head is for, with its reduce_zero_label.'
+            hint = 'Give as many numbers, or a table that ltseg count writes for the training data of this head.'
             raise InvalidValueError(
                 'counts', f'{num_classes} classes, as the logits', repr(self._filled.num_classes), hint
             )

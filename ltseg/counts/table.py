@@ -12,6 +12,7 @@ import torch
 from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.core.files import atomic_write
 from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.ignored_pixels import cause_of_empty_classes, describe_ignored
 
 __all__ = ['CountsTable', 'check_class_names', 'check_table']
 
@@ -27,7 +28,8 @@ class CountsTable:
         counts: The counts, (K,) each.
         class_names: The K names in the order of the labels.
         provenance: What was counted, as plain JSON values; ``count_dataset`` writes 'dataset', 'parts', 'files',
-            'total_pixels', 'valid_pixels', 'ignore_index', 'fingerprint', 'ltseg_version' and 'date'.
+            'total_pixels', 'valid_pixels', 'ignore_index', 'ignored_values' (pixels by value), 'fingerprint',
+            'ltseg_version' and 'date'.
 
     Raises:
         ValueError: If the lengths differ, a class occurs in more files than there are, or the counts add up to more
@@ -53,6 +55,42 @@ class CountsTable:
             raise InvalidValueError(
                 'CountsTable', f'at most {files} images of a class', repr(images.max().item()), REMEDY
             )
+
+    @property
+    def ignored_class(self) -> int | None:
+        """The class that is the ignored label, e.g. 0 where the background has a place in the head but no pixel."""
+        label = self.provenance.get('ignore_index')
+        is_class = isinstance(label, int) and 0 <= label < self.counts.num_classes
+        return label if is_class and not self.counts.samples[label] else None
+
+    @property
+    def empty_classes(self) -> list[int]:
+        """Classes without a sample, apart from the ignored one."""
+        return [k for k, n in enumerate(self.counts.samples.tolist()) if not n and k != self.ignored_class]
+
+    @property
+    def learned(self) -> ClassCounts:
+        """The counts for losses and adjustments.
+
+        The ignored class counts as the most frequent one: no label is of it, and no rule may favour it for being rare.
+        """
+        index, counts = self.ignored_class, self.counts
+        if index is None:
+            return counts
+        most = int(counts.samples.argmax())
+        others = (counts.images, counts.samples_of_images)
+        copied = (None if each is None else _copied(each, most, index) for each in others)
+        return ClassCounts(_copied(counts.samples, most, index), *copied)
+
+    @property
+    def ignored(self) -> str:
+        """A sentence with the share of ignored pixels and their values; empty where images were counted."""
+        return describe_ignored(self.provenance)
+
+    @property
+    def cause_of_empty_classes(self) -> str:
+        """Why classes have no pixel, and what to do, where it seems to be because of what is ignored; else empty."""
+        return cause_of_empty_classes(self.empty_classes, self.class_names, self.provenance)
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes the table as JSON with one class per line."""
@@ -101,6 +139,12 @@ class CountsTable:
             raise InvalidValueError(f'{where}: {reason}') from error
 
 
+def _copied(values: torch.Tensor, source: int, target: int) -> torch.Tensor:
+    values = values.clone()
+    values[target] = values[source]
+    return values
+
+
 def _column(rows: list[dict[str, Any]], key: str) -> torch.Tensor:
     values = [row[key] for row in rows]
     if not values or not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
@@ -124,9 +168,11 @@ def check_table(
     label = f'counts: the table {name!r}' if name else 'counts: the table'
     found = len(table.class_names)
     if found != num_classes:
-        flag = ' with --reduce-zero-label' if abs(found - num_classes) == 1 else ' on the data set of this model'
         message = f'{label} lists {found} classes but the {owner} has {num_classes}.'
-        raise InvalidValueError(f'{message} Re-run ltseg count{flag}.')
+        hint = 'Count the training data set of this config: ltseg count CONFIG --out TABLE.json.'
+        if class_names and len(class_names) != num_classes:  # another table of this data set would not fit either
+            hint = f'The data set has {len(class_names)}: set num_classes={len(class_names)} in the {owner}.'
+        raise InvalidValueError(f'{message} {hint}')
     check_class_names(label, table.class_names, class_names)
 
 
@@ -135,4 +181,5 @@ def check_class_names(label: str, counted: Sequence[str] | None, class_names: Se
     for index, (ours, theirs) in enumerate(zip(counted or (), class_names or (), strict=False)):
         if ours != theirs:
             message = f'{label} calls class {index} {ours!r} but the data set calls it {theirs!r}.'
-            raise InvalidValueError(f'{message} It was made from another data set; re-run ltseg count.')
+            hint = 'Count the training data of this config (ltseg count), and give all its data sets the same names.'
+            raise InvalidValueError(f'{message} {hint}')

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from ltseg.core.checks import check_choice
-from ltseg.counts.label_files import MMSEG_IGNORED
+from ltseg.counts.ignored_pixels import MMSEG_IGNORED
 from ltseg.datasets.data_folders import CheckedFolders
 from ltseg.registry import DATASETS
 

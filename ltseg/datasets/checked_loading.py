@@ -7,21 +7,29 @@ import numpy as np
 from mmseg.datasets.transforms import LoadAnnotations
 
 from ltseg.core.errors import InvalidValueError
-from ltseg.counts.label_files import MMSEG_IGNORED, labels_of_values
+from ltseg.counts.ignored_pixels import MMSEG_IGNORED
+from ltseg.counts.label_files import labels_of_values
+from ltseg.counts.label_histogram import NO_INTEGERS
+from ltseg.counts.many_classes import needs_16_bits
 from ltseg.datasets.checked_images import decode, read_whole
 from ltseg.registry import TRANSFORMS
 
 __all__ = ['LoadCheckedAnnotations', 'read_labels']
+
+VOID_16 = 2**16 - 1  # a usual void of 16-bit files
+WIDE = 'For more than 255 classes give num_classes and ignore_index to ltseg.LoadCheckedAnnotations.'
 
 
 @TRANSFORMS.register_module()
 class LoadCheckedAnnotations(LoadAnnotations):
     """MMSegmentation's ``LoadAnnotations`` for label images, checked; palette images give their indices.
 
+    Labels of more classes than 8 bits hold, which MMSegmentation's loader would fold into the first 256, keep 16 bits.
+
     Args:
         num_classes: Classes in the label files, after ``reduce_zero_label`` and before the data set's label map. None
             takes what the data set says (those of ltseg do); where nobody says it, values are not checked.
-        ignore_index: Ignored label. None takes the data set's, or 255.
+        ignore_index: Ignored label. None takes the data set's, or 255; more than 255 classes need another, e.g. 65535.
         backend_args: mmengine's file backend; None reads from the file system.
 
     Example:
@@ -50,7 +58,7 @@ class LoadCheckedAnnotations(LoadAnnotations):
         self.num_classes, self.ignore_index = num_classes, ignore_index
 
     def _load_seg_map(self, results: dict[str, Any]) -> None:
-        """Adds gt_seg_map, (H, W) uint8.
+        """Adds gt_seg_map, (H, W) uint8, or uint16 for more than 255 classes.
 
         Raises:
             FileNotFoundError: If the file is missing.
@@ -58,33 +66,42 @@ class LoadCheckedAnnotations(LoadAnnotations):
                 no class.
         """
         path = results['seg_map_path']
-        labels = read_labels(path, self.backend_args)
+        num_classes = self.num_classes or results.get('num_classes')
+        is_wide = needs_16_bits(num_classes or 0, bool(results.get('reduce_zero_label')))
+        labels = read_labels(path, self.backend_args, is_wide)
         if labels.shape != tuple(results.get('ori_shape', labels.shape)):
             size = ' x '.join(map(str, results['ori_shape']))
             got = ' x '.join(map(str, labels.shape))
             expected = f'the height and width of its image {results.get("img_path")}, {size}'
             raise InvalidValueError(f'label file {path}', expected, got)
-        results['gt_seg_map'] = self._classes_of(labels, results)
+        results['gt_seg_map'] = self._classes_of(labels, results, num_classes, is_wide)
         results['seg_fields'].append('gt_seg_map')
 
-    def _classes_of(self, labels: np.ndarray, results: dict[str, Any]) -> np.ndarray:
+    def _classes_of(
+        self, labels: np.ndarray, results: dict[str, Any], num_classes: int | None, is_wide: bool
+    ) -> np.ndarray:
         label_map, reduced = results.get('label_map') or {}, bool(results.get('reduce_zero_label'))
-        values, classes = labels_of_values(np.arange(256), reduced, label_map.items())
-        num_classes = self.num_classes or results.get('num_classes')
+        ignored = self.ignore_index if self.ignore_index is not None else results.get('ignore_index', MMSEG_IGNORED)
+        void = ignored if is_wide else MMSEG_IGNORED
+        numbers = np.arange(VOID_16 + 1 if is_wide else 256)
+        given = np.where(numbers == VOID_16, ignored, numbers)
+        values, classes = labels_of_values(given, reduced, label_map.items(), void)
         if num_classes is not None:
-            ignored = self.ignore_index if self.ignore_index is not None else results.get('ignore_index', MMSEG_IGNORED)
-            legal = (values < num_classes) | np.isin(values, [ignored, MMSEG_IGNORED, *label_map])
+            legal = (values < num_classes) | np.isin(values, [ignored, void, *label_map])
             _check_values(results['seg_map_path'], labels, legal, ignored)
-        unchanged = np.array_equal(classes, np.arange(256))
-        return labels if unchanged else cv2.LUT(labels, classes.astype(np.uint8))
+        if np.array_equal(classes, numbers):
+            return labels
+        return classes.astype(np.uint16)[labels] if is_wide else cv2.LUT(labels, classes.astype(np.uint8))
 
 
-def read_labels(path: str, backend_args: dict[str, Any] | None = None) -> np.ndarray:
+def read_labels(path: str, backend_args: dict[str, Any] | None = None, is_wide: bool = False) -> np.ndarray:
     """The values in a label file, (H, W) uint8; 65535, a usual void of 16-bit files, becomes 255.
+
+    Where ``is_wide``, all values are as they are in the file, (H, W) uint16.
 
     Raises:
         FileNotFoundError: If the file is missing.
-        ValueError: If it cannot be decoded, has several channels, or values that 8 bits cannot hold.
+        ValueError: If it cannot be decoded, has several channels, no integers, or values that so many bits cannot hold.
     """
     content = read_whole('label file', path, backend_args)
     # pillow is as fast as opencv here, and opencv turns a palette image into colours.
@@ -92,19 +109,24 @@ def read_labels(path: str, backend_args: dict[str, Any] | None = None) -> np.nda
     if labels.ndim == 3:
         hint = 'Labels are class indices, grey or with a palette, not colours.'
         raise InvalidValueError(f'label file {path}', 'one channel', f'{labels.shape[2]} channels', hint)
+    if labels.dtype.kind not in 'bui':
+        raise InvalidValueError(f'label file {path}', 'integers', f'numbers of the type {labels.dtype}', NO_INTEGERS)
     if labels.dtype not in (np.uint8, bool):
-        wide = labels[(labels < 0) | (labels > 255) & (labels != 65535)]
-        if wide.size:
-            raise InvalidValueError(f'label file {path}', 'values 0..255', repr(int(wide[0])))
-    return labels.astype(np.uint8, copy=False)
+        largest = VOID_16 if is_wide else 255
+        outside = labels[(labels < 0) | (labels > largest) & (labels != VOID_16)]
+        if outside.size:
+            hint = '' if is_wide else WIDE
+            raise InvalidValueError(f'label file {path}', f'values 0..{largest}', repr(int(outside[0])), hint)
+    return labels.astype(np.uint16 if is_wide else np.uint8, copy=False)
 
 
 def _check_values(path: str, labels: np.ndarray, legal: np.ndarray, ignored: int) -> None:
-    wrong = cv2.LUT(labels, (~legal).astype(np.uint8))
+    illegal = (~legal).astype(np.uint8)
+    wrong = cv2.LUT(labels, illegal) if labels.dtype == np.uint8 else illegal[labels]
     if cv2.countNonZero(wrong):
         values, pixels = np.unique(labels[wrong > 0], return_counts=True)
         got = 'value ' + ', '.join(f'{value} ({n} pixels)' for value, n in zip(values[:8], pixels, strict=False))
-        classes = np.flatnonzero(legal[:MMSEG_IGNORED])
+        classes = np.flatnonzero(legal[:-1])
         expected = f'values {classes[0]}..{classes[-1]} for classes, or {ignored} for ignored pixels'
         hint = 'Check classes, reduce_zero_label and ignore_index of the data set, and that this is its label format.'
         raise InvalidValueError(f'label file {path}', expected, got, hint)

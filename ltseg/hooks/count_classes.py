@@ -86,7 +86,8 @@ class CountClasses(Hook):
         if not waiting and not metrics:
             return
         try:
-            table = self._counted = self._counted or _on_main_process(lambda: self._table(runner))
+            ignored = _ignored_label(runner.model, waiting)
+            table = self._counted = self._counted or _on_main_process(lambda: self._table(runner, ignored))
         except (
             OSError,
             ValueError,
@@ -105,21 +106,41 @@ class CountClasses(Hook):
         for metric in metrics:
             metric.fill_counts(table)
 
-    def _table(self, runner: Runner) -> CountsTable:
+    def _table(self, runner: Runner, ignored: int | None) -> CountsTable:
         if self.table is not None:
             table = CountsTable.load(self.table)
             names = training_classes(runner._train_loop)
             check_table(table, len(names or table.class_names), names, str(self.table), 'data set')
+            counted = table.provenance.get('ignore_index', ignored)
+            if ignored is not None and counted != ignored:
+                text = f'CountClasses: {self.table} was counted with the ignored label {counted}, the head ignores'
+                runner.logger.warning(f'{text} {ignored}. Count again: ltseg count CONFIG --out {self.table}.')
             return table
         table, path = count_dataset(
-            _train_dataset(runner), counts_folder(runner.work_dir), self.workers, show_progress=True
+            _train_dataset(runner),
+            counts_folder(runner.work_dir),
+            self.workers,
+            show_progress=True,
+            ignore_index=ignored,
         )
         share = table.counts.prior
         runner.logger.info(
             f'CountClasses: {len(share)} classes in {table.provenance["files"]} training images, shares '
-            f'{share.max().item():.2%} to {share.min().item():.3%}' + (f'; {path}' if path else '')
+            f'{share.max().item():.2%} to {share.min().item():.3%}. {table.ignored}'
+            + (f' Table: {path}' if path else '')
         )
+        if table.cause_of_empty_classes:
+            absent = ', '.join(table.class_names[k] for k in table.empty_classes)
+            runner.logger.warning(f'CountClasses: no pixel of {absent}. {table.cause_of_empty_classes}')
         return table
+
+
+def _ignored_label(model: nn.Module, waiting: dict[str, ClassCountsSource]) -> int | None:
+    """What the head of the first waiting loss ignores, or else the first head; None where no head ignores anything."""
+    heads = {name: module for name, module in model.named_modules() if hasattr(module, 'num_classes')}
+    labels = {name: getattr(head, 'ignore_index', None) for name, head in heads.items()}
+    owners = [name for source in waiting for name in labels if source.startswith(f'{name}.')]
+    return next((labels[name] for name in (*owners, *labels) if labels[name] is not None), None)
 
 
 def _metrics_with_counts(runner: Runner) -> Iterator[Any]:

@@ -82,9 +82,10 @@ class LongTailLoss(LogitsLoss):
         Raises:
             ValueError: If a rule is undefined for a class without samples.
         """
-        if self.counts.filled is not None:
+        counts = self.counts
+        if counts.filled is not None:
             for rule in rules:
-                rule.check_constant(self.counts.filled, self.counts.class_names)
+                rule.check_constant(counts.filled, counts.class_names, counts.cause_of_empty_classes)
 
     def _check_varying(self, rules: Sequence[Rule]) -> None:
         if any(rule.uses_counts for rule in rules) and not self.counts.constant:

@@ -12,6 +12,7 @@ from torch import Tensor
 from ltseg.core.calibration import Calibration
 from ltseg.core.errors import InvalidValueError
 from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.class_names import check_class_order, check_classes
 from ltseg.counts.table import CountsTable, check_class_names
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import Task
@@ -37,6 +38,7 @@ class CountedMetric(BaseMetric, ABC):
 
     Raises:
         FileNotFoundError: If the table of ``counts`` does not exist.
+        ValueError: When it gets to know the data set, if that names no classes, or training has another order of them.
     """
 
     #: What the samples are, and how groups are made of the option ``groups``.
@@ -48,8 +50,20 @@ class CountedMetric(BaseMetric, ABC):
         self._counts, self._counts_from, self._counted_names = _read(counts)
         self.evaluation: Evaluation | None = None
 
+    @property
+    def dataset_meta(self) -> dict | None:
+        """What the data set says of itself."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict) -> None:
+        check_classes(f'classes of the data set of {type(self).__name__}', (dataset_meta or {}).get('classes'))
+        self._dataset_meta = dataset_meta
+
     def fill_counts(self, table: CountsTable) -> None:
         """Takes over the counts of the training labels, unless counts were given by the config."""
+        names = (self.dataset_meta or {}).get('classes') or ()
+        check_class_order(f'classes of the data set of {type(self).__name__}', names, table.class_names)
         if self._counts is None or self._counts_from == FILLED:
             self._counts, self._counts_from = table.counts.samples, FILLED
 
@@ -78,8 +92,12 @@ class CountedMetric(BaseMetric, ABC):
     def evaluation_of(self, matrix: Tensor, calibration: Calibration | None = None) -> Evaluation:
         """The evaluation of a confusion matrix (K, K), with the groups and counts of this metric."""
         counts, origin = self.counts_or(matrix.sum(1))
-        groups = self.task.groups(self.groups, counts, self.class_names)
+        groups = self.task.groups(self.groups, counts, self.class_names, self.ignored_class(counts))
         return Evaluation(matrix, self.class_names, groups, counts, origin, self.task, calibration)
+
+    def ignored_class(self, counts: Tensor) -> int | None:
+        """The class that is itself the ignored label, and therefore none of a group; None where it is no class."""
+        return None
 
     def key(self, name: str) -> str:
         """The key of a metric of an evaluation among those that this metric returns."""

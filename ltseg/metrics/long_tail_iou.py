@@ -1,5 +1,6 @@
 """IoU, accuracy and precision of every class and of head, medium and tail."""
 
+import logging
 import math
 from collections.abc import Sequence
 from os import PathLike
@@ -17,6 +18,7 @@ from torch.nn import functional as F
 from ltseg.core.confusion import class_block, confusion_matrix, on_accelerator, padded_confusion_matrix
 from ltseg.core.errors import InvalidValueError
 from ltseg.counts.groups import GroupsOption, check_groups_option
+from ltseg.counts.ignored_pixels import cause_of_empty_classes
 from ltseg.metrics.counted_metric import BESIDE_ANOTHER_METRIC, CountedMetric
 from ltseg.metrics.task import SEGMENTATION
 from ltseg.registry import METRICS
@@ -41,7 +43,7 @@ class LongTailIoU(CountedMetric):
             ltseg count or a list. By default the training counts that ``ltseg.CountClasses`` hands over,
             and without those the evaluated ground truth.
         iou_metrics: For configs that were written for MMSegmentation's ``IoUMetric``; only ``['mIoU']``.
-        output_dir: Folder to which predictions are written as PNG.
+        output_dir: Folder to which predictions are written as PNG, with 16 bits for more classes than 8 bits hold.
         format_only: Whether to write predictions only, for a test set without ground truth.
         collect_device: Of ``BaseMetric``; the matrices of all processes are added up on their backend's device.
         prefix: Put before each key.
@@ -94,7 +96,7 @@ class LongTailIoU(CountedMetric):
     def _start(self) -> None:
         self._matrix: Tensor | None = None  # (K + 1, K + 1), of all images so far, with what is no class
         self._last: Tensor | None = None  # (K + 1, K + 1), of the last one
-        self._seen = 0
+        self._seen = self._pixels = self._last_pixels = 0  # images, and pixels with those that are ignored
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Adds the images of a batch to the confusion matrix, and writes their predictions where asked to."""
@@ -103,7 +105,7 @@ class LongTailIoU(CountedMetric):
             if not self.format_only:
                 self._add(prediction, sample)
             if self.output_dir is not None:
-                _write(prediction, sample, self.output_dir)
+                _write(prediction, sample, self.output_dir, len((self.dataset_meta or {}).get('classes') or ()))
 
     def _add(self, prediction: Tensor, sample: dict) -> None:
         where = f'image {sample.get("img_path", self._seen)!r}'
@@ -116,8 +118,8 @@ class LongTailIoU(CountedMetric):
         except ValueError as error:
             raise InvalidValueError(f'LongTailIoU, {where}: {error}') from error
         self._matrix = matrix if self._matrix is None else self._matrix.add_(matrix.to(self._matrix.device))
-        self._last = matrix
-        self._seen += 1
+        self._last, self._last_pixels = matrix, label.numel()
+        self._seen, self._pixels = self._seen + 1, self._pixels + label.numel()
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Metrics of the whole data set, from the images that all processes have seen.
@@ -136,33 +138,51 @@ class LongTailIoU(CountedMetric):
             print_log(f'Predictions are in {self.output_dir}.', logger='current')
             return {}
         try:
-            matrix, seen = self._total(size)
+            matrix, seen, pixels = self._total(size)
         finally:
             self._start()
         if seen != size:
             print_log(f'LongTailIoU: {seen} images were evaluated; the data set has {size}.', logger='current')
+        self._warn_of_ignored(matrix, pixels)
         return self.compute_metrics([matrix])
 
-    def _total(self, size: int) -> tuple[Tensor, int]:
-        """Matrix and number of the images of all processes, each image once."""
+    def _warn_of_ignored(self, matrix: Tensor, pixels: int) -> None:
+        """Warns where classes seem to have no pixel because of what is ignored."""
+        ignored, reduced = pixels - int(matrix.sum()), bool((self.dataset_meta or {}).get('reduce_zero_label'))
+        values = {0 if reduced else self.ignore_index: ignored}
+        known = {'total_pixels': pixels, 'ignored_values': values, 'parts': [{'reduce_zero_label': reduced}]}
+        empty = [k for k, number in enumerate(matrix.sum(1).tolist()) if not number and k != self.ignore_index]
+        cause = cause_of_empty_classes(empty, self.class_names, known)
+        if cause:
+            absent = ', '.join(self.class_names[k] for k in empty)
+            text = f'LongTailIoU: the ground truth has no pixel of {absent}, which the means leave out. {cause}'
+            print_log(text, logger='current', level=logging.WARNING)
+
+    def _total(self, size: int) -> tuple[Tensor, int, int]:
+        """Matrix, number and pixels of the images of all processes, each image once."""
         size_with_rest = len(self.class_names) + 1
-        total = torch.zeros(size_with_rest**2 + 2, dtype=torch.int64)
+        total = torch.zeros(size_with_rest**2 + 3, dtype=torch.int64)
         mine = math.ceil((size - get_rank()) / get_world_size())
         repeats = max(self._seen - max(mine, 0), 0)
         if self._matrix is not None and self._last is not None:
             matrix = self._matrix - self._last if repeats else self._matrix
-            total[:-2] = matrix.flatten().cpu()
-        total[-2:] = torch.tensor([self._seen - repeats, int(repeats > 1)])
+            total[:-3] = matrix.flatten().cpu()
+        pixels = self._pixels - self._last_pixels if repeats else self._pixels
+        total[-3:] = torch.tensor([self._seen - repeats, pixels, int(repeats > 1)])
         all_reduce(total)  # before any process can fail, or the others would wait for it
         if total[-1]:
             hint = 'Evaluate every image once; only one padded repeat for each process can be left out.'
             got = f'{self._seen} in process {get_rank()} of {get_world_size()}'
             raise InvalidValueError('LongTailIoU.evaluate', f'{size} images', got, hint)
-        return class_block(total[:-2].view(size_with_rest, size_with_rest)), int(total[-2])
+        return class_block(total[:-3].view(size_with_rest, size_with_rest)), int(total[-3]), int(total[-2])
 
     def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
         """Metrics of the sum of confusion matrices (K, K); prints them, and keeps them as ``evaluation``."""
         return self.report(self.evaluation_of(torch.stack(results).sum(0)))
+
+    def ignored_class(self, counts: Tensor) -> int | None:
+        is_class = 0 <= self.ignore_index < len(counts) and not counts[self.ignore_index]
+        return self.ignore_index if is_class else None
 
 
 def _counted(prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int) -> Tensor:
@@ -172,8 +192,9 @@ def _counted(prediction: Tensor, label: Tensor, num_classes: int, ignore_index: 
     return F.pad(confusion_matrix(prediction, label, num_classes, ignore_index), (0, 1, 0, 1))
 
 
-def _write(prediction: Tensor, sample: dict, folder: Path) -> None:
+def _write(prediction: Tensor, sample: dict, folder: Path, num_classes: int) -> None:
     shift = 1 if sample.get('reduce_zero_label', False) else 0  # label 0 of such a data set is no class
     folder.mkdir(parents=True, exist_ok=True)
-    image = Image.fromarray((prediction.cpu().numpy() + shift).astype(np.uint8))
+    kind = np.uint16 if num_classes + shift > 256 else np.uint8
+    image = Image.fromarray((prediction.cpu().numpy() + shift).astype(kind))
     image.save(folder / f'{Path(sample["img_path"]).stem}.png')

@@ -30,7 +30,8 @@ class Task:
         overall: Key among them of the share of all samples that are right.
         overall_name: What people call it.
         group_names: From frequent to rare.
-        groups: Makes the groups from the option of the metric, the counts of the classes and their names.
+        groups: Makes the groups from the option of the metric, the counts of the classes, their names, and the class
+            that is the ignored label, if any.
         axes: Keys of the quality that counts the most, and of what serves rare classes.
     """
 
@@ -46,7 +47,7 @@ class Task:
     overall: str
     overall_name: str
     group_names: tuple[str, ...]
-    groups: Callable[[Any, Tensor, Sequence[str]], ClassGroups]
+    groups: Callable[[Any, Tensor, Sequence[str], int | None], ClassGroups]
     axes: tuple[str, str]
 
     def key(self, rate: str, group: str | None = None) -> str:

@@ -43,8 +43,15 @@ class Rule(ABC):
         """The adjustment that this rule makes of ``counts``, in float64."""
         return self.adjustment(counts.of(self.unit).double().clamp(min=self.floor), counts)
 
-    def check_constant(self, counts: ClassCounts, class_names: tuple[str, ...] | None = None) -> None:
-        """Checks counts that stay the same for a whole training.
+    def check_constant(
+        self, counts: ClassCounts, class_names: tuple[str, ...] | None = None, cause_of_zeros: str = ''
+    ) -> None:
+        """Checks counts that stay the same for a whole training run.
+
+        Args:
+            counts: The counts.
+            class_names: For the message.
+            cause_of_zeros: Why classes have none, where it is known, and what to do then.
 
         Raises:
             ValueError: If classes have zero counts and no floor is given; it names them. Also for rules that take
@@ -53,7 +60,7 @@ class Rule(ABC):
         absent = (counts.of(self.unit).clamp(min=self.floor) == 0).nonzero().flatten().tolist()
         if absent:
             names = ', '.join(class_names[k] if class_names else str(k) for k in absent)
-            hint = f'Give {type(self).__name__} a floor (floor=1), or remove these classes.'
+            hint = cause_of_zeros or f'Give {type(self).__name__} a floor (floor=1), or remove these classes.'
             raise InvalidValueError(type(self).__name__, 'a count above 0 for each class', f'0 for class {names}', hint)
 
     def check_varying(self, mode: str) -> None:

@@ -108,9 +108,11 @@ class Weighting(Rule):
             raise InvalidValueError('median frequency', 'the samples of the images with each class', 'none', hint)
         return given.samples_of_images.double().clamp(min=max(self.floor, 1))
 
-    def check_constant(self, counts: ClassCounts, class_names: tuple[str, ...] | None = None) -> None:
+    def check_constant(
+        self, counts: ClassCounts, class_names: tuple[str, ...] | None = None, cause_of_zeros: str = ''
+    ) -> None:
         if not self.defined_at_zero:
-            super().check_constant(counts, class_names)
+            super().check_constant(counts, class_names, cause_of_zeros)
         if self.scheme != 'effective_number':
             return
         used = counts.of(self.unit).double().clamp(min=1)

@@ -19,7 +19,9 @@ from ltseg.core.checks import check_choice
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.posthoc import log_prior_of, predictions_over_tau
 from ltseg.core.tau_norm import normalised_predictions, weight_norms
+from ltseg.counts.class_names import check_class_order
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
+from ltseg.counts.ignored_label import ignored_in_training
 from ltseg.counts.table import CountsTable, check_table
 from ltseg.heads.predicted_logits import linear_classifier_of
 from ltseg.metrics.evaluation import Evaluation
@@ -67,7 +69,7 @@ class TrainedModel(ABC):
     def _count(self) -> CountsTable:
         folder = counts_folder(self.config.get('work_dir') or 'work_dirs/any')
         dataset = build_dataset(self._part('train_dataloader')['dataset'])
-        return count_dataset(dataset, folder, show_progress=True)[0]
+        return count_dataset(dataset, folder, show_progress=True, ignore_index=ignored_in_training(self.config))[0]
 
     def _part(self, name: str) -> Any:
         part = self.config.get(name)
@@ -92,7 +94,7 @@ class TrainedModel(ABC):
         size = self.table.counts.num_classes
         nothing, names = torch.zeros(size, size, dtype=torch.int64), self.table.class_names
         samples = self.table.counts.samples
-        groups = self.task.groups(None, samples, names)
+        groups = self.task.groups(None, samples, names, self.table.ignored_class)
         evaluation = Evaluation(nothing, names, groups, samples, '', self.task)
         check_choice('criterion', key, tuple(evaluation.metrics()))
 
@@ -106,20 +108,20 @@ class TrainedModel(ABC):
             by: 'prior' for logit adjustment, 'norm' for tau-normalisation.
         """
         loader = self.loader(split)
-        dataset: Any = loader.dataset
-        names = dataset_classes(dataset) or self.table.class_names
+        names = dataset_classes(loader.dataset) or self.table.class_names
+        check_class_order(f'{split}_dataloader.dataset, classes', names, self.table.class_names)
         check_table(self.table, self.num_classes, names)
         samples, origin = self.table.counts.samples, 'the training labels'
-        groups = self.task.groups(self._groups_option(split), samples, names)
+        groups = self.task.groups(self._groups_option(split), samples, names, self.table.ignored_class)
         batches, predictions = self._batches(loader, split, by), self._predictions(taus, floor, by, names)
-        matrices = evaluate_over_tau(batches, predictions, len(taus), len(names), self.ignore_index(dataset))
+        matrices = evaluate_over_tau(batches, predictions, len(taus), len(names), self.ignored_label(split))
         evaluations = (Evaluation(matrix, names, groups, samples, origin, self.task) for matrix in matrices)
         return TauCurve(split, taus, tuple(evaluations))
 
     def _predictions(self, taus: tuple[float, ...], floor: float, by: str, names: Sequence[str]) -> Predictions:
         check_choice('by', by, tuple(WAYS))
         if by == 'prior':
-            log_prior = log_prior_of(self.table.counts.samples, floor, names)
+            log_prior = log_prior_of(self.table.learned.samples, floor, names, self.table.cause_of_empty_classes)
             return partial(predictions_over_tau, log_prior=log_prior, taus=taus)
         classifier = linear_classifier_of(self.model)[1]
         return partial(normalised_predictions, norms=weight_norms(classifier.weight), bias=classifier.bias, taus=taus)
@@ -142,8 +144,8 @@ class TrainedModel(ABC):
         """K of the model."""
 
     @abstractmethod
-    def ignore_index(self, dataset: Any) -> int:
-        """Label that is not evaluated."""
+    def ignored_label(self, split: str) -> int:
+        """Label that is not evaluated on a split."""
 
     @abstractmethod
     def logits_and_labels(self, batch: dict[str, Any], by: str) -> Iterator[tuple[Tensor, Tensor]]:

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.posthoc import check_logits
+from ltseg.counts.ignored_label import ignored_in_evaluation
 from ltseg.heads.predicted_logits import class_scores
 from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION, task_of
-from ltseg.nested_datasets import innermost_datasets
 from ltseg.trained.model import TrainedModel
 
 __all__ = ['TrainedClassifier', 'TrainedSegmentor', 'trained_model']
@@ -27,8 +27,8 @@ class TrainedSegmentor(TrainedModel):
     def num_classes(self) -> int:
         return self.model.out_channels
 
-    def ignore_index(self, dataset: Any) -> int:
-        return getattr(next(innermost_datasets(dataset)), 'ignore_index', 255)
+    def ignored_label(self, split: str) -> int:
+        return ignored_in_evaluation(self.config, split)
 
     def logits_and_labels(self, batch: dict[str, Any], by: str) -> Iterator[tuple[Tensor, Tensor]]:
         """Logits (1, K, H, W) and labels (1, H, W) of each image."""
@@ -60,7 +60,7 @@ class TrainedClassifier(TrainedModel):
     def num_classes(self) -> int:
         return self.model.head.num_classes
 
-    def ignore_index(self, dataset: Any) -> int:
+    def ignored_label(self, split: str) -> int:
         return -100  # no label of a class
 
     def logits_and_labels(self, batch: dict[str, Any], by: str) -> Iterator[tuple[Tensor, Tensor]]:

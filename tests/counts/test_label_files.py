@@ -77,10 +77,10 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
         rows_of(files, workers=2)
 
 
-def test_ignore_index_is_ignored_and_pixels_count_everything(tmp_path: Path) -> None:
+def test_ignored_pixels_are_counted_by_their_value(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0, 1, 1], [2, 2, 2]], dtype=np.uint8)).save(tmp_path / 'a.png')
-    counts, pixels = count_label_files([LabelFile(str(tmp_path / 'a.png'))], 2, ignore_index=2)
-    assert (counts.samples.tolist(), counts.samples_of_images.tolist(), pixels) == ([1, 2], [3, 3], 6)
+    counts, ignored = count_label_files([LabelFile(str(tmp_path / 'a.png'), repeats=2)], 2, ignore_index=2)
+    assert (counts.samples.tolist(), counts.samples_of_images.tolist(), ignored) == ([2, 4], [6, 6], {2: 6})
 
 
 def test_sixteen_bit_void_is_ignored_as_by_mmsegmentation(tmp_path: Path) -> None:

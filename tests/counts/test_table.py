@@ -108,11 +108,13 @@ def test_check_table_names_table_and_head() -> None:
         check_table(example(), 4, name='ade20k.json')
     assert str(caught.value) == (
         "counts: the table 'ade20k.json' lists 3 classes but the head has 4. "
-        'Re-run ltseg count with --reduce-zero-label.'
+        'Count the training data set of this config: ltseg count CONFIG --out TABLE.json.'
     )
     for number in (1, 5):
-        with pytest.raises(ValueError, match=r'Re-run ltseg count on the data set of this model\.'):
+        with pytest.raises(ValueError, match=r'Count the training data set of this config: ltseg count CONFIG'):
             check_table(example(), number)
+    with pytest.raises(ValueError, match=r'The data set has 2: set num_classes=2 in the head'):
+        check_table(example(), 5, ('road', 'wall'))
     with pytest.raises(ValueError, match="class 1 'pole' but the data set calls it 'wall'"):
         check_table(example(), 3, ('road', 'wall', 'car'))
 

@@ -10,6 +10,8 @@ from mmseg.datasets.transforms import LoadAnnotations
 from PIL import Image
 from torch.utils.data import DataLoader
 
+from ltseg.counts.label_files import LabelFile, count_label_files
+from ltseg.counts.label_histogram import label_histogram
 from ltseg.datasets import LoadCheckedAnnotations, LoadCheckedImage
 from ltseg.datasets.checked_loading import read_labels
 
@@ -125,6 +127,53 @@ def test_a_16_bit_value_is_not_folded_into_a_class(tmp_path: Path) -> None:
     path = saved(tmp_path / 'a.png', LABELS.astype(np.uint16) + 256)
     with pytest.raises(ValueError, match=rf'{path}.*0\.\.255.*(25[6-9]|260)'):
         read_labels(path)
+
+
+@pytest.mark.parametrize('reduce_zero_label', [False, True])
+@pytest.mark.parametrize('label_map', [None, {1: 65535, 299: 5}])
+def test_labels_of_many_classes_keep_their_16_bits(
+    tmp_path: Path, reduce_zero_label: bool, label_map: dict | None
+) -> None:
+    """As they are counted, too."""
+    values = np.array([0, 1, 2, 254, 255, 256, 299, 300, 65535])
+    path = saved(tmp_path / 'a.png', values[None].astype(np.uint16))
+    classes = np.where(np.isin(values, [0, 65535]), 65535, values - 1) if reduce_zero_label else values
+    expected = classes.copy()
+    for old, new in (label_map or {}).items():
+        expected[classes == old] = new
+    found = loaded(path, 301, reduce_zero_label=reduce_zero_label, label_map=label_map, ignore_index=65535)
+    assert found.dtype == np.uint16 and found.tolist() == [expected.tolist()]
+    file = LabelFile(path, reduce_zero_label, tuple((label_map or {}).items()))
+    counts, ignored = count_label_files([file], 301, 65535)
+    valid = expected[expected != 65535]
+    assert counts.samples.tolist() == np.bincount(valid, minlength=301).tolist()
+    assert sum(ignored.values()) == len(expected) - len(valid)
+
+
+def test_255_classes_behind_a_reduced_label_need_16_bits(tmp_path: Path) -> None:
+    """The value 255 is then the last class, which MMSegmentation ignores."""
+    path = saved(tmp_path / 'a.png', np.array([[0, 1, 255]], np.uint8))
+    assert loaded(path, 255, reduce_zero_label=True, ignore_index=65535).tolist() == [[65535, 0, 254]]
+    assert loaded(path, 254, reduce_zero_label=True).tolist() == [[255, 0, 255]]
+
+
+def test_a_wide_value_outside_the_classes_is_named(tmp_path: Path) -> None:
+    path = saved(tmp_path / 'a.png', np.array([[0, 300, 400]], np.uint16))
+    with pytest.raises(ValueError, match=rf'{path}.*0\.\.299.*65535.*value 300 \(1 pixels\), 400'):
+        loaded(path, 300, ignore_index=65535)
+
+
+@pytest.mark.parametrize('values', [[[0.0, 1.7, np.nan]], [[0.0, 1.0, 2.0]]])
+def test_float_labels_are_refused_by_loader_and_counter_alike(tmp_path: Path, values: list) -> None:
+    """As of GeoTIFF with nan for no data, which MMSegmentation reads as class 0."""
+    path = saved(tmp_path / 'a.tif', np.array(values, np.float32))
+    for read in (read_labels, loaded, label_histogram):
+        with pytest.raises(ValueError, match=rf'{path}.*Save the classes as 8-bit or 16-bit integers'):
+            read(path)
+    whole = np.nan_to_num(np.array(values), nan=255).astype(np.uint8)  # as the hint says
+    path = saved(tmp_path / 'a.tif', whole)
+    assert loaded(path).tolist() == whole.tolist()
+    assert label_histogram(path).sum() == 3
 
 
 def test_a_label_of_another_size_names_both_files(tmp_path: Path) -> None:

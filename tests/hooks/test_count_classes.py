@@ -207,10 +207,37 @@ def test_every_head_that_does_not_fit_is_named(data_root: Path) -> None:
 def test_labels_are_decoded_by_as_many_workers_as_asked_for(data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def count(dataset: Any, folder: Path, workers: int | None, show_progress: bool) -> tuple[CountsTable, None]:
+    def count(dataset: Any, folder: Path, workers: int | None, **_: Any) -> tuple[CountsTable, None]:
         asked.append(workers)
         return CountsTable(ClassCounts.from_list([5, 1, 1]), ('a', 'b', 'c'), {'files': 2}), None
 
     monkeypatch.setattr('ltseg.hooks.count_classes.count_dataset', count)
     runner(data_root, Model(), hook={'workers': 3}).train()
     assert asked == [3]
+
+
+@pytest.mark.parametrize(('mode', 'expected'), [('dataset', [4, 4, 1]), ('batch', None)])
+def test_what_the_head_ignores_is_not_counted(mode: str, expected: list | None, data_root: Path) -> None:
+    """In any run of mmengine, whatever the data set says; for the loss, the ignored class is no rare one."""
+    Image.fromarray(np.array([[0, 1, 1, 1]], dtype=np.uint8)).save(data_root / 'ann/1.png')
+    model, metric = Model(mode=mode), Metric()
+    model.decode_head.ignore_index = 0
+    runner(data_root, model, metric).train()
+    assert metric.table.counts.samples.tolist() == [0, 4, 1]
+    assert metric.table.provenance['ignored_values'] == {'0': 3}
+    if expected:
+        assert samples(model.source) == expected
+
+
+@pytest.mark.parametrize('ignored', [255, 2])
+def test_a_table_of_another_ignored_label_is_told(ignored: int, data_root: Path) -> None:
+    path = data_root.parent / 'table.json'
+    CountsTable(ClassCounts.from_list([7, 8, 9]), ('a', 'b', 'c'), {'ignore_index': 255}).save(path)
+    model = Model()
+    model.decode_head.ignore_index = ignored
+    training = runner(data_root, model, hook={'table': str(path)})
+    said: list[str] = []
+    training.logger.warning = said.append  # type: ignore[method-assign]
+    training.train()
+    told = [text for text in said if 'counted with the ignored label 255, the head ignores 2' in text]
+    assert len(told) == (ignored == 2)

@@ -9,6 +9,10 @@ import pytest
 from PIL import Image
 from tiny_training import quick_tools, tool, write_classification, write_training
 
+from ltseg.datasets import CamVidDataset
+
+NAMES = CamVidDataset.METAINFO['classes']
+
 pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
 
 
@@ -43,6 +47,14 @@ def test_labels_out_of_range_are_a_finding(tmp_path: Path, capsys: pytest.Captur
     evidence = findings(config)['labels']['evidence']
     assert '77' in evidence and 'val/1.png' in evidence
     assert 'The val labels cannot be used' in capsys.readouterr().out
+
+
+def test_another_order_of_the_classes_is_a_finding(tmp_path: Path) -> None:
+    config = write_training(tmp_path)
+    names = NAMES[::-1]
+    config.write_text(f"{config.read_text()}\nval_dataloader['dataset']['metainfo'] = dict(classes={names})\n")
+    tool('diagnose')([str(config)])
+    assert "'Bicyclist' is class 10, got 'Bicyclist' as class 0" in findings(config)['labels']['evidence']
 
 
 def test_a_trained_segmentor_from_its_record_or_by_evaluation(

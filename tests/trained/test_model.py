@@ -51,7 +51,7 @@ class Known(TrainedModel):
         batch = torch.tensor([[1.0, 0, 0], [1, 0, 0.5], [0, 1, 0], [0, 0, 1]]), torch.tensor([0, 2, 1, 2])
         self._loaders = dict.fromkeys(('val', 'test'), Batches([batch]))  # type: ignore[arg-type]
 
-    def ignore_index(self, dataset: Any) -> int:
+    def ignored_label(self, split: str) -> int:
         return -100
 
     def groups(self, option: Any, names: Sequence[str]) -> ClassGroups:

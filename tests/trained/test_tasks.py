@@ -1,6 +1,5 @@
 """Which trained model a config has, and which label it leaves out."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,13 +24,14 @@ def test_the_default_scope_chooses_the_model(config: dict, kind: type, monkeypat
     assert given[1:] == ['a.pth', 'table.json']
 
 
-def test_the_ignored_label_is_that_of_the_data_set_inside_wrappers() -> None:
-    """mmengine's wrappers do not hand it on."""
-    whole: Any = SimpleNamespace(ignore_index=11)
+def test_the_ignored_label_is_that_of_the_metric_else_that_of_training(mmseg_registered: None) -> None:
+    """Through wrappers of data sets too, which do not hand it on."""
     model = TrainedSegmentor.__new__(TrainedSegmentor)
-    for _ in range(4):
-        assert model.ignore_index(whole) == 11
-        whole = SimpleNamespace(dataset=whole)
-    both = SimpleNamespace(datasets=[whole, SimpleNamespace(ignore_index=11)])
-    assert model.ignore_index(both) == 11
-    assert model.ignore_index(SimpleNamespace()) == 255
+    inner = {'type': 'BaseSegDataset', 'ignore_index': 11}
+    wrapped = {'type': 'RepeatDataset', 'dataset': {'type': 'ConcatDataset', 'datasets': [inner]}}
+    model.config = Config({'train_dataloader': {'dataset': wrapped}, 'test_evaluator': [{'type': 'ltseg.LongTailIoU'}]})
+    assert [model.ignored_label(split) for split in ('val', 'test')] == [11, 11]
+    model.config.test_evaluator[0]['ignore_index'] = 0
+    assert [model.ignored_label(split) for split in ('val', 'test')] == [11, 0]
+    model.config = Config({})
+    assert model.ignored_label('val') == 255

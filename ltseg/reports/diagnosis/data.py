@@ -28,20 +28,28 @@ def label_fault(split: str, message: str) -> Finding:
     return Finding('labels', 'error', f'The {split} labels cannot be used', message, advice)
 
 
-def count_findings(train: Tensor, val: Tensor | None, names: Sequence[str]) -> Iterator[Finding]:
+def count_findings(
+    train: Tensor,
+    val: Tensor | None,
+    names: Sequence[str],
+    ignored_class: int | None = None,
+    cause_of_zeros: str = '',
+) -> Iterator[Finding]:
     """What the counts of the labels say.
 
     Args:
         train: Training samples of each class, (K,).
         val: Those of validation, (K,), or None where there is none.
         names: Of the classes.
+        ignored_class: One that is the ignored label.
+        cause_of_zeros: Why classes have no training samples, where it is known, and what to do then.
     """
-    missing = (train == 0).nonzero().flatten().tolist()
+    missing = [k for k in (train == 0).nonzero().flatten().tolist() if k != ignored_class]
     if missing:
         evidence = f'No training sample of {listed([names[k] for k in missing])}.'
         if val is not None and (found := int(val[missing].sum())):
             evidence += f' Validation has {found:,} samples of them, all of which will be wrong.'
-        advice = 'Collect samples, or take these classes out of the data set and the head.'
+        advice = cause_of_zeros or 'Collect samples, or take these classes out of the data set and the head.'
         yield Finding.of(
             'absent_from_training', 'error', 'Classes without training samples', evidence, advice, names, missing
         )

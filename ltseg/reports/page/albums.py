@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ltseg.reports.page import pictures
 from ltseg.reports.page.methods import Study
@@ -49,12 +50,17 @@ class Album(ABC):
         return self.models[label].loader(self.split).dataset
 
     def predictions(self, index: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-        """Label of the method, scores (K, *) and labels (*) of the image by each model."""
+        """Label of the method, scores (K, *) and classes (*) of the image by each model; K for what is ignored."""
         for label, model in self.models.items():
             loader: Any = model.loader(self.split)
             with torch.inference_mode():
                 logits, labels = next(model.logits_and_labels(loader.collate_fn([loader.dataset[index]]), 'prior'))
-            yield label, logits[0].cpu().numpy(), labels[0].cpu().numpy()
+            yield label, logits[0].cpu().numpy(), self.classes_of(labels[0]).cpu().numpy()
+
+    def classes_of(self, labels: Tensor) -> Tensor:
+        """Labels with what is not evaluated as K, which is no class."""
+        model = next(iter(self.models.values()))
+        return labels.masked_fill(labels == model.ignored_label(self.split), len(self.names))
 
     def photo(self, index: int) -> np.ndarray:
         """The image as the models get it, (H, W, 3) uint8 RGB."""
@@ -86,7 +92,7 @@ class SegmentedAlbum(Album):
 
     def samples(self, index: int, rare: set[int]) -> dict[int, int]:
         labels = self.dataset(next(iter(self.models)))[index]['data_samples'].gt_sem_seg.data
-        found, counts = labels.unique(return_counts=True)
+        found, counts = self.classes_of(labels).unique(return_counts=True)
         return {c: n for c, n in zip(found.tolist(), counts.tolist(), strict=True) if c in rare}
 
     def look(self, index: int) -> tuple[float, Example]:

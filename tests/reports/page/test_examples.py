@@ -47,14 +47,18 @@ class Images(list):
 class Model:
     """Predicts the class ``answer`` everywhere."""
 
-    def __init__(self, answer: int, dense: bool = True) -> None:
-        self.answer, self.dense = answer, dense
+    def __init__(self, answer: int, dense: bool = True, ignored: int = 255) -> None:
+        self.answer, self.dense, self.ignored = answer, dense, ignored
         self.model = SimpleNamespace(data_preprocessor=SimpleNamespace(channel_conversion=True))
         self._loader = SimpleNamespace(dataset=Images(), collate_fn=lambda samples: samples)
 
     def loader(self, split: str) -> Any:
         assert split == 'test'
         return self._loader
+
+    def ignored_label(self, split: str) -> int:
+        assert split == 'test'
+        return self.ignored
 
     def logits_and_labels(self, batch: list, by: str) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         labels = batch[0]['data_samples'].gt_sem_seg.data[None] if self.dense else torch.tensor([RARE])
@@ -81,6 +85,16 @@ def test_chooses_the_images_in_which_rare_classes_fail(make_study) -> None:
     assert (predicted == 0).all()
     assert abs(errors[10, 4].astype(int) - pictures.MISSED).max() < 25 and errors[10, 25].max() < 100
     assert dict(first.legend)['bus'] == '#0000ff'
+
+
+def test_what_is_not_evaluated_is_neither_wrong_nor_shown(make_study) -> None:
+    """Of image 2, the rare class fills 9 of 30 columns of 19 rows; ignored are the other columns, or that class."""
+    (first, _) = find_examples(make_study(), {'ARB': Model(1, ignored=0)}, 3).chosen
+    assert first.pictures[3].alt == 'Errors of ARB: 100 % of the pixels are wrong'
+    truth, errors = decoded(first.pictures[1].data), decoded(first.pictures[3].data)
+    assert (truth[:, 9:20] == 0).all() and errors[10, 25].max() < 100
+    assert 'road' not in dict(first.legend) and 'car' in dict(first.legend)
+    assert find_examples(make_study(), {'ARB': Model(1, ignored=RARE)}, 3).chosen == []
 
 
 def test_models_that_are_right_give_no_example(make_study) -> None:

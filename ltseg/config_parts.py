@@ -1,0 +1,23 @@
+"""Walks through the parts of a config."""
+
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ['parts_of', 'type_name']
+
+
+def parts_of(value: Any, path: str) -> Iterator[tuple[str, dict]]:
+    """Every dict in a part of a config with its dotted path, to read or to change in place."""
+    if isinstance(value, dict):
+        yield path, value
+        for key in value:
+            yield from parts_of(value[key], f'{path}.{key}')
+    elif isinstance(value, list | tuple):
+        for index, entry in enumerate(value):
+            yield from parts_of(entry, f'{path}.{index}')
+
+
+def type_name(part: dict) -> str:
+    """Name of the type of a part without the scope of its registry."""
+    kind = part.get('type')
+    return getattr(kind, '__name__', str(kind)).rsplit('.', 1)[-1]

@@ -1,0 +1,240 @@
+"""What is ignored is the same in training, counts, test, adjustment, report and diagnosis, and is said."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from plain_segmentation import stripes, write_images, write_plain_config
+from tiny_training import quick_tools, tool
+
+from ltseg.counts.table import CountsTable
+from ltseg.reports.record import RunRecord
+
+pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
+
+BACKGROUND = stripes((0.53, 0.3, 0.17), (0, 1, 2))  # 53 % with the value 0
+PIXELS = {value: int((value == BACKGROUND).sum()) for value in range(3)}
+IGNORED = {
+    'model__decode_head__ignore_index': 0,
+    'val_evaluator__ignore_index': 0,
+    'test_evaluator__ignore_index': 0,
+}
+CRACKS = stripes((0.9, 0.1), (0, 255))
+
+
+@pytest.fixture(scope='module')
+def quick() -> Iterator[None]:
+    with quick_tools():
+        yield
+
+
+def messages(folder: Path) -> str:
+    """Log files of all runs."""
+    return '\n'.join(path.read_text() for path in (folder / 'work_dirs' / 'run').glob('*/*.log'))
+
+
+def tables(folder: Path) -> list[CountsTable]:
+    return [CountsTable.load(path) for path in sorted((folder / 'work_dirs' / 'class_counts').iterdir())]
+
+
+def fault(capsys: pytest.CaptureFixture[str], name: str, *arguments: str) -> str:
+    """The one message that a tool ends in."""
+    with pytest.raises(SystemExit):
+        tool(name)(list(arguments))
+    text = capsys.readouterr().err
+    assert 'Traceback' not in text and text.count('error: ') == 1
+    return text
+
+
+@pytest.fixture(scope='module')
+def ignoring_background(tmp_path_factory: pytest.TempPathFactory, mmseg_registered: None) -> Path:
+    """A run in which head and metrics ignore 0 and the data sets say nothing, trained and tested."""
+    folder = tmp_path_factory.mktemp('background')
+    write_images(folder / 'data', BACKGROUND)
+    loss = {'type': 'ltseg.BalancedSoftmaxLoss'}
+    config = write_plain_config(folder, **IGNORED, model__decode_head__loss_decode=loss)
+    with quick_tools():
+        tool('train')([str(config)])
+        tool('test')([str(config), str(folder / 'work_dirs/run/iter_2.pth')])
+    return folder
+
+
+def test_losses_and_counts_see_the_same_pixels(ignoring_background: Path) -> None:
+    (table,) = tables(ignoring_background)
+    assert table.counts.samples.tolist() == [0, 4 * PIXELS[1] // 2, 4 * PIXELS[2] // 2]
+    assert table.ignored == f'Ignored: 53.0% of 2,048 pixels: value 0 ({PIXELS[0] / 1024:.1%}).'
+    assert table.ignored in messages(ignoring_background)
+
+
+def test_test_and_adjustment_measure_the_same(ignoring_background: Path) -> None:
+    config, work_dir = ignoring_background / 'unet_ce_plain.py', ignoring_background / 'work_dirs/run'
+    tool('adjust_logits')([str(config), str(work_dir / 'iter_2.pth'), '--tau', '0', '1'])
+    tested = RunRecord.load(work_dir / 'records/test.json').evaluation
+    curve = RunRecord.load(work_dir / 'records/test_posthoc.json').tau_curve
+    at_zero = next(point for point in curve if point['tau'] == 0)
+    assert tested.matrix[0].sum() == 0 and tested.matrix.sum() == 2 * (PIXELS[1] + PIXELS[2])
+    assert at_zero['mIoU'] == tested.metrics()['mIoU']
+
+
+def test_examples_of_the_page_count_what_is_evaluated(ignoring_background: Path) -> None:
+    """Both test images have the same labels; their shares of wrong pixels have the mean 100 - aAcc."""
+    work_dir, out = ignoring_background / 'work_dirs/run', ignoring_background / 'report.html'
+    tool('report')([str(work_dir), '--images', '2', '--out', str(out)])
+    shares = [int(number) for number in re.findall(r'(\d+) % of the pixels are wrong', out.read_text())]
+    accuracy = RunRecord.load(work_dir / 'records/test.json').evaluation.metrics()['aAcc']
+    assert len(shares) == 2
+    assert sum(shares) / 2 == pytest.approx(100 - accuracy, abs=0.6)
+
+
+def test_diagnosis_finds_no_fault_in_an_ignored_class(ignoring_background: Path) -> None:
+    tool('diagnose')([str(ignoring_background / 'unet_ce_plain.py')])
+    content = json.loads((ignoring_background / 'work_dirs/run/reports/diagnosis.json').read_text())
+    assert 'value 0' in content['looked_at'][0] and '53.0%' in content['looked_at'][0]
+    assert not {'absent_from_training', 'extreme_rule'} & {finding['kind'] for finding in content['findings']}
+
+
+@pytest.mark.parametrize('wrapper', [None, 'RepeatDataset', 'ConcatDataset'])
+def test_places_that_name_none_follow_with_a_word(
+    wrapper: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only the training data set names it, maybe inside a wrapper; head, metrics, padding and the others follow."""
+    write_images(tmp_path / 'data', BACKGROUND)
+    config = write_plain_config(tmp_path)
+    text = config.read_text()
+    if wrapper:
+        inside = {'RepeatDataset': 'dataset=inner, times=2', 'ConcatDataset': 'datasets=[inner, inner]'}[wrapper]
+        text += '\ninner = train_dataloader["dataset"]\n'
+        text += f"train_dataloader['dataset'] = dict(type='{wrapper}', {inside})\n"
+        text += "inner['ignore_index'] = 0\n"
+    else:
+        text += "\ntrain_dataloader['dataset']['ignore_index'] = 0\n"
+    config.write_text(text)
+    tool('train')([str(config)])
+    shown = capsys.readouterr().out
+    assert 'The ignored label is 0, from train_dataloader.dataset' in shown
+    for path in ('model.decode_head.ignore_index', 'val_evaluator.ignore_index', 'data_preprocessor.seg_pad_val'):
+        assert path in shown
+    evaluation = RunRecord.load(tmp_path / 'work_dirs/run/records/val.json').evaluation
+    assert evaluation.matrix.sum(1).tolist() == [0, 2 * PIXELS[1], 2 * PIXELS[2]]
+    (table,) = tables(tmp_path)
+    assert table.counts.samples.tolist() == [0, 2 * PIXELS[1], 2 * PIXELS[2]]
+
+
+def test_places_that_contradict_each_other_end_before_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_images(tmp_path / 'data', BACKGROUND)
+    config = write_plain_config(
+        tmp_path, model__decode_head__ignore_index=0, train_dataloader__dataset__ignore_index=255
+    )
+    text = fault(capsys, 'train', str(config))
+    assert 'model.decode_head.ignore_index=0, train_dataloader.dataset.ignore_index=255' in text
+    assert not (tmp_path / 'work_dirs').exists()
+    config = write_plain_config(tmp_path, model__decode_head__ignore_index=0)  # as the hint says
+    tool('train')([str(config)])
+
+
+def test_masks_of_0_and_255(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+    """Counted, trained, validated and diagnosed: each says that 255 is ignored, and both hints help."""
+    monkeypatch.setenv('COLUMNS', '400')
+    write_images(tmp_path / 'data', CRACKS)
+    config = write_plain_config(tmp_path, ('background', 'crack'), 2)
+    hint = 'Save them with 0 and 1, or use a data set whose get_label_map returns {255: 1}'
+    share = f'{(CRACKS == 255).mean():.1%}'
+    tool('count_classes')([str(config)])
+    shown = capsys.readouterr().out
+    assert f'value 255 ({share})' in shown and hint in shown and 'Absent: crack' in shown
+    tool('train')([str(config)])
+    log = messages(tmp_path)
+    assert log.count(hint) == 2
+    assert 'CountClasses: no pixel of crack' in log and 'LongTailIoU: the ground truth has no pixel of crack' in log
+    tool('diagnose')([str(config)])
+    assert hint in json.loads((tmp_path / 'work_dirs/run/reports/diagnosis.json').read_text())['findings'][0]['advice']
+    Image.fromarray(CRACKS // 255).save(tmp_path / 'data/ann/train/0.png')
+    capsys.readouterr()
+    for path in (tmp_path / 'data/ann').glob('*/*.png'):
+        Image.fromarray(CRACKS // 255).save(path)
+    tool('count_classes')([str(config)])
+    shown = capsys.readouterr().out
+    assert 'Ignored: none of 2,048 pixels.' in shown and 'Absent' not in shown and hint not in shown
+
+
+def test_a_label_map_makes_255_a_class(tmp_path: Path) -> None:
+    write_images(tmp_path / 'data', CRACKS)
+    config = write_plain_config(tmp_path, ('background', 'crack'), 2)
+    (tmp_path / 'cracks_data.py').write_text(
+        'from mmseg.datasets import BaseSegDataset\n'
+        'from mmseg.registry import DATASETS\n'
+        '@DATASETS.register_module(force=True)\n'
+        'class Cracks(BaseSegDataset):\n'
+        '    @classmethod\n'
+        '    def get_label_map(cls, new_classes=None):\n'
+        '        return {255: 1}\n'
+    )
+    text = config.read_text().replace("type='BaseSegDataset'", "type='Cracks'")
+    config.write_text(f"custom_imports = dict(imports=['cracks_data'])\n{text}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        tool('train')([str(config)])
+    evaluation = RunRecord.load(tmp_path / 'work_dirs/run/records/val.json').evaluation
+    assert evaluation.matrix.sum(1).tolist() == [2 * int((CRACKS == 0).sum()), 2 * int((CRACKS == 255).sum())]
+    (table,) = tables(tmp_path)
+    assert table.counts.samples.tolist() == evaluation.matrix.sum(1).tolist()
+
+
+@pytest.mark.parametrize('loss', ['ltseg.CrossEntropyLoss', 'ltseg.BalancedSoftmaxLoss'])
+def test_reduce_zero_label_on_labels_that_begin_at_0(
+    loss: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """53 % of the pixels are gone and the last class is empty: the name of the setting is said, and no floor."""
+    write_images(tmp_path / 'data', BACKGROUND)
+    settings = {f'{split}_dataloader__dataset__reduce_zero_label': True for split in ('train', 'val', 'test')}
+    config = write_plain_config(tmp_path, model__decode_head__loss_decode__type=loss, **settings)
+    hint = "reduce_zero_label=True ignores the value 0, 53.0% of the pixels, and makes value 1 'road'."
+    if loss == 'ltseg.CrossEntropyLoss':
+        tool('train')([str(config)])
+        assert messages(tmp_path).count(hint) == 2
+    else:
+        text = fault(capsys, 'train', str(config))
+        last = text[text.index('error: ') :]
+        assert '0 for class rider' in last and hint in last and 'floor' not in last
+    config = write_plain_config(
+        tmp_path, model__decode_head__loss_decode__type=loss, work_dir=str(tmp_path / 'again/run')
+    )
+    tool('train')([str(config)])  # reduce_zero_label=False, as the hint says
+    evaluation = RunRecord.load(tmp_path / 'again/run/records/val.json').evaluation
+    assert evaluation.matrix.sum(1).tolist() == [2 * PIXELS[value] for value in range(3)]
+
+
+def test_reduce_zero_label_and_another_ignored_label(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_images(tmp_path / 'data', BACKGROUND)
+    settings = {f'{split}_dataloader__dataset__reduce_zero_label': True for split in ('train', 'val')}
+    config = write_plain_config(tmp_path, ('car', 'rider'), 2, **IGNORED, **settings)
+    text = fault(capsys, 'train', str(config))
+    assert 'reduce_zero_label=True, which writes 255' in text and 'Leave ignore_index at 255' in text
+    tool('train')([str(write_plain_config(tmp_path, ('car', 'rider'), 2, **settings))])
+    evaluation = RunRecord.load(tmp_path / 'work_dirs/run/records/val.json').evaluation
+    assert evaluation.matrix.sum(1).tolist() == [2 * PIXELS[1], 2 * PIXELS[2]]
+
+
+def test_padding_with_a_class_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_images(tmp_path / 'data', BACKGROUND)
+    config = write_plain_config(tmp_path, model__data_preprocessor__seg_pad_val=0)
+    tool('train')([str(config)])
+    word = 'model.data_preprocessor.seg_pad_val=0, but the ignored label is 255'
+    assert word in capsys.readouterr().out
+    tool('train')([str(write_plain_config(tmp_path, model__data_preprocessor__seg_pad_val=255))])
+    assert word not in capsys.readouterr().out
+
+
+def test_labels_that_are_all_ignored_end_with_the_cause(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_images(tmp_path / 'data', stripes((1,), (255,)))
+    text = fault(capsys, 'count_classes', str(write_plain_config(tmp_path)))
+    assert '2048 pixels, all with the ignored label' in text and 'value 255 (100.0%)' in text
+    write_images(tmp_path / 'data', stripes((0.5, 0.5), (0, 255)))
+    reduced = write_plain_config(tmp_path, train_dataloader__dataset__reduce_zero_label=True)
+    assert 'set reduce_zero_label=False' in fault(capsys, 'count_classes', str(reduced))
+    tool('count_classes')([str(write_plain_config(tmp_path))])
