@@ -26,6 +26,7 @@ from ltseg.cli.config_files import add_common_arguments, load_config, register_m
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.recording import names_of
 from ltseg.cli.runner import calm_warnings
+from ltseg.core.files import check_writable
 from ltseg.core.posthoc import log_prior_of
 from ltseg.heads.folding import check_foldable, fold_norm, fold_prior, save_folded
 from ltseg.reports.record import RunRecord, commit_of
@@ -127,6 +128,7 @@ def run(options: argparse.Namespace) -> None:
     register_modules(config)
     check_checkpoint(options.checkpoint)
     check_config(config, training=False)
+    check_writable(Path(config.work_dir) / 'records' / 'any', *([options.fold_into] if options.fold_into else []))
     model = trained_model(config, options.checkpoint, options.prior)
     criterion = options.criterion or model.task.axes[0]
     model.check_criterion(criterion)
@@ -134,16 +136,16 @@ def run(options: argparse.Namespace) -> None:
         check_foldable(model.model, options.checkpoint, options.fold_into, options.by)
     selection, report = curves_of(model, taus, options, console)
     chosen = selection.best(criterion) if options.fixed is None else options.fixed
-    print_curves(selection, report, chosen, criterion, options, console)
     folder, (ending, picture_name) = Path(config.work_dir), FILES[options.by]
     picture = folder / 'reports' / f'{report.split}_{picture_name}.png'
     curve_figure(list(dict.fromkeys((selection, report))), chosen, picture, options.by)
     base = base_record(options, folder / 'records', report)
     record = adjusted_record(base, selection, report, criterion, options.by, options.fixed)
     path = record.save(folder / 'records' / f'{report.split}_{ending}.json')
+    change = fold(model, chosen, options) if options.fold_into else None
+    print_curves(selection, report, chosen, criterion, options, console)
     console.print(f'Written: {path}, {picture}', soft_wrap=True)
-    if options.fold_into:
-        change = fold(model, chosen, options)
+    if change:
         console.print(f'Written: {options.fold_into}, {change}', soft_wrap=True)
 
 

@@ -11,15 +11,17 @@ from mmengine.device import get_device
 from mmengine.runner import Runner
 
 from ltseg import registry
+from ltseg.cli.data_files import file_faults
 from ltseg.cli.errors import message_of
 from ltseg.cli.pretrained import weight_faults
+from ltseg.cli.setting_values import value_faults
 from ltseg.core.checks import near
 from ltseg.core.errors import UsageError, describe
 from ltseg.counts.data_set_counts import build_dataset
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import check_class_names
 
-__all__ = ['check_config']
+__all__ = ['check_config', 'head_faults']
 
 REGISTRIES = [getattr(registry, name) for name in registry.__all__]
 USED = (*inspect.signature(Runner.__init__).parameters, 'tta_model')  # other keys are a config's own variables
@@ -34,12 +36,12 @@ def check_config(config: Config, training: bool) -> None:
             take, missing data, different numbers of classes, backbone weights that cannot be had, mixed
             precision or several processes without a GPU.
     """
-    faults = list(_type_faults(config))
+    faults = [*_type_faults(config), *value_faults(config, training)]
     if training:
         faults += _schedule_faults(config)
     if not faults:
         classes, data_faults = _classes(config, training)
-        faults += data_faults + list(_head_faults(config.model, classes))
+        faults += data_faults + list(head_faults(config.model, classes))
     if training:
         faults += weight_faults(dict(_parts(config.model, 'model')))
     faults += _device_faults(config, training)
@@ -116,11 +118,15 @@ def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]]
             first, *guide = (message or missing).split('\n', 1)
             faults.setdefault('\n'.join(guide), []).append(first.rstrip())
         else:
+            loads_labels = any('Annotations' in str(part.get('type')) for _, part in _parts(dataset, split))
+            for fault in file_faults(f'{split}_dataloader.dataset', built, loads_labels):
+                faults.setdefault('', []).append(fault)
             classes[f'{split}_dataloader'] = tuple((getattr(built, 'metainfo', None) or {}).get('classes') or ())
     return classes, ['\n'.join([*dict.fromkeys(firsts), *filter(None, [guide])]) for guide, firsts in faults.items()]
 
 
-def _head_faults(model: dict, classes: dict[str, tuple[str, ...]]) -> Iterator[str]:
+def head_faults(model: dict, classes: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    """What does not fit between the heads of a model and the class names of data sets, by the name of their loader."""
     for where, head in _parts(model, 'model'):
         number = head.get('num_classes')
         of_edges = 'STDCHead' in (head.get('type'), head.get('head_type'))  # its classes are edge and no edge

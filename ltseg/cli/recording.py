@@ -9,10 +9,11 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
 from ltseg.cli.names import names_of
+from ltseg.core.errors import LtsegError
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.record import RunRecord, commit_of
 
-__all__ = ['RunRecorder', 'evaluation_of', 'names_of', 'record_of', 'training_of']
+__all__ = ['RunRecorder', 'evaluation_of', 'is_record_of', 'leaves_record', 'names_of', 'record_of', 'training_of']
 
 CURVE = 'ltseg_curve'
 LOSS_POINTS = 100  # the losses between two points are averaged
@@ -22,6 +23,22 @@ def evaluation_of(loop: Any) -> Evaluation | None:
     """The last evaluation of a validation or test loop by ``ltseg.LongTailIoU`` or ``LongTailAccuracy``, or None."""
     metrics = getattr(getattr(loop, 'evaluator', None), 'metrics', ())
     return next((metric.evaluation for metric in metrics if getattr(metric, 'evaluation', None) is not None), None)
+
+
+def leaves_record(config: Mapping[str, Any]) -> bool:
+    """Whether a training run of this config ends with the record of its last validation."""
+    evaluators = config.get('val_evaluator') or []
+    evaluators = evaluators if isinstance(evaluators, list | tuple) else [evaluators]
+    return any(str(each.get('type')).startswith('ltseg.') for each in evaluators if isinstance(each, Mapping))
+
+
+def is_record_of(meta: Mapping[str, Any], work_dir: Path) -> bool:
+    """Whether the record in a work dir is of the checkpoint that says ``meta`` of its training."""
+    try:
+        record = RunRecord.load(work_dir / 'records' / 'val.json')
+    except LtsegError:
+        return False
+    return (record.iterations, record.seed) == (meta.get('iter'), meta.get('seed'))
 
 
 def training_of(meta: Mapping[str, Any], records: Path) -> dict[str, Any]:
@@ -82,8 +99,9 @@ class RunRecorder(Hook):
             return
         by_epoch = isinstance(loop, EpochBasedTrainLoop)
         done, last = (runner.epoch, loop.max_epochs) if by_epoch else (runner.iter, loop.max_iters)
-        due = done >= loop.val_begin and (done % loop.val_interval == 0 or done == last)
-        if due and runner.iter not in {point['iteration'] for point in _curve(runner)}:
+        due = done >= loop.val_begin and (done % loop.val_interval == 0 or done >= last)
+        # With nothing left to train, nothing but this validation gives the record, be it in the curve or not.
+        if due and (done >= last or runner.iter not in {point['iteration'] for point in _curve(runner)}):
             runner.val_loop.run()
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:

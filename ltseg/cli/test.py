@@ -31,7 +31,9 @@ from ltseg.cli.nearest_mean import ClassifyByNearestMean
 from ltseg.cli.recording import evaluation_of, record_of, training_of
 from ltseg.cli.runner import ReportingRunner, build_runner, calm_warnings
 from ltseg.core.errors import UsageError
+from ltseg.core.files import check_writable
 from ltseg.core.nearest_mean import FEATURE_FORMS
+from ltseg.counts.wrapped_data_sets import innermost_data_sets
 from ltseg.reports.class_table import render, write_report
 from ltseg.trained.weights import check_weights
 
@@ -82,9 +84,22 @@ def apply_options(config: Config, options: argparse.Namespace) -> None:
     config.load_from = options.checkpoint
 
 
+def keep_folders(runner: Runner) -> None:
+    """Lets predictions be written to the folders of their images."""
+    parts = innermost_data_sets(runner.test_dataloader.dataset)
+    roots = [(getattr(part, 'data_prefix', None) or {}).get('img_path') for part in parts]
+    for metric in runner.test_evaluator.metrics:
+        if hasattr(metric, 'image_root') and all(roots):
+            metric.image_root = os.path.commonpath(map(str, roots))
+
+
 def report(runner: Runner, options: argparse.Namespace, meta: dict[str, Any]) -> None:
-    """Prints the table and writes the files."""
+    """Writes the files, then prints the table."""
     console, evaluation = Console(), evaluation_of(runner.test_loop)
+    predictions = [metric for metric in runner.test_evaluator.metrics if getattr(metric, 'format_only', False)]
+    if evaluation is None and predictions:
+        console.print(f'No report, because of format_only: the predictions are in {predictions[0].output_dir}.')
+        return
     if evaluation is None:
         metric = 'LongTailAccuracy' if runner.default_scope.scope_name == 'mmpretrain' else 'LongTailIoU'
         console.print(f"No report: the evaluator is no dict(type='ltseg.{metric}').")
@@ -101,8 +116,8 @@ def report(runner: Runner, options: argparse.Namespace, meta: dict[str, Any]) ->
     if options.nearest_mean:
         form = options.nearest_mean
         folder, record = folder / f'nearest_mean_{form}', replace(record, method=f'{record.method} + NCM ({form})')
-    render(record, console)
     paths = [*write_report(record, folder / 'reports'), record.save(folder / 'records' / f'{options.split}.json')]
+    render(record, console)
     console.print('Written: ' + ', '.join(str(path) for path in paths), soft_wrap=True)
 
 
@@ -119,8 +134,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         meta = check_checkpoint(options.checkpoint)
         apply_options(config, options)
         check_config(config, training=False)
+        folders = (Path(config.work_dir) / 'records', options.out, options.show_dir)
+        check_writable(*(Path(folder) / 'any' for folder in folders if folder))
         runner = build_runner(config, ReportingRunner)
         check_weights(runner.model, options.checkpoint)
+        keep_folders(runner)
         if options.nearest_mean:
             loader = {**config.test_dataloader, 'dataset': training_images(config)}
             runner.register_hook(ClassifyByNearestMean(loader, options.nearest_mean))

@@ -11,10 +11,12 @@ each in WORK_DIR/STAGE from the last checkpoint of the one before; --resume goes
 import ltseg.compat  # noqa: F401  isort: skip
 import argparse
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
+from torch import Tensor, nn
 
 from ltseg.cli.checkpoints import check_checkpoint, newest_checkpoint
 from ltseg.cli.checks import check_config
@@ -24,7 +26,11 @@ from ltseg.cli.names import names_of
 from ltseg.cli.recording import RunRecorder
 from ltseg.cli.runner import build_runner, calm_warnings
 from ltseg.cli.stages import stages_of, stages_to_train
-from ltseg.core.errors import UsageError
+from ltseg.cli.work_dir_lock import locked
+from ltseg.core.errors import FileWriteError, UsageError
+from ltseg.core.files import check_writable
+from ltseg.hooks.last_batch import CheckLastBatch
+from ltseg.hooks.sync_statistics import SyncRunningStatistics
 from ltseg.trained.weights import check_weights
 
 
@@ -63,6 +69,15 @@ def apply_resume(config: Config, resume: str | None) -> None:
         config.resume, config.load_from = path is not None, path or config.get('load_from')
 
 
+def check_space(model: nn.Module, work_dir: str) -> None:
+    """Raises FileWriteError where the disk has less space than the weights of a single checkpoint take."""
+    needed = sum(value.nbytes for value in model.state_dict().values() if isinstance(value, Tensor))
+    free = shutil.disk_usage(work_dir).free
+    if free < needed:
+        expected = f'{needed / 2**20:,.0f} MiB of free space for the first checkpoint'
+        raise FileWriteError(f'work dir {work_dir}', expected, f'{free / 2**20:,.0f} MiB', 'Give another --work-dir.')
+
+
 def train(config: Config, options: argparse.Namespace, early_stage: str = '') -> None:
     """Trains one stage, or the only one; a stage before the last is named in its record."""
     runner = build_runner(config)
@@ -71,6 +86,9 @@ def train(config: Config, options: argparse.Namespace, early_stage: str = '') ->
         names = names_of(options.config)
         given |= {key: f'{given[key] or names[key]}, stage {early_stage}' for key in ('name', 'method')}
     runner.register_hook(RunRecorder(options.config, given))
+    runner.register_hook(SyncRunningStatistics())
+    runner.register_hook(CheckLastBatch())
+    check_space(runner.model, config.work_dir)
     if config.get('resume'):
         check_weights(runner.model, config.load_from)
     runner.train()
@@ -88,6 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for stage in stages:
             apply_flags(stage, options)
             check_config(stage, training=True)
-        for stage, resume in stages_to_train(stages, options.resume):
-            apply_resume(stage, resume)
-            train(stage, options, '' if stage is stages[-1] else Path(stage.work_dir).name)
+        check_writable(Path(config.work_dir) / 'records')
+        with locked(config.work_dir, options.launcher):
+            for stage, resume in stages_to_train(stages, options.resume):
+                apply_resume(stage, resume)
+                train(stage, options, '' if stage is stages[-1] else Path(stage.work_dir).name)

@@ -1,0 +1,60 @@
+"""Files of a data set that are missing or in the way, before training or testing begins."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ltseg.core.errors import describe
+from ltseg.counts.wrapped_data_sets import innermost_data_sets
+
+__all__ = ['file_faults']
+
+KINDS = {'img_path': 'image', 'seg_map_path': 'label'}
+PLACES = 'Check data_root, data_prefix and the suffixes of the data set, and that the file was copied.'
+HIDDEN = 'Delete this folder; Jupyter and file managers leave copies in such.'
+
+
+def file_faults(where: str, dataset: Any, loads_labels: bool) -> Iterator[str]:
+    """What is wrong with the files of a segmentation data set, and the hidden folders of one for classification.
+
+    Args:
+        where: Name of the data set in the config.
+        dataset: Built without its pipeline.
+        loads_labels: Whether the pipeline loads labels.
+    """
+    for part in innermost_data_sets(dataset):
+        names = [name for name in (getattr(part, 'metainfo', None) or {}).get('classes') or () if _is_hidden(str(name))]
+        if names:
+            yield describe(where, 'folders of classes', repr(names[0]), HIDDEN)
+        if (getattr(part, 'backend_args', None) or {}).get('backend', 'local') == 'local':
+            yield from _part_faults(where, part, ('img_path', 'seg_map_path') if loads_labels else ('img_path',))
+
+
+def _part_faults(where: str, part: Any, keys: Iterable[str]) -> Iterator[str]:
+    infos = _infos(part)
+    for key in keys:
+        kind, paths = KINDS[key], [str(info[key]) for info in infos if info.get(key)]
+        root = str((getattr(part, 'data_prefix', None) or {}).get(key) or getattr(part, 'data_root', None) or '')
+        hidden = [path for path in paths if root and _is_hidden(path.removeprefix(root).lstrip('/'))]
+        missing = [] if hidden else [path for path in paths if not os.path.exists(path)]
+        if hidden:
+            yield describe(where, f'no {kind}s in hidden folders', f'{kind} file {hidden[0]}', HIDDEN)
+        if missing:
+            empty = Path(missing[0]).name in (getattr(part, 'img_suffix', ''), getattr(part, 'seg_map_suffix', ''))
+            hint = f'Take the blank line out of {getattr(part, "ann_file", "ann_file")}.' if empty else PLACES
+            got = 'none' if len(missing) == 1 else f'none, and {len(missing) - 1} more that are missing'
+            yield describe(f'{where}: {kind} file {missing[0]}', 'a file', got, hint)
+
+
+def _infos(part: Any) -> list[dict[str, Any]]:
+    """The data infos of a segmentation data set; those of a classification data set may be millions."""
+    if not hasattr(part, 'get_data_info') or not len(part) or 'seg_map_path' not in (part.get_data_info(0) or {}):
+        return []
+    return [part.get_data_info(index) for index in range(len(part))]
+
+
+def _is_hidden(path: str) -> bool:
+    """Whether a folder of a path below its root is hidden; of a name alone, whether it is."""
+    parts = Path(path).parts
+    return any(part.startswith('.') for part in parts[:-1] or parts)
