@@ -24,9 +24,10 @@ def file_faults(where: str, dataset: Any, loads_labels: bool) -> Iterator[str]:
         loads_labels: Whether the pipeline loads labels.
     """
     for part in innermost_data_sets(dataset):
-        names = [name for name in (getattr(part, 'metainfo', None) or {}).get('classes') or () if _is_hidden(str(name))]
-        if names:
-            yield describe(where, 'folders of classes', repr(names[0]), HIDDEN)
+        names = (getattr(part, 'metainfo', None) or {}).get('classes') or ()
+        hidden = [name for name in names if str(name).startswith('.')]
+        if hidden:
+            yield describe(where, 'folders of classes', repr(hidden[0]), HIDDEN)
         if (getattr(part, 'backend_args', None) or {}).get('backend', 'local') == 'local':
             yield from _part_faults(where, part, ('img_path', 'seg_map_path') if loads_labels else ('img_path',))
 
@@ -37,24 +38,27 @@ def _part_faults(where: str, part: Any, keys: Iterable[str]) -> Iterator[str]:
         kind, paths = KINDS[key], [str(info[key]) for info in infos if info.get(key)]
         root = str((getattr(part, 'data_prefix', None) or {}).get(key) or getattr(part, 'data_root', None) or '')
         hidden = [path for path in paths if root and _is_hidden(path.removeprefix(root).lstrip('/'))]
-        missing = [] if hidden else [path for path in paths if not os.path.exists(path)]
         if hidden:
             yield describe(where, f'no {kind}s in hidden folders', f'{kind} file {hidden[0]}', HIDDEN)
+            return  # labels in a folder of the same name follow
+        missing = [path for path in paths if not os.path.exists(path)]
+        blank = [path for path in missing if Path(path).name in (part.img_suffix, part.seg_map_suffix)]
+        if blank:
+            hint = f'Take the blank line out of {part.ann_file}.'
+            yield describe(f'{where}: {kind} file {blank[0]}', 'a file', 'none', hint)
+            return
         if missing:
-            empty = Path(missing[0]).name in (getattr(part, 'img_suffix', ''), getattr(part, 'seg_map_suffix', ''))
-            hint = f'Take the blank line out of {getattr(part, "ann_file", "ann_file")}.' if empty else PLACES
             got = 'none' if len(missing) == 1 else f'none, and {len(missing) - 1} more that are missing'
-            yield describe(f'{where}: {kind} file {missing[0]}', 'a file', got, hint)
+            yield describe(f'{where}: {kind} file {missing[0]}', 'a file', got, PLACES)
 
 
 def _infos(part: Any) -> list[dict[str, Any]]:
-    """The data infos of a segmentation data set; those of a classification data set may be millions."""
-    if not hasattr(part, 'get_data_info') or not len(part) or 'seg_map_path' not in (part.get_data_info(0) or {}):
+    """The data infos of MMSegmentation's data sets; those of others may be millions, or be no files."""
+    if not hasattr(part, 'get_data_info') or not len(part) or not hasattr(part, 'seg_map_suffix'):
         return []
     return [part.get_data_info(index) for index in range(len(part))]
 
 
 def _is_hidden(path: str) -> bool:
-    """Whether a folder of a path below its root is hidden; of a name alone, whether it is."""
-    parts = Path(path).parts
-    return any(part.startswith('.') for part in parts[:-1] or parts)
+    """Whether a folder of a path below its root is hidden."""
+    return any(part.startswith('.') for part in Path(path).parts[:-1])

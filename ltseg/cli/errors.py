@@ -66,6 +66,8 @@ def _fault_of_config(error: BaseException) -> str | None:
     if not built or frames[-1].filename.startswith(PACKAGE):
         return None
     text = str(error.args[0]) if error.args else ''
+    if isinstance(error, KeyError) and 'must contain the key "type"' in text:
+        return f'config: {text.splitlines()[0]}.'
     if isinstance(error, KeyError) and (found := UNKNOWN_TYPE.search(text)):
         return f'config: {found[1]}. Check the spelling of this type.'
     if isinstance(error, TypeError) and UNKNOWN_ARGUMENT.search(text):

@@ -14,6 +14,7 @@ __all__ = ['value_faults']
 
 LARGEST_SEED = 2**32 - 1  # of numpy
 LOADER = {*inspect.signature(DataLoader.__init__).parameters} - {'self'} | {'num_batch_per_epoch', '_scope_'}
+DEFAULT_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')  # of mmengine
 NO_WORKERS = {'persistent_workers': False, 'prefetch_factor': None}  # what a loader without workers must have
 
 
@@ -30,6 +31,7 @@ def value_faults(config: Config, training: bool) -> Iterator[str]:
             yield from _loader_faults(name, loader)
     if training:
         yield from _length_faults(config.get('train_cfg') or {})
+        yield from _hook_faults(config.get('default_hooks') or {})
         rate = ((config.get('optim_wrapper') or {}).get('optimizer') or {}).get('lr')
         if rate is not None:
             yield from _raised(check_range, 'optim_wrapper.optimizer.lr', rate, 0)
@@ -52,6 +54,13 @@ def _length_faults(loop: Mapping[str, Any]) -> Iterator[str]:
     for key in ('max_iters', 'max_epochs', 'val_interval'):
         if loop.get(key) is not None:
             yield from _raised(check_integer, f'train_cfg.{key}', loop[key], 1)
+
+
+def _hook_faults(hooks: Mapping[str, Any]) -> Iterator[str]:
+    for name, hook in hooks.items():
+        if isinstance(hook, Mapping) and 'type' not in hook and name not in DEFAULT_HOOKS:
+            hint = near(name, DEFAULT_HOOKS) or f'Give it a type; mmengine knows those of {", ".join(DEFAULT_HOOKS)}.'
+            yield describe('default_hooks', 'a hook that mmengine knows by its name', repr(name), hint)
 
 
 def _raised(check: Any, *arguments: Any) -> Iterator[str]:

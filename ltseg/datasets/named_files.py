@@ -71,7 +71,7 @@ def _name(transforms: list[Any]) -> None:
                 imdecode_backend=transform.imdecode_backend,
                 backend_args=transform.backend_args,
             )
-        elif isinstance(transform, LoadImageFromFile | LoadAnnotations):
+        elif isinstance(transform, LoadImageFromFile | LoadAnnotations) and not isinstance(transform, LoadCheckedImage):
             transforms[index] = NamedLoading(transform)
         for name in ('transforms', 'subroutines'):
             if isinstance(inside := getattr(transform, name, None), list):
