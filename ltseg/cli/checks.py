@@ -11,7 +11,7 @@ from mmengine.device import get_device
 from mmengine.runner import Runner
 
 from ltseg import registry
-from ltseg.cli.data_files import file_faults
+from ltseg.cli.data_files import blank_line, file_faults
 from ltseg.cli.errors import message_of
 from ltseg.cli.pretrained import weight_faults
 from ltseg.cli.setting_values import value_faults
@@ -112,9 +112,10 @@ def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]]
             built = build_dataset(dataset)
         except Exception as error:
             message = message_of(error)
-            if message is None and not isinstance(error, OSError | AssertionError | RuntimeError):  # not theirs
-                raise
-            missing = describe(f'{split}_dataloader.dataset', 'data that can be read', str(error))
+            if message is None and not isinstance(error, OSError | AssertionError | RuntimeError | ValueError):
+                raise  # not theirs
+            expected, hint = 'data that can be read', blank_line(dataset)
+            missing = describe(f'{split}_dataloader.dataset', expected, str(error), hint)
             first, *guide = (message or missing).split('\n', 1)
             faults.setdefault('\n'.join(guide), []).append(first.rstrip())
         else:

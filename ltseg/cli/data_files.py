@@ -8,7 +8,7 @@ from typing import Any
 from ltseg.core.errors import describe
 from ltseg.counts.wrapped_data_sets import innermost_data_sets
 
-__all__ = ['file_faults']
+__all__ = ['blank_line', 'file_faults']
 
 KINDS = {'img_path': 'image', 'seg_map_path': 'label'}
 PLACES = 'Check data_root, data_prefix and the suffixes of the data set, and that the file was copied.'
@@ -50,6 +50,20 @@ def _part_faults(where: str, part: Any, keys: Iterable[str]) -> Iterator[str]:
         if missing:
             got = 'none' if len(missing) == 1 else f'none, and {len(missing) - 1} more that are missing'
             yield describe(f'{where}: {kind} file {missing[0]}', 'a file', got, PLACES)
+
+
+def blank_line(config: Any) -> str:
+    """What to do about a blank line in a list of files that the config of a data set, or of one inside it, names."""
+    if isinstance(config, list | tuple):
+        return next(filter(None, map(blank_line, config)), '')
+    if not isinstance(config, dict):
+        return ''
+    path = Path(str(config.get('data_root') or ''), str(config.get('ann_file') or ''))
+    if config.get('ann_file') and path.suffix == '.txt' and path.is_file():
+        for number, line in enumerate(path.read_text(encoding='utf-8', errors='replace').splitlines(), 1):
+            if not line.strip():
+                return f'Take the blank line {number} out of {path}.'
+    return blank_line([value for key, value in config.items() if key in ('dataset', 'datasets')])
 
 
 def _infos(part: Any) -> list[dict[str, Any]]:
