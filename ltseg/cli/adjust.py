@@ -58,16 +58,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return parser.parse_args(arguments)
 
 
-def curves_of(
-    model: TrainedModel, taus: tuple[float, ...], options: argparse.Namespace, console: Console
-) -> tuple[TauCurve, TauCurve]:
+def curves_of(model: TrainedModel, taus: tuple[float, ...], options: argparse.Namespace) -> tuple[TauCurve, TauCurve]:
     """The curves to choose from and to report; the same where nothing is chosen."""
     if options.fixed is not None:
         curve = model.curve(options.report_on, taus, options.floor, options.by)
         return curve, curve
     selection = model.curve(options.select_on, taus, options.floor, options.by)
     if options.select_on == options.report_on or model.same_data(options.select_on, options.report_on):
-        console.print('Note: tau is chosen and reported on the same images, which flatters it.', style='yellow')
         return selection, selection
     return selection, model.curve(options.report_on, taus, options.floor, options.by)
 
@@ -76,6 +73,8 @@ def print_curves(
     selection: TauCurve, report: TauCurve, chosen: float, criterion: str, options: argparse.Namespace, console: Console
 ) -> None:
     """The tables, the groups, and what the choice changes."""
+    if selection is report and options.fixed is None:
+        console.print('Note: tau is chosen and reported on the same images, which flatters it.', style='yellow')
     for curve in dict.fromkeys((selection, report)):
         console.print(curve_table(curve, chosen, options.by))
     evaluation, before = report.at(chosen), report.at(0.0).means()
@@ -134,7 +133,7 @@ def run(options: argparse.Namespace) -> None:
     model.check_criterion(criterion)
     if options.fold_into:
         check_foldable(model.model, options.checkpoint, options.fold_into, options.by)
-    selection, report = curves_of(model, taus, options, console)
+    selection, report = curves_of(model, taus, options)
     chosen = selection.best(criterion) if options.fixed is None else options.fixed
     folder, (ending, picture_name) = Path(config.work_dir), FILES[options.by]
     picture = folder / 'reports' / f'{report.split}_{picture_name}.png'

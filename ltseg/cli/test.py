@@ -37,6 +37,8 @@ from ltseg.counts.wrapped_data_sets import innermost_data_sets
 from ltseg.reports.class_table import render, write_report
 from ltseg.trained.weights import check_weights
 
+VISUALIZER = {'type': 'SegLocalVisualizer', 'vis_backends': [{'type': 'LocalVisBackend'}], 'name': 'visualizer'}
+
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -67,11 +69,12 @@ def apply_options(config: Config, options: argparse.Namespace) -> None:
     is_classifier = config.get('default_scope') == 'mmpretrain'
     if options.show or options.show_dir:
         kind, switch = ('VisualizationHook', 'enable') if is_classifier else ('SegVisualizationHook', 'draw')
-        hook = config.default_hooks.setdefault('visualization', ConfigDict(type=kind))
+        hook = config.setdefault('default_hooks', ConfigDict()).setdefault('visualization', ConfigDict(type=kind))
         hook.update({switch: True}, interval=1, show=options.show, wait_time=options.wait_time)
         if options.show_dir and is_classifier:
             hook.out_dir = options.show_dir
         elif options.show_dir:
+            config.setdefault('visualizer', ConfigDict(VISUALIZER))
             config.visualizer.save_dir = options.show_dir
     if options.tta:
         if not config.get('tta_pipeline') or not config.get('tta_model'):

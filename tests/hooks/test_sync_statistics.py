@@ -13,7 +13,6 @@ from two_processes import in_two_processes
 
 from ltseg.hooks.sync_statistics import SyncRunningStatistics, running_statistics
 
-
 # The last iteration is no whole interval.
 SAVED = {'logger': None, 'checkpoint': {'type': 'CheckpointHook', 'by_epoch': False, 'interval': 2}}
 

@@ -1,15 +1,24 @@
 """Files that people have: each fault ends in one message with the file, from every tool, and its hint works."""
 
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
-from plain_training import write_plain_training
+from plain_training import save, write_plain_training
 from tiny_training import quick_tools, tool
+from torch.utils.data import DataLoader
 
+from ltseg.cli.data_files import blank_line, file_faults
+from ltseg.cli.errors import one_message_errors
+from ltseg.cli.work_dir_lock import locked
+from ltseg.counts.data_set_counts import build_dataset
 from ltseg.reports.record import RunRecord
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
@@ -127,6 +136,14 @@ def test_predictions_keep_the_folders_of_their_images(folder: Path) -> None:
     assert written == ['0002.png', 'seq1/0001.png', 'seq2/0001.png']
 
 
+def test_pictures_of_images_of_the_same_name_by_a_config_without_visualizer(folder: Path) -> None:
+    for kind in ('images', 'labels'):
+        (folder / f'data/{kind}/val/seq').mkdir()
+        (folder / f'data/{kind}/val/0001.png').rename(folder / f'data/{kind}/val/seq/0000.png')
+    run('test', folder, '--show-dir', str(folder / 'shown'))
+    assert len(list((folder / 'shown').rglob('*.png'))) == 3
+
+
 def test_format_only_is_said_to_be_the_reason_for_no_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A test split without labels, as the message on a missing ground truth advises."""
     shutil.rmtree(folder / 'data/labels/val')
@@ -147,3 +164,157 @@ def test_a_disk_without_space_for_a_checkpoint_is_known_before_training(
     monkeypatch.setattr('ltseg.cli.train.shutil.disk_usage', lambda path: SimpleNamespace(free=1))
     text = message(capsys, 'train', folder, '--work-dir', str(folder / 'new'))
     assert f'work dir {folder}/new: expected 0 MiB of free space for the first checkpoint' in text
+
+
+@pytest.mark.parametrize(
+    ('name', 'options', 'expected'),
+    [
+        ('test', (), ('records/test.json', 'reports/test_report.csv', 'reports/test_report.md')),
+        ('adjust_logits', ('--tau', '0', '1'), ('records/test_posthoc.json', 'reports/test_tau_curve.png')),
+        ('analyze_collapse', ('--formats',), ('collapse/train.json', 'collapse/train_figures.json')),
+        ('diagnose', (), ('reports/diagnosis.json',)),
+        ('count_classes', ('--out', 'work_dirs/plain/counts.json'), ('counts.json',)),
+    ],
+)
+def test_files_are_written_before_anything_is_printed(
+    name: str, options: tuple[str, ...], expected: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody_reads(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr('rich.console.Console.print', nobody_reads)
+    with pytest.raises(BrokenPipeError):
+        run(name, folder, *options)
+    assert all((folder / 'work_dirs/plain' / path).is_file() for path in expected)
+
+
+def test_comparisons_are_written_before_they_are_printed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody_reads(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr('rich.console.Console.print', nobody_reads)
+    files = [folder / 'new/table.md', folder / 'new/table.csv']
+    with pytest.raises(SystemExit):
+        tool('compare_runs')([str(folder / 'work_dirs/plain'), '--markdown', str(files[0]), '--csv', str(files[1])])
+    assert 'mIoU' in files[0].read_text() and 'mIoU' in files[1].read_text()
+
+
+@pytest.mark.parametrize(
+    ('name', 'options', 'named'),
+    [
+        ('train', ('--work-dir', 'file'), 'file/records'),
+        ('test', ('--work-dir', 'file'), 'file/records'),
+        ('test', ('--out', 'file/out'), 'file/out'),
+        ('test', ('--show-dir', 'file/shown'), 'file/shown'),
+        ('adjust_logits', ('--fold-into', 'file/a.pth'), 'file/a.pth'),
+        ('adjust_logits', ('--work-dir', 'file'), 'file/records'),
+        ('analyze_collapse', ('--work-dir', 'file'), 'file/collapse'),
+        ('diagnose', ('--work-dir', 'file'), 'file/reports'),
+        ('count_classes', ('--out', 'file/counts.json'), 'file/counts.json'),
+    ],
+)
+def test_what_cannot_be_written_is_known_before_the_work(
+    name: str,
+    options: tuple[str, ...],
+    named: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / 'file').touch()
+    monkeypatch.setattr('mmengine.runner.Runner.build_dataloader', None)  # no image is loaded before
+    assert f'{named}' in message(capsys, name, folder, *options)
+
+
+def test_a_second_run_in_a_work_dir_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The hint is followed: wait, or take another folder."""
+    with locked(str(folder / 'work_dirs/plain')):
+        text = message(capsys, 'train', folder)
+        assert 'expected no other training run in it, got process' in text and 'another --work-dir' in text
+        run('train', folder, '--work-dir', str(folder / 'work_dirs/other'))
+    run('train', folder)
+    assert not list((folder / 'work_dirs').rglob('.ltseg*'))
+
+
+@pytest.mark.parametrize(
+    ('options', 'expected'),
+    [
+        (('--seed', '-1'), 'randomness.seed (--seed): expected a whole number of at least 0, got -1.'),
+        (('--cfg-options', 'train_dataloader.batch_size=0'), 'train_dataloader.batch_size: expected'),
+        (('--cfg-options', 'optim_wrapper.optimizer.lr=-1'), 'optim_wrapper.optimizer.lr: expected a number'),
+        (('--cfg-options', 'optim_wrapper.optimizer.momentum=-1'), 'config: Invalid momentum value: -1.'),
+        (('--cfg-options', 'optim_wrapper.optimizer.momentun=1'), "unexpected keyword argument 'momentun'"),
+        (('--cfg-options', 'optim_wraper.optimizer.lr=5.0'), "Did you mean 'optim_wrapper'?"),
+    ],
+)
+def test_settings_that_can_never_be_right(
+    options: tuple[str, ...], expected: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert expected in message(capsys, 'train', folder, *options)
+
+
+def test_a_kill_between_the_last_checkpoint_and_the_record_costs_no_record(folder: Path) -> None:
+    path = folder / 'work_dirs/plain/records/val.json'
+    before = RunRecord.load(path)
+    path.unlink()
+    run('train', folder, '--resume')
+    after = RunRecord.load(path)
+    assert (after.evaluation.matrix == before.evaluation.matrix).all() and after.iterations == 2
+    path.unlink()
+    best = folder / 'work_dirs/plain/best_mIoU_iter_2.pth'  # which holds this validation in its curve
+    content = torch.load(folder / 'work_dirs/plain/iter_2.pth', weights_only=False)
+    content['message_hub']['runtime_info']['ltseg_curve'] = [{'iteration': 2, 'mIoU': 1.0}]
+    torch.save(content, best)
+    run('train', folder, '--resume', str(best))
+    assert (RunRecord.load(path).evaluation.matrix == before.evaluation.matrix).all()
+
+
+def test_a_kill_during_the_first_checkpoint_costs_nothing(folder: Path) -> None:
+    work_dir = folder / 'work_dirs/new'
+    work_dir.mkdir()
+    whole = (folder / 'work_dirs/plain/iter_2.pth').read_bytes()
+    (work_dir / 'iter_2.pth').write_bytes(whole[:-300])
+    run('train', folder, '--resume', '--work-dir', str(work_dir))
+    folders = (work_dir, folder / 'work_dirs/plain')
+    ended, other = (torch.load(path / 'iter_2.pth', weights_only=False)['state_dict'] for path in folders)
+    assert all(torch.equal(value, other[key]) for key, value in ended.items())
+
+
+class Killed:
+    """A data set of one batch, whose worker is killed."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_of_the_data_loader_ends_in_one_message(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL', 0.2)
+    with pytest.raises(SystemExit), one_message_errors():
+        list(DataLoader(Killed(), num_workers=1))
+    text = capsys.readouterr().err
+    assert text.startswith('error: data loader: expected workers that live, got one that ') and 'num_workers' in text
+
+
+def test_folders_that_are_no_classes_and_lists_with_blank_lines_of_classifiers(
+    tmp_path: Path, mmpretrain_registered: None
+) -> None:
+    for name in ('cat', '.ipynb_checkpoints', 'dog'):
+        save(tmp_path / f'data/{name}/1.png', np.zeros((8, 8, 3), np.uint8))
+    folders = {'type': 'CustomDataset', 'data_root': str(tmp_path / 'data')}
+    (text,) = file_faults('train', build_dataset(folders), False)
+    assert text.startswith("train: expected folders of classes, got '.ipynb_checkpoints'. Delete this folder")
+    shutil.rmtree(tmp_path / 'data/.ipynb_checkpoints')
+    assert not list(file_faults('train', build_dataset(folders), False))
+    (tmp_path / 'data/list.txt').write_text('cat/1.png 0\n\ndog/1.png 1\n')
+    listed = folders | {'ann_file': 'list.txt', 'classes': ('cat', 'dog')}
+    wrapped = {'type': 'ConcatDataset', 'datasets': [{'type': 'RepeatDataset', 'times': 2, 'dataset': listed}]}
+    assert blank_line(wrapped) == f'Take the blank line 2 out of {tmp_path}/data/list.txt.'
+    (tmp_path / 'data/list.txt').write_text('cat/1.png 0\ndog/1.png 1\n')
+    assert not blank_line(wrapped) and len(build_dataset(listed)) == 2
