@@ -1,6 +1,5 @@
 """What the command line says of an error: one message for what a user can mend; faults of the code keep a traceback."""
 
-import errno
 import re
 import sys
 import traceback
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from ltseg.cli.output import forgiving_output
 from ltseg.core.errors import LtsegError, describe
+from ltseg.core.files import NOT_WRITTEN
 
 __all__ = ['message_of', 'one_message_errors']
 
@@ -21,7 +21,6 @@ UNKNOWN_TYPE = re.compile(r'(\S+ is not in the \S+ registry)')
 UNKNOWN_ARGUMENT = re.compile(r'\w+\.__init__\(\) (got an unexpected keyword argument|missing \d+ required)')
 # Packages whose constructors refuse values that a config gives them.
 BUILT = {'torch', 'mmengine', 'mmcv', 'mmseg', 'mmpretrain'}
-NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 KILLED_WORKER = re.compile(r'DataLoader worker \(pid.*?\) (exited unexpectedly|is killed by signal: [\w ]+)')
 # What torch says of a normalisation layer that sees one value of each channel.
 ONE_VALUE = 'Expected more than 1 value per channel when training'

@@ -31,7 +31,7 @@ from ltseg.cli.nearest_mean import ClassifyByNearestMean
 from ltseg.cli.recording import evaluation_of, record_of, training_of
 from ltseg.cli.runner import ReportingRunner, build_runner, calm_warnings
 from ltseg.core.errors import UsageError
-from ltseg.core.files import check_writable
+from ltseg.core.files import check_writable, naming_folder
 from ltseg.core.nearest_mean import FEATURE_FORMS
 from ltseg.counts.wrapped_data_sets import innermost_data_sets
 from ltseg.reports.class_table import render, write_report
@@ -145,6 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.nearest_mean:
             loader = {**config.test_dataloader, 'dataset': training_images(config)}
             runner.register_hook(ClassifyByNearestMean(loader, options.nearest_mean))
-        runner.test()
+        with naming_folder(config.work_dir):
+            runner.test()
         if runner.rank == 0:
             report(runner, options, meta)

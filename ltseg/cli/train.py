@@ -28,7 +28,7 @@ from ltseg.cli.runner import build_runner, calm_warnings
 from ltseg.cli.stages import stages_of, stages_to_train
 from ltseg.cli.work_dir_lock import locked
 from ltseg.core.errors import FileWriteError, UsageError
-from ltseg.core.files import check_writable
+from ltseg.core.files import check_writable, naming_folder
 from ltseg.hooks.last_batch import CheckLastBatch
 from ltseg.hooks.sync_statistics import SyncRunningStatistics
 from ltseg.trained.weights import check_weights
@@ -71,7 +71,8 @@ def apply_resume(config: Config, resume: str | None) -> None:
 
 def check_space(model: nn.Module, work_dir: str) -> None:
     """Raises FileWriteError where the disk has less space than the weights of a single checkpoint take."""
-    needed = sum(value.nbytes for value in model.state_dict().values() if isinstance(value, Tensor))
+    weights = [value for value in model.state_dict().values() if isinstance(value, Tensor)]
+    needed = sum(value.numel() * value.element_size() for value in weights)
     free = shutil.disk_usage(work_dir).free
     if free < needed:
         expected = f'{needed / 2**20:,.0f} MiB of free space for the first checkpoint'
@@ -91,7 +92,8 @@ def train(config: Config, options: argparse.Namespace, early_stage: str = '') ->
     check_space(runner.model, config.work_dir)
     if config.get('resume'):
         check_weights(runner.model, config.load_from)
-    runner.train()
+    with naming_folder(config.work_dir):
+        runner.train()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

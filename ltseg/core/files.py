@@ -1,5 +1,6 @@
 """Files that are there whole or not at all, and a word, with the file, where one cannot be written."""
 
+import errno
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -9,8 +10,9 @@ from pathlib import Path
 
 from ltseg.core.errors import FileWriteError, LtsegError
 
-__all__ = ['atomic_write', 'check_writable']
+__all__ = ['NOT_WRITTEN', 'atomic_write', 'check_writable', 'naming_folder']
 
+NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # what only writing ends in
 PROBE = 64 * 1024  # bytes: a full disk still makes empty files
 HINT = 'Free some space, or give another folder.'
 
@@ -56,6 +58,21 @@ def check_writable(*paths: str | PathLike) -> None:
                 probe.write(bytes(PROBE))
         except OSError as error:
             raise _not_written(path, error) from error
+
+
+@contextmanager
+def naming_folder(folder: str | PathLike) -> Iterator[None]:
+    """Names the folder that is written to in errors that name no file, as those of a full disk do.
+
+    Raises:
+        FileWriteError: In their place.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, LtsegError) or error.filename is not None or error.errno not in NOT_WRITTEN:
+            raise
+        raise _not_written(Path(folder), error) from error
 
 
 def _not_written(path: Path, error: OSError) -> FileWriteError:

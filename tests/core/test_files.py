@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ltseg.core.errors import FileWriteError
-from ltseg.core.files import atomic_write, check_writable
+from ltseg.core.files import atomic_write, check_writable, naming_folder
 
 
 def test_a_file_is_there_when_it_is_whole(tmp_path: Path) -> None:
@@ -67,3 +67,13 @@ def test_a_fault_of_what_goes_into_the_file_is_no_fault_of_the_file(tmp_path: Pa
     with pytest.raises(FileNotFoundError, match='absent'), atomic_write(tmp_path / 'copy') as draft:
         draft.write_bytes((tmp_path / 'absent').read_bytes())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_named_by_its_folder_where_nobody_names_the_file(tmp_path: Path) -> None:
+    text = f'{tmp_path}: expected a file that can be written, got No space left'
+    with pytest.raises(FileWriteError, match=text), naming_folder(tmp_path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    for error in (OSError(errno.EIO, 'of anything'), OSError(errno.ENOSPC, 'full', '/other'), ValueError()):
+        with pytest.raises(type(error)) as caught, naming_folder(tmp_path):
+            raise error
+        assert caught.value is error

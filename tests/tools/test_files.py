@@ -170,7 +170,7 @@ def test_a_disk_without_space_for_a_checkpoint_is_known_before_training(
     ('name', 'options', 'expected'),
     [
         ('test', (), ('records/test.json', 'reports/test_report.csv', 'reports/test_report.md')),
-        ('adjust_logits', ('--tau', '0', '1'), ('records/test_posthoc.json', 'reports/test_tau_curve.png')),
+        ('adjust_logits', ('--tau', '0', '1'), ('records/val_posthoc.json', 'reports/val_tau_curve.png')),
         ('analyze_collapse', ('--formats',), ('collapse/train.json', 'collapse/train_figures.json')),
         ('diagnose', (), ('reports/diagnosis.json',)),
         ('count_classes', ('--out', 'work_dirs/plain/counts.json'), ('counts.json',)),
