@@ -100,6 +100,9 @@ def _check_archive(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         if any(name.rpartition('/')[2] == 'constants.pkl' for name in archive.namelist()):
             raise CheckpointError(str(path), 'a checkpoint', 'a TorchScript program', UNKNOWN)
+        size = sum(entry.file_size for entry in archive.infolist())
+        if size > path.stat().st_size:  # torch compresses nothing
+            raise CheckpointError(str(path), 'a checkpoint', f'a compressed file of {size / 2**20:,.0f} MiB', UNKNOWN)
         damaged = archive.testzip()
     if damaged is not None:
         raise CheckpointError(str(path), 'a checkpoint', f'a wrong checksum of {damaged}', DAMAGED)

@@ -124,6 +124,19 @@ def test_dotted_names_of_a_newer_protocol_are_refused(tmp_path: Path) -> None:
             load_checkpoint_file(path)
 
 
+def test_a_compressed_file_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+    """torch writes none."""
+    path = tmp_path / 'a.pth'
+    torch.save({'state_dict': {'weight': torch.zeros(2**20)}}, path)
+    with zipfile.ZipFile(path) as archive:
+        members = {each: archive.read(each) for each in archive.namelist()}
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
+        for each, value in members.items():
+            archive.writestr(each, value)
+    with pytest.raises(CheckpointError, match=r'a\.pth: expected a checkpoint, got a compressed file of 4 MiB'):
+        load_checkpoint_file(path)
+
+
 def test_damaged_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / 'a.pth'
     torch.save({'state_dict': {'weight': torch.arange(1000.0)}}, path)

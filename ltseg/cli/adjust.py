@@ -28,6 +28,7 @@ from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.run_records import RunSource, record_of, training_of
 from ltseg.cli.runner import calm_warnings
 from ltseg.cli.stages import stages_of
+from ltseg.core.files import check_writable
 from ltseg.core.posthoc import log_prior_of
 from ltseg.heads.folding import check_foldable, fold_norm, fold_prior, save_folded
 from ltseg.reports.figures.renderer import save_figure
@@ -60,16 +61,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return parser.parse_args(arguments)
 
 
-def curves_of(
-    model: TrainedModel, taus: tuple[float, ...], options: argparse.Namespace, console: Console
-) -> tuple[TauCurve, TauCurve]:
+def curves_of(model: TrainedModel, taus: tuple[float, ...], options: argparse.Namespace) -> tuple[TauCurve, TauCurve]:
     """The curves to choose from and to report; the same where nothing is chosen."""
     if options.fixed is not None:
         curve = model.curve(options.report_on, taus, options.floor, options.by)
         return curve, curve
     selection = model.curve(options.select_on, taus, options.floor, options.by)
     if options.select_on == options.report_on or model.same_data(options.select_on, options.report_on):
-        console.print('Note: tau is chosen and reported on the same images, which flatters it.', style='yellow')
         return selection, selection
     return selection, model.curve(options.report_on, taus, options.floor, options.by)
 
@@ -78,6 +76,8 @@ def print_curves(
     selection: TauCurve, report: TauCurve, chosen: float, criterion: str, options: argparse.Namespace, console: Console
 ) -> None:
     """The tables, the groups, and what the choice changes."""
+    if selection is report and options.fixed is None:
+        console.print('Note: tau is chosen and reported on the same images, which flatters it.', style='yellow')
     for curve in dict.fromkeys((selection, report)):
         curve_table(curve, chosen, options.by).print(console)
     evaluation, before = report.at(chosen), report.at(0.0).means()
@@ -133,23 +133,24 @@ def run(options: argparse.Namespace) -> None:
     meta = check_checkpoint(options.checkpoint)
     settle_ignored(config, training=False)
     check_config(config, training=False)
+    check_writable(Path(config.work_dir) / 'records' / 'any', *([options.fold_into] if options.fold_into else []))
     model = trained_model(config, options.checkpoint, options.prior)
     criterion = options.criterion or model.task.axes[0]
     model.check_criterion(criterion)
     if options.fold_into:
         check_foldable(model.model, options.checkpoint, options.fold_into, options.by)
-    selection, report = curves_of(model, taus, options, console)
+    selection, report = curves_of(model, taus, options)
     chosen = selection.best(criterion) if options.fixed is None else options.fixed
-    print_curves(selection, report, chosen, criterion, options, console)
     folder, (ending, picture_name) = Path(config.work_dir), FILES[options.by]
     picture = folder / 'reports' / f'{report.split}_{picture_name}.png'
     save_figure(curve_figure(list(dict.fromkeys((selection, report))), chosen, options.by), picture)
     base = base_record(options, folder / 'records', report, source, meta)
     record = adjusted_record(base, selection, report, criterion, options.by, options.fixed)
     path = record.save(folder / 'records' / f'{report.split}_{ending}.json')
+    change = fold(model, chosen, options) if options.fold_into else None
+    print_curves(selection, report, chosen, criterion, options, console)
     console.print(f'Written: {path}, {picture}', soft_wrap=True)
-    if options.fold_into:
-        change = fold(model, chosen, options)
+    if change:
         console.print(f'Written: {options.fold_into}, {change}', soft_wrap=True)
 
 

@@ -11,6 +11,8 @@ from ltseg.core.errors import UsageError
 
 __all__ = ['check_checkpoint', 'newest_checkpoint']
 
+LAST = 'last_checkpoint'  # which mmengine writes behind each checkpoint that is whole
+
 
 def check_checkpoint(path: str) -> dict[str, Any]:
     """What the checkpoint ``path`` says about its training, such as 'seed' and 'iter'.
@@ -31,8 +33,10 @@ def check_checkpoint(path: str) -> dict[str, Any]:
 def newest_checkpoint(work_dir: str) -> str | None:
     """The newest checkpoint in a work dir to go on from; what cannot be loaded is named and passed over.
 
+    None where a run was killed while it wrote its first one: then nothing is lost by starting over.
+
     Raises:
-        UsageError: If there are checkpoints and none can be loaded.
+        UsageError: If checkpoints had been written and none can be loaded.
     """
     found = [path for path in Path(work_dir).glob('*.pth') if not path.stem.startswith('best_')]
     problems = []
@@ -43,10 +47,11 @@ def newest_checkpoint(work_dir: str) -> str | None:
         if problem is not None:
             problems.append(f'{path} ({problem})')
             print_log(f'Passed over, cannot be loaded: {problems[-1]}', logger='current', level=logging.WARNING)
-    if problems:
+    if problems and (Path(work_dir) / LAST).exists():
         hint = 'Move them away, or train without --resume.'
         raise UsageError('--resume', 'a checkpoint that can be loaded', ', '.join(problems), hint)
-    print_log(f'No checkpoint in {work_dir}: training starts at the beginning.', logger='current')
+    what = 'No checkpoint in' if not problems else 'No whole checkpoint had been written in'
+    print_log(f'{what} {work_dir}: training starts at the beginning.', logger='current')
     return None
 
 

@@ -11,9 +11,11 @@ from mmengine.device import get_device
 from mmengine.runner import Runner
 
 from ltseg import registry
+from ltseg.cli.data_files import blank_line, file_faults
 from ltseg.cli.errors import message_of
 from ltseg.cli.label_faults import label_faults
 from ltseg.cli.pretrained import weight_faults
+from ltseg.cli.setting_values import value_faults
 from ltseg.config_parts import parts_of
 from ltseg.core.checks import near
 from ltseg.core.errors import UsageError, describe
@@ -22,7 +24,7 @@ from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import check_class_names
 from ltseg.nested_datasets import dataset_classes, dataset_config
 
-__all__ = ['check_config']
+__all__ = ['check_config', 'head_faults']
 
 REGISTRIES = [getattr(registry, name) for name in registry.__all__]
 USED = (*inspect.signature(Runner.__init__).parameters, 'tta_model')  # other keys are a config's own variables
@@ -37,12 +39,12 @@ def check_config(config: Config, training: bool) -> None:
             take, missing data, different numbers of classes, backbone weights that cannot be had, mixed
             precision or several processes without a GPU.
     """
-    faults = list(_type_faults(config))
+    faults = [*_type_faults(config), *value_faults(config, training)]
     if training:
         faults += _schedule_faults(config)
     if not faults:
         classes, data_faults = _classes(config, training)
-        faults += data_faults + list(_head_faults(config.model, classes))
+        faults += data_faults + list(head_faults(config.model, classes))
         faults += label_faults(config, classes)
     if training:
         faults += weight_faults(dict(parts_of(config.model, 'model')))
@@ -103,17 +105,22 @@ def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]]
             built = build_dataset(dataset)
         except Exception as error:
             message = message_of(error)
-            if message is None and not isinstance(error, OSError | AssertionError | RuntimeError):  # not theirs
-                raise
-            missing = describe(f'{split}_dataloader.dataset', 'data that can be read', str(error))
+            if message is None and not isinstance(error, OSError | AssertionError | RuntimeError | ValueError):
+                raise  # not theirs
+            expected, hint = 'data that can be read', blank_line(dataset)
+            missing = describe(f'{split}_dataloader.dataset', expected, str(error), hint)
             first, *guide = (message or missing).split('\n', 1)
             faults.setdefault('\n'.join(guide), []).append(first.rstrip())
         else:
+            loads_labels = any('Annotations' in str(part.get('type')) for _, part in parts_of(dataset, split))
+            for fault in file_faults(f'{split}_dataloader.dataset', built, loads_labels):
+                faults.setdefault('', []).append(fault)
             classes[f'{split}_dataloader'] = dataset_classes(built)
     return classes, ['\n'.join([*dict.fromkeys(firsts), *filter(None, [guide])]) for guide, firsts in faults.items()]
 
 
-def _head_faults(model: dict, classes: dict[str, tuple[str, ...]]) -> Iterator[str]:
+def head_faults(model: dict, classes: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    """What does not fit between the heads of a model and the class names of data sets, by the name of their loader."""
     for where, head in parts_of(model, 'model'):
         number = head.get('num_classes')
         of_edges = 'STDCHead' in (head.get('type'), head.get('head_type'))  # its classes are edge and no edge

@@ -21,7 +21,6 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import get_rank, init_dist
-from mmengine.runner import Runner
 from rich.console import Console
 from torch.utils.data import Subset
 
@@ -30,7 +29,8 @@ from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import counted_label, settle_ignored
-from ltseg.cli.runner import calm_warnings
+from ltseg.cli.runner import CalmRunner, calm_warnings
+from ltseg.core.files import check_writable
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.groups import by_frequency
 from ltseg.metrics.task import task_of
@@ -74,12 +74,12 @@ def choose_split(config: Config, split: str) -> None:
 
 def build_loader(config: Config, limit: int | None) -> Any:
     """The data loader of the split, or of ``limit`` images spread over it."""
-    loader = Runner.build_dataloader(config.test_dataloader, seed=0)
+    loader = CalmRunner.build_dataloader(config.test_dataloader, seed=0)
     size = len(loader.dataset)
     if limit is None or limit >= size:
         return loader
     subset = Subset(loader.dataset, [index * size // limit for index in range(limit)])
-    return Runner.build_dataloader({**config.test_dataloader, 'dataset': subset}, seed=0)
+    return CalmRunner.build_dataloader({**config.test_dataloader, 'dataset': subset}, seed=0)
 
 
 def classes_of(config: Config) -> Classes:
@@ -132,8 +132,8 @@ def analyze(config: Config, options: argparse.Namespace, console: Console) -> No
     report = CollapseReport(options.split, options.config, classes, summaries, samples, note)
     folder = Path(config.work_dir) / 'collapse'
     figures = figures_of(report, last, folder, options.map)
-    values_table(report.last, f'Neural collapse: {summaries[-1].checkpoint}', [note]).print(console)
     paths = report.write(folder, figures, options.formats)
+    values_table(report.last, f'Neural collapse: {summaries[-1].checkpoint}', [note]).print(console)
     console.print(f'Written: {", ".join(map(str, paths))} and {len(figures)} figures', soft_wrap=True)
 
 
@@ -150,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         choose_split(config, options.split)
         settle_ignored(config, training=False)
         check_config(config, training=False)
+        check_writable(Path(config.work_dir) / 'collapse' / 'any')
         if options.launcher != 'none':
             init_dist(options.launcher)
         analyze(config, options, Console())

@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ltseg.cli.errors import one_message_errors
+from ltseg.core.files import atomic_write
 from ltseg.reports.selection import add_compare_options, selected_comparison
 
 
@@ -31,17 +32,18 @@ def run(options: argparse.Namespace) -> None:
     console = Console()
     comparison = selected_comparison(options.runs, options)
     tables = comparison.tables(options.tables)
-    for table in tables:
-        table.print(console)
     texts = {
         options.markdown: '\n'.join(table.markdown() for table in tables),
         options.csv: comparison.long_rows().csv(),
     }
-    for path, text in texts.items():
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding='utf-8')
-            console.print(f'Written: {path}', soft_wrap=True)
+    written = {path: text for path, text in texts.items() if path is not None}
+    for path, text in written.items():
+        with atomic_write(path) as draft:
+            draft.write_text(text, encoding='utf-8')
+    for table in tables:
+        table.print(console)
+    for path in written:
+        console.print(f'Written: {path}', soft_wrap=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

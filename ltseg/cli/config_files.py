@@ -11,6 +11,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 
 from ltseg.checkpoint_files import use_for_local_files
 from ltseg.cli.config_catalog import catalog, find_config
+from ltseg.cli.setting_names import check_setting_names
 from ltseg.cli.stages import stages_of
 from ltseg.compat import quietly
 from ltseg.core.checks import near
@@ -56,7 +57,10 @@ def load_config(options: Namespace, needs: Sequence[str] = ('model',), last_stag
     path = _config_path(options)
     try:
         config = Config.fromfile(str(path))
+        check_setting_names(config, options.cfg_options or {})
         config.merge_from_dict(options.cfg_options or {})
+    except UsageError:
+        raise
     except Exception as error:
         kind = f'{type(error).__name__}: {error}'
         raise UsageError(f'config {options.config}', 'a config that mmengine can read', kind) from error

@@ -19,6 +19,7 @@ from ltseg.cli.config_files import add_common_arguments, load_config, register_m
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import counted_label
 from ltseg.cli.runner import calm_warnings
+from ltseg.core.files import check_writable
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.groups import by_frequency
 from ltseg.counts.table import CountsTable
@@ -68,6 +69,7 @@ def count(options: argparse.Namespace) -> None:
     """Counts, prints and writes."""
     part = f'{options.split}_dataloader'
     config = load_config(options, needs=(part,))
+    check_writable(*([options.out] if options.out else []))
     register_modules(config)
     for dataset in innermost_configs(config[part].dataset) if options.reduce_zero_label else ():
         dataset['reduce_zero_label'] = True

@@ -5,12 +5,13 @@
 
 Without a checkpoint: the labels, and what the rules of the losses make of their counts. With one: also its classifier
 and its confusions, from the record that ltseg train or ltseg test left of it, else by an evaluation. Everything
-is written to WORK_DIR/reports/diagnosis.json too.
+is written to WORK_DIR/reports/diagnosis.json too. Exits with 1 where labels cannot be used, or do not fit the heads.
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,19 +20,20 @@ from mmengine.config import Config
 from rich.console import Console
 
 from ltseg.cli.checkpoints import check_checkpoint
+from ltseg.cli.checks import head_faults
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import message_of, one_message_errors
 from ltseg.cli.ignored import counted_label, settle_ignored
 from ltseg.cli.runner import calm_warnings
 from ltseg.core.errors import UsageError
-from ltseg.core.files import atomic_write
+from ltseg.core.files import atomic_write, check_writable
 from ltseg.counts.class_names import check_class_order
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.table import CountsTable
 from ltseg.heads.classifier_watch import class_vectors_of
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.nested_datasets import dataset_classes, dataset_config
-from ltseg.reports.diagnosis.data import count_findings, label_fault, rule_findings
+from ltseg.reports.diagnosis.data import UNUSABLE, count_findings, head_fault, label_fault, rule_findings
 from ltseg.reports.diagnosis.finding import Finding, plain, print_findings, sorted_findings
 from ltseg.reports.diagnosis.results import baseline_findings, classifier_findings, evaluation_findings
 from ltseg.reports.record import RunRecord
@@ -91,7 +93,11 @@ class Diagnosis:
             self._compare_names(val.class_names, names)
         ignored, cause = train.ignored_class, train.cause_of_empty_classes
         self.findings += count_findings(train.counts.samples, measured, names, ignored, cause)
-        self.findings += rule_findings(model, train.learned, names)
+        faults = list(head_faults(self.config.model, {'train_dataloader': names}))
+        if faults:
+            self.findings.append(head_fault('\n'.join(faults)))
+        else:
+            self.findings += rule_findings(model, train.learned, names)
 
     def _compare_names(self, names: Sequence[str], of_training: Sequence[str]) -> None:
         split = self.options.split
@@ -133,11 +139,13 @@ class Diagnosis:
         return curve.at(0.0), f'an evaluation on {split}'
 
 
-def diagnose(options: argparse.Namespace) -> None:
-    """Looks, prints and writes."""
+def diagnose(options: argparse.Namespace) -> bool:
+    """Looks, writes and prints; says whether the config can be trained with."""
     if options.baseline and not (options.checkpoint or options.record):
         raise UsageError('--baseline', 'a checkpoint or --record to compare with it', 'neither')
     config = load_config(options, needs=('model', 'train_dataloader'))
+    path = Path(config.work_dir) / 'reports' / 'diagnosis.json'
+    check_writable(path)
     register_modules(config)
     meta = check_checkpoint(options.checkpoint) if options.checkpoint else {}
     settle_ignored(config, training=False)
@@ -145,18 +153,21 @@ def diagnose(options: argparse.Namespace) -> None:
     diagnosis.look_at_data(model)
     if options.checkpoint:
         diagnosis.look_at_model(model)
-    if options.record or (options.checkpoint and not any(each.kind == 'labels' for each in diagnosis.findings)):
+    unusable = any(each.kind in UNUSABLE for each in diagnosis.findings)
+    if options.record or (options.checkpoint and not unusable):
         diagnosis.look_at_results(meta.get('iter'))
     findings, console = sorted_findings(diagnosis.findings), Console()
-    print_findings(findings, diagnosis.looked_at, console)
-    path = Path(config.work_dir) / 'reports' / 'diagnosis.json'
     with atomic_write(path) as draft:
         draft.write_text(json.dumps(plain(findings, diagnosis.looked_at), indent=1) + '\n', encoding='utf-8')
+    print_findings(findings, diagnosis.looked_at, console)
     console.print(f'\nWritten: {path}', soft_wrap=True, highlight=False)
+    return not unusable
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse_arguments(arguments)
     calm_warnings()
     with one_message_errors():
-        diagnose(options)
+        usable = diagnose(options)
+    if not usable:
+        sys.exit(1)

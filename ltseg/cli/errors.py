@@ -7,16 +7,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ltseg.core.errors import LtsegError
+from ltseg.cli.output import forgiving_output
+from ltseg.core.errors import LtsegError, describe
+from ltseg.core.files import NOT_WRITTEN
 
 __all__ = ['message_of', 'one_message_errors']
 
 PACKAGE = str(Path(__file__).resolve().parents[1])
 # How the traceback of a data loader's worker, which comes as text, names an error of ours.
-FROM_WORKER = re.compile(r'^ltseg\.[\w.]+Error: (.*)', re.MULTILINE | re.DOTALL)
+FROM_WORKER = re.compile(r'^ltseg\.[\w.]+Error: ', re.MULTILINE)
 # What mmengine's registries and Python say where a config names a type or an argument that does not exist.
 UNKNOWN_TYPE = re.compile(r'(\S+ is not in the \S+ registry)')
 UNKNOWN_ARGUMENT = re.compile(r'\w+\.__init__\(\) (got an unexpected keyword argument|missing \d+ required)')
+# Packages whose constructors refuse values that a config gives them.
+BUILT = {'torch', 'mmengine', 'mmcv', 'mmseg', 'mmpretrain'}
+KILLED_WORKER = re.compile(r'DataLoader worker \(pid.*?\) (exited unexpectedly|is killed by signal: [\w ]+)')
+# What torch says of a normalisation layer that sees one value of each channel.
+ONE_VALUE = 'Expected more than 1 value per channel when training'
+FEWER_WORKERS = 'It may have run out of memory: set the num_workers of the data loaders lower, or to 0.'
+NO_REST = 'Leave out the rest of an epoch, train_dataloader.drop_last=True, or change train_dataloader.batch_size.'
 
 
 def message_of(error: BaseException) -> str | None:
@@ -25,12 +34,28 @@ def message_of(error: BaseException) -> str | None:
     while seen is not None:  # from the outside in: our outer errors name the file that our inner ones are about
         text = str(seen)
         if 'DataLoader worker' in text:
-            found = FROM_WORKER.search(text)
-            return found[1].strip() if found else None
+            *_, outermost = FROM_WORKER.split(text)  # a traceback prints the outer error last
+            return outermost.strip() if outermost != text else _fault_of_worker(text)
         if isinstance(seen, LtsegError):
             return text
+        if (message := _fault_around(seen)) is not None:
+            return message
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
     return _fault_of_config(error)
+
+
+def _fault_of_worker(text: str) -> str | None:
+    ended = KILLED_WORKER.search(text)
+    return describe('data loader', 'workers that live', f'one that {ended[1]}', FEWER_WORKERS) if ended else None
+
+
+def _fault_around(error: BaseException) -> str | None:
+    """What files, disks and batches of one image are to blame for, in whatever package."""
+    if isinstance(error, OSError) and error.strerror and (error.filename is not None or error.errno in NOT_WRITTEN):
+        return f'{error.filename or "writing"}: {error.strerror}.'
+    if isinstance(error, ValueError) and ONE_VALUE in str(error):
+        return describe('batch', 'two images or more, for normalisation layers over single values', 'one', NO_REST)
+    return None
 
 
 def _fault_of_config(error: BaseException) -> str | None:
@@ -40,14 +65,21 @@ def _fault_of_config(error: BaseException) -> str | None:
     if not built or frames[-1].filename.startswith(PACKAGE):
         return None
     text = str(error.args[0]) if error.args else ''
+    if isinstance(error, KeyError) and 'must contain the key "type"' in text:
+        return f'config: {text.splitlines()[0]}.'
     if isinstance(error, KeyError) and (found := UNKNOWN_TYPE.search(text)):
         return f'config: {found[1]}. Check the spelling of this type.'
-    return f'config: {text}.' if isinstance(error, TypeError) and UNKNOWN_ARGUMENT.search(text) else None
+    if isinstance(error, TypeError) and UNKNOWN_ARGUMENT.search(text):
+        return f'config: {text}.'
+    refused = isinstance(error, ValueError | AssertionError) and frames[-1].name == '__init__' and text
+    known = BUILT.intersection(Path(frames[-1].filename).parts)
+    return f'config: {text.rstrip(".")}.' if refused and known else None
 
 
 @contextmanager
 def one_message_errors(*kinds: type[Exception]) -> Iterator[None]:
     """Turns what ltseg raises, and errors of these kinds, into one message and exit code 1; all else passes."""
+    forgiving_output()
     try:
         yield
     except KeyboardInterrupt:

@@ -36,8 +36,9 @@ class RunRecorder(Hook):
             return
         by_epoch = isinstance(loop, EpochBasedTrainLoop)
         done, last = (runner.epoch, loop.max_epochs) if by_epoch else (runner.iter, loop.max_iters)
-        due = done >= loop.val_begin and (done % loop.val_interval == 0 or done == last)
-        if due and runner.iter not in {point['iteration'] for point in _curve(runner)}:
+        due = done >= loop.val_begin and (done % loop.val_interval == 0 or done >= last)
+        # With nothing left to train, nothing but this validation gives the record, be it in the curve or not.
+        if due and (done >= last or runner.iter not in {point['iteration'] for point in _curve(runner)}):
             runner.val_loop.run()
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:

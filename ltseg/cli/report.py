@@ -20,6 +20,7 @@ from ltseg.cli.example_images import example_images
 from ltseg.cli.runner import calm_warnings
 from ltseg.core.checks import check_choice
 from ltseg.core.errors import UsageError
+from ltseg.core.files import check_writable
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.page import render_page, write_page
 from ltseg.reports.runs import find_runs
@@ -42,6 +43,7 @@ def run(options: argparse.Namespace) -> None:
     console = Console()
     if options.images < 0:
         raise UsageError('--images', 'a number of images', repr(options.images))
+    check_writable(options.out)
     runs = find_runs(options.runs, options.split)
     if options.first is not None:
         check_choice('--first', options.first, sorted({run.record.method for run in runs}))

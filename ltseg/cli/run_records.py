@@ -10,10 +10,20 @@ from mmengine.config import Config
 
 from ltseg.cli.labels.run_labels import labels_of
 from ltseg.cli.setup import evaluation_setup, parsed_config, training_setup
+from ltseg.core.errors import LtsegError
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.record import RunRecord, commit_of
 
-__all__ = ['RunSource', 'evaluation_of', 'number_of', 'other_metrics', 'record_of', 'training_of']
+__all__ = [
+    'RunSource',
+    'evaluation_of',
+    'number_of',
+    'other_metrics',
+    'record_of',
+    'training_of',
+    'is_record_of',
+    'leaves_record',
+]
 
 
 @dataclass(frozen=True)
@@ -132,3 +142,19 @@ def record_of(
     return RunRecord(
         **known, split=split, evaluation=evaluation, config=source.config, commit=commit, other_metrics=others
     )
+
+
+def leaves_record(config: Mapping[str, Any]) -> bool:
+    """Whether a training run of this config ends with the record of its last validation."""
+    evaluators = config.get('val_evaluator') or []
+    evaluators = evaluators if isinstance(evaluators, list | tuple) else [evaluators]
+    return any(str(each.get('type')).startswith('ltseg.') for each in evaluators if isinstance(each, Mapping))
+
+
+def is_record_of(meta: Mapping[str, Any], work_dir: Path) -> bool:
+    """Whether the record in a work dir is of the checkpoint that says ``meta`` of its training run."""
+    try:
+        record = RunRecord.load(work_dir / 'records' / 'val.json')
+    except LtsegError:
+        return False
+    return (record.iterations, record.seed) == (meta.get('iter'), meta.get('seed'))

@@ -3,15 +3,18 @@
 import logging
 import re
 import warnings
+from pathlib import Path
 from typing import Any
 from weakref import WeakMethod
 
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import nn
 
 from ltseg.compat import quietly
+from ltseg.core.files import atomic_write
 
 __all__ = ['CalmRunner', 'ReportingRunner', 'build_runner', 'calm_warnings']
 
@@ -37,6 +40,8 @@ PATIENCE = 30  # seconds of silence after which the progress of an evaluation is
 class CalmRunner(Runner):
     """mmengine's runner with mmengine's set-up dumps in the log file only.
 
+    Its checkpoints are there whole or not at all, and its data loaders name a file that cannot be read.
+
     Attributes:
         HIDDEN: How the messages begin that do not reach the terminal.
     """
@@ -49,6 +54,8 @@ class CalmRunner(Runner):
         logger = super().build_logger(*args, **kwargs)
         shown = WeakMethod(self._is_shown)  # loggers live as long as the process, and would keep a runner's memory
         for handler in logger.handlers:
+            if isinstance(handler, logging.FileHandler) and handler.stream is not None:
+                handler.stream.reconfigure(encoding='utf-8')  # names of classes in any letters, in any locale
             if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
                 handler.addFilter(lambda record: (method := shown()) is None or method(record))
         return logger
@@ -65,6 +72,23 @@ class CalmRunner(Runner):
         """As mmengine's, which says it twice."""
         with quietly():
             return super().load_checkpoint(*args, **kwargs)
+
+    @staticmethod
+    def build_dataloader(dataloader: Any, seed: int | None = None, diff_rank_seed: bool = False) -> Any:
+        """As mmengine's, with files named in errors."""
+        from ltseg.datasets.named_files import name_files  # imports MMSegmentation, which may be broken
+
+        loader = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        name_files(loader.dataset)
+        return loader
+
+    def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
+        """As mmengine's, which leaves half a file where it is killed or the disk is full."""
+        if '://' in out_dir or not is_main_process():  # a model in shards is written by all
+            super().save_checkpoint(out_dir, filename, *args, **kwargs)
+            return
+        with atomic_write(Path(out_dir, filename)) as draft:
+            super().save_checkpoint(out_dir, draft.name, *args, **kwargs)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """As mmengine's, which turns SyncBN into BN in a single process; says so where there is any."""

@@ -26,6 +26,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from ltseg.cli.checkpoints import check_checkpoint, newest_checkpoint
+from ltseg.cli.run_records import is_record_of, leaves_record
 from ltseg.core.checks import near
 from ltseg.core.errors import UsageError
 
@@ -111,7 +112,10 @@ def _stage_of(checkpoint: str, stages: Sequence[Config]) -> int:
 
 
 def _has_ended(stage: Config) -> bool:
+    """Whether nothing of a stage is left to do, its record included."""
     path = newest_checkpoint(stage.work_dir)
     meta = {} if path is None else check_checkpoint(path)
     unit = 'epoch' if 'max_epochs' in stage.train_cfg else 'iter'
-    return meta.get(unit, 0) >= stage.train_cfg[f'max_{unit}s']
+    if meta.get(unit, 0) < stage.train_cfg[f'max_{unit}s']:
+        return False
+    return not leaves_record(stage) or is_record_of(meta, Path(stage.work_dir))

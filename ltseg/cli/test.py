@@ -33,11 +33,14 @@ from ltseg.cli.run_records import RunSource, evaluation_of, record_of, training_
 from ltseg.cli.runner import ReportingRunner, build_runner, calm_warnings
 from ltseg.cli.stages import stages_of
 from ltseg.core.errors import UsageError
+from ltseg.core.files import check_writable, naming_folder
 from ltseg.core.nearest_mean import FEATURE_FORMS
 from ltseg.metrics.task import CLASSIFICATION, task_of
-from ltseg.nested_datasets import innermost_configs
+from ltseg.nested_datasets import innermost_configs, innermost_datasets
 from ltseg.reports.class_table import render, write_report
 from ltseg.trained.weights import check_weights
+
+VISUALIZER = {'type': 'SegLocalVisualizer', 'vis_backends': [{'type': 'LocalVisBackend'}], 'name': 'visualizer'}
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -69,11 +72,12 @@ def apply_options(config: Config, options: argparse.Namespace) -> None:
     is_classifier = task_of(config) is CLASSIFICATION
     if options.show or options.show_dir:
         kind, switch = ('VisualizationHook', 'enable') if is_classifier else ('SegVisualizationHook', 'draw')
-        hook = config.default_hooks.setdefault('visualization', ConfigDict(type=kind))
+        hook = config.setdefault('default_hooks', ConfigDict()).setdefault('visualization', ConfigDict(type=kind))
         hook.update({switch: True}, interval=1, show=options.show, wait_time=options.wait_time)
         if options.show_dir and is_classifier:
             hook.out_dir = options.show_dir
         elif options.show_dir:
+            config.setdefault('visualizer', ConfigDict(VISUALIZER))
             config.visualizer.save_dir = options.show_dir
     if options.tta:
         if not config.get('tta_pipeline') or not config.get('tta_model'):
@@ -95,11 +99,24 @@ def source_of(stages: Sequence[Config], options: argparse.Namespace) -> RunSourc
     return RunSource.of_test(options.config, stages, options.split, given, **how)
 
 
+def keep_folders(runner: Runner) -> None:
+    """Lets predictions be written to the folders of their images."""
+    parts = innermost_datasets(runner.test_dataloader.dataset)
+    roots = [(getattr(part, 'data_prefix', None) or {}).get('img_path') for part in parts]
+    for metric in runner.test_evaluator.metrics:
+        if hasattr(metric, 'image_root') and all(roots):
+            metric.image_root = os.path.commonpath(map(str, roots))
+
+
 def report(
     runner: Runner, options: argparse.Namespace, meta: dict[str, Any], source: RunSource, metrics: dict[str, Any]
 ) -> None:
-    """Prints the table and writes the files."""
+    """Writes the files, then prints the table."""
     console, evaluation = Console(), evaluation_of(runner.test_loop)
+    predictions = [metric for metric in runner.test_evaluator.metrics if getattr(metric, 'format_only', False)]
+    if evaluation is None and predictions:
+        console.print(f'No report, because of format_only: the predictions are in {predictions[0].output_dir}.')
+        return
     if evaluation is None:
         metric = 'LongTailAccuracy' if task_of(runner.cfg) is CLASSIFICATION else 'LongTailIoU'
         console.print(f"No report: the evaluator is no dict(type='ltseg.{metric}').")
@@ -111,8 +128,8 @@ def report(
     if options.nearest_mean:
         form = options.nearest_mean
         folder, record = folder / f'nearest_mean_{form}', replace(record, method=f'{record.method} + NCM ({form})')
-    render(record, console)
     paths = [*write_report(record, folder / 'reports'), record.save(folder / 'records' / f'{options.split}.json')]
+    render(record, console)
     console.print('Written: ' + ', '.join(str(path) for path in paths), soft_wrap=True)
 
 
@@ -132,11 +149,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         apply_options(config, options)
         settle_ignored(config, training=False)
         check_config(config, training=False)
+        folders = (Path(config.work_dir) / 'records', options.out, options.show_dir)
+        check_writable(*(Path(folder) / 'any' for folder in folders if folder))
         runner = build_runner(config, ReportingRunner)
         check_weights(runner.model, options.checkpoint)
+        keep_folders(runner)
         if options.nearest_mean:
             loader = {**config.test_dataloader, 'dataset': training_images(config)}
             runner.register_hook(ClassifyByNearestMean(loader, options.nearest_mean))
-        metrics = runner.test()
+        with naming_folder(config.work_dir):
+            metrics = runner.test()
         if runner.rank == 0:
             report(runner, options, meta, source, metrics)

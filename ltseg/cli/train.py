@@ -11,9 +11,12 @@ each in WORK_DIR/STAGE from the last checkpoint of the one before; --resume goes
 import ltseg.compat  # noqa: F401  isort: skip
 import argparse
 import os
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from mmengine.config import Config
+from torch import Tensor, nn
 
 from ltseg.cli.checkpoints import check_checkpoint, newest_checkpoint
 from ltseg.cli.checks import check_config
@@ -25,7 +28,11 @@ from ltseg.cli.recording import RunRecorder
 from ltseg.cli.run_records import RunSource
 from ltseg.cli.runner import build_runner, calm_warnings
 from ltseg.cli.stages import stages_of, stages_to_train
-from ltseg.core.errors import UsageError
+from ltseg.cli.work_dir_lock import locked
+from ltseg.core.errors import FileWriteError, UsageError
+from ltseg.core.files import check_writable, naming_folder
+from ltseg.hooks.last_batch import CheckLastBatch
+from ltseg.hooks.sync_statistics import SyncRunningStatistics
 from ltseg.trained.weights import check_weights
 
 
@@ -66,13 +73,27 @@ def apply_resume(config: Config, resume: str | None) -> None:
         config.resume, config.load_from = path is not None, path or config.get('load_from')
 
 
+def check_space(model: nn.Module, work_dir: str) -> None:
+    """Raises FileWriteError where the disk has less space than the weights of a single checkpoint take."""
+    weights = [value for value in model.state_dict().values() if isinstance(value, Tensor)]
+    needed = sum(value.numel() * value.element_size() for value in weights)
+    free = shutil.disk_usage(work_dir).free
+    if free < needed:
+        expected = f'{needed / 2**20:,.0f} MiB of free space for the first checkpoint'
+        raise FileWriteError(f'work dir {work_dir}', expected, f'{free / 2**20:,.0f} MiB', 'Give another --work-dir.')
+
+
 def train(config: Config, source: RunSource) -> None:
     """Trains one stage, or the only one."""
     runner = build_runner(config)
     runner.register_hook(RunRecorder(source))
+    runner.register_hook(SyncRunningStatistics())
+    runner.register_hook(CheckLastBatch())
+    check_space(runner.model, config.work_dir)
     if config.get('resume'):
         check_weights(runner.model, config.load_from)
-    runner.train()
+    with naming_folder(config.work_dir):
+        runner.train()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -92,9 +113,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.dry_run:
             print('No fault found. Nothing was trained.')
             return
+        check_writable(Path(config.work_dir) / 'records')
         given = {'name': options.name, 'method': options.method, 'settings': options.cfg_options}
-        for stage, resume in stages_to_train(stages, options.resume):
-            index = next(index for index, each in enumerate(stages) if each is stage)
-            source = RunSource.of_training(options.config, stages, index, given)
-            apply_resume(stage, resume)
-            train(stage, source)
+        with locked(config.work_dir, options.launcher):
+            for stage, resume in stages_to_train(stages, options.resume):
+                index = next(index for index, each in enumerate(stages) if each is stage)
+                source = RunSource.of_training(options.config, stages, index, given)
+                apply_resume(stage, resume)
+                train(stage, source)

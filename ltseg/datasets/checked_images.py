@@ -13,9 +13,9 @@ from ltseg.registry import TRANSFORMS
 
 __all__ = ['LoadCheckedImage', 'check_not_truncated', 'decode', 'read_whole']
 
-# opencv gives a partly grey picture for a truncated file (JPEG always, PNG in some versions): look for its last marker.
-MARKERS = ((b'\x89PNG', b'IEND'), (b'\xff\xd8', b'\xff\xd9'))
-TRAILER = 1024  # bytes that some programs append behind the last marker
+PNG, JPEG = b'\x89PNG\r\n\x1a\n', b'\xff\xd8'
+END_OF_JPEG = b'\xff\xd9'
+SCAN, WITHOUT_LENGTH = 0xDA, {0x01, *range(0xD0, 0xD9), 0xFF}  # JPEG's markers: of the pixels, and of nothing
 
 
 @TRANSFORMS.register_module()
@@ -75,11 +75,38 @@ def read_whole(what: str, path: str, backend_args: dict[str, Any] | None) -> byt
 
 
 def check_not_truncated(what: str, path: str, content: bytes) -> None:
-    """Raises ValueError where the content of an image file is cut off; calls it ``what``."""
-    for first, last in MARKERS:
-        if content.startswith(first) and content.rfind(last, max(0, len(content) - TRAILER)) < 0:
-            hint = 'Copy or make it again.'
-            raise InvalidValueError(f'{what} {path}', 'a whole file', f'one cut off after {len(content)} bytes', hint)
+    """Raises ValueError where the content of an image file is cut off; calls it ``what``.
+
+    OpenCV gives a partly grey picture for such a file (JPEG always, PNG in some versions). What stands behind the end
+    of the picture, as phones write it there, is nobody's fault.
+    """
+    whole = _png_ends(content) if content.startswith(PNG) else not content.startswith(JPEG) or _jpeg_ends(content)
+    if not whole:
+        hint = 'Copy or make it again.'
+        raise InvalidValueError(f'{what} {path}', 'a whole file', f'one cut off after {len(content)} bytes', hint)
+
+
+def _png_ends(content: bytes) -> bool:
+    place = len(PNG)
+    while place + 12 <= len(content):  # length, type and checksum
+        length, kind = int.from_bytes(content[place : place + 4], 'big'), content[place + 4 : place + 8]
+        place += 12 + length
+        if kind == b'IEND':
+            return place <= len(content)
+    return False
+
+
+def _jpeg_ends(content: bytes) -> bool:
+    """Whether pixels begin and end; the thumbnail in a header has an end of its own."""
+    place = len(JPEG)
+    while place + 4 <= len(content) and content[place] == 0xFF:
+        marker = content[place + 1]
+        if marker == SCAN:
+            return content.find(END_OF_JPEG, place) >= 0  # pixels never look like it
+        place += 1 if marker == 0xFF else 2
+        if marker not in WITHOUT_LENGTH:
+            place += int.from_bytes(content[place : place + 2], 'big')
+    return False
 
 
 def decode(what: str, path: str, content: bytes, flag: str, backend: str) -> np.ndarray:

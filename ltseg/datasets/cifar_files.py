@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,6 +17,7 @@ from ltseg.datasets.checked_images import check_not_truncated, decode
 __all__ = ['SIDE', 'find_batches', 'find_pictures', 'read_batches', 'read_pictures']
 
 SIDE = 32  # pixels
+MOST = 2**18  # bytes of a file with a picture of that size, notes of a camera included
 SUFFIXES = ('.png', '.jpg', '.jpeg')
 BATCHES = {
     (10, 'train'): ('cifar-10-batches-py', [f'data_batch_{number}' for number in range(1, 6)]),
@@ -103,8 +105,19 @@ def read_pictures(root: str, paths: list[str]) -> np.ndarray:
     images = np.empty((len(paths), SIDE, SIDE, 3), np.uint8)
     with zipfile.ZipFile(root) if _is_zip(root) else _Folder() as source:
         for image, path in zip(images, paths, strict=True):
-            image[:] = _decoded(path, source.read(path))
+            image[:] = _decoded(path, _content(source, path))
     return images
+
+
+def _content(source: Any, path: str) -> bytes:
+    """The bytes of a picture in a folder or in an open zip file, whose small files may hold large ones."""
+    try:
+        size = source.getinfo(path).file_size
+        if size <= MOST:
+            return source.read(path)
+    except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise InvalidValueError(f'image file {path}', 'a file that can be read', repr(_reason(error))) from error
+    raise InvalidValueError(f'image file {path}', f'a picture of {SIDE} x {SIDE}', f'{size:,} bytes')
 
 
 def _decoded(path: str, content: bytes) -> np.ndarray:
@@ -124,6 +137,9 @@ class _Folder:
 
     def __exit__(self, *_: object) -> None:
         pass
+
+    def getinfo(self, path: str) -> zipfile.ZipInfo:
+        return zipfile.ZipInfo.from_file(path, strict_timestamps=False)
 
     def read(self, path: str) -> bytes:
         return Path(path).read_bytes()

@@ -1,5 +1,6 @@
 """Writing post-hoc logit adjustment and tau-normalisation into a model's weights."""
 
+import io
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -172,5 +173,7 @@ def save_folded(
     for key, value in weights.items():
         found = _find(state, key, source)
         state[found] = value.detach().cpu().to(state[found].dtype)
+    content = io.BytesIO()  # torch writing to a full disk says 'unexpected pos', not what is wrong
+    torch.save({'meta': meta | {'posthoc': note}, 'state_dict': state}, content)
     with atomic_write(target) as draft:
-        torch.save({'meta': meta | {'posthoc': note}, 'state_dict': state}, draft)
+        draft.write_bytes(content.getbuffer())

@@ -23,7 +23,9 @@ from ltseg.metrics.counted_metric import BESIDE_ANOTHER_METRIC, CountedMetric
 from ltseg.metrics.task import SEGMENTATION
 from ltseg.registry import METRICS
 
-__all__ = ['LongTailIoU']
+__all__ = ['LongTailIoU', 'prediction_name']
+
+SAME_NAME = 'Give images of the same name folders below data_prefix, and evaluate with ltseg test, which keeps these.'
 
 
 @METRICS.register_module()
@@ -43,7 +45,9 @@ class LongTailIoU(CountedMetric):
             ltseg count or a list. By default the training counts that ``ltseg.CountClasses`` hands over,
             and without those the evaluated ground truth.
         iou_metrics: For configs that were written for MMSegmentation's ``IoUMetric``; only ``['mIoU']``.
-        output_dir: Folder to which predictions are written as PNG, with 16 bits for more classes than 8 bits hold.
+        output_dir: Folder to which predictions are written as PNG, with 16 bits for more classes than 8 bits hold. They
+            lie in the folders that the images have below the data set's ``data_prefix['img_path']``, which ltseg's
+            commands hand over as ``image_root``.
         format_only: Whether to write predictions only, for a test set without ground truth.
         collect_device: Of ``BaseMetric``; the matrices of all processes are added up on their backend's device.
         prefix: Put before each key.
@@ -91,9 +95,11 @@ class LongTailIoU(CountedMetric):
         check_groups_option(groups)
         self.ignore_index, self.groups, self.format_only = ignore_index, groups, format_only
         self.output_dir = None if output_dir is None else Path(output_dir)
+        self.image_root = ''
         self._start()
 
     def _start(self) -> None:
+        self._written: dict[Path, str] = {}  # image by the file of its prediction
         self._matrix: Tensor | None = None  # (K + 1, K + 1), of all images so far, with what is no class
         self._last: Tensor | None = None  # (K + 1, K + 1), of the last one
         self._seen = self._pixels = self._last_pixels = 0  # images, and pixels with those that are ignored
@@ -105,7 +111,18 @@ class LongTailIoU(CountedMetric):
             if not self.format_only:
                 self._add(prediction, sample)
             if self.output_dir is not None:
-                _write(prediction, sample, self.output_dir, len((self.dataset_meta or {}).get('classes') or ()))
+                self._write(prediction, sample, self.output_dir)
+
+    def _write(self, prediction: Tensor, sample: dict, folder: Path) -> None:
+        shift = 1 if sample.get('reduce_zero_label', False) else 0  # label 0 of such a data set is no class
+        path = folder / prediction_name(sample['img_path'], self.image_root)
+        if self._written.setdefault(path, sample['img_path']) != sample['img_path']:
+            got = f'those of {self._written[path]} and {sample["img_path"]}'
+            raise InvalidValueError(f'LongTailIoU.output_dir: {path}', 'one prediction', got, SAME_NAME)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        num_classes = len((self.dataset_meta or {}).get('classes') or ())
+        kind = np.uint16 if num_classes + shift > 256 else np.uint8
+        Image.fromarray((prediction.cpu().numpy() + shift).astype(kind)).save(path)
 
     def _add(self, prediction: Tensor, sample: dict) -> None:
         where = f'image {sample.get("img_path", self._seen)!r}'
@@ -192,9 +209,8 @@ def _counted(prediction: Tensor, label: Tensor, num_classes: int, ignore_index: 
     return F.pad(confusion_matrix(prediction, label, num_classes, ignore_index), (0, 1, 0, 1))
 
 
-def _write(prediction: Tensor, sample: dict, folder: Path, num_classes: int) -> None:
-    shift = 1 if sample.get('reduce_zero_label', False) else 0  # label 0 of such a data set is no class
-    folder.mkdir(parents=True, exist_ok=True)
-    kind = np.uint16 if num_classes + shift > 256 else np.uint8
-    image = Image.fromarray((prediction.cpu().numpy() + shift).astype(kind))
-    image.save(folder / f'{Path(sample["img_path"]).stem}.png')
+def prediction_name(image: str, root: str) -> Path:
+    """Where the prediction of an image is written: as the image lies below ``root``, else by its name alone."""
+    path = Path(image)
+    kept = path.relative_to(root) if root and path.is_relative_to(root) else Path(path.name)
+    return kept.with_suffix('.png')

@@ -23,6 +23,7 @@ from ltseg.counts.class_names import check_class_order
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.ignored_label import ignored_in_training
 from ltseg.counts.table import CountsTable, check_table
+from ltseg.datasets.named_files import name_files
 from ltseg.heads.predicted_logits import linear_classifier_of
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import Task
@@ -82,6 +83,7 @@ class TrainedModel(ABC):
         check_choice('split', split, SPLITS)
         if split not in self._loaders:
             self._loaders[split] = Runner.build_dataloader(self._part(f'{split}_dataloader'), seed=0)
+            name_files(self._loaders[split].dataset)
         return self._loaders[split]
 
     def same_data(self, first: str, second: str) -> bool:

@@ -43,8 +43,16 @@ def test_newest_by_time_that_can_be_loaded(tmp_path: Path, messages: list[str]) 
     assert len(messages) == 1 and str(newest) in messages[0] and 'Passed over' in messages[0]
     older.unlink()
     oldest.unlink()
+    (tmp_path / 'last_checkpoint').write_text(str(older))
     with pytest.raises(UsageError, match=r'--resume.*iter_20\.pth.*without --resume'):
         newest_checkpoint(str(tmp_path))
+
+
+def test_a_kill_during_the_first_checkpoint_loses_nothing(tmp_path: Path, messages: list[str]) -> None:
+    """mmengine writes last_checkpoint behind the first whole one."""
+    save(tmp_path / 'iter_20.pth', cut=True)
+    assert newest_checkpoint(str(tmp_path)) is None
+    assert 'iter_20.pth' in messages[0] and 'No whole checkpoint' in messages[1] and 'at the beginning' in messages[1]
 
 
 def test_what_a_checkpoint_says_of_its_training(tmp_path: Path) -> None:

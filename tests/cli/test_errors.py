@@ -1,5 +1,7 @@
 """Faults of the user end in one message, faults of the code keep their traceback."""
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from mmengine.config import ConfigDict
+from mmengine.registry import OPTIMIZERS
 from PIL import Image
 from torch._utils import ExceptionWrapper
 
@@ -77,6 +80,61 @@ def test_message_from_a_worker_is_only_ours() -> None:
     assert message == 'label file a.png\nsecond line: expected a number above 0, got -1.0.'
     assert from_worker(lambda: int('x')) is None
     assert from_worker(torch_in_our_lines) is None
+
+
+def wrapped_twice() -> None:
+    try:
+        check_positive('inside', -1.0)
+    except ValueError as error:
+        raise UsageError('outside', 'a', 'b') from error
+
+
+def test_of_two_messages_from_a_worker_the_outer_one_names_the_file() -> None:
+    assert from_worker(wrapped_twice) == 'outside: expected a, got b.'
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'DataLoader worker (pid(s) 12, 13) exited unexpectedly',
+        'DataLoader worker (pid 12) is killed by signal: Killed. ',
+        'DataLoader worker (pid 12) exited unexpectedly with exit code 1. Details are lost due to multiprocessing.',
+        "DataLoader worker (pid 12) is killed by signal: Bus error. It is possible that dataloader's workers are out "
+        'of shared memory. Please try to raise your shared memory limit.',
+    ],
+)
+def test_a_worker_that_was_killed(text: str) -> None:
+    message = message_of(RuntimeError(text))
+    assert message is not None and message.startswith('data loader: expected workers that live, got one that ')
+    assert ('is killed by signal' in text) == ('killed by signal' in message) and 'num_workers' in message
+
+
+def test_files_and_disks(tmp_path: Path) -> None:
+    (tmp_path / 'file').touch()
+    absent = message_of(raised(lambda: (tmp_path / 'absent').read_text()))
+    assert absent == f'{tmp_path}/absent: No such file or directory.'
+    assert message_of(raised((tmp_path / 'file' / 'a').read_text)) == f'{tmp_path}/file/a: Not a directory.'
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # writing to an open file names none
+    assert message_of(full) == 'writing: No space left on device.'
+    assert message_of(OSError(errno.EIO, 'of anything')) is None and message_of(OSError('text')) is None
+
+
+def test_normalisation_of_a_single_value() -> None:
+    message = message_of(raised(lambda: torch.nn.BatchNorm2d(3)(torch.ones(1, 3, 1, 1))))
+    assert message is not None and 'train_dataloader.drop_last=True' in message
+
+
+@pytest.mark.parametrize(
+    ('config', 'expected'),
+    [
+        ({'type': 'SGD', 'lr': -1}, 'config: Invalid learning rate: -1.'),
+        ({'type': 'SGD', 'lr': 1, 'momentum': -1}, 'config: Invalid momentum value: -1.'),
+        ({'lr': 1}, 'config: `cfg` or `default_args` must contain the key "type"'),
+    ],
+)
+def test_values_that_constructors_refuse(config: dict, expected: str) -> None:
+    message = message_of(raised(lambda: OPTIMIZERS.build(config | {'params': [torch.ones(1)]})))
+    assert message is not None and message.startswith(expected)
 
 
 @pytest.mark.usefixtures('mmseg_registered')

@@ -60,7 +60,8 @@ class Loop(EpochBasedTrainLoop):
 
 
 @pytest.mark.parametrize(
-    ('epoch', 'points', 'runs'), [(0, [], 0), (1, [], 0), (2, [], 1), (2, [20], 0), (4, [20], 1), (5, [20, 40], 1)]
+    ('epoch', 'points', 'runs'),
+    [(0, [], 0), (1, [], 0), (2, [], 1), (2, [20], 0), (4, [20], 1), (5, [20, 40], 1), (5, [20, 40, 50], 1)],
 )
 def test_validation_lost_behind_its_checkpoint_is_made_up_for_by_epochs(epoch: int, points: list, runs: int) -> None:
     done = []

@@ -1,13 +1,19 @@
 """What reaches the terminal and what only the log file."""
 
+import errno
 import logging
+import os
 import warnings
+from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
+from small_training import Network, training
 
 from ltseg.cli.runner import PATIENCE, CalmRunner, ReportingRunner, build_runner, calm_warnings
+from ltseg.core.errors import FileWriteError
 
 PROGRESS = 'Iter(val) [ 50/500]    eta: 0:00:20  time: 0.1'
 
@@ -66,3 +72,47 @@ def test_warnings_of_libraries_are_silent_and_others_are_not() -> None:
         for module in ('mmengine.runner', 'torch', 'torchx', 'ltseg.rules'):
             warnings.warn_explicit('text', UserWarning, 'file', 1, module=module)
     assert len(given) == 2
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> CalmRunner:
+    """One that has not trained yet."""
+    plain = training(tmp_path, Network(), epochs=1)
+    plain.__class__ = CalmRunner
+    plain.train()
+    return plain  # type: ignore[return-value]
+
+
+def test_a_checkpoint_is_there_whole_or_not_at_all(runner: CalmRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk is full, the one before stays, and the message names the file."""
+    folder, name = Path(runner.work_dir), 'epoch_1.pth'
+    before = (folder / name).read_bytes()
+
+    def full(obj: object, filepath: str, *_: object) -> None:
+        Path(filepath).write_bytes(b'half')
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr('mmengine.fileio.LocalBackend.put', lambda self, content, path: full(content, path))
+        with pytest.raises(FileWriteError, match=rf'{name}: .*No space left on device'):
+            runner.save_checkpoint(str(folder), name)
+    assert (folder / name).read_bytes() == before and not list(folder.glob('*.part'))
+    runner.save_checkpoint(str(folder), name)
+    assert set(torch.load(folder / name, weights_only=False)) == {'meta', 'state_dict', 'message_hub', 'optimizer'}
+    assert not list(folder.glob('*.part'))
+
+
+class AsciiHandler(logging.FileHandler):
+    """As in a locale without other letters."""
+
+    def __init__(self, path: str, mode: str) -> None:
+        super().__init__(path, mode, encoding='ascii')
+
+
+def test_a_log_file_takes_letters_that_the_locale_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('logging.FileHandler', AsciiHandler)
+    runner = CalmRunner.__new__(CalmRunner)
+    runner._experiment_name = str(tmp_path)
+    logger = runner.build_logger('INFO', str(tmp_path / 'a.log'))
+    logger.info('Straße')
+    assert 'Straße' in (tmp_path / 'a.log').read_text(encoding='utf-8')

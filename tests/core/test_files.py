@@ -1,10 +1,14 @@
 """Files are there whole or not at all."""
 
+import errno
+import io
+import os
 from pathlib import Path
 
 import pytest
 
-from ltseg.core.files import atomic_write
+from ltseg.core.errors import FileWriteError
+from ltseg.core.files import atomic_write, check_writable, naming_folder
 
 
 def test_a_file_is_there_when_it_is_whole(tmp_path: Path) -> None:
@@ -33,3 +37,43 @@ def test_two_at_once_do_not_write_into_each_other(tmp_path: Path) -> None:
             second.write_text('second')
         assert path.read_text() == 'second' and first.read_text() == 'first'
     assert path.read_text() == 'first'
+
+
+def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / 'file').write_text('before')
+    path = tmp_path / 'file' / 'folder' / 'table.json'
+    with pytest.raises(FileWriteError) as caught, atomic_write(path) as draft:
+        draft.write_text('whole')
+    assert str(caught.value).startswith(f'{path}: expected a file that can be written, got ')
+    with pytest.raises(FileWriteError, match='table.json'):
+        check_writable(tmp_path / 'new' / 'table.json', path)
+    check_writable(tmp_path / 'new' / 'folder' / 'table.json')
+    assert [each.name for each in tmp_path.iterdir()] == ['file'] and (tmp_path / 'file').read_text() == 'before'
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / 'iter_2.pth'
+    path.write_bytes(b'before')
+    with pytest.raises(FileWriteError, match=r'iter_2\.pth: .*No space left'), atomic_write(path) as draft:
+        draft.write_bytes(b'half')
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert path.read_bytes() == b'before' and list(tmp_path.iterdir()) == [path]
+    monkeypatch.setattr('ltseg.core.files.tempfile.TemporaryFile', lambda dir: io.FileIO('/dev/full', 'wb'))
+    with pytest.raises(FileWriteError, match=r'iter_2\.pth: .*No space left'):
+        check_writable(path)
+
+
+def test_a_fault_of_what_goes_into_the_file_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match='absent'), atomic_write(tmp_path / 'copy') as draft:
+        draft.write_bytes((tmp_path / 'absent').read_bytes())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_named_by_its_folder_where_nobody_names_the_file(tmp_path: Path) -> None:
+    text = f'{tmp_path}: expected a file that can be written, got No space left'
+    with pytest.raises(FileWriteError, match=text), naming_folder(tmp_path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    for error in (OSError(errno.EIO, 'of anything'), OSError(errno.ENOSPC, 'full', '/other'), ValueError()):
+        with pytest.raises(type(error)) as caught, naming_folder(tmp_path):
+            raise error
+        assert caught.value is error

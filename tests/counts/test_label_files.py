@@ -1,5 +1,6 @@
 """Counting label files equals reading them as MMSegmentation does and counting with numpy."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from mmseg.datasets.transforms import LoadAnnotations
 from PIL import Image
 
+from ltseg.cli.errors import one_message_errors
+from ltseg.core.errors import WrongStateError
 from ltseg.counts.label_files import LabelFile, count_label_files, fingerprint, label_files
 from ltseg.counts.label_histogram import label_histogram
 
@@ -165,3 +168,39 @@ def test_fingerprint_names_missing_files(tmp_path: Path) -> None:
     Path(paths[2]).unlink()
     with pytest.raises(FileNotFoundError, match=r'1 missing ones, the first: .*2\.png'):
         fingerprint([LabelFile(path) for path in paths], '')
+
+
+BROKEN = {
+    'cut off': lambda path: path.write_bytes(path.read_bytes()[:60]),
+    'no image': lambda path: path.write_bytes(b'text'),
+    'colours': lambda path: Image.new('RGB', (8, 8)).save(path),
+    'floats': lambda path: Image.new('F', (8, 8), 1.5).save(path, 'TIFF'),
+    'missing': lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize('fault', list(BROKEN))
+def test_an_error_of_a_counting_process_is_one_of_ours(
+    tmp_path: Path, fault: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Two broken files among 40, one for each of two processes, and nothing but the message is printed."""
+    paths = write_labels(tmp_path, number=40)
+    for index in (17, 33):
+        BROKEN[fault](Path(paths[index]))
+    with pytest.raises(SystemExit), one_message_errors():
+        count_label_files([LabelFile(path) for path in paths], CLASSES, workers=2)
+    text = capfd.readouterr().err
+    assert text.startswith(f'error: label file {paths[17]}: expected ') and len(text.splitlines()) == 1
+
+
+def test_a_counting_process_that_dies_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = write_labels(tmp_path, number=4)
+    monkeypatch.setattr('ltseg.counts.label_histogram.label_histogram', die)
+    with pytest.raises(WrongStateError, match='counting: expected workers that live, got one that died'):
+        count_label_files([LabelFile(path) for path in paths], CLASSES, workers=2)
+    monkeypatch.undo()
+    count_label_files([LabelFile(path) for path in paths], CLASSES, workers=1)  # the hint
+
+
+def die(*_: object, **__: object) -> None:
+    os._exit(9)

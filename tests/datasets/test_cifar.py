@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,22 @@ def test_a_broken_zip_file_is_named(tmp_path: Path) -> None:
     path = zipped(write_cifar_tree(tmp_path / 'tree'))
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises((ValueError, FileNotFoundError), match=r'tree\.zip'):
+        cifar(path)
+
+
+@pytest.mark.parametrize('damage', ['bomb', 'checksum'])
+def test_a_picture_in_a_zip_file_is_looked_at_before_it_is_unpacked(tmp_path: Path, damage: str) -> None:
+    path = zipped(write_cifar_tree(tmp_path / 'tree'))
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    broken = next(name for name in sorted(content) if 'train' in name and name.endswith(('.png', '.jpg')))
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED if damage == 'bomb' else zipfile.ZIP_STORED) as archive:
+        for name, value in content.items():
+            archive.writestr(name, value + bytes(2**22) if (name, damage) == (broken, 'bomb') else value)
+    if damage == 'checksum':
+        whole, part = path.read_bytes(), content[broken]
+        path.write_bytes(whole.replace(part, part[:-1] + bytes([part[-1] ^ 1]), 1))
+    with pytest.raises(ValueError, match=rf'image file {broken}: expected .*(4,19\d,\d+ bytes|CRC)'):
         cifar(path)
 
 

@@ -43,7 +43,8 @@ def test_labels_out_of_range_are_a_finding(tmp_path: Path, capsys: pytest.Captur
     config = write_training(tmp_path)
     path = tmp_path / 'camvid/labels/val/1.png'
     Image.fromarray(np.full((36, 48), 77, np.uint8)).save(path)
-    tool('diagnose')([str(config)])
+    with pytest.raises(SystemExit, match='1'):
+        tool('diagnose')([str(config)])
     evidence = findings(config)['labels']['evidence']
     assert '77' in evidence and 'val/1.png' in evidence
     assert 'The val labels cannot be used' in capsys.readouterr().out
@@ -55,6 +56,19 @@ def test_another_order_of_the_classes_is_a_finding(tmp_path: Path) -> None:
     config.write_text(f"{config.read_text()}\nval_dataloader['dataset']['metainfo'] = dict(classes={names})\n")
     tool('diagnose')([str(config)])
     assert "'Bicyclist' is class 10, got 'Bicyclist' as class 0" in findings(config)['labels']['evidence']
+
+
+def test_a_head_for_other_classes_than_the_data_is_a_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Following the advice makes it go away."""
+    config, changed = write_training(tmp_path), 'model.decode_head.num_classes=7'
+    with pytest.raises(SystemExit, match='1'):
+        tool('diagnose')([str(config), '--cfg-options', changed])
+    assert 'model.decode_head.num_classes: expected 11' in findings(config)['heads']['evidence']
+    assert 'Nothing found' not in capsys.readouterr().out
+    tool('diagnose')([str(config), '--cfg-options', changed.replace('7', '11')])
+    assert 'heads' not in findings(config)
 
 
 def test_a_trained_segmentor_from_its_record_or_by_evaluation(

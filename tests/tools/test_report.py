@@ -72,4 +72,5 @@ def test_a_folder_that_cannot_be_written_is_told(runs: Path, capsys: pytest.Capt
     (runs / 'file').write_text('')
     with pytest.raises(SystemExit):
         REPORT([str(runs), '--out', str(runs / 'file/report.html')])
-    assert re.fullmatch(rf"error: \[Errno \d+\] .*: '{runs}/file'\n", capsys.readouterr().err)
+    text = capsys.readouterr().err
+    assert re.fullmatch(rf'error: {runs}/file/report\.html: expected a file that can be written, got .*\n', text)

@@ -59,6 +59,21 @@ def test_interrupted_training_goes_on_where_it_was(trained: tuple[Path, Path]) -
     assert (work_dir / 'representation/epoch_1.pth').stat().st_mtime_ns == first
 
 
+@pytest.mark.parametrize('stage', ['representation', 'classifier'])
+def test_a_kill_between_the_last_checkpoint_and_the_record_costs_no_record(
+    trained: tuple[Path, Path], stage: str
+) -> None:
+    config, work_dir = trained
+    path = work_dir / stage / 'records/val.json'
+    before, checkpoints = RunRecord.load(path), {p: p.stat().st_mtime_ns for p in work_dir.rglob('*.pth')}
+    path.unlink()
+    tool('train')([str(config), '--resume', '--cfg-options', 'stages.1.train_cfg.max_epochs=2'])
+    after = RunRecord.load(path)
+    assert torch.equal(after.evaluation.matrix, before.evaluation.matrix)
+    assert (after.method, after.iterations, after.seed) == (before.method, before.iterations, before.seed)
+    assert {p: p.stat().st_mtime_ns for p in work_dir.rglob('*.pth')} == checkpoints
+
+
 def test_testing_is_of_the_last_stage(trained: tuple[Path, Path]) -> None:
     config, work_dir = trained
     tool('test')([str(config), str(work_dir / 'classifier/epoch_2.pth')])

@@ -10,8 +10,9 @@ from ltseg.losses.long_tail_loss import LongTailLoss
 from ltseg.reports.diagnosis.finding import Finding, listed
 from ltseg.rules.rule import Rule
 
-__all__ = ['count_findings', 'label_fault', 'rule_findings']
+__all__ = ['UNUSABLE', 'count_findings', 'head_fault', 'label_fault', 'rule_findings']
 
+UNUSABLE = ('labels', 'heads')  # kinds of findings after which nothing can be trained
 SHIFT = 0.1  # total variation distance of two priors that is worth a word
 SHIFT_OF_CLASS = 3.0  # and the ratio of a class's shares
 BALANCED = 1.5  # most to least frequent class of a validation set that is balanced on purpose
@@ -26,6 +27,12 @@ def label_fault(split: str, message: str) -> Finding:
     """The finding that labels cannot be counted."""
     advice = 'Mend the files or the settings that the message names; training would fail or learn wrong labels.'
     return Finding('labels', 'error', f'The {split} labels cannot be used', message, advice)
+
+
+def head_fault(message: str) -> Finding:
+    """The finding that heads or losses are for other classes than the data set has."""
+    advice = 'Change the settings that the message names; training would stop at its first batch or never begin.'
+    return Finding('heads', 'error', 'The model is for other classes than the data set has', message, advice)
 
 
 def count_findings(

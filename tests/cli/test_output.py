@@ -1,0 +1,36 @@
+"""A reader that goes away, or an ASCII terminal, ends no command."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import sys
+from pathlib import Path
+from ltseg.cli.errors import one_message_errors
+with one_message_errors():
+    for line in range(20_000):
+        print('Straße', line)
+        print('Straße', line, file=sys.stderr)
+    Path(sys.argv[1]).write_text('written at the end')
+"""
+
+
+@pytest.mark.parametrize('unbuffered', [False, True])
+@pytest.mark.slow
+def test_a_command_goes_on_without_a_reader(tmp_path: Path, unbuffered: bool) -> None:
+    command = [sys.executable, *(['-u'] if unbuffered else []), '-c', PROGRAM, str(tmp_path / 'file')]
+    environment = os.environ | {'PYTHONIOENCODING': 'ascii', 'PYTHONPATH': str(ROOT)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment) as running:
+        assert running.stdout is not None and running.stderr is not None
+        first = running.stdout.readline()
+        running.stdout.close()
+        last = running.stderr.read().splitlines()[-1]
+        assert running.wait() == 0
+    assert first == b'Stra\\xdfe 0\n' and last == b'Stra\\xdfe 19999'
+    assert (tmp_path / 'file').read_text() == 'written at the end'
