@@ -54,7 +54,8 @@ def test_another_order_of_the_classes_is_a_finding(tmp_path: Path) -> None:
     config = write_training(tmp_path)
     names = NAMES[::-1]
     config.write_text(f"{config.read_text()}\nval_dataloader['dataset']['metainfo'] = dict(classes={names})\n")
-    tool('diagnose')([str(config)])
+    with pytest.raises(SystemExit, match='1'):
+        tool('diagnose')([str(config)])
     assert "'Bicyclist' is class 10, got 'Bicyclist' as class 0" in findings(config)['labels']['evidence']
 
 

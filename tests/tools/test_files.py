@@ -1,17 +1,20 @@
 """Files that people have: each fault ends in one message with the file, from every tool, and its hint works."""
 
+import io
 import os
 import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from plain_training import save, write_plain_training
+from rich.console import Console
 from tiny_training import quick_tools, tool
 from torch.utils.data import DataLoader
 
@@ -166,6 +169,13 @@ def test_a_disk_without_space_for_a_checkpoint_is_known_before_training(
     assert f'work dir {folder}/new: expected 0 MiB of free space for the first checkpoint' in text
 
 
+def nobody_reads(console: Console, *shown: Any, printed: Any = Console.print, **options: Any) -> None:
+    """Prints to a closed pipe; what is rendered as text still is."""
+    if not isinstance(console.file, io.StringIO):
+        raise BrokenPipeError
+    printed(console, *shown, **options)
+
+
 @pytest.mark.parametrize(
     ('name', 'options', 'expected'),
     [
@@ -179,21 +189,15 @@ def test_a_disk_without_space_for_a_checkpoint_is_known_before_training(
 def test_files_are_written_before_anything_is_printed(
     name: str, options: tuple[str, ...], expected: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def nobody_reads(*_: object, **__: object) -> None:
-        raise BrokenPipeError
-
     monkeypatch.chdir(folder)
-    monkeypatch.setattr('rich.console.Console.print', nobody_reads)
+    monkeypatch.setattr(Console, 'print', nobody_reads)
     with pytest.raises(BrokenPipeError):
         run(name, folder, *options)
     assert all((folder / 'work_dirs/plain' / path).is_file() for path in expected)
 
 
 def test_comparisons_are_written_before_they_are_printed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody_reads(*_: object, **__: object) -> None:
-        raise BrokenPipeError
-
-    monkeypatch.setattr('rich.console.Console.print', nobody_reads)
+    monkeypatch.setattr(Console, 'print', nobody_reads)
     files = [folder / 'new/table.md', folder / 'new/table.csv']
     with pytest.raises(SystemExit):
         tool('compare_runs')([str(folder / 'work_dirs/plain'), '--markdown', str(files[0]), '--csv', str(files[1])])
