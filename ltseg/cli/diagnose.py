@@ -18,10 +18,12 @@ from typing import Any
 from mmengine.config import Config
 from rich.console import Console
 
+from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import message_of, one_message_errors
 from ltseg.cli.runner import calm_warnings
+from ltseg.cli.trust import add_trust_argument
 from ltseg.core.errors import UsageError
 from ltseg.core.files import atomic_write
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
@@ -40,6 +42,7 @@ from ltseg.trained.weights import load_weights
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_common_arguments(parser)
+    add_trust_argument(parser)
     parser.add_argument('checkpoint', nargs='?', help='file with the weights')
     parser.add_argument('--split', choices=SPLITS, default='val', help='split to measure on (default: val)')
     parser.add_argument('--record', help='record of the evaluation of this checkpoint, instead of evaluating')
@@ -142,5 +145,5 @@ def diagnose(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse_arguments(arguments)
     calm_warnings()
-    with one_message_errors():
+    with one_message_errors(), trusted_files(options.trust_files):
         diagnose(options)
