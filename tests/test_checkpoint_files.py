@@ -21,8 +21,9 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from small_training import Network, training
 from torch import nn
 
+from ltseg.checkpoint_files.content import check_content, meta_of
 from ltseg.checkpoint_files.for_mmengine import use_for_all_files
-from ltseg.checkpoint_files.loading import CheckpointError, check_content, load_checkpoint_file, meta_of, trusted_files
+from ltseg.checkpoint_files.loading import CheckpointError, load_checkpoint_file, trusted_files
 
 
 class Calls:

@@ -7,7 +7,8 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from ltseg.checkpoint_files.loading import CheckpointError, check_content, load_checkpoint_file, meta_of
+from ltseg.checkpoint_files.content import check_content, meta_of
+from ltseg.checkpoint_files.loading import CheckpointError, load_checkpoint_file
 from ltseg.core.errors import UsageError
 
 __all__ = ['check_checkpoint', 'check_resumable', 'newest_checkpoint']

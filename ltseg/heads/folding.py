@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ltseg.checkpoint_files.loading import check_content, load_checkpoint_file
+from ltseg.checkpoint_files.content import check_content
+from ltseg.checkpoint_files.loading import load_checkpoint_file
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.files import atomic_write
 from ltseg.core.posthoc import adjusted_logits

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 from mmengine.runner.checkpoint import _load_checkpoint_to_model
 from torch import Tensor, nn
 
-from ltseg.checkpoint_files.loading import check_content, load_checkpoint_file
+from ltseg.checkpoint_files.content import check_content
+from ltseg.checkpoint_files.loading import load_checkpoint_file
 from ltseg.core.errors import InvalidValueError
 
 __all__ = ['check_weights', 'load_weights']

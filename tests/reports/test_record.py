@@ -53,7 +53,7 @@ def test_nan_is_left_out_of_points(tmp_path: Path, make_record: Make) -> None:
     [
         ({'kind': 'other'}, 'another kind'),
         ({'matrix': [[1]]}, r'\(4, 4\) int64'),
-        ({'matrix': [[0.5] * 4] * 4}, r'\(4, 4\) int64'),
+        ({'matrix': [[0.5] * 4] * 4}, 'matrix: expected a whole number of at least 0, got 0.5'),
         ({'matrix': [[1, 2], [3]]}, 'matrix|length'),
         ({'class_counts': [1, 2]}, '2 counts'),
         ({'method': ''}, 'RunRecord.method'),

@@ -11,7 +11,6 @@ A file is one figure or a list of figures::
 'matrix' the field "values" is a list of rows, and "rows" and "columns" are their names.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from matplotlib.axes import Axes
 
 from ltseg.core.checks import check_choice
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.json_files import read_json
 from ltseg.reports.page.ink import INK, MARKERS, MUTED, Drawing, colour_of, draw, legend, plain_numbers
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.phrases import shortened
@@ -49,10 +49,10 @@ def measured_panels(study: Study) -> list[Drawing]:
     for folder, owner in folders.items():
         for path in sorted(folder.glob('*.json')):
             try:
-                content = json.loads(path.read_text(encoding='utf-8'))
+                content = read_json(path, f'figure {str(path)!r}')
                 figures = [each for each in (content if isinstance(content, list) else [content]) if _is_figure(each)]
                 drawings += [panel(each, f'panel-{len(drawings) + i}', owner) for i, each in enumerate(figures)]
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
+            except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
                 raise InvalidValueError(
                     f'figure {str(path)!r}', 'the form in ltseg.reports.page.panels', str(error)
                 ) from error
