@@ -11,7 +11,7 @@ from ltseg.checkpoint_files.content import check_content, meta_of
 from ltseg.checkpoint_files.loading import CheckpointError, load_checkpoint_file
 from ltseg.core.errors import UsageError
 
-__all__ = ['check_checkpoint', 'check_resumable', 'newest_checkpoint']
+__all__ = ['check_checkpoint', 'check_resumable', 'newest_checkpoint', 'trained_checkpoint']
 
 
 def check_checkpoint(path: str) -> dict[str, Any]:
@@ -54,6 +54,12 @@ def newest_checkpoint(work_dir: str) -> str | None:
         raise UsageError('--resume', 'a checkpoint that can be loaded', ', '.join(problems), hint)
     print_log(f'No checkpoint in {work_dir}: training starts at the beginning.', logger='current')
     return None
+
+
+def trained_checkpoint(work_dir: Path, iteration: int | None) -> Path | None:
+    """The checkpoint in a work dir that was written at ``iteration``, else the one that has been trained longest."""
+    found = sorted(work_dir.glob('*.pth'), key=_progress)
+    return next((path for path in found if _progress(path)[0] == iteration), found[-1] if found else None)
 
 
 def _progress(path: Path) -> tuple[float, int, str]:
