@@ -74,7 +74,7 @@ def _integer(text: str) -> int:
 
 def _check_depth(content: Any) -> None:
     level = [content]
-    for _ in range(DEEPEST + 1):
+    for _ in range(DEEPEST):
         level = [
             inner
             for outer in level

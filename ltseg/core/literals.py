@@ -52,7 +52,11 @@ def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.Dict):
         keyed = [(key, value) for key, value in zip(node.keys, node.values, strict=True) if key is not None]
         return _entries([(key.value, value) for key, value in keyed if isinstance(key, ast.Constant)])
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict' and not node.args:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
+        if len(node.args) == 1 and isinstance(node.args[0], ast.Dict) and not node.keywords:
+            return _value(node.args[0])  # how mmengine writes keys that are no names
+        if node.args:
+            raise _NoLiteralError
         return _entries([(each.arg, each.value) for each in node.keywords if each.arg is not None])
     if isinstance(node, ast.List | ast.Tuple):
         return COLLECTIONS[type(node)](_value(each) for each in node.elts)

@@ -68,7 +68,7 @@ def read_batches(paths: list[Path], num_classes: int) -> tuple[np.ndarray, list[
             raw = path.read_bytes()
             content = _Unpickler(io.BytesIO(raw), encoding='latin1').load()
             data = content['data']
-            if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.nbytes > len(raw):
+            if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.size > len(raw):
                 raise ValueError('data that is no array of bytes, or larger than the file')
             part = data.reshape(-1, 3, SIDE, SIDE)
             own = [int(label) for label in content['labels' if num_classes == 10 else 'fine_labels']]
