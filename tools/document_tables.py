@@ -12,7 +12,6 @@ several models. Paths are patterns from the root of the repository.
 """
 
 import argparse
-import json
 import math
 import re
 import shlex
@@ -22,6 +21,7 @@ from statistics import fmean
 from typing import NoReturn
 
 from ltseg.core.errors import InvalidValueError, MissingFileError
+from ltseg.core.json_files import read_json
 from ltseg.reports.class_table import tall_table, wide_table
 from ltseg.reports.collapse.contents import MEANINGS, ideal_value
 from ltseg.reports.comparison import compare
@@ -106,7 +106,7 @@ def collapse_table(paths: Sequence[str], names: Sequence[str]) -> TextTable:
     """The figures of the last checkpoint in each file that ltseg collapse wrote, side by side."""
     if len(paths) != len(names):
         raise InvalidValueError('--names', f'a name for each of {len(paths)} files', repr(names))
-    contents = [json.loads(Path(path).read_text(encoding='utf-8')) for path in paths]
+    contents = [read_json(path, f'file {str(path)!r}') for path in paths]
     wrong = [path for path, content in zip(paths, contents, strict=True) if content.get('kind') != 'ltseg collapse']
     if wrong:
         raise InvalidValueError(wrong[0], 'SPLIT.json of ltseg collapse', 'something else')

@@ -20,6 +20,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
@@ -28,6 +29,7 @@ from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.run_records import RunSource, record_of, training_of
 from ltseg.cli.runner import calm_warnings
 from ltseg.cli.stages import stages_of
+from ltseg.cli.trust import add_trust_argument
 from ltseg.core.files import check_writable
 from ltseg.core.posthoc import log_prior_of
 from ltseg.heads.folding import check_foldable, fold_norm, fold_prior, save_folded
@@ -45,6 +47,7 @@ FILES = {'prior': ('posthoc', 'tau_curve'), 'norm': ('tau_norm', 'tau_norm_curve
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_common_arguments(parser)
+    add_trust_argument(parser)
     parser.add_argument('checkpoint', help='file with the weights')
     parser.add_argument('--by', choices=tuple(WAYS), default='prior', help='logit adjustment or tau-normalisation')
     parser.add_argument(
@@ -157,5 +160,5 @@ def run(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse_arguments(arguments)
     calm_warnings()
-    with one_message_errors():
+    with one_message_errors(), trusted_files(options.trust_files):
         run(options)

@@ -4,12 +4,14 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
 from mmengine.logging import print_log
 
-from ltseg.checkpoint_files import CheckpointError, load_checkpoint_file
+from ltseg.checkpoint_files.content import check_content, meta_of
+from ltseg.checkpoint_files.loading import CheckpointError, load_checkpoint_file
 from ltseg.core.errors import UsageError
 
-__all__ = ['check_checkpoint', 'newest_checkpoint']
+__all__ = ['check_checkpoint', 'check_resumable', 'newest_checkpoint', 'trained_checkpoint']
 
 LAST = 'last_checkpoint'  # which mmengine writes behind each checkpoint that is whole
 
@@ -20,18 +22,22 @@ def check_checkpoint(path: str) -> dict[str, Any]:
     Raises:
         UsageError: If it is no file, or cannot be read.
     """
-    if '://' in path:
-        return {}
-    if not Path(path).is_file():
+    return _content_of(path).get('meta') or {}
+
+
+def _content_of(path: str) -> dict[str, Any]:
+    if '://' not in path and not Path(path).expanduser().is_file():
         raise UsageError('checkpoint', 'a file', repr(path), _others(Path(path)))
     content, problem = _read(path)
     if problem:
         raise UsageError('checkpoint', 'a file that torch can load', repr(path), f'{problem} {_others(Path(path))}')
-    return content.get('meta') or {}
+    return content
 
 
 def newest_checkpoint(work_dir: str) -> str | None:
-    """The newest checkpoint in a work dir to go on from; what cannot be loaded is named and passed over.
+    """The checkpoint in a work dir that has been trained longest; what cannot be loaded is named and passed over.
+
+    What counts is the iteration inside the files: their times change where a folder is copied or a clock is set back.
 
     None where a run was killed while it wrote its first one: then nothing is lost by starting over.
 
@@ -40,7 +46,7 @@ def newest_checkpoint(work_dir: str) -> str | None:
     """
     found = [path for path in Path(work_dir).glob('*.pth') if not path.stem.startswith('best_')]
     problems = []
-    for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
+    for path in sorted(found, key=_progress, reverse=True):
         content, problem = _read(str(path))
         if problem is None and 'message_hub' in content:
             return str(path)
@@ -55,13 +61,69 @@ def newest_checkpoint(work_dir: str) -> str | None:
     return None
 
 
+def trained_checkpoint(work_dir: Path, iteration: int | None) -> Path | None:
+    """The checkpoint in a work dir that was written at ``iteration``, else the one that has been trained longest."""
+    found = sorted(work_dir.glob('*.pth'), key=_progress)
+    return next((path for path in found if _progress(path)[0] == iteration), found[-1] if found else None)
+
+
+def _progress(path: Path) -> tuple[float, int, str]:
+    """Iteration and epoch that a checkpoint was written at; of what cannot be loaded the highest, to be named."""
+    try:
+        meta, _ = meta_of(path)
+    except CheckpointError:
+        return float('inf'), 0, path.name
+    return meta.get('iter') or 0, meta.get('epoch') or 0, path.name
+
+
+def check_resumable(path: str, config: Config) -> None:
+    """Says what a training run that goes on from the checkpoint ``path`` does not find in it.
+
+    Raises:
+        UsageError: If it cannot be read, or has no training to go on with.
+    """
+    content = _content_of(path)
+    meta = content.get('meta') or {}
+    if 'message_hub' not in content or 'iter' not in meta or 'epoch' not in meta:
+        hint = f"To start from its weights: --cfg-options load_from='{path}'"
+        raise UsageError('--resume', 'a checkpoint that a training run wrote', f'{path!r}, weights only', hint)
+    for warning in (*_missing_states(content, config), *_lost_gradients(meta['iter'], config)):
+        print_log(f'--resume {path}: {warning}', logger='current', level=logging.WARNING)
+
+
+def _missing_states(content: dict[str, Any], config: Config) -> list[str]:
+    warnings = []
+    if not content.get('optimizer'):
+        warnings.append('no state of the optimizer; its momentum starts anew.')
+    wanted, kept = config.get('param_scheduler') or [], content.get('param_schedulers') or []
+    number = len(wanted) if isinstance(wanted, list | tuple) else 1
+    if len(kept) < number and not isinstance(kept, dict):
+        warnings.append(f'states of {len(kept)} of {number} schedules (param_scheduler); the others start anew.')
+    averages = any(hook.get('type') == 'EMAHook' for hook in config.get('custom_hooks') or ())
+    if averages and 'ema_state_dict' not in content:
+        warnings.append('no averaged weights for EMAHook; the average starts anew from these weights.')
+    return warnings
+
+
+def _lost_gradients(iteration: int, config: Config) -> list[str]:
+    """Gradients that were summed up for an update are in no checkpoint."""
+    every = (config.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+    since = iteration % every if isinstance(every, int) and every > 0 else 0
+    if not since:
+        return []
+    return [
+        f'iteration {iteration} lies between two updates of the weights (accumulative_counts={every}); the gradients '
+        f'of the last {since} are lost, and the result differs from that of an uninterrupted run. '
+        f'Save at multiples of {every} iterations (default_hooks.checkpoint.interval).'
+    ]
+
+
 def _read(path: str) -> tuple[dict[str, Any], str | None]:
     """The content of a checkpoint, and what is wrong with it."""
     try:
-        content = load_checkpoint_file(path)
+        return check_content(load_checkpoint_file(path), path), None
     except CheckpointError as error:
         return {}, str(error)
-    return (content, None) if isinstance(content, dict) else ({}, f'a {type(content).__name__}, no checkpoint')
 
 
 def _others(path: Path) -> str:

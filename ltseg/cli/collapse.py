@@ -24,12 +24,14 @@ from mmengine.dist import get_rank, init_dist
 from rich.console import Console
 from torch.utils.data import Subset
 
+from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import counted_label, settle_ignored
 from ltseg.cli.runner import CalmRunner, calm_warnings
+from ltseg.cli.trust import add_trust_argument
 from ltseg.core.files import check_writable
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.groups import by_frequency
@@ -48,6 +50,7 @@ from ltseg.trained.weights import load_weights
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_common_arguments(parser)
+    add_trust_argument(parser)
     parser.add_argument('checkpoints', nargs='+', metavar='checkpoint', help='files with the weights, of one training')
     parser.add_argument('--split', choices=['train', 'val', 'test'], default='train', help='default: train')
     parser.add_argument('--limit', type=int, metavar='N', help='images, spread over the split (default: all)')
@@ -141,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse_arguments(arguments)
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     calm_warnings()
-    with one_message_errors():
+    with one_message_errors(), trusted_files(options.trust_files):
         like = 'test' if options.split == 'test' else 'val'
         config = load_config(options, needs=('model', 'train_dataloader', f'{like}_dataloader'))
         register_modules(config)

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict, DictAction
 
-from ltseg.checkpoint_files import use_for_local_files
+from ltseg.checkpoint_files.for_mmengine import use_for_all_files
 from ltseg.cli.config_catalog import catalog, find_config
 from ltseg.cli.setting_names import check_setting_names
 from ltseg.cli.stages import stages_of
@@ -113,4 +113,4 @@ def register_modules(config: Config) -> None:
         raise UsageError(f"default_scope = '{scope}'", f'the package {scope}', 'none installed', hint)
     with quietly():
         importlib.import_module(f'{scope}.utils').register_all_modules(init_default_scope=True)
-    use_for_local_files()
+    use_for_all_files()

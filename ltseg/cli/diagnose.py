@@ -19,12 +19,14 @@ from typing import Any
 from mmengine.config import Config
 from rich.console import Console
 
+from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.checks import head_faults
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import message_of, one_message_errors
 from ltseg.cli.ignored import counted_label, settle_ignored
 from ltseg.cli.runner import calm_warnings
+from ltseg.cli.trust import add_trust_argument
 from ltseg.core.errors import UsageError
 from ltseg.core.files import atomic_write, check_writable
 from ltseg.counts.class_names import check_class_order
@@ -45,6 +47,7 @@ from ltseg.trained.weights import load_weights
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_common_arguments(parser)
+    add_trust_argument(parser)
     parser.add_argument('checkpoint', nargs='?', help='file with the weights')
     parser.add_argument('--split', choices=SPLITS, default='val', help='split to measure on (default: val)')
     parser.add_argument('--record', help='record of the evaluation of this checkpoint, instead of evaluating')
@@ -167,7 +170,7 @@ def diagnose(options: argparse.Namespace) -> bool:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse_arguments(arguments)
     calm_warnings()
-    with one_message_errors():
+    with one_message_errors(), trusted_files(options.trust_files):
         usable = diagnose(options)
     if not usable:
         sys.exit(1)

@@ -5,9 +5,11 @@ from pathlib import Path
 from mmengine.config import Config
 from rich.console import Console
 
+from ltseg.cli.checkpoints import trained_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import register_modules
 from ltseg.cli.ignored import settle_ignored
+from ltseg.cli.known_types import check_known_types
 from ltseg.core.errors import UsageError
 from ltseg.reports.page.examples import Examples, find_examples
 from ltseg.reports.page.methods import Study
@@ -43,20 +45,15 @@ def example_images(study: Study, number: int, console: Console) -> Examples:
 
 def _checkpoint_of(run: Run) -> Path | None:
     """The checkpoint of the record's iteration, else the last one."""
-    if run.work_dir is None:
-        return None
-    named = run.work_dir / f'iter_{run.record.iterations}.pth'
-    last = run.work_dir / 'last_checkpoint'
-    if named.is_file() or not last.is_file():
-        return named if named.is_file() else None
-    name = Path(last.read_text(encoding='utf-8').strip()).name  # the folder may have been moved
-    return run.work_dir / name if (run.work_dir / name).is_file() else None
+    return None if run.work_dir is None else trained_checkpoint(run.work_dir, run.record.iterations)
 
 
 def _prepared(config: Config, run: Run) -> Config:
     config = Config(config.to_dict())
     config.work_dir = str(run.work_dir)
     register_modules(config)
+    parts = ('model', 'data_preprocessor', *(f'{split}_dataloader' for split in ('train', 'val', 'test')))
+    check_known_types({part: config.get(part) for part in parts}, f'the config in {run.work_dir}')
     settle_ignored(config, training=False)
     check_config(config, training=False)
     return config

@@ -15,9 +15,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.example_images import example_images
 from ltseg.cli.runner import calm_warnings
+from ltseg.cli.trust import add_trust_argument
 from ltseg.core.checks import check_choice
 from ltseg.core.errors import UsageError
 from ltseg.core.files import check_writable
@@ -36,6 +38,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--title', help='of the page')
     parser.add_argument('--out', type=Path, default=Path('report.html'), metavar='FILE', help='default: report.html')
+    add_trust_argument(parser)
     return parser.parse_args(arguments)
 
 
@@ -57,5 +60,5 @@ def run(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse_arguments(arguments)
     calm_warnings()
-    with one_message_errors(OSError):
+    with one_message_errors(OSError), trusted_files(options.trust_files):
         run(options)

@@ -23,6 +23,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 from rich.console import Console
 
+from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
@@ -32,6 +33,7 @@ from ltseg.cli.nearest_mean import ClassifyByNearestMean
 from ltseg.cli.run_records import RunSource, evaluation_of, record_of, training_of
 from ltseg.cli.runner import ReportingRunner, build_runner, calm_warnings
 from ltseg.cli.stages import stages_of
+from ltseg.cli.trust import add_trust_argument
 from ltseg.core.errors import UsageError
 from ltseg.core.files import check_writable, naming_folder
 from ltseg.core.nearest_mean import FEATURE_FORMS
@@ -46,6 +48,7 @@ VISUALIZER = {'type': 'SegLocalVisualizer', 'vis_backends': [{'type': 'LocalVisB
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_common_arguments(parser)
+    add_trust_argument(parser)
     parser.add_argument('checkpoint', help='file with the weights')
     parser.add_argument('--split', choices=['train', 'val', 'test'], default='test', help='default: test')
     parser.add_argument('--out', help='folder for the predictions as PNG files, or of a classifier as CSV')
@@ -137,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse_arguments(arguments)
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     calm_warnings()
-    with one_message_errors():
+    with one_message_errors(), trusted_files(options.trust_files):
         like = 'test' if options.split == 'test' else 'val'
         parts = ['test_cfg', f'{options.split}_dataloader', f'{like}_dataloader', f'{like}_evaluator']
         parts += ['train_dataloader', 'val_dataloader'] if options.nearest_mean else []

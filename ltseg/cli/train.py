@@ -18,7 +18,8 @@ from pathlib import Path
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from ltseg.cli.checkpoints import check_checkpoint, newest_checkpoint
+from ltseg.checkpoint_files.loading import trusted_files
+from ltseg.cli.checkpoints import check_resumable, newest_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.dry_run import dry_run, infer_rules
@@ -28,6 +29,7 @@ from ltseg.cli.recording import RunRecorder
 from ltseg.cli.run_records import RunSource
 from ltseg.cli.runner import build_runner, calm_warnings
 from ltseg.cli.stages import stages_of, stages_to_train
+from ltseg.cli.trust import add_trust_argument
 from ltseg.cli.work_dir_lock import locked
 from ltseg.core.errors import FileWriteError, UsageError
 from ltseg.core.files import check_writable, naming_folder
@@ -39,6 +41,7 @@ from ltseg.trained.weights import check_weights
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_common_arguments(parser)
+    add_trust_argument(parser)
     parser.add_argument(
         '--resume', nargs='?', const='auto', help='go on from the newest checkpoint in the work dir, or from this one'
     )
@@ -65,12 +68,12 @@ def apply_flags(config: Config, options: argparse.Namespace) -> None:
 
 def apply_resume(config: Config, resume: str | None) -> None:
     """Puts the checkpoint to go on from into the config: that named by ``resume``, or the newest for 'auto'."""
-    if resume not in (None, 'auto'):
-        check_checkpoint(resume)
-        config.resume, config.load_from = True, resume
-    elif resume:
-        path = newest_checkpoint(config.work_dir)
-        config.resume, config.load_from = path is not None, path or config.get('load_from')
+    if resume is None:
+        return
+    path = newest_checkpoint(config.work_dir) if resume == 'auto' else resume
+    config.resume, config.load_from = path is not None, path or config.get('load_from')
+    if path is not None:
+        check_resumable(path, config)
 
 
 def check_space(model: nn.Module, work_dir: str) -> None:
@@ -100,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse_arguments(arguments)
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     calm_warnings()
-    with one_message_errors():
+    with one_message_errors(), trusted_files(options.trust_files):
         needs = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
         config = load_config(options, needs, last_stage=False)
         register_modules(config)

@@ -4,13 +4,14 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from ltseg.core.errors import InvalidValueError, MissingFileError
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.files import atomic_write
+from ltseg.core.json_files import read_json
+from ltseg.core.json_values import check_count, check_kind, check_text, check_total, is_number, shown
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.ignored_pixels import cause_of_empty_classes, describe_ignored
 
@@ -119,22 +120,17 @@ class CountsTable:
             ValueError: If the file is not such a table, or its numbers cannot be right.
         """
         where = f'counts table {str(path)!r}'
-        try:
-            content = json.loads(Path(path).read_text(encoding='utf-8'))
-        except FileNotFoundError as error:
-            raise MissingFileError(where, 'a file', 'none', REMEDY) from error
-        except (OSError, ValueError) as error:
-            raise InvalidValueError(where, 'a JSON file', str(error), REMEDY) from error
+        content = read_json(path, where, REMEDY)
         if not isinstance(content, dict) or content.get('format') != FORMAT:
             got = content.get('format') if isinstance(content, dict) else type(content).__name__
             raise InvalidValueError(where, f'the format {FORMAT!r}', repr(got), REMEDY)
         try:
-            rows = content['classes']
-            names = tuple(str(row['name']) for row in rows)
+            rows, provenance = content['classes'], content['provenance']
+            _check_fields(rows, provenance)
             held = [key for key in ('images', 'samples_of_images') if any(key in row for row in rows)]
             counts = ClassCounts(_column(rows, 'samples'), **{key: _column(rows, key) for key in held})
-            return cls(counts, names, dict(content['provenance']))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            return cls(counts, tuple(row['name'] for row in rows), provenance)
+        except (KeyError, ValueError) as error:
             reason = f'no {error}' if isinstance(error, KeyError) else str(error)
             raise InvalidValueError(f'{where}: {reason}') from error
 
@@ -145,10 +141,26 @@ def _copied(values: torch.Tensor, source: int, target: int) -> torch.Tensor:
     return values
 
 
+def _check_fields(rows: Any, provenance: Any) -> None:
+    """Checks the types of what a file holds beside the counts."""
+    check_kind('classes', rows, list, 'a list')
+    for index, row in enumerate(rows):
+        check_kind(f'classes.{index}', row, dict, 'a dict')
+        check_text(f'classes.{index}.name', row['name'])
+    check_kind('provenance', provenance, dict, 'a dict')
+    for key in ('files', 'total_pixels', 'valid_pixels'):
+        if key in provenance:
+            check_count(f'provenance.{key}', provenance[key])
+    for key in ('dataset', 'fingerprint', 'date', 'ltseg_version'):
+        if key in provenance:
+            check_text(f'provenance.{key}', provenance[key])
+
+
 def _column(rows: list[dict[str, Any]], key: str) -> torch.Tensor:
     values = [row[key] for row in rows]
-    if not values or not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-        raise InvalidValueError(f'{key} of the classes', 'one number for each class', repr(values), REMEDY)
+    if not values or not all(is_number(value) for value in values):
+        raise InvalidValueError(f'{key} of the classes', 'one number for each class', shown(values), REMEDY)
+    check_total(f'{key} of the classes', sum(values))
     exact = all(isinstance(value, int) for value in values)
     return torch.tensor(values, dtype=torch.int64 if exact else torch.float64)
 

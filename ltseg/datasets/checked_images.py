@@ -7,6 +7,7 @@ import mmcv
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
+from PIL import Image
 
 from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.registry import TRANSFORMS
@@ -117,7 +118,7 @@ def decode(what: str, path: str, content: bytes, flag: str, backend: str) -> np.
     """
     try:
         pixels = mmcv.imfrombytes(content, flag=flag, backend=backend)
-    except (cv2.error, OSError, SyntaxError, ValueError) as error:
+    except (cv2.error, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = str(error).strip().splitlines()[-1]
     else:
         if pixels is not None:

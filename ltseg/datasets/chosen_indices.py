@@ -11,6 +11,7 @@ import numpy as np
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.files import atomic_write
+from ltseg.core.json_files import parse_json
 
 __all__ = ['ChosenIndices', 'fingerprint']
 
@@ -54,7 +55,7 @@ class ChosenIndices:
         """
         where = f'indices file {str(path)!r}'
         try:
-            content = json.loads(Path(path).read_text(encoding='utf-8'))
+            content = parse_json(Path(path).read_text(encoding='utf-8'))
             if content['format'] != FORMAT:
                 raise InvalidValueError(f'format {content["format"]!r}')
             settings, indices = dict(content['settings']), np.asarray(content['indices'], np.int64)

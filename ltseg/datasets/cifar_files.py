@@ -1,8 +1,10 @@
 """The files of CIFAR: official Python batches, and trees of pictures, unpacked or in a zip file."""
 
 import io
+import lzma
 import os
 import pickle
+import warnings
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -10,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.datasets.checked_images import check_not_truncated, decode
@@ -17,7 +20,7 @@ from ltseg.datasets.checked_images import check_not_truncated, decode
 __all__ = ['SIDE', 'find_batches', 'find_pictures', 'read_batches', 'read_pictures']
 
 SIDE = 32  # pixels
-MOST = 2**18  # bytes of a file with a picture of that size, notes of a camera included
+LARGEST = 2**20  # bytes of a file; 32 x 32 pixels have 3072
 SUFFIXES = ('.png', '.jpg', '.jpeg')
 BATCHES = {
     (10, 'train'): ('cifar-10-batches-py', [f'data_batch_{number}' for number in range(1, 6)]),
@@ -62,8 +65,12 @@ def read_batches(paths: list[Path], num_classes: int) -> tuple[np.ndarray, list[
     rows, labels = [], []
     for path in paths:
         try:
-            content = _Unpickler(io.BytesIO(path.read_bytes()), encoding='latin1').load()
-            part = np.asarray(content['data'], np.uint8).reshape(-1, 3, SIDE, SIDE)
+            raw = path.read_bytes()
+            content = _Unpickler(io.BytesIO(raw), encoding='latin1').load()
+            data = content['data']
+            if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.size > len(raw):
+                raise ValueError('data that is no array of bytes, or larger than the file')
+            part = data.reshape(-1, 3, SIDE, SIDE)
             own = [int(label) for label in content['labels' if num_classes == 10 else 'fine_labels']]
         except Exception as error:
             raise InvalidValueError(f'batch file {path}', 'a batch of CIFAR', repr(_reason(error)), AGAIN) from error
@@ -105,28 +112,40 @@ def read_pictures(root: str, paths: list[str]) -> np.ndarray:
     images = np.empty((len(paths), SIDE, SIDE, 3), np.uint8)
     with zipfile.ZipFile(root) if _is_zip(root) else _Folder() as source:
         for image, path in zip(images, paths, strict=True):
-            image[:] = _decoded(path, _content(source, path))
+            image[:] = _decoded(path, _content_of(source, path))
     return images
 
 
-def _content(source: Any, path: str) -> bytes:
-    """The bytes of a picture in a folder or in an open zip file, whose small files may hold large ones."""
+def _content_of(source: 'zipfile.ZipFile | _Folder', path: str) -> bytes:
+    """The content of a picture; its size is looked at first, because a small zip file can hold very large ones."""
     try:
         size = source.getinfo(path).file_size
-        if size <= MOST:
-            return source.read(path)
-    except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        if size > LARGEST:
+            raise InvalidValueError(f'image file {path}', f'at most {LARGEST:,} bytes', f'{size:,}')
+        return source.read(path)
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
         raise InvalidValueError(f'image file {path}', 'a file that can be read', repr(_reason(error))) from error
-    raise InvalidValueError(f'image file {path}', f'a picture of {SIDE} x {SIDE}', f'{size:,} bytes')
 
 
 def _decoded(path: str, content: bytes) -> np.ndarray:
     check_not_truncated('image file', path, content)
-    pixels = decode('image file', path, content, 'color', 'cv2')
-    if pixels.shape != (SIDE, SIDE, 3):
-        got = ' x '.join(map(str, pixels.shape[:2]))
-        raise InvalidValueError(f'image file {path}', f'a picture of {SIDE} x {SIDE}', got)
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    _check_size(path, content)
+    return cv2.cvtColor(decode('image file', path, content, 'color', 'cv2'), cv2.COLOR_BGR2RGB)
+
+
+def _check_size(path: str, content: bytes) -> None:
+    """Looks at the size in the header, because a small file can be a very large picture."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content)) as picture:
+                width, height = picture.size
+    except (OSError, ValueError, SyntaxError):
+        return  # no picture, as decoding it says in its own words
+    except Image.DecompressionBombError as error:
+        raise InvalidValueError(f'image file {path}', f'a picture of {SIDE} x {SIDE}', str(error)) from error
+    if (height, width) != (SIDE, SIDE):
+        raise InvalidValueError(f'image file {path}', f'a picture of {SIDE} x {SIDE}', f'{height} x {width}')
 
 
 class _Folder:

@@ -1,6 +1,5 @@
 """Cityscapes' official labels, polygons or labelIds, as the 19 trainIds that segmentors learn."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.files import atomic_write
+from ltseg.core.json_files import parse_json
 from ltseg.datasets.checked_loading import read_labels
 
 __all__ = ['official_files', 'train_ids_of', 'write_train_ids']
@@ -67,7 +67,7 @@ def _from_ids(source: Path) -> np.ndarray:
 
 def _from_polygons(source: Path) -> np.ndarray:
     try:
-        annotation = json.loads(source.read_text())
+        annotation = parse_json(source.read_text())
         image = Image.new('L', (annotation['imgWidth'], annotation['imgHeight']), VOID)
         drawer = ImageDraw.Draw(image)
         for shape in annotation['objects']:  # later shapes hide earlier ones

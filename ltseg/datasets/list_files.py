@@ -1,9 +1,9 @@
 """ImageNet-LT, Places-LT and iNaturalist 2018 from their public lists."""
 
-import json
 import os
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.json_files import parse_json
 from ltseg.datasets.image_lists import ImageListDataset
 from ltseg.registry import DATASETS
 
@@ -128,7 +128,7 @@ Elsewhere on your disk? Give the tools --data-root FOLDER, or set data_root in e
             return super()._entries(path)
         try:
             with open(path, encoding='utf-8') as stream:
-                content = json.load(stream)
+                content = parse_json(stream.read(), nan=True)
             labels = {entry['image_id']: int(entry['category_id']) for entry in content['annotations']}
             return [(image['file_name'], labels[image['id']]) for image in content['images']]
         except (KeyError, TypeError, ValueError) as error:

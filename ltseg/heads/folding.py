@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ltseg.checkpoint_files import load_checkpoint_file
+from ltseg.checkpoint_files.content import check_content
+from ltseg.checkpoint_files.loading import load_checkpoint_file
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.files import atomic_write
 from ltseg.core.posthoc import adjusted_logits
@@ -138,7 +139,7 @@ def check_foldable(model: nn.Module, source: str | os.PathLike, target: str | os
 
 def _read(source: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """State dict and meta data."""
-    checkpoint = load_checkpoint_file(source)
+    checkpoint = check_content(load_checkpoint_file(source), source)
     state, meta = dict(checkpoint.get('state_dict', checkpoint)), dict(checkpoint.get('meta', {}))
     if 'posthoc' in meta:
         hint = 'Start from the checkpoint that training wrote.'

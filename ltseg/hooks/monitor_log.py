@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.files import atomic_write
+from ltseg.core.json_files import parse_json
 from ltseg.heads.classifier_watch import ClassifierWatch, class_vectors_of
 from ltseg.hooks.count_classes import training_classes
 from ltseg.hooks.wrapped_model import unwrapped
@@ -66,7 +67,7 @@ class MonitorLog:
         kept = []
         for line in self.path.read_text(encoding='utf-8', errors='replace').splitlines()[1:]:
             try:
-                point = json.loads(line)
+                point = parse_json(line)
             except ValueError:
                 continue
             if isinstance(point, dict) and 0 < point.get('iteration', 0) <= iteration:

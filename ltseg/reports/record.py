@@ -15,8 +15,10 @@ from typing import Any
 
 from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.core.files import atomic_write
+from ltseg.core.json_files import read_json
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.evaluation_fields import evaluation_from, fields_of
+from ltseg.reports.record_checks import check_fields
 
 __all__ = ['RunRecord', 'commit_of', 'find_records', 'installed_versions', 'record_files']
 
@@ -135,15 +137,11 @@ class RunRecord:
             ValueError: If the file is not a record, or lacks a field, or its parts do not fit each other.
         """
         where = f'run record {str(path)!r}'
-        try:
-            content = json.loads(Path(path).read_text(encoding='utf-8'))
-        except FileNotFoundError as error:
-            raise MissingFileError(where, 'a file', 'none') from error
-        except (OSError, ValueError) as error:
-            raise InvalidValueError(where, 'a JSON file', str(error)) from error
+        content = read_json(path, where)
         if not isinstance(content, dict) or content.pop('kind', None) != KIND:
             raise InvalidValueError(where, 'a record that ltseg test wrote', 'a JSON file of another kind')
         try:
+            check_fields(content)
             return cls(evaluation=evaluation_from(content), **content)
         except KeyError as error:
             raise InvalidValueError(where, f'the field {error}', 'a record without it') from error

@@ -1,6 +1,5 @@
 """Records of runs, and what lies beside them in a work dir."""
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from typing import Any
 from mmengine.config import Config
 
 from ltseg.core.checks import check_choice
+from ltseg.core.json_files import parse_json
+from ltseg.core.literals import literal_settings
 from ltseg.reports.record import RunRecord, record_files
 
 __all__ = ['Run', 'find_runs']
@@ -49,14 +50,15 @@ class Run:
 
     @cached_property
     def config(self) -> Config | None:
-        """The config as it was trained with; that of the record's path where no copy was kept."""
-        copies = [log.with_name('config.py') for log in self._logs]
-        for path in (*reversed(copies), Path(self.record.config)):
-            if path.is_file():
-                try:
-                    return Config.fromfile(path, import_custom_modules=False)
-                except Exception:  # a config is a program, and may raise anything; the page does without it
-                    continue
+        """The settings of the config that the run was trained with, as far as they are literals.
+
+        Nothing in the copy in the work dir is run, and the path in the record is not followed: both may come from
+        people whom the reader does not know.
+        """
+        for log in reversed(self._logs):
+            settings = literal_settings(_text_of(log.with_name('config.py')))
+            if settings:
+                return Config(settings)
         return None
 
     @property
@@ -64,12 +66,19 @@ class Run:
         return sorted(self.work_dir.glob('*/vis_data/scalars.json')) if self.work_dir else []
 
 
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding='utf-8')
+    except (OSError, ValueError):  # none, or no text
+        return ''
+
+
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     """The points in a log, without a last line that was cut off."""
     with path.open(encoding='utf-8', errors='replace') as stream:
         for line in stream:
             try:
-                point = json.loads(line)
+                point = parse_json(line, nan=True)
             except ValueError:
                 continue
             if isinstance(point, dict) and isinstance(point.get('step'), int):

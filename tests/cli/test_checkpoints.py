@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.logging import MMLogger
 
-from ltseg.cli.checkpoints import check_checkpoint, newest_checkpoint
+from ltseg.cli.checkpoints import check_checkpoint, check_resumable, newest_checkpoint
 from ltseg.core.errors import UsageError
 
 
@@ -30,19 +31,21 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return logged
 
 
-def test_newest_by_time_that_can_be_loaded(tmp_path: Path, messages: list[str]) -> None:
+def test_newest_by_what_it_says_inside(tmp_path: Path, messages: list[str]) -> None:
+    """Never by the time of the file, which a copy or a clock that was set back changes, or by its name."""
     assert newest_checkpoint(str(tmp_path)) is None
     assert 'at the beginning' in messages.pop()
-    oldest = save(tmp_path / 'iter_900.pth', age=30)  # of an earlier training in the same folder
-    older = save(tmp_path / 'iter_10.pth', age=20)
-    assert newest_checkpoint(str(tmp_path)) == str(older)
+    longest = save(tmp_path / 'a.pth', age=30, meta={'iter': 900, 'epoch': 9})
+    older = save(tmp_path / 'iter_1000.pth', age=20, meta={'iter': 90, 'epoch': 0})
+    assert newest_checkpoint(str(tmp_path)) == str(longest)
     newest = save(tmp_path / 'iter_20.pth', age=10, cut=True)
-    save(tmp_path / 'best_mIoU_iter_20.pth')
-    torch.save({'meta': {}, 'state_dict': {}}, tmp_path / 'adjusted.pth')  # weights only
-    assert newest_checkpoint(str(tmp_path)) == str(older)
+    save(tmp_path / 'best_mIoU_iter_20.pth', meta={'iter': 2000, 'epoch': 0})
+    torch.save({'meta': {'iter': 5000}, 'state_dict': {}}, tmp_path / 'adjusted.pth')  # weights only
+    assert newest_checkpoint(str(tmp_path)) == str(longest)
     assert len(messages) == 1 and str(newest) in messages[0] and 'Passed over' in messages[0]
+    longest.unlink()
+    assert newest_checkpoint(str(tmp_path)) == str(older)
     older.unlink()
-    oldest.unlink()
     (tmp_path / 'last_checkpoint').write_text(str(older))
     with pytest.raises(UsageError, match=r'--resume.*iter_20\.pth.*without --resume'):
         newest_checkpoint(str(tmp_path))
@@ -55,9 +58,53 @@ def test_a_kill_during_the_first_checkpoint_loses_nothing(tmp_path: Path, messag
     assert 'iter_20.pth' in messages[0] and 'No whole checkpoint' in messages[1] and 'at the beginning' in messages[1]
 
 
+def test_a_damaged_newest_is_passed_over(tmp_path: Path, messages: list[str]) -> None:
+    """A flipped bit in the weights leaves the meta data as they were."""
+    good = save(tmp_path / 'iter_10.pth', meta={'iter': 10, 'epoch': 0})
+    weights = torch.arange(100.0)
+    damaged = save(tmp_path / 'iter_20.pth', meta={'iter': 20, 'epoch': 0}, state_dict={'weight': weights})
+    content = bytearray(damaged.read_bytes())
+    content[content.index(weights.numpy().tobytes()) + 7] ^= 1
+    damaged.write_bytes(content)
+    assert newest_checkpoint(str(tmp_path)) == str(good)
+    assert 'wrong checksum' in messages[0]
+    with pytest.raises(UsageError, match='wrong checksum'):
+        check_checkpoint(str(damaged))
+
+
+def test_what_is_missing_to_resume_is_said(tmp_path: Path, messages: list[str]) -> None:
+    whole = {'optimizer': {'state': {}, 'param_groups': [{}]}, 'param_schedulers': [{}, {}]}
+    config = Config({'param_scheduler': [{'type': 'LinearLR'}, {'type': 'PolyLR'}], 'optim_wrapper': {}})
+    meta = {'iter': 6, 'epoch': 0}
+    check_resumable(str(save(tmp_path / 'a.pth', meta=meta, **whole)), config)
+    assert messages == []
+    check_resumable(str(save(tmp_path / 'a.pth', meta=meta)), config)
+    assert 'no state of the optimizer' in messages[0] and 'states of 0 of 2 schedules' in messages[1]
+    messages.clear()
+    check_resumable(str(save(tmp_path / 'a.pth', meta=meta, **whole | {'param_schedulers': [{}]})), config)
+    assert len(messages) == 1 and 'states of 1 of 2 schedules' in messages[0]
+    messages.clear()
+    config.custom_hooks = [{'type': 'EMAHook'}]
+    check_resumable(str(save(tmp_path / 'a.pth', meta=meta, **whole)), config)
+    assert len(messages) == 1 and 'no averaged weights for EMAHook' in messages[0]
+
+
+@pytest.mark.parametrize(('every', 'lost'), [(1, 0), (2, 0), (3, 0), (4, 2), (5, 1)])
+def test_a_checkpoint_between_two_updates_is_said(every: int, lost: int, tmp_path: Path, messages: list[str]) -> None:
+    path = save(tmp_path / 'a.pth', meta={'iter': 6, 'epoch': 0}, optimizer={'state': {}})
+    check_resumable(str(path), Config({'optim_wrapper': {'accumulative_counts': every}}))
+    assert len(messages) == (lost > 0)
+    assert not lost or f'accumulative_counts={every}); the gradients of the last {lost} are lost' in messages[0]
+
+
+def test_weights_alone_cannot_be_resumed(tmp_path: Path) -> None:
+    torch.save({'weight': torch.ones(1)}, tmp_path / 'bare.pth')
+    with pytest.raises(UsageError, match=r'weights only\. To start from its weights: --cfg-options load_from='):
+        check_resumable(str(tmp_path / 'bare.pth'), Config({}))
+
+
 def test_what_a_checkpoint_says_of_its_training(tmp_path: Path) -> None:
     assert check_checkpoint(str(save(tmp_path / 'a.pth'))) == {'iter': 5, 'seed': 3}
-    assert check_checkpoint('https://example.org/a.pth') == {}
     torch.save({'weight': torch.ones(1)}, tmp_path / 'bare.pth')  # a state dict alone
     assert check_checkpoint(str(tmp_path / 'bare.pth')) == {}
 

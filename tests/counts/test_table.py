@@ -134,3 +134,23 @@ def test_the_file_has_shares_for_the_reader(samples: list[int], shares: list[flo
     content = json.loads((tmp_path / 'counts.json').read_text())
     assert [row['share'] for row in content['classes']] == shares
     assert CountsTable.load(tmp_path / 'counts.json').counts.samples.tolist() == samples
+
+
+@pytest.mark.parametrize(
+    ('rows', 'provenance', 'message'),
+    [
+        ([{'name': None, 'samples': 1}], {}, r'classes\.0\.name: expected a text, got None'),
+        ([{'name': 'a\n', 'samples': 1}], {}, r'classes\.0\.name: expected a text without control characters'),
+        ([[1]], {}, r'classes\.0: expected a dict, got \[1\]'),
+        ({'a': 1}, {}, 'classes: expected a list'),
+        ([{'name': 'a', 'samples': 2**62}, {'name': 'b', 'samples': 2**62}], {}, 'samples .* add up to less than'),
+        ([{'name': 'a', 'samples': 1}], [1], r'provenance: expected a dict, got \[1\]'),
+        ([{'name': 'a', 'samples': 1}], {'files': 'many'}, r"provenance\.files: expected a whole number .*got 'many'"),
+        ([{'name': 'a', 'samples': 1}], {'fingerprint': 5}, r'provenance\.fingerprint: expected a text, got 5'),
+    ],
+)
+def test_a_field_that_cannot_be_right_is_named(rows: object, provenance: object, message: str, tmp_path: Path) -> None:
+    content = {'format': 'ltseg class counts 1', 'provenance': provenance, 'classes': rows}
+    (tmp_path / 'counts.json').write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f'counts.json.*{message}'):
+        CountsTable.load(tmp_path / 'counts.json')

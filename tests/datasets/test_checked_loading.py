@@ -201,3 +201,10 @@ def test_the_message_reaches_the_user_through_data_loader_workers(
     )
     with pytest.raises(ValueError, match=r'2\.png: expected values 0\.\.4'):
         list(DataLoader(dataset, 1, num_workers=workers, collate_fn=pseudo_collate))
+
+
+def test_what_pillow_takes_for_a_bomb_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path / 'a.png', LABELS)
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 100)
+    with pytest.raises(ValueError, match=r'label file .*a\.png: expected a picture that can be decoded, got .*exceeds'):
+        read_labels(path)

@@ -1,7 +1,9 @@
 """CIFAR is the same from every layout, and faults name the file."""
 
+import io
 import os
 import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -153,6 +155,66 @@ def test_a_batch_that_is_none_is_named_and_calls_nothing(tmp_path: Path) -> None
         with pytest.raises(ValueError, match='data_batch_2'):
             cifar(root)
     assert not (tmp_path / 'made').exists()
+
+
+def picture_in_zip(folder: Path, content: bytes, **how: Any) -> Path:
+    """A zip file of CIFAR's pictures in which one has another content."""
+    path = zipped(write_cifar_tree(folder / 'tree'))
+    with zipfile.ZipFile(path, 'a') as archive:
+        archive.writestr('train/cat/zzz.png', content, **how)
+    return path
+
+
+def test_what_grows_is_refused_before_it_does(tmp_path: Path) -> None:
+    """A small zip file can hold a very large file, and a small file can be a very large picture."""
+    large, png = 2 * 10**8, io.BytesIO()
+    Image.new('L', (12_000, 10_000)).save(png, 'png')
+    for name, content, message in (
+        ('file', bytes(large), f'at most 1,048,576 bytes, got {large:,}'),
+        ('picture', png.getvalue(), 'a picture of 32 x 32, got 10000 x 12000'),
+    ):
+        path = picture_in_zip(tmp_path / name, content, compress_type=zipfile.ZIP_DEFLATED)
+        assert path.stat().st_size < 10**6
+        tracemalloc.start()
+        try:
+            with pytest.raises(ValueError, match=rf'zzz\.png: expected {message}'):
+                cifar(path)
+            assert tracemalloc.get_traced_memory()[1] < 20 * 10**6
+        finally:
+            tracemalloc.stop()
+
+
+class Calls:
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self) -> tuple:
+        return self.function, self.arguments
+
+
+@pytest.mark.parametrize('kind', ['u1', 'f8'])
+def test_a_batch_is_no_larger_than_its_file(kind: str, tmp_path: Path) -> None:
+    (tmp_path / 'cifar-10-batches-py').mkdir()
+    data = Calls(np.ndarray, (10**6, 3072), np.dtype(kind))
+    (tmp_path / 'cifar-10-batches-py/test_batch').write_bytes(pickle.dumps({'data': data, 'labels': [0]}))
+    with pytest.raises(ValueError, match='test_batch.*larger than the file'):
+        cifar(tmp_path, 'test')
+
+
+@pytest.mark.parametrize('method', [99, 'encrypted', 'cut'])
+def test_a_picture_in_a_zip_file_that_cannot_be_read_is_named(method: int | str, tmp_path: Path) -> None:
+    path = picture_in_zip(tmp_path, bytes(3000))
+    content = bytearray(path.read_bytes())
+    header = content.rindex(b'PK\x01\x02')  # in the directory at the end
+    if method == 'encrypted':
+        content[header + 8] |= 1
+    elif method == 'cut':
+        content[content.rindex(b'zzz.png', 0, header) + 100] ^= 1  # in the bytes that the checksum is of
+    else:
+        content[header + 10] = method  # of compression
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r'zzz\.png: expected a file that can be read'):
+        cifar(path)
 
 
 def test_a_broken_zip_file_is_named(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_nan_is_left_out_of_points(tmp_path: Path, make_record: Make) -> None:
     [
         ({'kind': 'other'}, 'another kind'),
         ({'matrix': [[1]]}, r'\(4, 4\) int64'),
-        ({'matrix': [[0.5] * 4] * 4}, r'\(4, 4\) int64'),
+        ({'matrix': [[0.5] * 4] * 4}, 'matrix: expected a whole number of at least 0, got 0.5'),
         ({'matrix': [[1, 2], [3]]}, 'matrix|length'),
         ({'class_counts': [1, 2]}, '2 counts'),
         ({'method': ''}, 'RunRecord.method'),
@@ -137,3 +137,37 @@ def test_setup_and_other_metrics_are_kept_and_old_records_have_none(make_record:
     old = RunRecord.load(path)
     assert (old.setup, old.other_metrics) == ({}, {})
     assert list(old.metrics()) == [key for key in loaded.metrics() if key != 'mDice']
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'name': 'a\x1b[2J'}, 'name: expected a text without control characters'),
+        ({'method': '\ud800'}, 'method: expected a text without control characters'),
+        ({'method': 'a' * 2000}, 'method: expected at most 1,000 characters, got 2,000'),
+        ({'seed': True}, 'seed: expected a whole number of at least 0, got True'),
+        ({'iterations': -1}, 'iterations: expected a whole number of at least 0, got -1'),
+        ({'settings': [1]}, r'settings: expected a dict, got \[1\]'),
+        ({'versions': {'torch': 2}}, r'versions\.torch: expected a text, got 2'),
+        ({'curves': {'val': [{'iteration': '1'}]}}, r"curves\.val\.0\.iteration: expected a finite number, got '1'"),
+        ({'curves': {'val': 3}}, r'curves\.val: expected a list, got 3'),
+        ({'tau_curve': [{'tau': 0, 'mIoU': 1e300}]}, r'tau_curve\.0\.mIoU: expected a finite number'),
+        ({'class_names': ['a', None, 'c', 'd']}, r'class_names\.1: expected a text, got None'),
+        ({'class_names': ['a'] * 10_001}, 'class_names: expected 1 to 10,000 names, got 10,001'),
+        ({'class_counts': [1, -2, 3, 4]}, r'class_counts\.1: expected a number of at least 0, got -2'),
+        ({'class_counts': [2**62] * 4}, 'class_counts: expected counts that add up to less than'),
+        ({'groups': {'head': [0, 9], 'medium': [1], 'tail': [2], 'rule': 'a'}}, r'groups\.head\.1: .*below 4, got 9'),
+        ({'groups': {'head': [True], 'medium': [1], 'tail': [2], 'rule': 'a'}}, r'groups\.head\.0: .*got True'),
+        ({'matrix': [[2**62] * 4] * 4}, 'matrix: expected counts that add up to less than'),
+        ({'matrix': [[-1, 0, 0, 0]] * 4}, 'matrix: expected a whole number of at least 0, got -1'),
+        ({'matrix_entries': [[0, 4, 1]]}, r'matrix_entries\.0: .*below 4, got 4'),
+        ({'matrix_entries': [[0, 1, 1], [0, 1, 2]]}, 'matrix_entries: expected each cell once'),
+        ({'calibration': [[0, 15, 1, 1, 0.5]]}, r'calibration\.0: .*below 15, got 15'),
+        ({'commit': 5}, 'commit: expected a text, got 5'),
+    ],
+)
+def test_a_field_that_cannot_be_right_is_named(tmp_path: Path, make_record: Make, change: dict, message: str) -> None:
+    path = make_record().save(tmp_path / 'run.json')
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ValueError, match=f'run.json.*{message}'):
+        RunRecord.load(path)

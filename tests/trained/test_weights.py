@@ -25,7 +25,6 @@ def test_weights_of_another_model(tmp_path: Path) -> None:
     check()
     check(auxiliary_head__weight=None, more=torch.ones(1))  # predictions do not need them
     check_weights(nn.ModuleDict({'module': model}), save(state))
-    check_weights(model, 'https://example.org/a.pth')
     with pytest.raises(ValueError, match=r'a\.pth.*backbone\.bias of shape \(3,\).*without backbone\.bias'):
         check(backbone__bias=None)
     with pytest.raises(ValueError, match=r'shape \(3, 2\), got .*backbone\.weight of shape \(2, 3\)'):

@@ -12,6 +12,7 @@ import numpy as np
 
 from ltseg.core.checks import check_range
 from ltseg.core.errors import ExistingFileError, FileWriteError, InvalidValueError
+from ltseg.core.json_files import parse_json
 from ltseg.datasets.minicity.layout import KINDS, Street
 
 __all__ = ['SETTINGS_FILE', 'StreetScenes']
@@ -108,7 +109,7 @@ class StreetScenes:
         if not settings.is_file():
             raise ExistingFileError(where, f'generated street scenes ({SETTINGS_FILE})', 'other files', hint)
         try:
-            found = dict(json.loads(settings.read_text()))
+            found = dict(parse_json(settings.read_text()))
         except (TypeError, ValueError) as error:
             raise ExistingFileError(str(settings), 'the settings of street scenes', str(error), hint) from error
         wanted = asdict(self) | {'version': VERSION}

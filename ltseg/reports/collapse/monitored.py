@@ -1,12 +1,12 @@
 """Figures of what ``ltseg.GradientMonitor`` wrote."""
 
-import json
 import math
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.json_files import parse_json
 from ltseg.reports.collapse.contents import Classes
 from ltseg.reports.figures.figure import Figure, Series
 
@@ -69,7 +69,7 @@ def _points(path: Path, number: int) -> list[dict[str, Any]]:
     lines = []
     for line in path.read_text(encoding='utf-8', errors='replace').splitlines():
         with suppress(ValueError):  # of a training run that was killed
-            lines.append(json.loads(line))
+            lines.append(parse_json(line))
     names = lines[0].get('class_names') if lines and isinstance(lines[0], dict) else None
     if not isinstance(names, list) or len(names) != number:
         got = 'something else' if names is None else f'one of {len(names)} classes'

@@ -3,12 +3,12 @@
 The form of a file is that of :mod:`ltseg.reports.figures.figure`.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.json_files import read_json
 from ltseg.reports.figures.figure import KIND, Figure, Series
 from ltseg.reports.figures.ink import Drawing
 from ltseg.reports.figures.renderer import render_svg
@@ -37,13 +37,13 @@ def measured_panels(study: Study) -> list[Drawing]:
     for folder, owner in folders.items():
         for path in sorted(folder.glob('*.json')):
             try:
-                content = json.loads(path.read_text(encoding='utf-8'))
+                content = read_json(path, f'figure {str(path)!r}')
                 listed = content if isinstance(content, list) else [content]
                 # Other files hold plain numbers.
                 known = [each for each in listed if isinstance(each, Mapping) and each.get('kind') == KIND]
                 figures = map(Figure.of, known)
                 drawings += [render_svg(each, f'panel-{len(drawings) + i}', owner) for i, each in enumerate(figures)]
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
+            except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
                 raise InvalidValueError(f'figure {str(path)!r}', form, str(error)) from error
     return drawings
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from ltseg.counts.data_set_counts import counts_folder
+from ltseg.counts.table import CountsTable
 from ltseg.reports.page.methods import Method, Study
 from ltseg.reports.page.phrases import NONE
 from ltseg.reports.page.tables import Table, plain_table
@@ -119,12 +120,11 @@ def _counted(study: Study) -> Iterator[tuple[str, str]]:
     folders = {counts_folder(run.work_dir) for m in study.methods for run in m.runs if run.work_dir}
     for path in sorted(path for folder in folders for path in folder.glob('*.json')):
         try:
-            content = json.loads(path.read_text(encoding='utf-8'))
-            counted = [row['samples'] for row in content['classes']]
-        except (OSError, ValueError, KeyError, TypeError):
+            table = CountsTable.load(path)
+        except (OSError, ValueError):
             continue
-        if counted == study.reference.counts.tolist():
-            made = content.get('provenance', {})
+        if table.counts.samples.tolist() == study.reference.counts.tolist():
+            made = table.provenance
             known = (
                 ('files', made.get('files')),
                 ('fingerprint', made.get('fingerprint')),

@@ -18,13 +18,16 @@ def study(make_study, tmp_path: Path) -> Study:
     """Two methods whose configs differ in the loss, in a part of a list, and in what no runner reads."""
     runs = []
     for method, loss, scale in zip(make_study(seeds=1).methods, ('CE', 'ARB'), (1, 2), strict=True):
-        path = tmp_path / f'{loss}.py'
-        path.write_text(
+        folder = tmp_path / loss / 'records'
+        copy = tmp_path / loss / '1/vis_data/config.py'
+        copy.parent.mkdir(parents=True)
+        copy.with_name('scalars.json').touch()
+        copy.write_text(
             f"norm = '{loss}'\nmodel = dict(type='M', head=dict(loss='{loss}'))\n"
             f"train_dataloader = dict(pipeline=[dict(type='Load'), dict(type='Crop', size=({scale}, 2))])\n"
         )
-        record = replace(method.runs[0].record, config=str(path), commit='0123456789abcdef-modified')
-        runs.append(Run(record, tmp_path / 'a.json'))
+        record = replace(method.runs[0].record, commit='0123456789abcdef-modified')
+        runs.append(Run(record, folder / 'a.json'))
     return Study.of(runs)
 
 

@@ -47,10 +47,33 @@ def test_a_record_alone_has_nothing_beside_it(record: RunRecord, tmp_path: Path)
     assert (run.work_dir, run.scalars, run.config) == (None, [], None)
 
 
-def test_a_broken_config_is_left_out(work_dir: Path) -> None:
+@pytest.mark.parametrize('program', ['raise RuntimeError', 'model = (', '\x00', '# nothing'])
+def test_a_broken_config_is_left_out(work_dir: Path, program: str) -> None:
     for path in work_dir.glob('*/vis_data/config.py'):
-        path.write_text('raise RuntimeError')
+        path.write_text(program)
     assert find_runs([work_dir])[0].config is None
+
+
+def test_a_config_is_not_run(work_dir: Path, tmp_path: Path) -> None:
+    """People send each other work dirs."""
+    made = tmp_path / 'made'
+    call = f'__import__("os").mkdir({str(made)!r})'
+    (tmp_path / 'base.py').write_text(call)
+    for path in work_dir.glob('*/vis_data/config.py'):
+        path.write_text(
+            f'_base_ = {str(tmp_path / "base.py")!r}\n{call}\nmodel = dict(type="A", head=dict(lr=-0.5, x={call}))\n'
+        )
+    config = find_runs([work_dir])[0].config
+    assert config.model.to_dict() == {'type': 'A', 'head': {'lr': -0.5}} and not made.exists()
+
+
+def test_the_path_in_a_record_is_not_followed(record: RunRecord, work_dir: Path, tmp_path: Path) -> None:
+    program = tmp_path / 'payload.py'
+    program.write_text(f'__import__("os").mkdir({str(tmp_path / "made")!r})')
+    for path in work_dir.glob('*/vis_data/config.py'):
+        path.unlink()
+    replace(record, config=str(program)).save(work_dir / 'records/test.json')
+    assert find_runs([work_dir])[0].config is None and not (tmp_path / 'made').exists()
 
 
 def test_names_what_is_missing(tmp_path: Path) -> None:

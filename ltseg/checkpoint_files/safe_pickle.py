@@ -1,0 +1,120 @@
+"""A stand-in for the module ``pickle`` that builds values and calls nothing else.
+
+A pickle may name any function to be called while it is loaded. Here exactly the types are allowed that PyTorch, numpy
+and mmengine write.
+"""
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from mmengine.logging import HistoryBuffer
+
+__all__ = ['MetaUnpickler', 'Refused', 'SafePickle']
+
+# What checkpoints are made of, by module. None of it does more than build a value.
+ALLOWED = {
+    'builtins': {'bytearray', 'complex', 'dict', 'float', 'frozenset', 'int', 'list', 'range', 'set', 'slice', 'tuple'},
+    'collections': {'Counter', 'OrderedDict', 'defaultdict', 'deque'},
+    '_codecs': {'encode'},  # how bytes are written
+    'numpy': {'dtype', 'ndarray'},
+    'numpy.core.multiarray': {'_reconstruct', 'scalar'},
+    'numpy.core.numeric': {'_frombuffer'},
+    'torch': {'Size', 'Tensor', 'device'},
+    'torch._tensor': {'_rebuild_from_type_v2'},
+    'torch._utils': {
+        '_rebuild_parameter',
+        '_rebuild_parameter_with_state',
+        '_rebuild_qtensor',
+        '_rebuild_sparse_tensor',
+        '_rebuild_tensor',
+        '_rebuild_tensor_v2',
+        '_rebuild_tensor_v3',
+    },
+    'torch.nn.parameter': {'Parameter'},
+    'torch.serialization': {'_get_layout'},
+    'torch.storage': {'TypedStorage', 'UntypedStorage'},
+    'mmengine.logging.history_buffer': {'HistoryBuffer'},
+}
+OLD_MODULES = {'__builtin__': 'builtins', 'copy_reg': 'copyreg'}  # of Python 2, which pickle's protocol 2 writes
+LONGEST_RANGE = 10**6
+
+
+class Refused(pickle.UnpicklingError):
+    """What a checkpoint has no use for."""
+
+
+class SafeUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        module = OLD_MODULES.get(module, module)
+        if (module, name) in INSTEAD:
+            return INSTEAD[module, name]
+        known = module.replace('numpy._core', 'numpy.core')  # numpy 2 moved it
+        is_type = name.isidentifier() and (
+            (module == 'torch' and _is_value_type(name)) or (module == 'numpy.dtypes' and name.endswith('DType'))
+        )
+        if not is_type and name not in ALLOWED.get(known, ()):
+            raise Refused(f'{module}.{name}')
+        for place in (module, known, known.replace('numpy.core', 'numpy._core')):
+            try:
+                return super().find_class(place, name)
+            except ModuleNotFoundError:
+                continue
+        raise Refused(f'{module}.{name}, which is not installed')
+
+
+def _is_value_type(name: str) -> bool:
+    """Whether torch has a dtype or a type of storage of this name."""
+    return name.endswith('Storage') or isinstance(getattr(torch, name, None), torch.dtype)
+
+
+def _statistic(owner: Any, name: str) -> Callable:
+    """Stands for ``getattr``, by which mmengine's log buffers refer to their statistics."""
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
+        raise Refused(f'getattr({owner}, {name!r})')
+    return getattr(owner, name)
+
+
+def _bytearray(*arguments: Any) -> bytearray:
+    """Stands for ``bytearray``, which would make as many zeros as it is told to."""
+    if arguments and isinstance(arguments[0], int):
+        raise Refused(f'bytearray({arguments[0]})')
+    return bytearray(*arguments)
+
+
+def _range(*arguments: int) -> range:
+    """Stands for ``range``, of which ``list`` would make as many numbers as it is told to."""
+    made = range(*arguments)
+    if len(made) > LONGEST_RANGE:
+        raise Refused(f'{made}')
+    return made
+
+
+INSTEAD = {('builtins', 'getattr'): _statistic, ('builtins', 'bytearray'): _bytearray, ('builtins', 'range'): _range}
+
+
+class MetaUnpickler(SafeUnpickler):
+    """Leaves the tensors out, None in their places."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = super().find_class(module, name)
+        return _no_tensor if module in ('torch._utils', 'torch._tensor') else found
+
+    def persistent_load(self, pid: Any) -> None:
+        """A storage."""
+
+
+def _no_tensor(*_: Any) -> None:
+    """Stands for what builds a tensor."""
+
+
+class SafePickle:
+    """Takes the place of the module ``pickle`` in ``torch.load``."""
+
+    __name__ = 'pickle'
+    Unpickler = SafeUnpickler
+
+    @staticmethod
+    def load(file: Any, **options: Any) -> Any:
+        return SafeUnpickler(file, **options).load()
