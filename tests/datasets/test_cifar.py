@@ -236,7 +236,7 @@ def test_a_picture_in_a_zip_file_is_looked_at_before_it_is_unpacked(tmp_path: Pa
     if damage == 'checksum':
         whole, part = path.read_bytes(), content[broken]
         path.write_bytes(whole.replace(part, part[:-1] + bytes([part[-1] ^ 1]), 1))
-    with pytest.raises(ValueError, match=rf'image file {broken}: expected .*(4,19\d,\d+ bytes|CRC)'):
+    with pytest.raises(ValueError, match=rf'image file {broken}: expected .*(4,19\d,\d+|CRC)'):
         cifar(path)
 
 
