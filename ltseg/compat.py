@@ -29,7 +29,7 @@ def declare_torchvision_operators() -> torch.library.Library | None:
     declaration without an implementation is enough.
 
     Returns:
-        The library that holds the declarations, which live as long as it does; None where nothing had to be cured.
+        The library that holds the declarations, which live as long as it does; None where nothing was missing.
     """
     try:
         import torchvision  # noqa: F401

@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.config import Config
 
 from ltseg.cli.labels.run_labels import labels_of
-from ltseg.cli.setup import evaluation_setup, parsed_config, training_setup
+from ltseg.cli.run_setup import evaluation_setup, parsed_config, training_setup
 from ltseg.core.errors import LtsegError
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.record import RunRecord, commit_of
@@ -33,7 +33,7 @@ class RunSource:
     Args:
         config: Path of the config file.
         labels: 'method', 'model' and 'dataset', see :func:`ltseg.cli.labels.run_labels.labels_of`.
-        evaluation: What the results depend on in the evaluation, see :mod:`ltseg.cli.setup`.
+        evaluation: What the results depend on in the evaluation, see :mod:`ltseg.cli.run_setup`.
         setup: What they depend on in training; empty where a checkpoint is tested, which says itself what made it.
         stages: How many stages the training run has.
         given: Fields of :class:`RunRecord` from the command line; None for what it does not say.

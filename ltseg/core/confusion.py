@@ -10,7 +10,7 @@ from ltseg.core.errors import InvalidValueError
 __all__ = ['ClassRates', 'confusion_matrix', 'padded_confusion_matrix', 'mean_of', 'on_accelerator', 'class_block']
 
 BAND = 2**20  # pixels counted at a time on the CPU: few passes, whose cells stay in the cache
-CURE = 'Check num_classes of the head, and ignore_index and reduce_zero_label of the data set.'
+HINT = 'Check num_classes of the head, and ignore_index and reduce_zero_label of the data set.'
 
 
 def confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = 255) -> Tensor:
@@ -90,7 +90,7 @@ def class_block(matrix: Tensor) -> Tensor:
     for what, pixels in (('prediction', matrix[:, last].sum()), ('label', matrix[last].sum())):
         if pixels:
             got = f'{int(pixels)} pixels of other values'
-            raise InvalidValueError(f'confusion_matrix.{what}', f'classes 0..{last - 1}', got, CURE)
+            raise InvalidValueError(f'confusion_matrix.{what}', f'classes 0..{last - 1}', got, HINT)
     return matrix[:last, :last]
 
 
@@ -108,7 +108,7 @@ def _check_ranges(predicted: Tensor, true: Tensor, num_classes: int, rows: int) 
 
 
 def _not_a_class(what: str, value: int, num_classes: int) -> InvalidValueError:
-    return InvalidValueError(f'confusion_matrix.{what}', f'classes 0..{num_classes - 1}', repr(value), CURE)
+    return InvalidValueError(f'confusion_matrix.{what}', f'classes 0..{num_classes - 1}', repr(value), HINT)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from ltseg.cli.labels.method import method_label
 from ltseg.cli.labels.model import model_label
 from ltseg.cli.labels.part import part_label
 from ltseg.cli.labels.run_labels import labels_of
-from ltseg.cli.setup import training_setup
+from ltseg.cli.run_setup import training_setup
 from ltseg.cli.stages import stages_of
 from ltseg.core.errors import LtsegError
 from ltseg.datasets.exact_sampling import SeededDataset

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from ltseg.cli.setup import evaluation_setup, parsed_config, training_setup
+from ltseg.cli.run_setup import evaluation_setup, parsed_config, training_setup
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 FILES = ['unet_ce_camvid.py', 'unet_ldam_cityscapes.py', 'classification/resnet32_ride_cifar10lt100.py',
