@@ -36,6 +36,7 @@ class RunSource:
         evaluation: What the results depend on in the evaluation, see :mod:`ltseg.cli.run_setup`.
         setup: What they depend on in training; empty where a checkpoint is tested, which says itself what made it.
         stages: How many stages the training run has.
+        named: Labels that the config itself gives, by ``report``.
         given: Fields of :class:`RunRecord` from the command line; None for what it does not say.
     """
 
@@ -45,6 +46,7 @@ class RunSource:
     setup: Mapping[str, Any] = field(default_factory=dict)
     given: Mapping[str, Any] = field(default_factory=dict)
     stages: int = 1
+    named: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_training(cls, config: str, stages: Sequence[Config], index: int, given: Mapping[str, Any]) -> 'RunSource':
@@ -63,7 +65,8 @@ class RunSource:
     ) -> 'RunSource':
         """That of an evaluation on a split; ``how`` is what the config does not say of it."""
         evaluation = evaluation_setup(stages[-1], split, **how)
-        return cls(config, labels_of(stages), evaluation, given=given, stages=len(stages))
+        named = dict(stages[-1].get('report') or {})
+        return cls(config, labels_of(stages), evaluation, given=given, stages=len(stages), named=named)
 
 
 def evaluation_of(loop: Any) -> Evaluation | None:
@@ -134,6 +137,7 @@ def record_of(
         'name': Path(source.config).stem,
         **source.labels,
         **training,
+        **source.named,
         **{key: value for key, value in source.given.items() if value is not None},
         'settings': {**training.get('settings', {}), **(source.given.get('settings') or {})},
         'setup': {**trained, **source.evaluation} if trained else {},

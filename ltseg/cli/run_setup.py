@@ -6,9 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
+from mmengine.dist import get_world_size
+
 __all__ = ['evaluation_setup', 'parsed_config', 'training_setup']
 
-PARTS = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr', 'load_from')
+PARTS = (
+    'model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr', 'load_from',
+    'sync_bn',
+)  # fmt: skip
 # Where data lie and how they are read, checks during training, and what a result does not depend on.
 NEUTRAL = frozenset({
     'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor', 'data_root', 'backend_args',
@@ -45,6 +50,7 @@ def _setup(config: Mapping[str, Any], is_first: bool) -> dict[str, Any]:
         model['data_preprocessor'] = config['data_preprocessor']
     model.pop('test_cfg', None)
     parts['model'] = model
+    parts['processes'] = get_world_size() if get_world_size() > 1 else None
     if config.get('resume') or not is_first:
         parts['load_from'] = None
     hooks = [*(config.get('custom_hooks') or ()), *(config.get('default_hooks') or {}).values()]
@@ -89,14 +95,12 @@ def _plain(value: Any, key: str = '') -> Any:
 
 
 def _portable(text: str, key: str) -> str:
-    """A path without what differs between machines: the file name of weights and tables, the end of absolute ones."""
+    """A path without what differs between machines: the end of absolute ones, and of those of weights and tables."""
     parts = [part for part in text.replace('\\', '/').split('/') if part]
     if not parts or ('/' not in text and '\\' not in text):
         return text
-    if key in WEIGHTS:
-        return parts[-1]
     is_absolute = text.startswith(('/', '~')) or text[1:3] in (':/', ':\\')
-    return '/'.join(parts[-2:]) if is_absolute else text
+    return '/'.join(parts[-2:]) if is_absolute or key in WEIGHTS else text
 
 
 def parsed_config(text: str) -> dict[str, Any]:

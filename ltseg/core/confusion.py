@@ -9,7 +9,7 @@ from ltseg.core.errors import InvalidValueError
 
 __all__ = ['ClassRates', 'confusion_matrix', 'padded_confusion_matrix', 'mean_of', 'on_accelerator', 'class_block']
 
-BAND = 2**20  # pixels counted at a time on the CPU: few passes, whose cells stay in the cache
+CHUNK = 2**20  # pixels counted at a time on the CPU: few passes, whose cells stay in the cache
 HINT = 'Check num_classes of the head, and ignore_index and reduce_zero_label of the data set.'
 
 
@@ -42,7 +42,7 @@ def confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int, ignore
     cells = rows * num_classes
     kind = torch.int16 if cells <= 2**15 else torch.int32 if cells <= 2**31 else torch.int64
     histogram = torch.zeros(cells, dtype=torch.int64)
-    for predicted, true in zip(prediction.split(BAND), label.split(BAND), strict=True):
+    for predicted, true in zip(prediction.split(CHUNK), label.split(CHUNK), strict=True):
         if predicted.numel():
             _check_ranges(predicted, true, num_classes, rows)
         histogram += torch.bincount(torch.add(predicted.to(kind), true.to(kind), alpha=num_classes), minlength=cells)

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ltseg.core.adjustment import Adjustment
-from ltseg.core.banded_cross_entropy import banded_cross_entropy
+from ltseg.core.chunked_cross_entropy import chunked_cross_entropy
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.layout import per_class
 
@@ -60,7 +60,7 @@ def adjusted_cross_entropy(
         losses = F.nll_loss(log_probability, labels, reduction='none', ignore_index=ignore_index)
     else:
         unbiased = adjusted_logits(logits, indices, replace(adjustment, bias=None))
-        losses = banded_cross_entropy(unbiased, labels, adjustment.bias, ignore_index)
+        losses = chunked_cross_entropy(unbiased, labels, adjustment.bias, ignore_index)
     if focusing:
         losses = losses * _focal_factor(-losses, focusing)
     if weight is not None:

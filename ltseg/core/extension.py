@@ -44,7 +44,8 @@ class Extension:
 @cache
 def make_mixin_class(mixin: type, base: type) -> Any:
     """The class with the bases (mixin, base), the same one each time."""
-    return type(f'{mixin.__name__}[{base.__name__}]', (mixin, base), {'extends': base})
+    content = {'extends': base, '__module__': mixin.__module__}
+    return type(f'{mixin.__name__}[{base.__name__}]', (mixin, base), content)
 
 
 def _empty(mixin: type, base: type) -> Any:

@@ -9,7 +9,7 @@ from ltseg.core.errors import InvalidValueError
 from ltseg.core.layout import at_least_float32, per_class
 from ltseg.core.shares import shares_of
 
-__all__ = ['adjusted_logits', 'check_logits', 'log_prior_of', 'predictions_over_tau']
+__all__ = ['posthoc_logits', 'check_logits', 'log_prior_of', 'predictions_over_tau']
 
 
 def log_prior_of(
@@ -53,7 +53,7 @@ def check_logits(logits: Tensor) -> None:
         raise InvalidValueError('check_logits', 'logits', 'probabilities', hint)
 
 
-def adjusted_logits(logits: Tensor, log_prior: Tensor, tau: float) -> Tensor:
+def posthoc_logits(logits: Tensor, log_prior: Tensor, tau: float) -> Tensor:
     """``z_k - tau * log pi_k``.
 
     The sign is opposite to that of the logit-adjusted *loss*, which adds the prior during training. With ``pi`` the

@@ -7,7 +7,7 @@ from torch import Tensor
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.layout import at_least_float32, per_class
 
-__all__ = ['normalised_logits', 'normalised_predictions', 'normalised_weight', 'weight_norms']
+__all__ = ['normalized_logits', 'normalized_predictions', 'normalized_weight', 'weight_norms']
 
 
 def weight_norms(weight: Tensor) -> Tensor:
@@ -29,7 +29,7 @@ def weight_norms(weight: Tensor) -> Tensor:
     return norms
 
 
-def normalised_weight(weight: Tensor, tau: float) -> Tensor:
+def normalized_weight(weight: Tensor, tau: float) -> Tensor:
     """``w_k / |w_k|^tau``: the weight itself for tau = 0, unit vectors for tau = 1.
 
     Args:
@@ -43,7 +43,7 @@ def normalised_weight(weight: Tensor, tau: float) -> Tensor:
     return weight * scale.to(weight).view(-1, *[1] * (weight.ndim - 1))
 
 
-def normalised_logits(logits: Tensor, norms: Tensor, bias: Tensor | None, tau: float) -> Tensor:
+def normalized_logits(logits: Tensor, norms: Tensor, bias: Tensor | None, tau: float) -> Tensor:
     """What a classifier's logits become by tau-normalisation: ``(z_k - b_k) / |w_k|^tau``, and ``z_k`` for tau = 0.
 
     The bias is left out, as the official evaluation does, but for tau = 0, which leaves the model as it is. Dropping a
@@ -71,9 +71,9 @@ def normalised_logits(logits: Tensor, norms: Tensor, bias: Tensor | None, tau: f
     return logits * per_class((norms**-tau).to(logits), logits)
 
 
-def normalised_predictions(
+def normalized_predictions(
     logits: Tensor, norms: Tensor, bias: Tensor | None, taus: Iterable[float]
 ) -> Iterator[Tensor]:
-    """``argmax_k`` of ``normalised_logits`` for one tau after another, (N, *) int64 each."""
+    """``argmax_k`` of ``normalized_logits`` for one tau after another, (N, *) int64 each."""
     for tau in taus:
-        yield normalised_logits(logits, norms, bias, tau).max(dim=1).indices
+        yield normalized_logits(logits, norms, bias, tau).max(dim=1).indices

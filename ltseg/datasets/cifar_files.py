@@ -73,7 +73,7 @@ def read_batches(paths: list[Path], num_classes: int) -> tuple[np.ndarray, list[
             part = data.reshape(-1, 3, SIDE, SIDE)
             own = [int(label) for label in content['labels' if num_classes == 10 else 'fine_labels']]
         except Exception as error:
-            raise InvalidValueError(f'batch file {path}', 'a batch of CIFAR', repr(_reason(error)), AGAIN) from error
+            raise InvalidValueError(f'batch file {path}', 'a batch of CIFAR', _reason(error), AGAIN) from error
         if len(part) != len(own) or not all(0 <= label < num_classes for label in own):
             raise InvalidValueError(
                 f'batch file {path}', f'a label below {num_classes} for each image', repr(own[:5]), AGAIN
@@ -94,7 +94,7 @@ def find_pictures(root: str, split: str) -> list[tuple[str, str]]:
             with zipfile.ZipFile(root) as archive:
                 paths = [PurePosixPath(name) for name in archive.namelist()]
         except (OSError, zipfile.BadZipFile) as error:
-            raise InvalidValueError(f'zip file {root}', 'a zip file that can be read', repr(_reason(error))) from error
+            raise InvalidValueError(f'zip file {root}', 'a zip file that can be read', _reason(error)) from error
         found = [(path.parent.name, str(path)) for path in paths if len(path.parts) >= 3 and path.parts[-3] == split]
     else:
         places = os.path.join(root, split)
@@ -124,7 +124,7 @@ def _content_of(source: 'zipfile.ZipFile | _Folder', path: str) -> bytes:
             raise InvalidValueError(f'image file {path}', f'at most {LARGEST:,} bytes', f'{size:,}')
         return source.read(path)
     except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
-        raise InvalidValueError(f'image file {path}', 'a file that can be read', repr(_reason(error))) from error
+        raise InvalidValueError(f'image file {path}', 'a file that can be read', _reason(error)) from error
 
 
 def _decoded(path: str, content: bytes) -> np.ndarray:

@@ -13,8 +13,8 @@ from ltseg.checkpoint_files.content import check_content
 from ltseg.checkpoint_files.loading import load_checkpoint_file
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.files import atomic_write
-from ltseg.core.posthoc import adjusted_logits
-from ltseg.core.tau_norm import normalised_logits, normalised_weight, weight_norms
+from ltseg.core.posthoc import posthoc_logits
+from ltseg.core.tau_norm import normalized_logits, normalized_weight, weight_norms
 from ltseg.heads.predicted_logits import class_scores, classifier_of, linear_classifier_of
 
 __all__ = ['check_foldable', 'fold_norm', 'fold_prior', 'save_folded']
@@ -44,14 +44,14 @@ def fold_prior(model: nn.Module, log_prior: Tensor, tau: float, batch: dict[str,
         The adjustment is Menon et al., Long-Tail Learning via Logit Adjustment, ICLR 2021, eq. 9; folding it is ours.
     """
     key, bias = _bias(model)
-    _fold(model, {'bias': bias - (tau * log_prior).to(bias)}, lambda z: adjusted_logits(z, log_prior, tau), batch)
+    _fold(model, {'bias': bias - (tau * log_prior).to(bias)}, lambda z: posthoc_logits(z, log_prior, tau), batch)
     return key
 
 
 def fold_norm(model: nn.Module, tau: float, batch: dict[str, Any]) -> list[str]:
     """Divides the class vectors of a model's classifier by ``|w_k|^tau`` and sets its bias to 0, in place.
 
-    ``tau = 0`` changes nothing, see ``normalised_logits``.
+    ``tau = 0`` changes nothing, see ``normalized_logits``.
 
     Args:
         model: As for ``fold_prior``; the classifier may lack a bias.
@@ -67,11 +67,11 @@ def fold_norm(model: nn.Module, tau: float, batch: dict[str, Any]) -> list[str]:
     key, classifier = linear_classifier_of(model)
     weight, bias = classifier.weight.detach().clone(), classifier.bias
     bias = None if bias is None else bias.detach().clone()
-    changes = {'weight': normalised_weight(weight, tau)}
+    changes = {'weight': normalized_weight(weight, tau)}
     if bias is not None:
         changes['bias'] = torch.zeros_like(bias) if tau else bias
     norms = weight_norms(weight)
-    _fold(model, changes, lambda z: normalised_logits(z, norms, bias, tau), batch)
+    _fold(model, changes, lambda z: normalized_logits(z, norms, bias, tau), batch)
     return [f'{key}.{name}' for name in changes]
 
 

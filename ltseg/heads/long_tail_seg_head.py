@@ -138,9 +138,10 @@ class LongTailSegHead(FeatureTap, FusedLosses, Extension):
         regularizers: Terms on features, class means and class vectors, see :class:`FeatureTap`.
         classifier: Config of a module built with ``in_channels`` and ``num_classes`` that takes the place of the
             head's last convolution, e.g. ``dict(type='ltseg.CosineClassifier')``.
-        fused: Whether losses of the adjusted cross-entropy family are computed without upsampled logits (see
-            :mod:`ltseg.core.fused_upsampling`): the same value and gradient in less time and memory. Heads with a pixel
-            sampler, with another loss beside, or with a ``loss_by_feat`` of their own take the plain path.
+        fused: Whether losses are computed without upsampled logits (see :mod:`ltseg.core.fused_upsampling`): the same
+            value and gradient in less time and memory. It holds for every loss with ``can_be_fused``, which are those
+            of this package but dot regression and expert diversity. Heads with a pixel sampler, with a loss of another
+            package beside, or with a ``loss_by_feat`` of their own take the plain path.
         band_rows: Rows of labels in a band of the fused loss; by default they follow from the shapes.
 
     Raises:

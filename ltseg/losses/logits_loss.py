@@ -181,8 +181,8 @@ def fused_losses(
     labels = labels.long()
     with torch.autocast(logits.device.type, enabled=False):
         exact = at_least_float32(logits.detach())
-        prepared = [loss.prepare(exact, labels, ignore_index) for loss in losses]
         with explaining_label_errors(labels, logits.shape[1], ignore_index):
+            prepared = [loss.prepare(exact, labels, ignore_index) for loss in losses]
             sums = upsampled_losses(logits, labels, prepared, align_corners, ignore_index, band_rows)
         valid = (labels != ignore_index).sum()
         values = [

@@ -152,6 +152,11 @@ def _cautions(comparison: Comparison) -> Iterator[str]:
     for method in comparison.methods:
         if settings := distinguishing(method, comparison.methods):
             apart.setdefault(method.name, {}).update(dict.fromkeys(key for key in settings if key != 'and'))
+    for method in comparison.methods:
+        lengths = {run.record.iterations for run in method.runs if run.record.iterations is not None}
+        if len(lengths) > 1:
+            listed = ', '.join(map(str, sorted(lengths)))
+            yield f'Averaged over runs of {method.name} that were trained for {listed} iterations.'
     for name, keys in apart.items():
         yield f'Not averaged: runs of {name} differ in more than their seed ({", ".join(keys)}).'
     if comparison.other_keys:

@@ -35,7 +35,7 @@ def identity_of(record: RunRecord) -> dict[str, str]:
     command line stand for it. Of post-hoc adjustment it counts how tau is found, and tau itself where it is fixed.
     """
     if record.setup:
-        known: dict[str, Any] = {'setup': 'recorded', **dict(flattened(record.setup))}
+        known: dict[str, Any] = {'setup': 'recorded', **dict(flattened(record.setup)), **_data_of(record)}
     else:
         changed = {key: value for key, value in record.settings.items() if key != 'posthoc'}
         if changed.get('optim_wrapper.type') in PRECISION:
@@ -48,6 +48,12 @@ def identity_of(record: RunRecord) -> dict[str, str]:
         left_out = {'curve'} if is_fixed else {'curve', 'tau'}
         known |= {f'posthoc.{key}': value for key, value in posthoc.items() if key not in left_out}
     return {key: json.dumps(value, sort_keys=True, default=str) for key, value in known.items()}
+
+
+def _data_of(record: RunRecord) -> dict[str, Any]:
+    """What tells other data from a folder that was moved: the labels of each class that were evaluated and counted."""
+    evaluation = record.evaluation
+    return {'evaluated labels': evaluation.matrix.sum(1).tolist(), 'counted labels': evaluation.counts.tolist()}
 
 
 def seeds_together(runs: Sequence[Run]) -> list[list[Run]]:

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from ltseg.core.checks import check_choice
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.posthoc import log_prior_of, predictions_over_tau
-from ltseg.core.tau_norm import normalised_predictions, weight_norms
+from ltseg.core.tau_norm import normalized_predictions, weight_norms
 from ltseg.counts.class_names import check_class_order
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.ignored_label import ignored_in_training
@@ -126,7 +126,7 @@ class TrainedModel(ABC):
             log_prior = log_prior_of(self.table.learned.samples, floor, names, self.table.cause_of_empty_classes)
             return partial(predictions_over_tau, log_prior=log_prior, taus=taus)
         classifier = linear_classifier_of(self.model)[1]
-        return partial(normalised_predictions, norms=weight_norms(classifier.weight), bias=classifier.bias, taus=taus)
+        return partial(normalized_predictions, norms=weight_norms(classifier.weight), bias=classifier.bias, taus=taus)
 
     def _batches(self, loader: DataLoader, title: str, by: str) -> Iterator[tuple[Tensor, Tensor]]:
         console = Console(stderr=True)

@@ -60,15 +60,16 @@ def test_everything_else_counts(change: Callable[[Config], object]) -> None:
 def test_weights_and_absolute_paths_are_the_same_on_another_machine() -> None:
     here, there = (
         dict(
-            model=dict(pretrained=f'{home}/weights/r50.pth', head=dict(loss=dict(counts=f'{home}/camvid.json'))),
+            model=dict(pretrained=f'{home}/weights/r50.pth', head=dict(loss=dict(counts=f'{home}/counts/camvid.json'))),
             train_dataloader=dict(dataset=dict(data_root=home, ann_file=f'{home}/lists/train.txt')),
-            load_from=f'{home}/start.pth',
+            load_from=f'{home}/ce/iter_400.pth',
         )
         for home in ('/home/a', '/mnt/disk/b')
     )
     setup = training_setup(here)
     assert setup == training_setup(there)
-    assert setup['model']['pretrained'] == 'r50.pth' and setup['load_from'] == 'start.pth'
+    assert setup['model']['pretrained'] == 'weights/r50.pth' and setup['load_from'] == 'ce/iter_400.pth'
+    assert training_setup({**here, 'load_from': '/home/a/arb/iter_400.pth'}) != setup
     other = deepcopy(here)
     other['train_dataloader']['dataset']['ann_file'] = '/home/a/folds/train.txt'
     assert training_setup(other) != setup

@@ -37,11 +37,11 @@ def test_equals_counting_one_by_one(pixels: list, ignore_index: int, dtype: torc
     assert torch.equal(matrix, naive_matrix(prediction, label, K, ignore_index))
 
 
-def test_bands_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = torch.Generator().manual_seed(0)
     prediction, label = torch.randint(0, K, (2, 7, 9), generator=generator)
     whole = confusion_matrix(prediction, label, K)
-    monkeypatch.setattr(confusion, 'BAND', 10)
+    monkeypatch.setattr(confusion, 'CHUNK', 10)
     assert torch.equal(confusion_matrix(prediction, label, K), whole)
     assert whole.sum() == 63
 

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ltseg.core.posthoc import adjusted_logits, check_logits, log_prior_of, predictions_over_tau
+from ltseg.core.posthoc import check_logits, log_prior_of, posthoc_logits, predictions_over_tau
 
 TAUS = (-1.0, -0.25, 0.0, 0.5, 1.0, 1.5)
 
@@ -22,7 +22,7 @@ def test_tau_one_returns_the_balanced_posterior() -> None:
     prior = log_prior_of(counts())
     logits = likelihood.log() + prior.view(-1, 1, 1)
     assert torch.equal(next(predictions_over_tau(logits, prior, [1.0])), likelihood.argmax(dim=1))
-    assert torch.allclose(adjusted_logits(logits, prior, 1.0).softmax(1), likelihood / likelihood.sum(1, keepdim=True))
+    assert torch.allclose(posthoc_logits(logits, prior, 1.0).softmax(1), likelihood / likelihood.sum(1, keepdim=True))
 
 
 def test_negative_tau_undoes_the_prior_of_the_loss() -> None:
@@ -40,13 +40,13 @@ def test_all_taus_equal_one_at_a_time(dtype: torch.dtype) -> None:
     for tau, predicted in zip(TAUS, predictions_over_tau(logits, prior, TAUS), strict=True):
         naive = logits.double() - tau * (counts() / counts().sum()).log().view(-1, 1, 1)
         assert torch.equal(predicted, naive.argmax(dim=1))
-        assert torch.equal(adjusted_logits(logits, prior, tau).argmax(dim=1), predicted)
+        assert torch.equal(posthoc_logits(logits, prior, tau).argmax(dim=1), predicted)
     assert torch.equal(logits, kept)
 
 
 def test_works_on_rows_and_leaves_zero_tau_and_equal_counts_alone() -> None:
     rows = maps()[:, :, 0, 0]  # (N, K): classification
-    assert torch.equal(adjusted_logits(rows, log_prior_of(counts()), 0.0), rows)
+    assert torch.equal(posthoc_logits(rows, log_prior_of(counts()), 0.0), rows)
     for predicted in predictions_over_tau(rows, log_prior_of(torch.full((5,), 7)), TAUS):
         assert torch.equal(predicted, rows.argmax(dim=1))
 
@@ -82,7 +82,7 @@ def test_probabilities_and_sigmoid_outputs_are_refused() -> None:
 
 def test_prior_of_another_number_of_classes_is_named() -> None:
     with pytest.raises(ValueError, match='expected 5 classes'):
-        adjusted_logits(maps(), log_prior_of(counts(4)), 1.0)
+        posthoc_logits(maps(), log_prior_of(counts(4)), 1.0)
 
 
 def rows_summing_to(*sums: float) -> torch.Tensor:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from ltseg.core.tau_norm import normalised_logits, normalised_predictions, normalised_weight, weight_norms
+from ltseg.core.tau_norm import normalized_logits, normalized_predictions, normalized_weight, weight_norms
 
 TAUS = (0.0, 0.3, 1.0, 2.0)
 
@@ -19,22 +19,22 @@ def made(dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor
 
 
 @pytest.mark.parametrize('tau', TAUS[1:])
-def test_logits_are_those_of_the_normalised_weights_without_bias(tau: float) -> None:
+def test_logits_are_those_of_the_normalized_weights_without_bias(tau: float) -> None:
     features, weight, bias = made()
     logits = F.linear(features, weight, bias)
     expected = features @ (weight / weight.norm(dim=1, keepdim=True) ** tau).T
-    assert torch.allclose(normalised_logits(logits, weight_norms(weight), bias, tau), expected)
-    assert torch.allclose(features @ normalised_weight(weight, tau).T, expected)
+    assert torch.allclose(normalized_logits(logits, weight_norms(weight), bias, tau), expected)
+    assert torch.allclose(features @ normalized_weight(weight, tau).T, expected)
     alone = F.linear(features, weight)
-    assert torch.allclose(normalised_logits(alone, weight_norms(weight), None, tau), expected)
+    assert torch.allclose(normalized_logits(alone, weight_norms(weight), None, tau), expected)
 
 
 def test_zero_is_the_identity_with_the_bias_and_one_gives_unit_vectors() -> None:
     features, weight, bias = made()
     logits = F.linear(features, weight, bias)
-    assert torch.equal(normalised_logits(logits, weight_norms(weight), bias, 0), logits)
-    assert torch.equal(normalised_weight(weight, 0), weight)
-    assert torch.allclose(weight_norms(normalised_weight(weight, 1)), torch.ones(5, dtype=torch.float64))
+    assert torch.equal(normalized_logits(logits, weight_norms(weight), bias, 0), logits)
+    assert torch.equal(normalized_weight(weight, 0), weight)
+    assert torch.allclose(weight_norms(normalized_weight(weight, 1)), torch.ones(5, dtype=torch.float64))
 
 
 @given(st.floats(0.1, 10), st.sampled_from(TAUS))
@@ -42,7 +42,7 @@ def test_a_common_length_changes_no_prediction(length: float, tau: float) -> Non
     features, weight, _ = made()
     equal = F.normalize(weight) * length
     logits = features @ equal.T
-    (predicted,) = normalised_predictions(logits, weight_norms(equal), None, [tau])
+    (predicted,) = normalized_predictions(logits, weight_norms(equal), None, [tau])
     assert torch.equal(predicted, logits.argmax(1))
 
 
@@ -53,12 +53,12 @@ def test_maps_of_any_precision(dtype: torch.dtype) -> None:
     maps = features[:36].T.reshape(1, 6, 6, 6)
     logits = F.interpolate(F.conv2d(maps, weight[..., None, None], bias), scale_factor=3, mode='bilinear')
     expected = F.interpolate(
-        F.conv2d(maps, normalised_weight(weight[..., None, None], 1.5)), scale_factor=3, mode='bilinear'
+        F.conv2d(maps, normalized_weight(weight[..., None, None], 1.5)), scale_factor=3, mode='bilinear'
     )
-    found = normalised_logits(logits.to(dtype), weight_norms(weight), bias, 1.5)
+    found = normalized_logits(logits.to(dtype), weight_norms(weight), bias, 1.5)
     assert found.dtype == torch.float32
     assert torch.allclose(found, expected, atol=0.2 if dtype != torch.float32 else 1e-4)
-    predicted = list(normalised_predictions(logits, weight_norms(weight), bias, TAUS))
+    predicted = list(normalized_predictions(logits, weight_norms(weight), bias, TAUS))
     assert torch.equal(predicted[0], logits.argmax(1)) and not torch.equal(predicted[0], predicted[-1])
 
 
@@ -67,9 +67,9 @@ def test_a_class_vector_without_length_is_named(broken: float) -> None:
     weight = made()[1]
     weight[3] = broken
     with pytest.raises(ValueError, match='lengths above 0.*for class 3'):
-        normalised_weight(weight, 1)
+        normalized_weight(weight, 1)
 
 
 def test_norms_of_another_classifier_are_refused() -> None:
     with pytest.raises(ValueError, match='norms: expected 4 classes'):
-        normalised_logits(torch.zeros(2, 4), torch.ones(5, dtype=torch.float64), None, 1)
+        normalized_logits(torch.zeros(2, 4), torch.ones(5, dtype=torch.float64), None, 1)

@@ -8,7 +8,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import nn
 
-from ltseg.core.posthoc import adjusted_logits, log_prior_of
+from ltseg.core.posthoc import log_prior_of, posthoc_logits
 from ltseg.heads.folding import check_foldable, fold_prior, save_folded
 
 WHOLE = {'mode': 'whole'}
@@ -67,7 +67,7 @@ def test_folded_model_predicts_what_the_adjusted_one_does(test_cfg: dict[str, An
     """At the size of the original image, which is another one than the network's."""
     model = segmentor(test_cfg)
     before = logits_of(model)
-    expected = adjusted_logits(before, PRIOR, tau)
+    expected = posthoc_logits(before, PRIOR, tau)
     key = fold_prior(model, PRIOR, tau, batch())
     folded = logits_of(model)
     assert key == 'decode_head.conv_seg.bias'

@@ -7,8 +7,8 @@ import torch
 from mmengine.config import ConfigDict
 from torch import nn
 
-from ltseg.core.posthoc import adjusted_logits, log_prior_of
-from ltseg.core.tau_norm import normalised_logits, weight_norms
+from ltseg.core.posthoc import log_prior_of, posthoc_logits
+from ltseg.core.tau_norm import normalized_logits, weight_norms
 from ltseg.heads.folding import check_foldable, fold_norm, fold_prior
 from ltseg.heads.predicted_logits import class_scores, classifier_of, linear_classifier_of
 
@@ -103,11 +103,11 @@ def test_folded_prior_and_norm_predict_what_the_adjustment_does(tau: float) -> N
         before = class_scores(classifier(), batch())[0]
     model = classifier()
     assert fold_prior(model, PRIOR, tau, batch()) == 'head.fc.bias'
-    assert torch.allclose(scores(model), adjusted_logits(before, PRIOR, tau).softmax(1), atol=1e-6)
+    assert torch.allclose(scores(model), posthoc_logits(before, PRIOR, tau).softmax(1), atol=1e-6)
     model = classifier()
     norms, bias = weight_norms(model.head.fc.weight), model.head.fc.bias.detach().clone()
     assert fold_norm(model, tau, batch()) == ['head.fc.weight', 'head.fc.bias']
-    assert torch.allclose(scores(model), normalised_logits(before, norms, bias, tau).softmax(1), atol=1e-6)
+    assert torch.allclose(scores(model), normalized_logits(before, norms, bias, tau).softmax(1), atol=1e-6)
     assert not model.head.fc.bias.any()
 
 
@@ -142,7 +142,7 @@ def test_a_layer_without_a_bias_is_folded_by_its_weight_alone() -> None:
         before = class_scores(model, batch())[0]
     norms = weight_norms(model.head.fc.weight)
     assert fold_norm(model, 1.0, batch()) == ['head.fc.weight']
-    assert torch.allclose(scores(model), normalised_logits(before, norms, None, 1.0).softmax(1), atol=1e-6)
+    assert torch.allclose(scores(model), normalized_logits(before, norms, None, 1.0).softmax(1), atol=1e-6)
 
 
 def test_of_several_decode_heads_the_last_one_classifies() -> None:

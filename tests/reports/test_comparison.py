@@ -158,7 +158,7 @@ def test_a_class_that_one_run_has_is_not_absent(make_record: Make) -> None:
     matrix = other.evaluation.matrix.clone()
     matrix[3, 3] = 5
     having = replace(other, evaluation=replace(other.evaluation, matrix=matrix))
-    assert '33.33' in str(cell(compare([without, having]).of_classes('IoU'), 'bus', 3))
+    assert '35.71' in str(cell(compare([without, having]).of_classes('IoU'), 'bus', 3))
 
 
 def test_splits_are_columns_without_a_difference(make_record: Make) -> None:
@@ -192,6 +192,20 @@ def test_runs_that_differ_in_more_than_their_seed_are_not_averaged(make_record: 
         'cross entropy [loss.type ARB]',
     }
     assert compare(records[:2]).cautions == ()
+
+
+def test_runs_on_other_data_are_not_averaged_even_where_the_config_is_the_same(make_record: Make) -> None:
+    first, second = make_record(setup=SETUP), make_record(seed=1, setup=SETUP)
+    fewer = replace(second, evaluation=replace(second.evaluation, matrix=second.evaluation.matrix * 2))
+    assert len(compare([first, second]).methods) == 1 and len(compare([first, fewer]).methods) == 2
+    counted = replace(second, evaluation=replace(second.evaluation, counts=second.evaluation.counts + 1))
+    assert len(compare([first, counted]).methods) == 2
+
+
+def test_a_shorter_run_in_an_average_is_named(make_record: Make) -> None:
+    runs = [make_record(setup=SETUP, iterations=800), make_record(seed=1, setup=SETUP, iterations=400)]
+    expected = 'Averaged over runs of cross entropy that were trained for 400, 800 iterations.'
+    assert compare(runs).cautions == (expected,)
 
 
 def test_what_differs_is_shortened_and_the_rest_counted(make_record: Make) -> None:

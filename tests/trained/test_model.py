@@ -70,7 +70,7 @@ def test_a_floor_stands_for_classes_without_samples() -> None:
 
 
 def test_counts_of_other_classes_are_refused() -> None:
-    with pytest.raises(ValueError, match="calls class 0 'b' but the data set calls it 'a'"):
+    with pytest.raises(ValueError, match="where 'a' is class 1, got 'a' as class 0"):
         Known([100, 100, 1], 'bac').curve('val', (0.0,))
 
 

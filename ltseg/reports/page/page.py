@@ -25,7 +25,7 @@ from ltseg.reports.page.phrases import listed
 from ltseg.reports.page.provenance import config_table, data_facts, runs_table, versions_table
 from ltseg.reports.page.slopes import slope_plot
 from ltseg.reports.page.tables import class_table, confusion_table, means_table
-from ltseg.reports.page.words import findings
+from ltseg.reports.page.words import method_summaries
 
 __all__ = ['render_page', 'write_page']
 
@@ -58,7 +58,7 @@ def render_page(study: Study, title: str | None = None, examples: Examples | Non
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         version=__version__,
         study=study,
-        findings=findings(study),
+        summaries=method_summaries(study),
         single_seeds=_single_seeds(study),
         alone=all(len(method.runs) < 2 for method in study.methods),
         means=means_table(study),

@@ -16,7 +16,7 @@ __all__ = ['Picture', 'errors_uri', 'hex_of', 'map_uri', 'name_of', 'palette_of'
 WIDEST = 360  # pixels; the page stays small, and a phone shows no more
 MISSED, FALSE, OTHER = (230, 97, 0), (26, 133, 255), (215, 215, 220)  # orange and blue differ for the colour-blind too
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Picture:
     alt: str
 
 
-def palette_of(dataset: Any, size: int) -> list[Colour]:
+def palette_of(dataset: Any, size: int) -> list[Color]:
     """The colours of the data set, or ones that differ from their neighbours."""
     palette = (getattr(dataset, 'metainfo', None) or {}).get('palette') or ()
     if len(palette) >= size:
@@ -46,9 +46,9 @@ def palette_of(dataset: Any, size: int) -> list[Colour]:
     return [(round(255 * red), round(255 * green), round(255 * blue)) for red, green, blue in made]
 
 
-def hex_of(colour: Colour) -> str:
+def hex_of(color: Color) -> str:
     """As a style sheet writes it."""
-    return '#' + ''.join(f'{part:02x}' for part in colour)
+    return '#' + ''.join(f'{part:02x}' for part in color)
 
 
 def name_of(dataset: Any, index: int, key: str) -> str:
@@ -70,15 +70,15 @@ def photo_uri(photo: np.ndarray) -> str:
     return _uri(_smaller(Image.fromarray(photo), Image.Resampling.LANCZOS), 'jpeg', quality=82)
 
 
-def map_uri(classes: np.ndarray, colours: Sequence[Colour]) -> str:
+def map_uri(classes: np.ndarray, colors: Sequence[Color]) -> str:
     """A label map as PNG; what is no class is black."""
-    indices = np.where(classes < len(colours), classes, 255).astype(np.uint8)
-    if len(colours) > 255:
-        table = np.array([*colours, (0, 0, 0)], dtype=np.uint8)
-        picture = Image.fromarray(table[np.minimum(classes, len(colours))])
+    indices = np.where(classes < len(colors), classes, 255).astype(np.uint8)
+    if len(colors) > 255:
+        table = np.array([*colors, (0, 0, 0)], dtype=np.uint8)
+        picture = Image.fromarray(table[np.minimum(classes, len(colors))])
         return _uri(_smaller(picture, Image.Resampling.NEAREST), 'png', optimize=True)
     picture = Image.fromarray(indices).convert('P')
-    flat = [part for colour in colours for part in colour]
+    flat = [part for color in colors for part in color]
     picture.putpalette(flat + [0] * (768 - len(flat)))
     return _uri(_smaller(picture, Image.Resampling.NEAREST), 'png', optimize=True)
 

@@ -9,13 +9,13 @@ from ltseg.reports.page.confusions import largest_confusions
 from ltseg.reports.page.methods import CLEAR, SINGLE, WITHIN, Difference, Method, Study
 from ltseg.reports.page.phrases import listed, points, signed
 
-__all__ = ['Finding', 'findings']
+__all__ = ['MethodSummary', 'method_summaries']
 
 SMALL = 0.05  # percentage points, which round to 0.0
 
 
 @dataclass(frozen=True)
-class Finding:
+class MethodSummary:
     """What is to be said of one method.
 
     Args:
@@ -27,12 +27,12 @@ class Finding:
     sentences: tuple[str, ...]
 
 
-def findings(study: Study) -> list[Finding]:
-    """A finding for each method that is compared; of the only method, how it stands."""
+def method_summaries(study: Study) -> list[MethodSummary]:
+    """A summary of each method that is compared; of the only method, how it stands."""
     if not study.compared:
-        return [Finding(method.label, tuple(_of_one(study, method))) for method in study.methods]
+        return [MethodSummary(method.label, tuple(_of_one(study, method))) for method in study.methods]
     return [
-        Finding(f'{m.label} against {m.baseline.label}', tuple(_of_pair(study, m)))
+        MethodSummary(f'{m.label} against {m.baseline.label}', tuple(_of_pair(study, m)))
         for m in study.compared
         if m.baseline
     ]

@@ -5,18 +5,18 @@ import torch
 
 from ltseg.reports.page.methods import Study
 from ltseg.reports.page.phrases import listed, points, shortened, signed
-from ltseg.reports.page.words import findings
+from ltseg.reports.page.words import method_summaries
 from ltseg.reports.runs import Run
 
 
 def said(study: Study) -> str:
-    return ' '.join(sentence for finding in findings(study) for sentence in finding.sentences)
+    return ' '.join(sentence for finding in method_summaries(study) for sentence in finding.sentences)
 
 
 def test_names_the_classes_that_change_clearly(make_study) -> None:
     study = make_study(seeds=2)
     text = said(study)
-    assert [finding.title for finding in findings(study)] == ['ARB against cross entropy']
+    assert [finding.title for finding in method_summaries(study)] == ['ARB against cross entropy']
     arb = study.methods[1]
     gained = arb.difference('IoU/bus').value
     assert f'bus, tail (+{gained:.1f})' in text and 'clearly gain IoU' in text

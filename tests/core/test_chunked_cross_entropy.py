@@ -1,18 +1,18 @@
-"""The bands give what PyTorch's cross entropy of the biased logits gives, up to the second derivative."""
+"""The chunks give what PyTorch's cross entropy of the biased logits gives, up to the second derivative."""
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from ltseg.core import banded_cross_entropy as module
-from ltseg.core.banded_cross_entropy import banded_cross_entropy
+from ltseg.core import chunked_cross_entropy as module
+from ltseg.core.chunked_cross_entropy import chunked_cross_entropy
 
 IGNORED = 255
 
 
 @pytest.fixture(autouse=True)
 def small_bands(monkeypatch):
-    monkeypatch.setattr(module, 'BAND_BYTES', 400)
+    monkeypatch.setattr(module, 'CHUNK_BYTES', 400)
 
 
 def batch(shape, dtype=torch.float64):
@@ -39,7 +39,7 @@ def gradient_of(losses, logits, weights):
 def test_equals_the_cross_entropy(shape, with_bias):
     logits, labels, bias = batch(shape, torch.float32)
     bias = bias if with_bias else None
-    losses, expected = banded_cross_entropy(logits, labels, bias, IGNORED), reference(logits, labels, bias)
+    losses, expected = chunked_cross_entropy(logits, labels, bias, IGNORED), reference(logits, labels, bias)
     torch.testing.assert_close(losses, expected)
     weights = torch.rand(losses.shape)
     torch.testing.assert_close(gradient_of(losses, logits, weights), gradient_of(expected, logits, weights))
@@ -50,22 +50,22 @@ def test_any_layout_of_the_logits(layout):
     logits, labels, bias = batch((2, 3, 6, 5))
     stored = logits.contiguous(memory_format=torch.channels_last) if layout == 'channels last' else logits[:, :, 1:5]
     labels = labels if layout == 'channels last' else labels[:, 1:5]
-    losses, expected = banded_cross_entropy(stored, labels, bias, IGNORED), reference(stored, labels, bias)
+    losses, expected = chunked_cross_entropy(stored, labels, bias, IGNORED), reference(stored, labels, bias)
     torch.testing.assert_close(losses, expected)
     torch.testing.assert_close(gradient_of(losses, logits, 2.0), gradient_of(expected, logits, 2.0))
 
 
 def test_first_and_second_derivatives():
     logits, labels, bias = batch((2, 3, 4, 2))
-    torch.autograd.gradcheck(lambda z: banded_cross_entropy(z, labels, bias, IGNORED), logits)
-    torch.autograd.gradgradcheck(lambda z: banded_cross_entropy(z, labels, bias, IGNORED), logits)
+    torch.autograd.gradcheck(lambda z: chunked_cross_entropy(z, labels, bias, IGNORED), logits)
+    torch.autograd.gradgradcheck(lambda z: chunked_cross_entropy(z, labels, bias, IGNORED), logits)
 
 
 def test_a_second_derivative_that_meets_nothing_else():
     logits, labels, bias = batch((2, 3, 4, 2))
     found = [
         torch.autograd.grad(gradient.square().sum(), logits)[0]
-        for loss in (banded_cross_entropy(logits, labels, bias, IGNORED), reference(logits, labels, bias))
+        for loss in (chunked_cross_entropy(logits, labels, bias, IGNORED), reference(logits, labels, bias))
         for gradient in torch.autograd.grad(loss.sum(), logits, create_graph=True)
     ]
     torch.testing.assert_close(*found)
@@ -75,7 +75,7 @@ def test_a_class_outside_the_softmax():
     logits, labels, bias = batch((2, 3, 4, 2))
     labels[labels == 2] = 0
     bias[2] = -torch.inf
-    losses = banded_cross_entropy(logits, labels, bias, IGNORED)
+    losses = chunked_cross_entropy(logits, labels, bias, IGNORED)
     gradient = gradient_of(losses, logits, 1.0)
     torch.testing.assert_close(losses, reference(logits[:, :2], labels, bias[:2]))
     assert gradient.isfinite().all() and (gradient[:, 2] == 0).all()
@@ -83,7 +83,7 @@ def test_a_class_outside_the_softmax():
 
 def test_going_back_twice_gives_the_same():
     logits, labels, bias = batch((2, 3, 4, 2))
-    loss = banded_cross_entropy(logits, labels, bias, IGNORED).sum()
+    loss = chunked_cross_entropy(logits, labels, bias, IGNORED).sum()
     first, second = (torch.autograd.grad(loss, logits, retain_graph=True)[0] for _ in range(2))
     assert first.equal(second)
 
@@ -91,7 +91,7 @@ def test_going_back_twice_gives_the_same():
 def test_a_learnt_bias_gets_its_gradient():
     logits, labels, bias = batch((2, 3, 4, 2))
     bias.requires_grad_()
-    found = torch.autograd.grad(banded_cross_entropy(logits, labels, bias, IGNORED).sum(), bias)[0]
+    found = torch.autograd.grad(chunked_cross_entropy(logits, labels, bias, IGNORED).sum(), bias)[0]
     torch.testing.assert_close(found, torch.autograd.grad(reference(logits, labels, bias).sum(), bias)[0])
 
 
@@ -99,11 +99,11 @@ def test_keeps_one_tensor_of_the_size_of_the_logits():
     logits, labels, bias = batch((2, 8, 4, 4))
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x) or x, lambda x: x):
-        banded_cross_entropy(logits, labels, bias, IGNORED)
+        chunked_cross_entropy(logits, labels, bias, IGNORED)
     assert sum(tensor.numel() >= logits.numel() for tensor in kept) == 1
 
 
 def test_a_label_outside_the_classes_is_an_error():
     logits, labels, bias = batch((2, 3, 4, 2))
     with pytest.raises(IndexError, match='out of bounds'):
-        banded_cross_entropy(logits, labels + 300, bias, IGNORED)
+        chunked_cross_entropy(logits, labels + 300, bias, IGNORED)

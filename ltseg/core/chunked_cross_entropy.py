@@ -1,8 +1,8 @@
 """Cross entropy of biased logits in less time and memory than the cross entropy alone takes in PyTorch.
 
 PyTorch keeps the log-softmax, and going back makes two more tensors of its size: the gradient of the log-softmax, which
-is zero but for the labels, and that of the logits. Only the last is needed. The bias is added band by band, so that the
-sum never leaves the cache.
+is zero but for the labels, and that of the logits. Only the last is needed. The bias is added chunk by chunk, so that
+the sum never leaves the cache.
 """
 
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from torch.nn import functional as F
 from ltseg.core.layout import per_class
 from ltseg.core.torch_versions import is_compiling
 
-__all__ = ['banded_cross_entropy']
+__all__ = ['chunked_cross_entropy']
 
-BAND_BYTES = 2 * 2**20  # stays in a core's cache; on an accelerator a band is all there is
+CHUNK_BYTES = 2 * 2**20  # stays in a core's cache; on an accelerator a chunk is all there is
 
 
-def banded_cross_entropy(logits: Tensor, labels: Tensor, bias: Tensor | None, ignore_index: int = -100) -> Tensor:
+def chunked_cross_entropy(logits: Tensor, labels: Tensor, bias: Tensor | None, ignore_index: int = -100) -> Tensor:
     """``cross_entropy(logits + bias, labels, reduction='none', ignore_index=ignore_index)``, differentiable twice.
 
     Args:
@@ -35,21 +35,21 @@ def banded_cross_entropy(logits: Tensor, labels: Tensor, bias: Tensor | None, ig
     if is_compiling() or (bias is not None and bias.requires_grad):  # a compiler fuses the sum by itself
         biased = logits if bias is None else logits + per_class(bias, logits)
         return F.cross_entropy(biased, labels, reduction='none', ignore_index=ignore_index)
-    return _BandedCrossEntropy.apply(logits, labels, bias, ignore_index)[0]
+    return _ChunkedCrossEntropy.apply(logits, labels, bias, ignore_index)[0]
 
 
-def _bands(logits: Tensor) -> Iterator[tuple[slice, ...]]:
-    """Where the bands of ``logits`` are: some rows of an image."""
+def _chunks(logits: Tensor) -> Iterator[tuple[slice, ...]]:
+    """Where the chunks of ``logits`` are: some rows of an image."""
     if logits.device.type != 'cpu' or logits.ndim < 4 or logits.numel() == 0:
         yield (slice(None),)
         return
-    rows = max(BAND_BYTES // (logits[0, :, 0].numel() * logits.element_size()), 1)
+    rows = max(CHUNK_BYTES // (logits[0, :, 0].numel() * logits.element_size()), 1)
     for image in range(len(logits)):
         for start in range(0, logits.shape[2], rows):
             yield slice(image, image + 1), slice(None), slice(start, start + rows)
 
 
-class _BandedCrossEntropy(torch.autograd.Function):
+class _ChunkedCrossEntropy(torch.autograd.Function):
     """Gives the log-softmax too: as an output that is saved it has a graph, through which a second derivative goes."""
 
     @staticmethod
@@ -57,9 +57,9 @@ class _BandedCrossEntropy(torch.autograd.Function):
         ctx: Any, logits: Tensor, labels: Tensor, bias: Tensor | None, ignore_index: int
     ) -> tuple[Tensor, Tensor]:
         log_probability = torch.empty_like(logits)
-        for band in _bands(logits):
-            biased = logits[band] if bias is None else logits[band] + per_class(bias, logits)
-            log_probability[band] = torch.log_softmax(biased, 1)
+        for chunk in _chunks(logits):
+            biased = logits[chunk] if bias is None else logits[chunk] + per_class(bias, logits)
+            log_probability[chunk] = torch.log_softmax(biased, 1)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(log_probability, labels)
         ctx.ignore_index = ignore_index
@@ -78,6 +78,6 @@ class _BandedCrossEntropy(torch.autograd.Function):
             gradient = gradient - log_probability.exp() * gradient.sum(1, keepdim=True)
             return gradient, None, None, None
         gradient = torch.empty_like(log_probability)
-        for band in _bands(log_probability):
-            torch.mul(log_probability[band].exp(), received[band], out=gradient[band])
+        for chunk in _chunks(log_probability):
+            torch.mul(log_probability[chunk].exp(), received[chunk], out=gradient[chunk])
         return gradient.scatter_add_(1, own, -received), None, None, None
