@@ -256,8 +256,8 @@ def test_resuming_does_not_run_the_config_in_a_checkpoint(tmp_path: Path) -> Non
     training(tmp_path, Network(), epochs=1).train()
     content = load_checkpoint_file(tmp_path / 'epoch_1.pth')
     made = tmp_path / 'made'
-    (tmp_path / 'base.py').write_text(f'import os\nos.mkdir({str(made)!r})')
-    for program in (f'import os\nos.mkdir({str(made)!r})', f'_base_ = {str(tmp_path / "base.py")!r}'):
+    (tmp_path / 'base.py').write_text(f'__import__("os").mkdir({str(made)!r})')
+    for program in (f'__import__("os").mkdir({str(made)!r})', f'_base_ = {str(tmp_path / "base.py")!r}'):
         torch.save(content | {'meta': content['meta'] | {'config': program}}, tmp_path / 'sent.pth')
         resumed = training(tmp_path, Network(), epochs=2, resume=True, load_from=str(tmp_path / 'sent.pth'))
         resumed.train()

@@ -13,6 +13,7 @@ the training images as they are (un), with length 1 (l2n), or with length 1 afte
 
 import ltseg.compat  # noqa: F401  isort: skip
 import argparse
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
 from rich.console import Console
 
 from ltseg.checkpoint_files.loading import trusted_files
@@ -111,6 +113,12 @@ def keep_folders(runner: Runner) -> None:
             metric.image_root = os.path.commonpath(map(str, roots))
 
 
+def number_pictures(visualizer: Visualizer) -> None:
+    """Gives each picture a number of its own: MMSegmentation 1.2.2 names them by the file and the iteration only."""
+    draw, numbers = visualizer.add_datasample, itertools.count(1)
+    visualizer.add_datasample = lambda *args, **options: draw(*args, **options | {'step': next(numbers)})
+
+
 def report(
     runner: Runner, options: argparse.Namespace, meta: dict[str, Any], source: RunSource, metrics: dict[str, Any]
 ) -> None:
@@ -157,6 +165,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runner = build_runner(config, ReportingRunner)
         check_weights(runner.model, options.checkpoint)
         keep_folders(runner)
+        if options.show_dir and task_of(config) is not CLASSIFICATION:
+            number_pictures(runner.visualizer)
         if options.nearest_mean:
             loader = {**config.test_dataloader, 'dataset': training_images(config)}
             runner.register_hook(ClassifyByNearestMean(loader, options.nearest_mean))
