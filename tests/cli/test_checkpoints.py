@@ -1,4 +1,4 @@
-"""Which checkpoint a training goes on from, and which ones are refused."""
+"""Which checkpoint a training run resumes from, and which ones are refused."""
 
 import logging
 import os
