@@ -261,6 +261,8 @@ def tools(session: Session) -> str:
 def installed_command(session: Session) -> None:
     """The command ``ltseg`` of the installed wheel, which brings the configs."""
     command = Path(sys.executable).with_name('ltseg')
+    if not command.is_file():
+        raise CheckError('the wheel has no command ltseg')
     name = 'deeplabv3plus_arb_minicity.py'
     if name.removesuffix('.py') not in session.run(command, 'configs', '--method', 'arb', '--data', 'minicity'):
         raise CheckError(f'ltseg configs does not list {name}')
