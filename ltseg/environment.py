@@ -95,10 +95,9 @@ class Environment:
     def install(self, module: str) -> str:
         """The command that installs ``module``, after others that provide it are gone."""
         pin = self.pins[module]
-        others = [name for name in self.distributions.get(module, ()) if name != pin.partition('=')[0]]
-        before = (
-            f'pip uninstall -y {" ".join(self.distributions[module])} && ' if others and module in OPENMMLAB else ''
-        )
+        there = self.distributions.get(module, ()) if module in OPENMMLAB else ()
+        is_replaced = any(name != pin.partition('=')[0] for name in there)
+        before = f'pip uninstall -y {" ".join(there)} && ' if is_replaced else ''
         if pin == ORIGINAL['mmcv']:
             return before + COMPILE_MMCV
         return f'{before}pip install {" ".join([pin, *(OF_MMSEG if pin == ORIGINAL["mmseg"] else ())])}'
@@ -287,7 +286,7 @@ def _numpy(found: Environment) -> list[Advice]:
 
 
 def _mmcv(found: Environment) -> list[Advice]:
-    """Unless it is named already: MMSegmentation up to 1.2.2 asserts mmcv < 2.2.0 and imports its compiled operators."""
+    """MMSegmentation up to 1.2.2 asserts mmcv < 2.2.0 and imports its compiled operators."""
     named_already = 'mmcv' in _old_modules(found) or len(found.distributions.get('mmcv', ())) > 1
     if not () < found.release('mmseg') <= (1, 2, 2) or 'mmcv' not in found.versions or named_already:
         return []

@@ -1,3 +1,4 @@
+import importlib
 import re
 import runpy
 from dataclasses import replace
@@ -201,6 +202,27 @@ def test_nothing_installed_gets_the_maintained_builds() -> None:
 def test_metadata_of_a_checkout_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('importlib.metadata.packages_distributions', lambda: {'ltseg': ['ltseg', 'ltseg']})
     assert examine().distributions['ltseg'] == ('ltseg',)
+
+
+def test_parts_that_only_models_import_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """mmcv compiled for another torch, and ftfy missing: ``import mmcv, mmseg`` still works."""
+    names, import_module = {'mmcv': ['mmcv'], 'mmseg': ['mmsegmentation']}, importlib.import_module
+
+    def load(name: str) -> object:
+        if name in ('mmcv._ext', 'mmseg.models'):
+            raise ImportError(f'{name} is broken')
+        return import_module(name)
+
+    monkeypatch.setattr('importlib.metadata.packages_distributions', lambda: names)
+    monkeypatch.setattr('importlib.metadata.version', lambda name: '2.1.0')
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: None if name == 'ftfy' else name)
+    monkeypatch.setattr('importlib.import_module', load)
+    found = examine()
+    assert found.load_errors['mmcv._ext'] == 'ImportError: mmcv._ext is broken'
+    assert found.load_errors['mmseg.models'] == 'ImportError: mmseg.models is broken'
+    assert found.missing_of_mmseg == ('ftfy',)
+    names['mmcv'] = ['onedl-mmcv']  # needs no operators
+    assert 'mmcv._ext' not in examine().load_errors
 
 
 def test_libraries_are_those_that_setup_requires() -> None:
