@@ -1,6 +1,7 @@
 """The checks of the stacks: what they leave behind, and what they take for a result."""
 
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,12 @@ import pytest
 
 CHECKS = runpy.run_path(str(Path(__file__).with_name('checks.py')))
 CheckError = CHECKS['CheckError']
+
+
+def test_a_stack_has_to_be_named() -> None:
+    done = subprocess.run(['bash', Path(__file__).with_name('run.sh')], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, '')
+    assert done.stderr == 'usage: tests/stacks/run.sh STACK [CHECK ...]\n'
 
 
 @pytest.fixture
