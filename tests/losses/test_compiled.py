@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+import torch._dynamo
 
 from ltseg.losses import ARBLoss
 
