@@ -7,13 +7,16 @@ import importlib
 import importlib.metadata
 import importlib.util
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ['Environment', 'Advice', 'examine', 'findings']
 
 # Imported in this order: ``ltseg.compat`` mends a torchvision that does not load, which mmpretrain and mmseg need.
 MODULES = ('torch', 'torchvision', 'ltseg.compat', 'numpy', 'cv2', 'mmengine', 'mmcv', 'mmseg', 'mmpretrain')
+PARTS = {'mmcv': 'mmcv._ext', 'mmseg': 'mmseg.models'}  # what the module itself does not import, and models need
 OPENMMLAB = ('mmengine', 'mmcv', 'mmseg', 'mmpretrain')
 ONEDL = {  # the maintained builds, which requirements.txt has
     'torch': 'torch==2.13.0',
@@ -41,8 +44,12 @@ LIBRARIES = {
     'jinja2': 'jinja2',
     'markupsafe': 'markupsafe',
 }
+OF_MMSEG = ('ftfy', 'regex')  # mmsegmentation 1.2.2 imports them and does not declare them
 OLDEST = {'torch': (2, 0), 'mmengine': (0, 10), 'mmcv': (2, 1), 'mmseg': (1, 2), 'mmpretrain': (1, 2)}
 COMPILE_MMCV = "pip install 'setuptools<70' wheel && pip install --no-build-isolation mmcv==2.1.0"
+# pip keeps the wheel that it compiled for another torch.
+RECOMPILE_MMCV = COMPILE_MMCV.replace('mmcv==', '--force-reinstall --no-deps --no-cache-dir mmcv==')
+SYSTEM_LIBRARY = re.compile(r'lib(?:GL|glib-2\.0|gthread-2\.0|xcb)\.so[.\d]*')  # which OpenCV's wheel loads
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,7 @@ class Environment:
         distributions: Names of the installed distributions that provide a module.
         load_errors: What importing an installed module raised.
         missing_libraries: Distributions that setup.py requires and that are not installed.
+        missing_of_mmseg: Distributions that the original MMSegmentation needs and that are not installed.
         has_pkg_resources: Whether setuptools still brings ``pkg_resources``.
         has_compiled_mmcv: Whether mmcv has its compiled operators.
         cuda_build: CUDA version that torch was built for; None for a CPU build.
@@ -64,6 +72,7 @@ class Environment:
     distributions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     load_errors: Mapping[str, str] = field(default_factory=dict)
     missing_libraries: tuple[str, ...] = ()
+    missing_of_mmseg: tuple[str, ...] = ()
     has_pkg_resources: bool = True
     has_compiled_mmcv: bool = True
     cuda_build: str | None = None
@@ -78,13 +87,25 @@ class Environment:
     def pins(self) -> Mapping[str, str]:
         """The versions to install beside what is there: those of OpenMMLab, or the maintained builds."""
         providers = (self.distributions.get(module, ()) for module in ('mmseg', 'mmpretrain', 'mmcv', 'mmengine'))
-        first = next(filter(None, providers), ('onedl-',))
+        first = next(filter(None, providers), None)
+        if first is None:  # the maintained builds want a PyTorch of their time
+            return ORIGINAL if () < self.release('torch') < (2, 3) else ONEDL
         return ONEDL if any(name.startswith('onedl-') for name in first) else ORIGINAL
 
     def install(self, module: str) -> str:
-        """The command that installs ``module``."""
+        """The command that installs ``module``, after others that provide it are gone."""
         pin = self.pins[module]
-        return COMPILE_MMCV if pin == ORIGINAL['mmcv'] else f'pip install {pin}'
+        there = self.distributions.get(module, ()) if module in OPENMMLAB else ()
+        is_replaced = any(name != pin.partition('=')[0] for name in there)
+        before = f'pip uninstall -y {" ".join(there)} && ' if is_replaced else ''
+        if pin == ORIGINAL['mmcv']:
+            return before + COMPILE_MMCV
+        return f'{before}pip install {" ".join([pin, *(OF_MMSEG if pin == ORIGINAL["mmseg"] else ())])}'
+
+    def reinstall(self, module: str) -> str:
+        """The command that installs ``module`` anew where it is there and broken."""
+        pin = self.pins.get(module, module)
+        return RECOMPILE_MMCV if pin == ORIGINAL['mmcv'] else f'pip install --force-reinstall --no-deps {pin}'
 
 
 @dataclass(frozen=True)
@@ -100,31 +121,53 @@ def examine() -> Environment:
     """Looks at the running Python. Imports the modules that it reports on."""
     provided = importlib.metadata.packages_distributions()
     versions = {'python': platform.python_version(), 'ltseg': importlib.import_module('ltseg').__version__}
-    load_errors = {}
+    load_errors: dict[str, str] = {}
     for module in MODULES:
         if importlib.util.find_spec(module) is None:
             continue
-        try:
-            loaded = importlib.import_module(module)
-        except Exception as error:  # whatever it is, it is what this tool is there to report
-            load_errors[module] = f'{type(error).__name__}: {error}'
-            loaded = None
+        loaded = _load(module, load_errors)
         if module in provided:
             versions[module] = importlib.metadata.version(provided[module][0])
         elif module != 'ltseg.compat':
             versions[module] = getattr(loaded, '__version__', 'unknown')
+    # A checkout that is installed has its metadata twice.
+    distributions = {module: tuple(dict.fromkeys(names)) for module, names in provided.items()}
+    _load_parts(distributions, load_errors)
     build, devices = _cuda() if 'torch' in versions and 'torch' not in load_errors else (None, 0)
     return Environment(
         versions=versions,
-        # A checkout that is installed has its metadata twice.
-        distributions={module: tuple(dict.fromkeys(names)) for module, names in provided.items()},
+        distributions=distributions,
         load_errors=load_errors,
-        missing_libraries=tuple(name for module, name in LIBRARIES.items() if importlib.util.find_spec(module) is None),
-        has_pkg_resources=importlib.util.find_spec('pkg_resources') is not None,
+        missing_libraries=tuple(name for module, name in LIBRARIES.items() if not _has_module(module)),
+        missing_of_mmseg=_missing_of_mmseg(distributions),
+        has_pkg_resources=_has_module('pkg_resources'),
         has_compiled_mmcv='mmcv' in load_errors or 'mmcv' not in versions or _has_module('mmcv._ext'),
         cuda_build=build,
         cuda_devices=devices,
     )
+
+
+def _load(module: str, load_errors: dict[str, str]) -> Any:
+    """Imports a module; None, and a note in ``load_errors``, where that fails."""
+    try:
+        return importlib.import_module(module)
+    except Exception as error:  # whatever it is, it is what this tool is there to report
+        load_errors[module] = f'{type(error).__name__}: {error}'
+        return None
+
+
+def _load_parts(distributions: Mapping[str, tuple[str, ...]], load_errors: dict[str, str]) -> None:
+    """Imports what may be broken in a module that can be imported."""
+    for module, part in PARTS.items():
+        maintained = any(name.startswith('onedl-') for name in distributions.get(module, ()))
+        if module not in load_errors and _has_module(part) and not (module == 'mmcv' and maintained):
+            _load(part, load_errors)
+
+
+def _missing_of_mmseg(distributions: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    if 'mmsegmentation' not in distributions.get('mmseg', ()):
+        return ()
+    return tuple(name for name in OF_MMSEG if not _has_module(name))
 
 
 def _has_module(name: str) -> bool:
@@ -144,43 +187,81 @@ def findings(found: Environment) -> list[Advice]:
     """Everything that is wrong, or worth knowing, about an installation."""
     looks = (_missing, _too_old, _twice, _numpy, _mmcv, _torchvision, _setuptools, _checkpoints, _cuda_device)
     named = [finding for look in looks for finding in look(found)]
-    explained = {'torchvision', 'ltseg.compat', *(['mmseg'] if _mmcv(found) else [])}
-    missing = tuple(f"No module named '{module}" for module in MODULES if module not in found.versions)
+    return [*named, *_unexplained(found)]
+
+
+def _unexplained(found: Environment) -> list[Advice]:
+    """What cannot be imported, where nothing else that is found is the reason; once for one error."""
+    at_fault = [name for name in OPENMMLAB if name in _old_modules(found) or len(found.distributions.get(name, ())) > 1]
+    at_fault += ['mmcv'] if _mmcv(found) else []
+    explained = {'torchvision', 'ltseg.compat'}
+    for module in at_fault:  # those above it import it, and look at its version
+        explained |= set(OPENMMLAB[OPENMMLAB.index(module) :]) | set(PARTS.values())
+    absent = [module for module in MODULES if module not in found.versions] + [*found.missing_of_mmseg]
+    absent += [module for module, name in LIBRARIES.items() if name in found.missing_libraries]
+    causes = tuple(f"No module named '{module}" for module in absent)
+    named: dict[str, Advice] = {}
     for module, error in found.load_errors.items():
-        if module not in explained and not any(name in error for name in missing):
-            hint = f'Reinstall it: pip install --force-reinstall --no-deps {found.pins.get(module, module)}'
-            named.append(Advice(f'{module} is installed but cannot be imported ({error}).', hint))
-    return named
+        if module not in explained and not any(cause in error for cause in causes):
+            lacking = SYSTEM_LIBRARY.search(error)
+            named.setdefault(lacking[0] if lacking else error, _broken(found, module, error))
+    return [*named.values()]
+
+
+def _broken(found: Environment, module: str, error: str) -> Advice:
+    lacking = SYSTEM_LIBRARY.search(error)
+    if lacking:
+        what = f'The system lacks {lacking[0]}, without which {module} cannot be imported.'
+        return Advice(what, 'apt-get install libgl1 libglib2.0-0 libxcb1')
+    hint = f'Reinstall it: {found.reinstall(module.partition(".")[0])}'
+    if module == PARTS['mmcv']:
+        return Advice(f'The operators of mmcv do not load beside torch {found.versions.get("torch")} ({error}).', hint)
+    return Advice(f'{module} is installed but cannot be imported ({error}).', hint)
 
 
 def _missing(found: Environment) -> list[Advice]:
+    tasks = {'mmseg': ('segmentation', 'mmpretrain'), 'mmpretrain': ('classification', 'mmseg')}
     faults = [
         Advice(f'{module} is missing.', found.install(module))
         for module in found.pins
-        if module != 'mmpretrain' and module not in found.versions
+        if module not in tasks and module not in found.versions
     ]
     if found.missing_libraries:
         names = ' '.join(found.missing_libraries)
         faults.append(Advice(f'Libraries that ltseg needs are missing: {names}.', f'pip install {names}'))
-    if 'mmpretrain' not in found.versions:
-        what = 'mmpretrain is missing: segmentation works, classification does not.'
-        faults.append(Advice(what, found.install('mmpretrain'), is_fault=False))
-    elif 'torchvision' not in found.versions:
+    if found.missing_of_mmseg:
+        names = ' '.join(found.missing_of_mmseg)
+        faults.append(Advice(f'Libraries that mmseg imports are missing: {names}.', f'pip install {names}'))
+    for module, (task, other) in tasks.items():
+        if module not in found.versions:
+            faults.append(_missing_task(found, module, task, other, tasks[other][0]))
+    if 'mmpretrain' in found.versions and 'torchvision' not in found.versions:
         hint = 'Install the version that belongs to this torch: torchvision 0.28.0 to torch 2.13.0, 0.16.2 to 2.1.2.'
         faults.append(Advice('torchvision is missing, and mmpretrain imports it.', hint))
     return faults
 
 
+def _missing_task(found: Environment, module: str, task: str, other: str, other_task: str) -> Advice:
+    """One of the two is enough; where both are missing, segmentation comes first."""
+    if other in found.versions:
+        what = f'{module} is missing: {other_task} works, {task} does not.'
+        return Advice(what, found.install(module), is_fault=False)
+    return Advice(f'{module} is missing: {task} does not work.', found.install(module), is_fault=module == 'mmseg')
+
+
+def _old_modules(found: Environment) -> list[str]:
+    return [module for module, least in OLDEST.items() if () < found.release(module) < least]
+
+
 def _too_old(found: Environment) -> list[Advice]:
     """Versions below the oldest that ltseg is tested with."""
     old = []
-    for module, least in OLDEST.items():
-        if () < found.release(module) < least:
-            needed = '.'.join(map(str, least))
-            what = f'{module} {found.versions[module]} is older than {needed}, the oldest version that ltseg supports.'
-            old.append(
-                Advice(what, f"pip install -U 'torch>={needed}'" if module == 'torch' else found.install(module))
-            )
+    for module in _old_modules(found):
+        if len(found.distributions.get(module, ())) > 1:
+            continue  # :func:`_twice` replaces it
+        needed = '.'.join(map(str, OLDEST[module]))
+        what = f'{module} {found.versions[module]} is older than {needed}, the oldest version that ltseg supports.'
+        old.append(Advice(what, f"pip install -U 'torch>={needed}'" if module == 'torch' else found.install(module)))
     return old
 
 
@@ -191,7 +272,7 @@ def _twice(found: Environment) -> list[Advice]:
         names = found.distributions.get(module, ())
         if len(names) > 1:
             what = f'{module} is provided by {" and ".join(names)}, which overwrite each other.'
-            twice.append(Advice(what, f'pip uninstall -y {" ".join(names)} && {found.install(module)}'))
+            twice.append(Advice(what, found.install(module)))
     return twice
 
 
@@ -206,7 +287,8 @@ def _numpy(found: Environment) -> list[Advice]:
 
 def _mmcv(found: Environment) -> list[Advice]:
     """MMSegmentation up to 1.2.2 asserts mmcv < 2.2.0 and imports its compiled operators."""
-    if not () < found.release('mmseg') <= (1, 2, 2) or 'mmcv' not in found.versions:
+    named_already = 'mmcv' in _old_modules(found) or len(found.distributions.get('mmcv', ())) > 1
+    if not () < found.release('mmseg') <= (1, 2, 2) or 'mmcv' not in found.versions or named_already:
         return []
     mmseg, mmcv = found.versions['mmseg'], found.versions['mmcv']
     names = ' '.join(found.distributions.get('mmcv', ('mmcv',)))

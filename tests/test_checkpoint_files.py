@@ -15,7 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+from mmengine.registry import PARAM_SCHEDULERS
 from mmengine.runner import load_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 from small_training import Network, training
@@ -66,6 +69,47 @@ def test_a_checkpoint_of_a_runner_is_loaded_whole(tmp_path: Path) -> None:
     assert same(load_checkpoint_file(path), expected)
 
 
+ARGUMENTS = {  # of schedules that cannot do without
+    'ConstantLR': {'factor': 0.5},
+    'CosineAnnealing': {'T_max': 5},
+    'CosineRestart': {'periods': [5], 'eta_min': 0.0},
+    'Exponential': {'gamma': 0.9},
+    'MultiStep': {'milestones': [1], 'gamma': 0.1},
+    'OneCycle': {'eta_max': 0.1, 'total_steps': 5},
+    'StepLR': {'step_size': 1},
+    'StepMomentum': {'step_size': 1},
+    'StepParam': {'step_size': 1},
+}
+
+
+def schedule(kind: type) -> Any:
+    given: dict[str, Any] = {}
+    for start, arguments in ARGUMENTS.items():
+        given |= arguments if kind.__name__.startswith(start) else {}
+    if kind.__name__.endswith('ParamScheduler'):
+        given['param_name'] = 'lr'
+    return kind(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1, momentum=0.9), **given)
+
+
+@pytest.mark.parametrize('kind', sorted({*PARAM_SCHEDULERS.module_dict.values()}, key=str), ids=lambda k: k.__name__)
+def test_the_state_of_every_schedule_comes_back(kind: type, tmp_path: Path) -> None:
+    state = schedule(kind).state_dict()
+    torch.save({'state_dict': {}, 'param_schedulers': [state]}, tmp_path / 'a.pth')
+    (loaded,) = load_checkpoint_file(tmp_path / 'a.pth')['param_schedulers']
+    assert same(loaded, state)
+    schedule(kind).load_state_dict(loaded)
+    assert meta_of(tmp_path / 'a.pth')[0] == {}
+
+
+def test_nested_metainfo_of_a_data_set_comes_back_as_plain_dicts(tmp_path: Path) -> None:
+    metainfo = ConfigDict(classes=('a', 'b'), source={'name': 'survey', 'years': [2019, {'of': 2020}]})
+    torch.save({'state_dict': {}, 'meta': {'dataset_meta': metainfo}}, tmp_path / 'a.pth')
+    for meta in (load_checkpoint_file(tmp_path / 'a.pth')['meta'], meta_of(tmp_path / 'a.pth')[0]):
+        loaded = meta['dataset_meta']
+        assert loaded == metainfo.to_dict()
+        assert type(loaded) is dict and type(loaded['source']) is dict and type(loaded['source']['years'][1]) is dict
+
+
 @pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'before-1.6'])
 def test_values_of_every_kind_come_back(zipped: bool, tmp_path: Path) -> None:
     content = {
@@ -97,6 +141,8 @@ def test_values_of_every_kind_come_back(zipped: bool, tmp_path: Path) -> None:
         (eval, ('__import__("os").mkdir({!r})',)),
         (getattr, (os, 'mkdir')),
         (getattr, (HistoryBuffer, '__init__')),
+        (getattr, (OneCycleParamScheduler, 'build_iter_from_epoch')),
+        (OneCycleParamScheduler, ()),
         (torch.load, ()),
         (np.load, ()),
         (torch.hub.load_state_dict_from_url, ()),

@@ -1,3 +1,4 @@
+import importlib
 import re
 import runpy
 from dataclasses import replace
@@ -34,6 +35,9 @@ OPENMMLAB = Environment(
 )
 
 
+LACKING = 'libGL.so.1: cannot open shared object file: No such file or directory'
+
+
 def changed(found: Environment, **versions: str | None) -> Environment:
     merged = {**found.versions, **versions}
     return replace(found, versions={module: version for module, version in merged.items() if version is not None})
@@ -44,7 +48,7 @@ def test_sound_installations_have_no_finding(found: Environment) -> None:
     assert findings(found) == []
 
 
-@pytest.mark.parametrize('module', sorted({*ONEDL} - {'mmpretrain'}))
+@pytest.mark.parametrize('module', sorted({*ONEDL} - {'mmseg', 'mmpretrain'}))
 @pytest.mark.parametrize(('found', 'pins'), [(SOUND, ONEDL), (OPENMMLAB, ORIGINAL)], ids=['onedl', 'openmmlab'])
 def test_missing_module_is_a_fault_with_the_version_that_fits_the_rest(
     found: Environment, pins: dict[str, str], module: str
@@ -66,9 +70,22 @@ def test_what_needs_a_missing_module_is_not_blamed() -> None:
     assert finding.what == 'mmengine is missing.'
 
 
-def test_missing_mmpretrain_is_a_note_only() -> None:
+def test_one_of_mmseg_and_mmpretrain_is_enough() -> None:
     (finding,) = findings(changed(SOUND, mmpretrain=None))
-    assert not finding.is_fault and 'classification' in finding.what
+    assert not finding.is_fault and 'segmentation works, classification does not' in finding.what
+    (finding,) = findings(changed(SOUND, mmseg=None))
+    assert not finding.is_fault and 'classification works, segmentation does not' in finding.what
+    assert any(finding.is_fault for finding in findings(changed(SOUND, mmseg=None, mmpretrain=None)))
+
+
+def test_the_original_mmseg_is_installed_with_what_it_does_not_declare() -> None:
+    (finding,) = findings(changed(replace(OPENMMLAB, distributions={'mmcv': ('mmcv',)}), mmseg=None))
+    assert finding.hint == 'pip install mmsegmentation==1.2.2 ftfy regex'
+
+
+def test_an_old_torch_gets_the_packages_of_its_time() -> None:
+    found = Environment(versions={'python': '3.11.7', 'torch': '2.1.2'})
+    assert [finding.hint.split('==')[-1] for finding in findings(found) if 'mmengine' in finding.what] == ['0.10.7']
 
 
 @pytest.mark.parametrize(
@@ -113,7 +130,56 @@ def test_missing_mmpretrain_is_a_note_only() -> None:
             'does not load beside torch',
             'from the same index',
         ),
-        (replace(SOUND, load_errors={'cv2': 'ImportError: libGL.so.1'}), 'libGL.so.1', 'opencv-python'),
+        (replace(SOUND, load_errors={'cv2': 'ImportError: bad file'}), 'bad file', 'opencv-python'),
+        (
+            replace(SOUND, load_errors=dict.fromkeys(('cv2', 'mmengine', 'mmcv', 'mmseg'), f'ImportError: {LACKING}')),
+            'The system lacks libGL.so.1',
+            'apt-get install libgl1 libglib2.0-0',
+        ),
+        (
+            replace(
+                OPENMMLAB, load_errors=dict.fromkeys(('mmcv._ext', 'mmseg.models'), 'ImportError: undefined symbol')
+            ),
+            'operators of mmcv do not load beside torch 2.5.1 (ImportError: undefined symbol)',
+            'pip install --no-build-isolation --force-reinstall --no-deps --no-cache-dir mmcv==2.1.0',
+        ),
+        (
+            replace(
+                OPENMMLAB,
+                missing_of_mmseg=('ftfy',),
+                load_errors={'mmseg.models': "ModuleNotFoundError: No module named 'ftfy'"},
+            ),
+            'Libraries that mmseg imports are missing: ftfy.',
+            'pip install ftfy',
+        ),
+        (
+            replace(
+                changed(OPENMMLAB, mmcv='1.7.2'),
+                distributions={**OPENMMLAB.distributions, 'mmcv': ('mmcv-full',)},
+                load_errors=dict.fromkeys(('mmseg', 'mmpretrain'), 'AssertionError: MMCV==1.7.2 is incompatible'),
+            ),
+            'mmcv 1.7.2 is older than 2.1',
+            'pip uninstall -y mmcv-full && ',
+        ),
+        (
+            replace(
+                changed(OPENMMLAB, mmcv='2.0.1'),
+                distributions={**OPENMMLAB.distributions, 'mmcv': ('mmcv-lite',)},
+                has_compiled_mmcv=False,
+            ),
+            'mmcv 2.0.1 is older than 2.1',
+            'pip uninstall -y mmcv-lite && ',
+        ),
+        (
+            replace(
+                OPENMMLAB,
+                distributions={**OPENMMLAB.distributions, 'mmcv': ('mmcv', 'mmcv-lite')},
+                has_compiled_mmcv=False,
+                load_errors={'mmseg': "ModuleNotFoundError: No module named 'mmcv._ext'"},
+            ),
+            'mmcv is provided by mmcv and mmcv-lite',
+            'pip uninstall -y mmcv mmcv-lite && ',
+        ),
         (changed(SOUND, torchvision=None), 'mmpretrain imports it', 'torchvision'),
     ],
 )
@@ -136,6 +202,27 @@ def test_nothing_installed_gets_the_maintained_builds() -> None:
 def test_metadata_of_a_checkout_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('importlib.metadata.packages_distributions', lambda: {'ltseg': ['ltseg', 'ltseg']})
     assert examine().distributions['ltseg'] == ('ltseg',)
+
+
+def test_parts_that_only_models_import_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """mmcv compiled for another torch, and ftfy missing: ``import mmcv, mmseg`` still works."""
+    names, import_module = {'mmcv': ['mmcv'], 'mmseg': ['mmsegmentation']}, importlib.import_module
+
+    def load(name: str) -> object:
+        if name in ('mmcv._ext', 'mmseg.models'):
+            raise ImportError(f'{name} is broken')
+        return import_module(name)
+
+    monkeypatch.setattr('importlib.metadata.packages_distributions', lambda: names)
+    monkeypatch.setattr('importlib.metadata.version', lambda name: '2.1.0')
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: None if name == 'ftfy' else name)
+    monkeypatch.setattr('importlib.import_module', load)
+    found = examine()
+    assert found.load_errors['mmcv._ext'] == 'ImportError: mmcv._ext is broken'
+    assert found.load_errors['mmseg.models'] == 'ImportError: mmseg.models is broken'
+    assert found.missing_of_mmseg == ('ftfy',)
+    names['mmcv'] = ['onedl-mmcv']  # needs no operators
+    assert 'mmcv._ext' not in examine().load_errors
 
 
 def test_libraries_are_those_that_setup_requires() -> None:

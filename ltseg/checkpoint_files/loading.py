@@ -22,6 +22,7 @@ from ltseg.core.errors import InvalidValueError, MissingFileError
 
 __all__ = [
     'CheckpointError',
+    'RefusedFileError',
     'files_are_trusted',
     'load_checkpoint_file',
     'loads_safely',
@@ -39,6 +40,10 @@ _trust: ContextVar[bool] = ContextVar('trust', default=False)
 
 class CheckpointError(InvalidValueError):
     """A checkpoint file that is damaged, is none, or holds more than values."""
+
+
+class RefusedFileError(CheckpointError):
+    """A checkpoint file that holds more than values, and is loaded only where it is trusted."""
 
 
 @contextmanager
@@ -90,7 +95,7 @@ def _loaded(source: str | Path | BinaryIO, name: str, map_location: Any, hint: s
     except CheckpointError:
         raise
     except Refused as error:
-        raise CheckpointError(name, 'tensors, numbers and text', str(error), UNKNOWN) from error
+        raise RefusedFileError(name, 'tensors, numbers and text', str(error), UNKNOWN) from error
     except Exception as error:  # torch, zipfile and pickle each have their own
         raise CheckpointError(name, 'a checkpoint', _reason(error), hint) from error
 

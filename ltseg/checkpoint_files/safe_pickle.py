@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
 __all__ = ['MetaUnpickler', 'Refused', 'SafePickle']
 
@@ -69,11 +70,18 @@ def _is_value_type(name: str) -> bool:
     return name.endswith('Storage') or isinstance(getattr(torch, name, None), torch.dtype)
 
 
-def _statistic(owner: Any, name: str) -> Callable:
-    """Stands for ``getattr``, by which mmengine's log buffers refer to their statistics."""
-    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
-        raise Refused(f'getattr({owner}, {name!r})')
-    return getattr(owner, name)
+def _function_of_type(owner: Any, name: str) -> Callable:
+    """Stands for ``getattr``, by which log buffers refer to their statistics, and one-cycle schedules to a curve."""
+    if owner is HistoryBuffer and name in ('min', 'max', 'current', 'mean'):
+        return getattr(HistoryBuffer, name)
+    if owner is _one_cycle and name in ('_annealing_cos', '_annealing_linear'):
+        return getattr(OneCycleParamScheduler, name)
+    raise Refused(f'getattr({owner}, {name!r})')
+
+
+def _one_cycle(*_: Any) -> None:
+    """Stands for ``OneCycleParamScheduler``, of which states name functions and which nothing in a file may make."""
+    raise Refused(OneCycleParamScheduler.__name__)
 
 
 def _bytearray(*arguments: Any) -> bytearray:
@@ -91,7 +99,13 @@ def _range(*arguments: int) -> range:
     return made
 
 
-INSTEAD = {('builtins', 'getattr'): _statistic, ('builtins', 'bytearray'): _bytearray, ('builtins', 'range'): _range}
+INSTEAD: dict[tuple[str, str], Any] = {
+    ('builtins', 'getattr'): _function_of_type,
+    ('builtins', 'bytearray'): _bytearray,
+    ('builtins', 'range'): _range,
+    (OneCycleParamScheduler.__module__, OneCycleParamScheduler.__name__): _one_cycle,
+    ('mmengine.config.config', 'ConfigDict'): dict,  # of a data set's metainfo with dicts inside
+}
 
 
 class MetaUnpickler(SafeUnpickler):

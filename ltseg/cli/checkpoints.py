@@ -1,6 +1,7 @@
 """The checkpoint to go on from."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from ltseg.checkpoint_files.content import check_content, meta_of
-from ltseg.checkpoint_files.loading import CheckpointError, load_checkpoint_file
+from ltseg.checkpoint_files.loading import UNKNOWN, CheckpointError, RefusedFileError, load_checkpoint_file
 from ltseg.core.errors import UsageError
 
 __all__ = ['check_checkpoint', 'check_resumable', 'newest_checkpoint', 'trained_checkpoint']
@@ -29,7 +30,7 @@ def _content_of(path: str) -> dict[str, Any]:
     if '://' not in path and not Path(path).expanduser().is_file():
         raise UsageError('checkpoint', 'a file', repr(path), _others(Path(path)))
     content, problem = _read(path)
-    if problem:
+    if problem is not None:
         raise UsageError('checkpoint', 'a file that torch can load', repr(path), f'{problem} {_others(Path(path))}')
     return content
 
@@ -45,20 +46,27 @@ def newest_checkpoint(work_dir: str) -> str | None:
         UsageError: If checkpoints had been written and none can be loaded.
     """
     found = [path for path in Path(work_dir).glob('*.pth') if not path.stem.startswith('best_')]
-    problems = []
+    problems: dict[Path, CheckpointError] = {}
     for path in sorted(found, key=_progress, reverse=True):
         content, problem = _read(str(path))
         if problem is None and 'message_hub' in content:
             return str(path)
         if problem is not None:
-            problems.append(f'{path} ({problem})')
-            print_log(f'Passed over, cannot be loaded: {problems[-1]}', logger='current', level=logging.WARNING)
+            problems[path] = problem
+            print_log(f'Passed over, cannot be loaded: {path} ({problem})', logger='current', level=logging.WARNING)
     if problems and (Path(work_dir) / LAST).exists():
-        hint = 'Move them away, or train without --resume.'
-        raise UsageError('--resume', 'a checkpoint that can be loaded', ', '.join(problems), hint)
+        raise _none_can_be_loaded(problems)
     what = 'No checkpoint in' if not problems else 'No whole checkpoint had been written in'
     print_log(f'{what} {work_dir}: training starts at the beginning.', logger='current')
     return None
+
+
+def _none_can_be_loaded(problems: Mapping[Path, CheckpointError]) -> UsageError:
+    """Files that are refused are whole: what helps is to trust them, not to move them away."""
+    refused = any(isinstance(problem, RefusedFileError) for problem in problems.values())
+    hint = UNKNOWN if refused else 'Move them away, or train without --resume.'
+    got = ', '.join(f'{path} ({problem.got})' for path, problem in problems.items())
+    return UsageError('--resume', 'a checkpoint that can be loaded', got, hint)
 
 
 def trained_checkpoint(work_dir: Path, iteration: int | None) -> Path | None:
@@ -118,12 +126,12 @@ def _lost_gradients(iteration: int, config: Config) -> list[str]:
     ]
 
 
-def _read(path: str) -> tuple[dict[str, Any], str | None]:
+def _read(path: str) -> tuple[dict[str, Any], CheckpointError | None]:
     """The content of a checkpoint, and what is wrong with it."""
     try:
         return check_content(load_checkpoint_file(path), path), None
     except CheckpointError as error:
-        return {}, str(error)
+        return {}, error
 
 
 def _others(path: Path) -> str:

@@ -4,12 +4,25 @@ from collections.abc import Callable
 
 import torch
 
+from ltseg.core.errors import MissingPackageError
+
 __all__ = ['is_compiling']
 
+
+def _find_is_compiling() -> Callable[[], bool]:
+    """PyTorch's own function, wherever this version has it.
+
+    Raises:
+        ImportError: If PyTorch is older than 2.0, which cannot compile.
+    """
+    if hasattr(getattr(torch, 'compiler', None), 'is_compiling'):
+        return torch.compiler.is_compiling  # since torch 2.3
+    if hasattr(torch, 'compile'):
+        return torch._utils.is_compiling
+    hint = "torch >= 2.0 is needed: pip install -U 'torch>=2.0'"
+    raise MissingPackageError('ltseg', 'torch >= 2.0', f'torch {torch.__version__}', hint)
+
+
 # Looked up once: the compiler knows this function by its identity, and would trace into one that wraps it.
-is_compiling: Callable[[], bool] = (
-    torch.compiler.is_compiling  # since torch 2.3
-    if hasattr(getattr(torch, 'compiler', None), 'is_compiling')
-    else torch._utils.is_compiling
-)
+is_compiling: Callable[[], bool] = _find_is_compiling()
 """Whether ``torch.compile`` is tracing the caller."""

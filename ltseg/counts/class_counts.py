@@ -10,6 +10,7 @@ from torch import Tensor
 from ltseg.core.checks import check_choice
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.shares import shares_of
+from ltseg.core.torch_versions import is_compiling
 
 __all__ = ['ClassCounts', 'Unit']
 
@@ -44,7 +45,10 @@ class ClassCounts:
             if value.ndim != 1 or value.shape != self.samples.shape or value.dtype not in (torch.int64, torch.float64):
                 got = f'{tuple(value.shape)} {value.dtype}'
                 raise InvalidValueError(f'ClassCounts.{name}', f'({self.samples.numel()},) int64 or float64', got)
-            if value.device.type == 'cpu' and not bool(((value >= 0) & (value < float('inf'))).all()):
+            may_look = (
+                value.device.type == 'cpu' and not is_compiling()
+            )  # else a device waits, a compiled function breaks
+            if may_look and not bool(((value >= 0) & (value < float('inf'))).all()):
                 raise InvalidValueError(f'ClassCounts.{name}', 'finite counts of at least 0', repr(value.tolist()))
 
     @classmethod

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ltseg.core.confusion import on_accelerator
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.torch_versions import is_compiling
 
 __all__ = ['count_labels', 'explaining_label_errors']
 
@@ -25,8 +26,8 @@ def count_labels(labels: Tensor, num_classes: int, ignore_index: int = -100) -> 
         for probabilities (an image contains a class that has any probability in it).
 
     Raises:
-        ValueError: If a label is neither a class nor ``ignore_index`` (seen on the CPU only: looking at values would
-            make an accelerator wait).
+        ValueError: If a label is neither a class nor ``ignore_index`` (seen on the CPU and outside of
+            ``torch.compile`` only: looking at values would make an accelerator wait, and a compiled function break).
     """
     if labels.is_floating_point():
         of_images = labels.flatten(2).sum(2, dtype=torch.float64) if labels.ndim > 2 else labels.double()  # (N, K)
@@ -40,8 +41,9 @@ def count_labels(labels: Tensor, num_classes: int, ignore_index: int = -100) -> 
 
 
 def _histogram(labels: Tensor, num_classes: int, ignore_index: int) -> Tensor:
-    if on_accelerator(labels):
-        # bincount reads its range back to the CPU; a fixed buffer does not. Its last slot takes what is ignored.
+    if on_accelerator(labels) or is_compiling():
+        # bincount reads its range back, for which a device waits and a compiled function is left; a fixed buffer does
+        # not. Its last slot takes what is ignored.
         slots = labels.flatten().long().where(labels.flatten() != ignore_index, num_classes).clamp(0, num_classes)
         buffer = torch.zeros(num_classes + 1, dtype=torch.int64, device=labels.device)
         return buffer.scatter_add_(0, slots, torch.ones_like(slots))[:num_classes]

@@ -1,6 +1,5 @@
 """The record of one evaluated run: a small JSON file from which every table is made."""
 
-import importlib
 import json
 import math
 import os
@@ -23,21 +22,18 @@ from ltseg.reports.record_checks import check_fields
 __all__ = ['RunRecord', 'commit_of', 'find_records', 'installed_versions', 'record_files']
 
 KIND = 'ltseg run record'
-PACKAGES = ('torch', 'mmengine', 'mmcv', 'mmseg', 'ltseg')
+PACKAGES = ('torch', 'mmengine', 'mmcv', 'mmseg', 'ltseg', 'mmpretrain')
 Point = Mapping[str, float]
 
 
 def installed_versions() -> dict[str, str]:
-    """Versions of Python and of the installed packages that decide a result."""
-    versions = {'python': platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = importlib.import_module(package).__version__
-        except ImportError:
-            continue
-    if 'mmpretrain' in sys.modules:  # too slow to be imported for its version only
-        versions['mmpretrain'] = sys.modules['mmpretrain'].__version__
-    return versions
+    """Versions of Python and of the packages in use, which decide a result.
+
+    Nothing is imported for its version: what a run does without may be broken, such as MMSegmentation in
+    classification.
+    """
+    versions = {name: getattr(sys.modules.get(name), '__version__', None) for name in PACKAGES}
+    return {'python': platform.python_version(), **{name: found for name, found in versions.items() if found}}
 
 
 def commit_of(folder: str | os.PathLike = '.') -> str | None:

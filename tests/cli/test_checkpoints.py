@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
+from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.checkpoints import check_checkpoint, check_resumable, newest_checkpoint
 from ltseg.core.errors import UsageError
 
@@ -49,6 +50,16 @@ def test_newest_by_what_it_says_inside(tmp_path: Path, messages: list[str]) -> N
     (tmp_path / 'last_checkpoint').write_text(str(older))
     with pytest.raises(UsageError, match=r'--resume.*iter_20\.pth.*without --resume'):
         newest_checkpoint(str(tmp_path))
+
+
+def test_refused_files_are_whole_and_can_be_trusted(tmp_path: Path) -> None:
+    save(tmp_path / 'iter_20.pth', meta={'iter': 20, 'function': os.mkdir})
+    (tmp_path / 'last_checkpoint').write_text('iter_20.pth')
+    with pytest.raises(UsageError, match=r'iter_20\.pth \(\w+\.mkdir\)\. Only load files.*--trust-files') as caught:
+        newest_checkpoint(str(tmp_path))
+    assert 'without --resume' not in str(caught.value)
+    with trusted_files():
+        assert newest_checkpoint(str(tmp_path)) == str(tmp_path / 'iter_20.pth')
 
 
 def test_a_kill_during_the_first_checkpoint_loses_nothing(tmp_path: Path, messages: list[str]) -> None:

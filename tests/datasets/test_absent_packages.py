@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from tiny_training import write_classification
 
+from ltseg.reports.record import find_records
+
 SCRIPT = """
 import sys
 sys.modules[{absent!r}] = None  # what an import of it then raises is what a missing package raises
@@ -30,18 +32,17 @@ def test_either_package_may_be_missing(absent: str, message: str) -> None:
     assert message in result.stdout
 
 
-TRAINING = """
+COMMANDS = """
 import sys
 sys.path.insert(0, {folder!r})
+if {absent!r}:
+    sys.modules['mmseg'] = None
 import ltseg.compat
-from mmengine.config import Config
-from mmengine.runner import Runner
-from mmpretrain.utils import register_all_modules
+from ltseg.cli.test import main as test
+from ltseg.cli.train import main as train
 from ltseg.registry import DATASETS
-register_all_modules()
-runner = Runner.from_cfg(Config.fromfile({config!r}))
-runner.train()
-print('trained', runner.epoch)
+train([{config!r}])
+test([{config!r}, 'work_dirs/training/epoch_1.pth'])
 try:
     DATASETS.build(dict(type='ltseg.CamVidDataset'))
 except (ImportError, KeyError) as error:
@@ -51,21 +52,20 @@ except (ImportError, KeyError) as error:
 
 @pytest.mark.parametrize('broken', [True, False], ids=['broken', 'absent'])
 def test_classification_trains_without_mmsegmentation(broken: bool, tmp_path: Path) -> None:
-    """With counts of the data set, for which the data sets of the package are looked up."""
+    """With counts of the data set, for which the data sets of the package are looked up, and records of versions."""
     settings = {'model.head.loss.type': 'ltseg.BalancedSoftmaxLoss'}
     config = write_classification(tmp_path, **settings)
     (tmp_path / 'mmseg').mkdir()
     what = "raise AssertionError('MMCV==2.2.0 is used but incompatible')" if broken else ''
     (tmp_path / 'mmseg/__init__.py').write_text(what)
-    script = TRAINING.format(folder=str(tmp_path), config=str(config))
-    if not broken:
-        script = f"import sys\nsys.modules['mmseg'] = None\n{script}"
+    script = COMMANDS.format(folder=str(tmp_path), config=str(config), absent=not broken)
     result = subprocess.run(
         [sys.executable, '-W', 'ignore', '-c', script], cwd=tmp_path, capture_output=True, text=True
     )
-    assert result.returncode == 0, result.stderr
     output = result.stdout + result.stderr
+    assert result.returncode == 0, output
     assert 'CountClasses: 10 classes' in output
-    assert 'trained 1' in output
+    records = find_records([tmp_path / 'work_dirs'])
+    assert len(records) > 1 and all('mmpretrain' in each.versions and 'mmseg' not in each.versions for each in records)
     expected = 'mmseg: expected an mmseg that can be imported' if broken else 'CamVidDataset is not in'
     assert expected in result.stdout

@@ -74,16 +74,17 @@ class Session:
     def run(self, *command: Any, expected: int = 0, timeout: int = 900, **variables: str) -> str:
         """The output of a command, which must end with the exit code ``expected``."""
         words = [str(word) for word in command]
-        done = subprocess.run(
-            words, cwd=self.folder, env=os.environ | variables, capture_output=True, text=True, timeout=timeout
-        )
-        output = done.stdout + done.stderr
+        options: dict[str, Any] = {'cwd': self.folder, 'env': os.environ | variables, 'timeout': timeout}
+        try:
+            done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+            output, end = done.stdout.decode(errors='replace'), f'ended with {done.returncode}'
+            as_expected = done.returncode == expected
+        except subprocess.TimeoutExpired as error:
+            output, end, as_expected = (error.stdout or b'').decode(errors='replace'), f'took over {timeout} s', False
         with self.log.open('a') as log:
-            log.write(f'$ {" ".join(words)}\n{output}[exit code {done.returncode}]\n\n')
-        if done.returncode != expected:
-            raise CheckError(
-                f'`{" ".join(words[1:3])}` ended with {done.returncode}: {output.strip().splitlines()[-1:]}'
-            )
+            log.write(f'$ {" ".join(words)}\n{output}[{end}]\n\n')
+        if not as_expected:
+            raise CheckError(f'`{" ".join(words[1:3])}` {end}: {output.strip().splitlines()[-1:]}')
         return output
 
     def python(self, *command: Any, **options: Any) -> str:
@@ -141,14 +142,19 @@ def write_data(folder: Path) -> None:
             Image.fromarray(pixels).save(labels)
 
 
-def installation(session: Session) -> str:
-    """check_env names what is wrong and nothing else."""
+def faults_here() -> list[str]:
+    """What check_env has to name in this installation."""
     there = {
         'has no compiled operators': 'lite' in str(version_of('mmcv')) and find_spec('mmcv._ext') is None,
         'does not load beside torch': torchvision_is_broken(),
         'cannot load the checkpoints': loads_weights_only(),
     }
-    expected = [fault for fault, is_there in there.items() if is_there]
+    return [fault for fault, is_there in there.items() if is_there]
+
+
+def installation(session: Session) -> str:
+    """check_env names what is wrong and nothing else."""
+    expected = faults_here()
     output = session.python(ROOT / 'tools/check_env.py', expected=int(bool(expected)))
     faults = re.findall(r'FAULT: (.*)', output)
     if len(faults) != len(expected) or any(part not in fault for part, fault in zip(expected, faults, strict=True)):
@@ -162,9 +168,8 @@ def torchvision_is_broken() -> bool:
 
 def loads_weights_only() -> bool:
     """Whether mmengine cannot load its own checkpoints with this torch."""
-    release = tuple(int(part) for part in version('torch').split('+')[0].split('.')[:2])
     try:
-        return release >= (2, 6) and version('mmengine') <= '0.10.7'
+        return release_of('torch') >= (2, 6) and release_of('mmengine') <= (0, 10, 7)
     except PackageNotFoundError:
         return False
 
@@ -184,9 +189,7 @@ def mmsegmentation(session: Session) -> str:
         if 'ltseg.ARBLoss' not in (session.folder / 'run/arb.py').read_text() or 'mIoU' not in output:
             raise CheckError(f'{name}: no ltseg.ARBLoss in the config that was trained, or no mIoU in the log')
         done.append(name)
-    (session.folder / 'evaluate.py').write_text(
-        "_base_ = './arb.py'\ntest_evaluator = dict(_delete_=True, type='ltseg.LongTailIoU')\n"
-    )
+    (session.folder / 'evaluate.py').write_text(EVALUATE)
     variables = {'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD': '1'} if loads_weights_only() else {}
     output = session.python(*start('mmseg', 'test'), 'evaluate.py', 'run/iter_1.pth', **variables)
     if 'mIoU_tail' not in output:
@@ -250,15 +253,32 @@ def tools(session: Session) -> str:
         output = session.python(ROOT / f'tools/{name}.py', *arguments)
         if '--resume' in arguments and 'iter_2.pth' not in output:
             raise CheckError('train --resume did not resume')
-    return 'DeepLabv3+ with ARB: ' + ', '.join(
-        ' '.join([c[0], *(['--resume'] if '--resume' in c else [])]) for c in commands
-    )
+    installed_command(session)
+    names = ', '.join(' '.join([c[0], *(['--resume'] if '--resume' in c else [])]) for c in commands)
+    return f'DeepLabv3+ with ARB: {names}; the command ltseg: configs, cp, check-env'
+
+
+def installed_command(session: Session) -> None:
+    """The command ``ltseg`` of the installed wheel, which brings the configs."""
+    command = Path(sys.executable).with_name('ltseg')
+    if not command.is_file():
+        raise CheckError('the wheel has no command ltseg')
+    name = 'deeplabv3plus_arb_minicity.py'
+    if name.removesuffix('.py') not in session.run(command, 'configs', '--method', 'arb', '--data', 'minicity'):
+        raise CheckError(f'ltseg configs does not list {name}')
+    session.run(command, 'cp', name, '.')
+    if not (session.folder / name).is_file():
+        raise CheckError(f'ltseg cp did not write {name}')
+    session.run(command, 'check-env', expected=int(bool(faults_here())))
 
 
 def hints(session: Session) -> str:
-    """What check_env advises, followed to the letter: afterwards the fault is gone."""
+    """What check_env advises, followed to the letter: afterwards the fault is gone.
+
+    The environment has other versions then: run.sh makes it anew the next time.
+    """
     pip = [sys.executable, '-m', 'pip']
-    session.run('sh', '-c', f'{sys.executable} -m pip freeze --exclude ltseg > before.txt')
+    (Path(sys.prefix) / 'requirements.txt').unlink(missing_ok=True)  # by which run.sh knows it
     done = []
     for module in ('mmpretrain', 'mmseg', 'mmengine', 'cv2', 'sklearn'):
         names = {'cv2': ['opencv-python'], 'sklearn': ['scikit-learn']}.get(module) or SHOWN[module]
@@ -272,9 +292,8 @@ def hints(session: Session) -> str:
             session.run(*pip, 'uninstall', '-q', '-y', 'mmcv')
             session.run(*pip, 'install', '-q', '--no-deps', 'mmcv-lite==2.1.0')
             done.append(follow(session, 'which has no compiled operators'))
-            session.run(*pip, 'install', '-q', '--no-deps', 'mmcv-lite==2.2.0')
             session.run(*pip, 'uninstall', '-q', '-y', 'mmcv')
-            session.run(*pip, 'install', '-q', '--force-reinstall', '--no-deps', 'mmcv-lite==2.2.0')
+            session.run(*pip, 'install', '-q', '--no-deps', 'mmcv-lite==2.2.0')
             done.append(follow(session, 'is too new for mmseg'))
     if version('numpy') < '2' and release_of('torch') < (2, 3):
         session.run(*pip, 'install', '-q', '--no-deps', 'numpy==2.0.2')
@@ -299,15 +318,22 @@ def follow(session: Session, what: str) -> str:
 def tests(session: Session) -> str:
     """The test suite, with a time limit for each test."""
     session.folder = ROOT
-    options = ['-p', 'no:cacheprovider', '--timeout=600', '-W', 'default', '-rf']
+    options = ['-p', 'no:cacheprovider', '--timeout=600', '-rf']
     try:
         output = session.python('-m', 'pytest', *options, timeout=7200)
     except CheckError as failed:
         output = session.log.read_text()
         summary = re.findall(r'^(?:FAILED|ERROR) (\S+)', output, re.MULTILINE)
         raise CheckError(f'{len(summary)} failed: {", ".join(summary[:20])}') from failed
+    return passed(output)
+
+
+def passed(output: str) -> str:
+    """The summary that pytest writes last."""
     found = re.findall(r'^\d+ passed.*$', output, re.MULTILINE)
-    return found[-1] if found else f'{output.count(".")} passed'
+    if not found:
+        raise CheckError(f'no summary of pytest: {output.strip().splitlines()[-1:]}')
+    return found[-1]
 
 
 CHECKS: dict[str, Callable[[Session], str]] = {
@@ -326,15 +352,20 @@ def version_of(module: str) -> str | None:
 
 
 def release_of(module: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version(module).split('+')[0].split('.')[:2])
+    """The numbers of a version, such as (0, 10, 7)."""
+    return tuple(int(part) for part in version(module).split('+')[0].split('.') if part.isdigit())
 
 
-def section(stack: str, results: dict[str, tuple[str, float]]) -> str:
+def versions_here() -> str:
+    """The versions that the checks run with; asked before them, since ``hints`` installs others."""
+    return ', '.join([f'Python {sys.version.split()[0]}', *(f'{module} {version_of(module)}' for module in SHOWN)])
+
+
+def section(versions: str, results: dict[str, tuple[str, float]]) -> str:
     """What docs/stacks.md says of a stack."""
-    versions = ', '.join(f'{module} {version_of(module)}' for module in SHOWN)
     commit = subprocess.run(['git', 'describe', '--always', '--dirty'], cwd=ROOT, capture_output=True, text=True)
     lines = [
-        f'Python {sys.version.split()[0]}, {versions}. Run on {datetime.date.today()}, commit {commit.stdout.strip()}.',
+        f'{versions}. Run on {datetime.date.today()}, commit {commit.stdout.strip()}.',
         '',
         '| check | result | minutes |',
         '|---|---|---|',
@@ -362,19 +393,19 @@ def main() -> None:
         parser.error(f'unknown checks {unknown}: {", ".join(CHECKS)}')
     logs = options.logs.resolve()
     logs.mkdir(parents=True, exist_ok=True)
-    results, failed = {}, []
+    versions, results, failed = versions_here(), {}, []
     for name in options.checks or CHECKS:
         (logs / f'{name}.log').unlink(missing_ok=True)
         begin = time.monotonic()
         try:
             result = CHECKS[name](Session(logs / name, logs / f'{name}.log'))
-        except (CheckError, subprocess.TimeoutExpired) as error:
+        except CheckError as error:
             result = f'FAILED: {error}'
             failed.append(name)
         results[name] = (result, time.monotonic() - begin)
         print(f'{name}: {result} ({results[name][1] / 60:.1f} min)', flush=True)
     if not options.checks:
-        write_section(options.stack, section(options.stack, results))
+        write_section(options.stack, section(versions, results))
     sys.exit(bool(failed))
 
 

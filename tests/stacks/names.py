@@ -8,10 +8,12 @@ tests/test_supported_names.py compares the two, for the oldest and the newest st
 import ltseg.compat  # noqa: F401  isort: skip
 import ast
 import importlib
+import inspect
 import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +78,10 @@ def owner_of(name: str) -> tuple[str, Any]:
 
 
 def names_here() -> dict[str, str]:
-    """The names of each module and class that ltseg takes something from, as this installation has them."""
+    """The names of each module and class that ltseg takes something from, as this installation has them.
+
+    Those of modules end in a slash.
+    """
     owners = dict([owner_of(f'{METHODS}.any')])
     for path in sources():
         for _, name in used_names(path.read_text(encoding='utf-8')):
@@ -85,9 +90,17 @@ def names_here() -> dict[str, str]:
                 owners[place] = owner
     found = {}
     for place, owner in sorted(owners.items()):
+        names = {name for name in dir(owner) if not name.startswith('__')}
         modules = {name.split('.')[-1] for name in sys.modules if name.rpartition('.')[0] == place}
-        found[place] = ' '.join(sorted({name for name in dir(owner) if not name.startswith('__')} | modules))
+        modules |= {name for name in names if isinstance(inspect.getattr_static(owner, name, None), ModuleType)}
+        found[place] = ' '.join(sorted((names - modules) | {f'{name}/' for name in modules}))
     return found
+
+
+def names_of(stack: str) -> dict[str, dict[str, bool]]:
+    """The list of a stack: by module or class the names in it, and whether each is a module."""
+    content = json.loads((FOLDER / f'{stack}.json').read_text(encoding='utf-8'))
+    return {place: {name.rstrip('/'): name.endswith('/') for name in names.split()} for place, names in content.items()}
 
 
 def main() -> None:

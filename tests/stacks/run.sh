@@ -9,7 +9,11 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-stack=${1:?usage: run.sh STACK [CHECK ...]}
+if [ $# = 0 ]; then
+  echo "usage: tests/stacks/run.sh STACK [CHECK ...]" >&2
+  exit 2
+fi
+stack=$1
 shift
 STACKS=${STACKS:-$HOME/.cache/ltseg-stacks}
 venv=$STACKS/$stack
