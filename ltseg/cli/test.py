@@ -30,6 +30,7 @@ from ltseg.cli.config_files import add_common_arguments, load_config, register_m
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.nearest_mean import ClassifyByNearestMean
+from ltseg.cli.pictures import NumberedPictures, check_prediction_names
 from ltseg.cli.run_records import RunSource, evaluation_of, record_of, training_of
 from ltseg.cli.runner import ReportingRunner, build_runner, calm_warnings
 from ltseg.cli.stages import stages_of
@@ -73,13 +74,11 @@ def apply_options(config: Config, options: argparse.Namespace) -> None:
         for metric in metrics:
             metric.output_dir = options.out
     is_classifier = task_of(config) is CLASSIFICATION
-    if options.show or options.show_dir:
-        kind, switch = ('VisualizationHook', 'enable') if is_classifier else ('SegVisualizationHook', 'draw')
-        hook = config.setdefault('default_hooks', ConfigDict()).setdefault('visualization', ConfigDict(type=kind))
-        hook.update({switch: True}, interval=1, show=options.show, wait_time=options.wait_time)
-        if options.show_dir and is_classifier:
-            hook.out_dir = options.show_dir
-        elif options.show_dir:
+    if (options.show or options.show_dir) and not is_classifier:
+        kind = ConfigDict(type='SegVisualizationHook')
+        hook = config.setdefault('default_hooks', ConfigDict()).setdefault('visualization', kind)
+        hook.update(draw=True, interval=1, show=options.show, wait_time=options.wait_time)
+        if options.show_dir:
             config.setdefault('visualizer', ConfigDict(VISUALIZER))
             config.visualizer.save_dir = options.show_dir
     if options.tta:
@@ -92,6 +91,13 @@ def apply_options(config: Config, options: argparse.Namespace) -> None:
     if options.nearest_mean and not is_classifier:
         raise UsageError('--nearest-mean', "an image classifier (default_scope = 'mmpretrain')", 'a segmentor')
     config.load_from = options.checkpoint
+
+
+def drawing_options(config: Config, options: argparse.Namespace) -> dict[str, Any]:
+    """How an image classifier's predictions are drawn: as the config's own hook would, but for the flags."""
+    own = (config.get('default_hooks') or {}).get('visualization') or {}
+    kept = {key: value for key, value in own.items() if key not in ('type', 'enable', 'interval')}
+    return {**kept, 'show': options.show, 'wait_time': options.wait_time, 'out_dir': options.show_dir}
 
 
 def source_of(stages: Sequence[Config], options: argparse.Namespace) -> RunSource:
@@ -157,6 +163,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runner = build_runner(config, ReportingRunner)
         check_weights(runner.model, options.checkpoint)
         keep_folders(runner)
+        if options.out:
+            check_prediction_names(runner)
+        if (options.show or options.show_dir) and task_of(config) is CLASSIFICATION:
+            runner.register_hook(NumberedPictures(**drawing_options(config, options)))
         if options.nearest_mean:
             loader = {**config.test_dataloader, 'dataset': training_images(config)}
             runner.register_hook(ClassifyByNearestMean(loader, options.nearest_mean))
