@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.config.config import RESERVED_KEYS  # which Config refuses
 
 from ltseg.core.checks import check_choice
 from ltseg.core.json_files import parse_json
@@ -56,7 +57,8 @@ class Run:
         people whom the reader does not know.
         """
         for log in reversed(self._logs):
-            settings = literal_settings(_text_of(log.with_name('config.py')))
+            found = literal_settings(_text_of(log.with_name('config.py')))
+            settings = {key: value for key, value in found.items() if key not in RESERVED_KEYS}
             if settings:
                 return Config(settings)
         return None
