@@ -28,6 +28,18 @@ __all__ = ['check_checkpoint', 'check_label', 'check_record', 'check_table_of_co
 NAMES = ('road', 'car', 'sky', 'bus')
 COUNTS = torch.tensor([7000, 200, 2500, 300])
 MATRIX = torch.tensor([[900, 90, 0, 0], [60, 80, 10, 0], [5, 5, 30, 10], [0, 0, 0, 0]])  # class 3 is absent
+PROVENANCE = {
+    'dataset': 'CamVid',
+    'parts': [{'dataset': 'CamVid', 'data_root': 'data/camvid', 'reduce_zero_label': False}],
+    'files': 9,
+    'total_pixels': 20_000,
+    'valid_pixels': 10_000,
+    'ignore_index': 255,
+    'ignored_values': {'255': 9_000, '30': 1_000},
+    'fingerprint': 'abc',
+    'ltseg_version': '1',
+    'date': '2026-01-01',
+}
 
 
 def whole_record(method: str = 'cross entropy') -> RunRecord:
@@ -80,9 +92,8 @@ def check_table_of_counts(number: int, folder: Path) -> str:
         'refused' or 'used'.
     """
     random, path = Random(number), folder / 'counts.json'
-    provenance = {'dataset': 'CamVid', 'files': 9, 'total_pixels': 20_000, 'fingerprint': 'abc', 'date': '2026-01-01'}
     images = torch.tensor([9, 3, 8, 1])
-    CountsTable(ClassCounts(COUNTS, images, COUNTS + 5000), NAMES, provenance).save(path)
+    CountsTable(ClassCounts(COUNTS, images, COUNTS + 5000), NAMES, PROVENANCE).save(path)
     _write_mutant(path, path.read_text(encoding='utf-8'), random)
     try:
         table = CountsTable.load(path)
@@ -90,6 +101,8 @@ def check_table_of_counts(number: int, folder: Path) -> str:
     except LtsegError:
         return 'refused'
     counts = table.counts
+    (table.ignored + table.cause_of_empty_classes).encode()
+    assert len(table.learned.samples) == len(NAMES)
     assert len(counts.samples) == len(NAMES) and bool((counts.samples >= 0).all()) and counts.samples.sum() >= 0
     ClassGroups.tertiles(counts.samples).describe(table.class_names).encode()
     return 'used'

@@ -78,7 +78,7 @@ def check_kills(number: int, folder: Path) -> str:
         seconds_file.write_text(str(time.monotonic() - start))
     seconds, work_dir, kills = float(seconds_file.read_text()), folder / f'killed-{number}', 0
     for _ in range(random.randint(1, KILLS)):
-        kills += _killed(config, work_dir, seconds * random.uniform(0.5, 1.0))
+        kills += _killed(config, work_dir, seconds * random.random())
     _train(config, work_dir)
     _compare(whole, work_dir, variant)
     return f'{variant.name}, {kills} kills'

@@ -4,8 +4,10 @@ Tools and tests import this module before any OpenMMLab package.
 """
 
 import io
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from typing import TextIO
 
 import torch
 
@@ -46,15 +48,37 @@ def declare_torchvision_operators() -> torch.library.Library | None:
     return library
 
 
+class _WithoutNoise(io.TextIOBase):
+    """Hands lines on to a stream, but for what OpenMMLab prints; behind ``end`` all, for loggers that still hold it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._rest, self._has_ended = stream, '', False
+
+    def write(self, text: str) -> int:
+        if self._has_ended:
+            return self._stream.write(text)
+        *lines, self._rest = f'{self._rest}{text}'.split('\n')
+        self._stream.write(''.join(f'{line}\n' for line in lines if not line.startswith(NOISE)))
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def end(self) -> None:
+        self._has_ended = True
+        if not self._rest.startswith(NOISE):
+            self._stream.write(self._rest)
+
+
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Leaves out what OpenMMLab prints on import and on loading a checkpoint; all other lines appear at the end."""
-    printed = io.StringIO()
+    """Leaves out what OpenMMLab prints on import and on loading a checkpoint; all other lines appear."""
+    printed = _WithoutNoise(sys.stdout)
     try:
         with redirect_stdout(printed):
             yield
     finally:
-        print(*(x for x in printed.getvalue().splitlines(True) if not x.startswith(NOISE)), sep='', end='')
+        printed.end()
 
 
 _declarations = declare_torchvision_operators()

@@ -1,4 +1,6 @@
 import builtins
+import logging
+import sys
 
 import pytest
 import torch
@@ -51,3 +53,13 @@ def test_only_the_known_noise_of_openmmlab_is_left_out(capsys: pytest.CaptureFix
         print('no newline', end='')
         raise ImportError
     assert capsys.readouterr() == ('kept\nno newline', '')
+
+
+def test_a_logger_that_is_made_quietly_is_heard(capsys: pytest.CaptureFixture[str]) -> None:
+    """mmengine makes its logger where it is first asked for, maybe while other packages are imported."""
+    with quietly():
+        handler = logging.StreamHandler(sys.stdout)
+        handler.emit(logging.makeLogRecord({'msg': 'at once'}))
+        assert capsys.readouterr().out == 'at once\n'
+    handler.emit(logging.makeLogRecord({'msg': 'afterwards'}))
+    assert capsys.readouterr().out == 'afterwards\n'

@@ -18,14 +18,16 @@ CONFIG = ROOT / 'configs' / 'unet_arb_camvid.py'
 
 
 def tool(name: str) -> Callable[..., None]:
-    """The function ``main`` of tools/``name``.py, with mmengine's global state as a new process has it.
+    """The function ``main`` of tools/``name``.py, with mmengine's global state as a new process has it."""
+    forget_runs()
+    return runpy.run_path(str(ROOT / 'tools' / f'{name}.py'))['main']
 
-    mmengine keeps loggers, metrics and visualizers by names that two runs in the same second share.
-    """
+
+def forget_runs() -> None:
+    """Takes away loggers, metrics and visualizers, which mmengine keeps by names that runs of one second share."""
     for kind in below(ManagerMixin):
         if kind is not DefaultScope:
             kind._instance_dict.clear()
-    return runpy.run_path(str(ROOT / 'tools' / f'{name}.py'))['main']
 
 
 @contextmanager

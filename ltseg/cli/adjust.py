@@ -30,6 +30,7 @@ from ltseg.cli.run_records import RunSource, record_of, training_of
 from ltseg.cli.runner import calm_warnings
 from ltseg.cli.stages import stages_of
 from ltseg.cli.trust import add_trust_argument
+from ltseg.core.checks import check_range
 from ltseg.core.files import check_writable
 from ltseg.core.posthoc import log_prior_of
 from ltseg.heads.folding import check_foldable, fold_norm, fold_prior, save_folded
@@ -38,10 +39,11 @@ from ltseg.reports.record import RunRecord
 from ltseg.reports.tau_report import adjusted_record, curve_figure, curve_points, curve_table, same_result
 from ltseg.trained.model import SPLITS, TrainedModel
 from ltseg.trained.tasks import trained_model
-from ltseg.trained.tau_curve import WAYS, TauCurve, parse_taus
+from ltseg.trained.tau_curve import LARGEST_TAU, WAYS, TauCurve, parse_taus
 
 TAUS = {'prior': ('-1', '...', '1.5'), 'norm': ('0', '0.1', '...', '2')}
 FILES = {'prior': ('posthoc', 'tau_curve'), 'norm': ('tau_norm', 'tau_norm_curve')}  # record and picture
+MOST_SAMPLES = 2**53  # up to which floats count exactly
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -127,7 +129,9 @@ def fold(model: TrainedModel, tau: float, options: argparse.Namespace) -> str:
 def run(options: argparse.Namespace) -> None:
     console = Console()
     taus = parse_taus(options.tau or TAUS[options.by])
+    check_range('--floor', options.floor, 0, MOST_SAMPLES)
     if options.fixed is not None:
+        check_range('--fixed', options.fixed, -LARGEST_TAU, LARGEST_TAU)
         taus = tuple(sorted({*taus, options.fixed}))
     whole = load_config(options, last_stage=False)
     register_modules(whole)

@@ -33,12 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         config = load_config(options, last_stage=False)
         register_modules(config)
         stages, messages = stages_of(config), []
+        said: list[str] = []
         for training in (True, False):
             for stage in stages if training else stages[-1:]:
                 if stage.get('train_dataloader' if training else 'test_dataloader') is None:
                     continue
                 try:
-                    settle_ignored(stage, training)
+                    said += settle_ignored(stage, training, said)
                     check_config(stage, training)
                     dry_run(stage, training)
                 except Exception as error:

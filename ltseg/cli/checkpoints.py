@@ -11,10 +11,13 @@ from mmengine.logging import print_log
 from ltseg.checkpoint_files.content import check_content, meta_of
 from ltseg.checkpoint_files.loading import UNKNOWN, CheckpointError, RefusedFileError, load_checkpoint_file
 from ltseg.core.errors import UsageError
+from ltseg.core.json_values import is_number
+from ltseg.reports.runs import logged_points
 
 __all__ = ['check_checkpoint', 'check_resumable', 'newest_checkpoint', 'trained_checkpoint']
 
 LAST = 'last_checkpoint'  # which mmengine writes behind each checkpoint that is whole
+LOGGED = {'iter': 'step', 'epoch': 'epoch'}  # what logs count, by the unit in the names of checkpoints
 
 
 def check_checkpoint(path: str) -> dict[str, Any]:
@@ -40,21 +43,20 @@ def newest_checkpoint(work_dir: str) -> str | None:
 
     What counts is the iteration inside the files: their times change where a folder is copied or a clock is set back.
 
-    None where a run was killed while it wrote its first one: then nothing is lost by starting over.
+    None where there is none, or a run was killed while it wrote its first one: nothing is lost by starting over.
 
     Raises:
         UsageError: If checkpoints had been written and none can be loaded.
     """
-    found = [path for path in Path(work_dir).glob('*.pth') if not path.stem.startswith('best_')]
     problems: dict[Path, CheckpointError] = {}
-    for path in sorted(found, key=_progress, reverse=True):
+    for path in sorted(_not_best(Path(work_dir)), key=_progress, reverse=True):
         content, problem = _read(str(path))
         if problem is None and 'message_hub' in content:
             return str(path)
         if problem is not None:
             problems[path] = problem
             print_log(f'Passed over, cannot be loaded: {path} ({problem})', logger='current', level=logging.WARNING)
-    if problems and (Path(work_dir) / LAST).exists():
+    if problems and _went_on(Path(work_dir), list(problems)):
         raise _none_can_be_loaded(problems)
     what = 'No checkpoint in' if not problems else 'No whole checkpoint had been written in'
     print_log(f'{what} {work_dir}: training starts at the beginning.', logger='current')
@@ -69,10 +71,40 @@ def _none_can_be_loaded(problems: Mapping[Path, CheckpointError]) -> UsageError:
     return UsageError('--resume', 'a checkpoint that can be loaded', got, hint)
 
 
+def _went_on(work_dir: Path, damaged: list[Path]) -> bool:
+    """Whether training went on behind its first checkpoint, which had been whole then and was damaged later.
+
+    The file ``last_checkpoint``, a second checkpoint, a record or a log says so: any may be missing in a copy.
+    """
+    if len(damaged) > 1 or (work_dir / LAST).exists() or any((work_dir / 'records').glob('*.json')):
+        return True
+    unit, _, number = damaged[0].stem.rpartition('_')
+    if unit not in LOGGED or not number.isdecimal():
+        return False
+    points = (point for log in work_dir.glob('*/vis_data/scalars.json') for point in logged_points(log))
+    reached: list[Any] = [point.get(LOGGED[unit]) for point in points]
+    return any(is_number(value) and value > int(number) for value in reached)
+
+
 def trained_checkpoint(work_dir: Path, iteration: int | None) -> Path | None:
-    """The checkpoint in a work dir that was written at ``iteration``, else the one that has been trained longest."""
-    found = sorted(work_dir.glob('*.pth'), key=_progress)
+    """The checkpoint in a work dir that was written at ``iteration``, else the one that has been trained longest.
+
+    Files that no training run has left, such as those that ``ltseg adjust`` folds tau into, do not count.
+    """
+    found = sorted((path for path in _not_best(work_dir) if _is_of_training(path)), key=_progress)
     return next((path for path in found if _progress(path)[0] == iteration), found[-1] if found else None)
+
+
+def _not_best(work_dir: Path) -> list[Path]:
+    return [path for path in work_dir.glob('*.pth') if not path.stem.startswith('best_')]
+
+
+def _is_of_training(path: Path) -> bool:
+    """Whether a training run could go on from it; of what cannot be loaded, too, which loading names."""
+    try:
+        return 'message_hub' in meta_of(path)[1]
+    except CheckpointError:
+        return True
 
 
 def _progress(path: Path) -> tuple[float, int, str]:

@@ -36,8 +36,8 @@ def _type_names(value: Any) -> Iterator[str]:
     """Names of all types in a part of a config; of keys such as ``head_type`` those that may be imported."""
     if isinstance(value, dict):
         for key, entry in value.items():
-            if isinstance(entry, str) and (key == 'type' or (str(key).endswith('_type') and '.' in entry)):
-                yield entry
+            if key == 'type' or (isinstance(entry, str) and str(key).endswith('_type') and '.' in entry):
+                yield str(entry)
             yield from _type_names(entry)
     elif isinstance(value, list | tuple):
         for entry in value:

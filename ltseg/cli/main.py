@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import ltseg
+from ltseg.cli.output import forgiving_output
 from ltseg.core.checks import near
 from ltseg.core.errors import MissingPackageError
 from ltseg.core.missing_packages import missing_package
@@ -52,6 +53,7 @@ def command(name: str) -> Callable[[Sequence[str]], int | None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns its exit code."""
+    forgiving_output()  # before anything is printed, the help included
     name, *rest = list(sys.argv[1:] if arguments is None else arguments) or ['--help']
     if name in ('-h', '--help'):
         print(usage())

@@ -1,5 +1,6 @@
 """The record of an evaluation: its results, and what the config, the command line and the checkpoint say of the run."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,10 +10,13 @@ from typing import Any
 from mmengine.config import Config
 
 from ltseg.cli.labels.run_labels import labels_of
-from ltseg.cli.run_setup import evaluation_setup, parsed_config, training_setup
+from ltseg.cli.run_setup import evaluation_setup, training_setup
 from ltseg.core.errors import LtsegError
+from ltseg.core.json_files import parse_json
+from ltseg.core.literals import literal_settings
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.record import RunRecord, commit_of
+from ltseg.reports.record_checks import check_known_fields
 
 __all__ = [
     'RunSource',
@@ -84,9 +88,7 @@ def training_of(meta: Mapping[str, Any], records: Path, stages: int = 1) -> dict
         stages: Of the training run; the config in the checkpoint is that of the last one alone.
     """
     known: dict[str, Any] = {'seed': meta.get('seed'), 'iterations': meta.get('iter') or None}
-    trained_with = parsed_config(str(meta.get('cfg') or ''))
-    if isinstance(trained_with.get('model'), Mapping):
-        known |= {'setup': training_setup(trained_with), **(labels_of([trained_with]) if stages == 1 else {})}
+    known |= _trained_with(meta.get('cfg'), stages)
     if not (records / 'val.json').is_file():
         return known
     trained = RunRecord.load(records / 'val.json')
@@ -95,6 +97,22 @@ def training_of(meta: Mapping[str, Any], records: Path, stages: int = 1) -> dict
     same = ('name', 'method', 'model', 'dataset', 'settings', 'curves')
     setup = {key: value for key, value in trained.setup.items() if key != 'evaluation'}
     return known | {name: getattr(trained, name) for name in same} | ({'setup': setup} if setup else {})
+
+
+def _trained_with(text: Any, stages: int) -> dict[str, Any]:
+    """Setup and labels that the config in a checkpoint gives; none where a record could not hold them.
+
+    Checkpoints come from other people, too, and their text may say anything.
+    """
+    config = literal_settings(text)
+    if not isinstance(config.get('model'), Mapping):
+        return {}
+    try:
+        known = {'setup': training_setup(config), **(labels_of([config]) if stages == 1 else {})}
+        check_known_fields(parse_json(json.dumps(known)))
+    except (AttributeError, KeyError, TypeError, ValueError, LtsegError):  # parts of any type, in any place
+        return {}
+    return known
 
 
 def other_metrics(evaluation: Evaluation, metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -1,14 +1,13 @@
 """What decides the result of a run besides its seed: its resolved config as plain JSON, the same on every machine."""
 
-import ast
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
 from mmengine.dist import get_world_size
 
-__all__ = ['evaluation_setup', 'parsed_config', 'training_setup']
+__all__ = ['evaluation_setup', 'training_setup']
 
 PARTS = (
     'model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr', 'load_from',
@@ -101,37 +100,3 @@ def _portable(text: str, key: str) -> str:
         return text
     is_absolute = text.startswith(('/', '~')) or text[1:3] in (':/', ':\\')
     return '/'.join(parts[-2:]) if is_absolute or key in WEIGHTS else text
-
-
-def parsed_config(text: str) -> dict[str, Any]:
-    """The config in a checkpoint's 'cfg', read without running what is in it; empty where it is no plain one.
-
-    mmengine writes assignments of literals and ``dict(...)``.
-    """
-    try:
-        return dict(_assignments(ast.parse(text)))
-    except (SyntaxError, ValueError):
-        return {}
-
-
-def _assignments(tree: ast.Module) -> Iterator[tuple[str, Any]]:
-    for statement in tree.body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            yield statement.targets[0].id, _literal(statement.value)
-
-
-def _literal(node: ast.expr) -> Any:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
-        given = {keyword.arg: _literal(keyword.value) for keyword in node.keywords if keyword.arg is not None}
-        unpacked = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg is None)]
-        return {key: value for each in unpacked for key, value in _literal(each).items()} | given
-    if isinstance(node, ast.Dict):
-        pairs = zip(node.keys, node.values, strict=True)
-        return {_literal(key): _literal(value) for key, value in pairs if key is not None}
-    if isinstance(node, ast.List | ast.Tuple | ast.Set):
-        return [_literal(entry) for entry in node.elts]
-    if isinstance(node, ast.Name) and node.id in ('inf', 'nan'):
-        return float(node.id)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_literal(node.operand)
-    return ast.literal_eval(node)

@@ -13,7 +13,6 @@ the training images as they are (un), with length 1 (l2n), or with length 1 afte
 
 import ltseg.compat  # noqa: F401  isort: skip
 import argparse
-import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +21,6 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
-from mmengine.visualization import Visualizer
 from rich.console import Console
 
 from ltseg.checkpoint_files.loading import trusted_files
@@ -32,6 +30,7 @@ from ltseg.cli.config_files import add_common_arguments, load_config, register_m
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.nearest_mean import ClassifyByNearestMean
+from ltseg.cli.pictures import NumberedPictures, check_prediction_names, number_pictures
 from ltseg.cli.run_records import RunSource, evaluation_of, record_of, training_of
 from ltseg.cli.runner import ReportingRunner, build_runner, calm_warnings
 from ltseg.cli.stages import stages_of
@@ -75,13 +74,11 @@ def apply_options(config: Config, options: argparse.Namespace) -> None:
         for metric in metrics:
             metric.output_dir = options.out
     is_classifier = task_of(config) is CLASSIFICATION
-    if options.show or options.show_dir:
-        kind, switch = ('VisualizationHook', 'enable') if is_classifier else ('SegVisualizationHook', 'draw')
-        hook = config.setdefault('default_hooks', ConfigDict()).setdefault('visualization', ConfigDict(type=kind))
-        hook.update({switch: True}, interval=1, show=options.show, wait_time=options.wait_time)
-        if options.show_dir and is_classifier:
-            hook.out_dir = options.show_dir
-        elif options.show_dir:
+    if (options.show or options.show_dir) and not is_classifier:
+        kind = ConfigDict(type='SegVisualizationHook')
+        hook = config.setdefault('default_hooks', ConfigDict()).setdefault('visualization', kind)
+        hook.update(draw=True, interval=1, show=options.show, wait_time=options.wait_time)
+        if options.show_dir:
             config.setdefault('visualizer', ConfigDict(VISUALIZER))
             config.visualizer.save_dir = options.show_dir
     if options.tta:
@@ -94,6 +91,13 @@ def apply_options(config: Config, options: argparse.Namespace) -> None:
     if options.nearest_mean and not is_classifier:
         raise UsageError('--nearest-mean', "an image classifier (default_scope = 'mmpretrain')", 'a segmentor')
     config.load_from = options.checkpoint
+
+
+def drawing_options(config: Config, options: argparse.Namespace) -> dict[str, Any]:
+    """How an image classifier's predictions are drawn: as the config's own hook would, but for the flags."""
+    own = (config.get('default_hooks') or {}).get('visualization') or {}
+    kept = {key: value for key, value in own.items() if key not in ('type', 'enable', 'interval')}
+    return {**kept, 'show': options.show, 'wait_time': options.wait_time, 'out_dir': options.show_dir}
 
 
 def source_of(stages: Sequence[Config], options: argparse.Namespace) -> RunSource:
@@ -111,12 +115,6 @@ def keep_folders(runner: Runner) -> None:
     for metric in runner.test_evaluator.metrics:
         if hasattr(metric, 'image_root') and all(roots):
             metric.image_root = os.path.commonpath(map(str, roots))
-
-
-def number_pictures(visualizer: Visualizer) -> None:
-    """Gives each picture a number of its own: MMSegmentation 1.2.2 names them by the file and the iteration only."""
-    draw, numbers = visualizer.add_datasample, itertools.count(1)
-    visualizer.add_datasample = lambda *args, **options: draw(*args, **options | {'step': next(numbers)})
 
 
 def report(
@@ -165,8 +163,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runner = build_runner(config, ReportingRunner)
         check_weights(runner.model, options.checkpoint)
         keep_folders(runner)
+        if options.out:
+            check_prediction_names(runner)
+        if (options.show or options.show_dir) and task_of(config) is CLASSIFICATION:
+            runner.register_hook(NumberedPictures(**drawing_options(config, options)))
         if options.show_dir and task_of(config) is not CLASSIFICATION:
-            number_pictures(runner.visualizer)
+            number_pictures(runner)
         if options.nearest_mean:
             loader = {**config.test_dataloader, 'dataset': training_images(config)}
             runner.register_hook(ClassifyByNearestMean(loader, options.nearest_mean))

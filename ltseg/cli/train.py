@@ -11,14 +11,13 @@ each in WORK_DIR/STAGE from the last checkpoint of the one before; --resume goes
 import ltseg.compat  # noqa: F401  isort: skip
 import argparse
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
-from torch import Tensor, nn
 
 from ltseg.checkpoint_files.loading import trusted_files
+from ltseg.cli.checkpoint_space import check_space
 from ltseg.cli.checkpoints import check_resumable, newest_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
@@ -31,7 +30,7 @@ from ltseg.cli.runner import build_runner, calm_warnings
 from ltseg.cli.stages import stages_of, stages_to_train
 from ltseg.cli.trust import add_trust_argument
 from ltseg.cli.work_dir_lock import locked
-from ltseg.core.errors import FileWriteError, UsageError
+from ltseg.core.errors import UsageError
 from ltseg.core.files import check_writable, naming_folder
 from ltseg.hooks.last_batch import CheckLastBatch
 from ltseg.hooks.sync_statistics import SyncRunningStatistics
@@ -76,23 +75,13 @@ def apply_resume(config: Config, resume: str | None) -> None:
         check_resumable(path, config)
 
 
-def check_space(model: nn.Module, work_dir: str) -> None:
-    """Raises FileWriteError where the disk has less space than the weights of a single checkpoint take."""
-    weights = [value for value in model.state_dict().values() if isinstance(value, Tensor)]
-    needed = sum(value.numel() * value.element_size() for value in weights)
-    free = shutil.disk_usage(work_dir).free
-    if free < needed:
-        expected = f'{needed / 2**20:,.0f} MiB of free space for the first checkpoint'
-        raise FileWriteError(f'work dir {work_dir}', expected, f'{free / 2**20:,.0f} MiB', 'Give another --work-dir.')
-
-
 def train(config: Config, source: RunSource) -> None:
     """Trains one stage, or the only one."""
     runner = build_runner(config)
     runner.register_hook(RunRecorder(source))
     runner.register_hook(SyncRunningStatistics())
     runner.register_hook(CheckLastBatch())
-    check_space(runner.model, config.work_dir)
+    check_space(runner.model, config)
     if config.get('resume'):
         check_weights(runner.model, config.load_from)
     with naming_folder(config.work_dir):

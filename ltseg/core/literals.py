@@ -1,12 +1,14 @@
 """Python files read as values: nothing in them is run."""
 
 import ast
+from collections.abc import Hashable
 from typing import Any
 
 __all__ = ['literal_settings']
 
 LONGEST = 2**22  # characters; configs have some thousand
 COLLECTIONS = {ast.List: list, ast.Tuple: tuple}
+NO_NUMBERS = {name: float(name) for name in ('inf', 'nan')}  # whose repr, which mmengine dumps, is a name
 
 
 class _NoLiteralError(Exception):
@@ -16,8 +18,8 @@ class _NoLiteralError(Exception):
 def literal_settings(text: Any) -> dict[str, Any]:
     """The settings in the text of a config, as far as they are literals: what mmengine dumps is.
 
-    Numbers, texts, lists, tuples, sets, dicts and calls of ``dict`` are. A setting that is none is left out, with the
-    smallest dict entry around it alone; of a text that is no Python nothing is left.
+    Numbers, inf and nan, texts, lists, tuples, sets, dicts and calls of ``dict`` are. A setting that is none is left
+    out, with the smallest dict entry around it alone; of a text that is no Python nothing is left.
 
     Example:
         >>> from ltseg.core.literals import literal_settings
@@ -50,8 +52,8 @@ def _entries(pairs: list[tuple[Any, ast.expr]]) -> dict[Any, Any]:
 
 def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.Dict):
-        keyed = [(key, value) for key, value in zip(node.keys, node.values, strict=True) if key is not None]
-        return _entries([(key.value, value) for key, value in keyed if isinstance(key, ast.Constant)])
+        keyed = [(_keys(key), value) for key, value in zip(node.keys, node.values, strict=True)]
+        return _entries([(key, value) for keys, value in keyed for key in keys])
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
         if len(node.args) == 1 and isinstance(node.args[0], ast.Dict) and not node.keywords:
             return _value(node.args[0])  # how mmengine writes keys that are no names
@@ -60,7 +62,23 @@ def _value(node: ast.expr) -> Any:
         return _entries([(each.arg, each.value) for each in node.keywords if each.arg is not None])
     if isinstance(node, ast.List | ast.Tuple):
         return COLLECTIONS[type(node)](_value(each) for each in node.elts)
+    if isinstance(node, ast.Name) and node.id in NO_NUMBERS:
+        return NO_NUMBERS[node.id]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Name):
+        return -_value(node.operand)  # of inf and nan
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError) as error:
         raise _NoLiteralError from error
+
+
+def _keys(node: ast.expr | None) -> list[Hashable]:
+    """The key of an entry, alone in a list; none where it is no literal, or nothing that a dict can hold."""
+    if node is None:  # what two asterisks unpack
+        return []
+    try:
+        key = _value(node)
+        hash(key)
+    except (_NoLiteralError, TypeError):
+        return []
+    return [key]

@@ -116,10 +116,11 @@ def settle_ignored_label(config: Mapping[str, Any], training: bool) -> list[str]
 
     Args:
         config: Of segmentation; it is changed.
-        training: Whether places that contradict each other are a fault.
+        training: Whether places that contradict each other are a fault, and padding matters; else the words are about
+            metrics alone.
 
     Returns:
-        What a user should know before training, whole sentences.
+        What a user should know beforehand, whole sentences.
 
     Raises:
         ValueError: If heads, data sets or metrics name different labels, or labels that are written as 255 are not
@@ -134,12 +135,12 @@ def settle_ignored_label(config: Mapping[str, Any], training: bool) -> list[str]
     followers = [home for home in homes if not home.is_named and label != MMSEG_IGNORED]
     for home in followers:
         home.part[home.key] = label
-    if followers:
+    if followers and training:
         decider = next(home for home in homes if home.is_named and home.label == label and home.kind != 'padding')
         paths = ', '.join(home.path for home in followers)
         words.append(f'The ignored label is {label}, from {decider.path}. These follow it: {paths}.')
     for home in homes:
-        if home.is_named and home.label != label:
+        if home.is_named and home.label != label and (training or home.kind == 'metric'):
             words.append(_word(home, label))
     return words
 

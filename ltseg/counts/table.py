@@ -11,9 +11,10 @@ import torch
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.files import atomic_write
 from ltseg.core.json_files import read_json
-from ltseg.core.json_values import check_count, check_kind, check_text, check_total, is_number, shown
+from ltseg.core.json_values import check_kind, check_text, check_total, is_number, shown
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.ignored_pixels import cause_of_empty_classes, describe_ignored
+from ltseg.counts.provenance import check_provenance
 
 __all__ = ['CountsTable', 'check_class_names', 'check_table']
 
@@ -147,13 +148,7 @@ def _check_fields(rows: Any, provenance: Any) -> None:
     for index, row in enumerate(rows):
         check_kind(f'classes.{index}', row, dict, 'a dict')
         check_text(f'classes.{index}.name', row['name'])
-    check_kind('provenance', provenance, dict, 'a dict')
-    for key in ('files', 'total_pixels', 'valid_pixels'):
-        if key in provenance:
-            check_count(f'provenance.{key}', provenance[key])
-    for key in ('dataset', 'fingerprint', 'date', 'ltseg_version'):
-        if key in provenance:
-            check_text(f'provenance.{key}', provenance[key])
+    check_provenance(provenance)
 
 
 def _column(rows: list[dict[str, Any]], key: str) -> torch.Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 from ltseg.core.calibration import Calibration
 from ltseg.core.confusion import confusion_matrix
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.files import atomic_write
 from ltseg.counts.shots import ShotsOption, check_shots_option
 from ltseg.metrics.counted_metric import BESIDE_ANOTHER_METRIC, CountedMetric, CountsOption
 from ltseg.metrics.evaluation import Evaluation
@@ -170,7 +171,6 @@ def _same_size(rows: list[Tensor], name: str, size: int) -> Tensor:
 
 
 def _write(folder: Path, results: list[Result], evaluation: Evaluation) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     names = evaluation.class_names
     rows = ((path, names[label], names[predicted], confidence) for label, predicted, confidence, path in results)
     matrix = ((name, *row) for name, row in zip(names, evaluation.matrix.tolist(), strict=True))
@@ -179,5 +179,5 @@ def _write(folder: Path, results: list[Result], evaluation: Evaluation) -> None:
         'confusion_matrix.csv': (('truth', *names), matrix),
     }
     for name, (header, lines) in tables.items():
-        with (folder / name).open('w', encoding='utf-8', newline='') as stream:
+        with atomic_write(folder / name) as draft, draft.open('w', encoding='utf-8', newline='') as stream:
             csv.writer(stream, lineterminator='\n').writerows((header, *lines))

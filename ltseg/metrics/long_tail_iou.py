@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from ltseg.core.confusion import class_block, confusion_matrix, on_accelerator, padded_confusion_matrix
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.files import atomic_write
 from ltseg.counts.groups import GroupsOption, check_groups_option
 from ltseg.counts.ignored_pixels import cause_of_empty_classes
 from ltseg.metrics.counted_metric import BESIDE_ANOTHER_METRIC, CountedMetric
@@ -119,10 +120,10 @@ class LongTailIoU(CountedMetric):
         if self._written.setdefault(path, sample['img_path']) != sample['img_path']:
             got = f'those of {self._written[path]} and {sample["img_path"]}'
             raise InvalidValueError(f'LongTailIoU.output_dir: {path}', 'one prediction', got, SAME_NAME)
-        path.parent.mkdir(parents=True, exist_ok=True)
         num_classes = len((self.dataset_meta or {}).get('classes') or ())
         kind = np.uint16 if num_classes + shift > 256 else np.uint8
-        Image.fromarray((prediction.cpu().numpy() + shift).astype(kind)).save(path)
+        with atomic_write(path) as draft:
+            Image.fromarray((prediction.cpu().numpy() + shift).astype(kind)).save(draft, 'PNG')
 
     def _add(self, prediction: Tensor, sample: dict) -> None:
         where = f'image {sample.get("img_path", self._seen)!r}'

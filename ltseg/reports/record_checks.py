@@ -18,7 +18,7 @@ from ltseg.core.json_values import (
     shown,
 )
 
-__all__ = ['check_fields']
+__all__ = ['check_fields', 'check_known_fields']
 
 MOST_CLASSES = 10_000  # of which a matrix takes 0.8 GB
 
@@ -31,7 +31,11 @@ def check_fields(content: Mapping[str, Any]) -> None:
         ValueError: If a field is of another type, or a number or text in it cannot be right; names it.
     """
     names = content['class_names']
-    size = len(names) if isinstance(names, list) else 0
+    check_known_fields(content, len(names) if isinstance(names, list) else 0)
+
+
+def check_known_fields(content: Mapping[str, Any], size: int = 0) -> None:
+    """Raises ValueError where one of the fields that are there cannot be right; ``size`` is the number of classes."""
     for field, check in CHECKS.items():
         if field in content:
             check(field, content[field], size)

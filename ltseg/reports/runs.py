@@ -7,14 +7,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import (
+    RESERVED_KEYS,  # which Config refuses
+    Config,
+)
 
 from ltseg.core.checks import check_choice
 from ltseg.core.json_files import parse_json
 from ltseg.core.literals import literal_settings
 from ltseg.reports.record import RunRecord, record_files
 
-__all__ = ['Run', 'find_runs']
+__all__ = ['Run', 'find_runs', 'logged_points']
 
 PREFERRED = ('test', 'val', 'train')
 
@@ -44,7 +47,7 @@ class Run:
         """What the training run logged, by step; where it was resumed, the later log counts."""
         points: dict[int, dict[str, Any]] = {}
         for path in self._logs:
-            for point in _lines(path):
+            for point in logged_points(path):
                 points[point['step']] = points.get(point['step'], {}) | point
         return [points[step] for step in sorted(points)]
 
@@ -56,7 +59,8 @@ class Run:
         people whom the reader does not know.
         """
         for log in reversed(self._logs):
-            settings = literal_settings(_text_of(log.with_name('config.py')))
+            found = literal_settings(_text_of(log.with_name('config.py')))
+            settings = {key: value for key, value in found.items() if key not in RESERVED_KEYS}
             if settings:
                 return Config(settings)
         return None
@@ -73,7 +77,7 @@ def _text_of(path: Path) -> str:
         return ''
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def logged_points(path: Path) -> Iterator[dict[str, Any]]:
     """The points in a log, without a last line that was cut off."""
     with path.open(encoding='utf-8', errors='replace') as stream:
         for line in stream:

@@ -12,12 +12,13 @@ from ltseg.core.confusion import confusion_matrix
 from ltseg.core.errors import InvalidValueError
 from ltseg.metrics.evaluation import Evaluation
 
-__all__ = ['WAYS', 'Predictions', 'TauCurve', 'evaluate_over_tau', 'parse_taus']
+__all__ = ['LARGEST_TAU', 'WAYS', 'Predictions', 'TauCurve', 'evaluate_over_tau', 'parse_taus']
 
 Predictions = Callable[[Tensor], Iterator[Tensor]]  # from logits (N, K, *) to class indices (N, *), one for each tau
 
 WAYS = {'prior': 'Logit adjustment', 'norm': 'Tau-normalisation'}
 STEP = 0.25
+LARGEST_TAU = 100  # far more than helps any class; powers of it overflow
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,7 @@ def parse_taus(words: Sequence[str]) -> tuple[float, ...]:
     always among them.
 
     Raises:
-        ValueError: If a word is neither, or the dots cannot be continued.
+        ValueError: If a word is neither, a number is beyond 100, or the dots cannot be continued.
     """
     taus: list[float] = []
     dots = False
@@ -114,8 +115,8 @@ def parse_taus(words: Sequence[str]) -> tuple[float, ...]:
             dots = True
             continue
         value = _number(word)
-        if not math.isfinite(value):
-            raise InvalidValueError('tau', "finite numbers and '...'", repr(word))
+        if not abs(value) <= LARGEST_TAU:
+            raise InvalidValueError('tau', f"numbers in [-{LARGEST_TAU}, {LARGEST_TAU}] and '...'", repr(word))
         if dots:
             taus += _between(taus, value)
             dots = False

@@ -1,5 +1,6 @@
 """Which checkpoint a training run resumes from, and which ones are refused."""
 
+import json
 import logging
 import os
 from pathlib import Path
@@ -11,7 +12,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 from ltseg.checkpoint_files.loading import trusted_files
-from ltseg.cli.checkpoints import check_checkpoint, check_resumable, newest_checkpoint
+from ltseg.cli.checkpoints import check_checkpoint, check_resumable, newest_checkpoint, trained_checkpoint
 from ltseg.core.errors import UsageError
 
 
@@ -62,11 +63,51 @@ def test_refused_files_are_whole_and_can_be_trusted(tmp_path: Path) -> None:
         assert newest_checkpoint(str(tmp_path)) == str(tmp_path / 'iter_20.pth')
 
 
+def test_the_checkpoint_of_a_record_is_one_of_training(tmp_path: Path) -> None:
+    """A folded one says the same iteration; its predictions are not those of the record."""
+    assert trained_checkpoint(tmp_path, 20) is None
+    torch.save({'meta': {'iter': 20}, 'state_dict': {}}, tmp_path / 'adjusted.pth')
+    save(tmp_path / 'best_mIoU_iter_20.pth', meta={'iter': 20})
+    assert trained_checkpoint(tmp_path, 20) is None
+    first, last = (save(tmp_path / f'iter_{number}.pth', meta={'iter': number}) for number in (20, 100))
+    assert trained_checkpoint(tmp_path, 20) == first
+    assert trained_checkpoint(tmp_path, 30) == trained_checkpoint(tmp_path, None) == last
+    damaged = save(tmp_path / 'iter_200.pth', cut=True)
+    assert trained_checkpoint(tmp_path, 30) == damaged  # which loading names
+
+
 def test_a_kill_during_the_first_checkpoint_loses_nothing(tmp_path: Path, messages: list[str]) -> None:
     """mmengine writes last_checkpoint behind the first whole one."""
     save(tmp_path / 'iter_20.pth', cut=True)
     assert newest_checkpoint(str(tmp_path)) is None
     assert 'iter_20.pth' in messages[0] and 'No whole checkpoint' in messages[1] and 'at the beginning' in messages[1]
+
+
+@pytest.mark.parametrize(
+    ('name', 'logged', 'others'),
+    [
+        ('iter_20', [{'step': 10}, {'step': 40}], ()),
+        ('epoch_2', [{'epoch': 2, 'step': 900}, {'epoch': 3, 'step': 901}], ()),
+        ('iter_20', [], ('iter_40.pth',)),
+        ('iter_20', [], ('records/val.json',)),
+        ('iter_20', [], ('last_checkpoint',)),
+    ],
+)
+def test_a_checkpoint_that_was_whole_is_missed(
+    name: str, logged: list, others: tuple[str, ...], tmp_path: Path
+) -> None:
+    """A copy of a work dir may lack last_checkpoint: whatever else shows that training went on counts, too."""
+    save(tmp_path / f'{name}.pth', cut=True)
+    log = tmp_path / '20260101_000000/vis_data/scalars.json'
+    log.parent.mkdir(parents=True)
+    log.write_text('\n'.join(json.dumps(point) for point in logged[:1]))
+    assert newest_checkpoint(str(tmp_path)) is None
+    log.write_text('\n'.join(json.dumps(point) for point in logged))
+    for other in others:
+        (tmp_path / other).parent.mkdir(exist_ok=True)
+        (tmp_path / other).write_text('x')
+    with pytest.raises(UsageError, match=rf'--resume.*{name}\.pth.*without --resume'):
+        newest_checkpoint(str(tmp_path))
 
 
 def test_a_damaged_newest_is_passed_over(tmp_path: Path, messages: list[str]) -> None:

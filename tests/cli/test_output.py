@@ -34,3 +34,26 @@ def test_a_command_goes_on_without_a_reader(tmp_path: Path, unbuffered: bool) ->
         assert running.wait() == 0
     assert first == b'Stra\\xdfe 0\n' and last == b'Stra\\xdfe 19999'
     assert (tmp_path / 'file').read_text() == 'written at the end'
+
+
+@pytest.mark.parametrize(
+    ('command', 'code'),
+    [
+        (['-m', 'ltseg', '--help'], 0),
+        (['-m', 'ltseg', '--version'], 0),
+        (['-m', 'ltseg', 'configs'], 0),
+        (['-m', 'ltseg', 'configs', '--help'], 0),
+        (['-m', 'ltseg', 'check-env'], 1),  # it finds no package
+        ([str(ROOT / 'tools/check_env.py')], 1),
+    ],
+)
+def test_a_reader_that_has_gone_before(command: list[str], code: int) -> None:
+    """Without what is installed, which takes seconds to import."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    environment = os.environ | {'PYTHONPATH': str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, '-S', *command], stdout=writer, stderr=subprocess.PIPE, env=environment, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (code, b'')

@@ -186,3 +186,25 @@ def test_labels_are_those_of_the_config_that_a_checkpoint_was_trained_with() -> 
     config = f"model = dict(backbone=dict(type='ResNet', depth=50), decode_head={head})"
     record = record_of(evaluation(), 'test', replace(SOURCE, setup={}), training_of({'cfg': config}, Path('none')))
     assert (record.method, record.model, record.dataset) == ('focal (gamma 1)', 'FCNHead on ResNet-50', 'own data')
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'model = dict(1)',
+        'model = {[1]: 2}',
+        'model = -"a"',
+        'model = ' + '-' * 50_000,
+        'model = dict(type=5, decode_head=[3])',
+        "model = dict(type='A')\ncustom_hooks = 5",
+        "model = dict(type='A')\ndefault_hooks = [1]\ntrain_dataloader = 'x'",
+        "model = dict(type='A', backbone=7, head=dict(loss=[{}]))\nreport = 3",
+        "model = dict(type='A')\nreport = dict(method='a\\x1b[2J', model='b' * 2000)",
+        f"model = dict(type='{'A' * 2000}', low=-1e400, many={10**400})",
+        3,
+    ],
+)
+def test_a_strange_config_in_a_checkpoint_ends_no_evaluation(text: object, tmp_path: Path) -> None:
+    record = record_of(evaluation(), 'test', SOURCE, training_of({'seed': 4, 'iter': 8, 'cfg': text}, Path('none')))
+    loaded = RunRecord.load(record.save(tmp_path / 'test.json'))
+    assert (loaded.seed, loaded.iterations) == (4, 8)

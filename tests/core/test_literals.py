@@ -1,10 +1,13 @@
 """Configs are read as values; nothing in them is run, and what is no value is left out alone."""
 
+import math
+
 import pytest
 from mmengine.config import Config
 
 from ltseg.core.literals import literal_settings
 
+INFINITE = math.inf
 CALL = '__import__("os").abort()'
 
 
@@ -31,6 +34,15 @@ def test_a_config_that_mmengine_dumped_comes_back_whole() -> None:
         ('a = b = 1\na.b = 1\na[0] = 1\na += 1\nc, d = 1, 2', {}),
         ('import os\nfrom os import path\ndef f(): pass\nif True:\n    a = 1', {}),
         ('a = lambda: 1\nb = f"{1}"\nc = x\nd = 2 ** 10', {}),
+        (
+            'a = [inf, -inf]\nb = dict(c=inf, d=infinity)',
+            {'a': [float('inf'), -float('inf')], 'b': {'c': float('inf')}},
+        ),
+        ('a = {-1: 2, (1, 2): 3, inf: 4}', {'a': {-1: 2, (1, 2): 3, INFINITE: 4}}),
+        ('a = {[1]: 2, 3: 4, None: 5}', {'a': {3: 4, None: 5}}),
+        ('a = dict(1)\nb = -"a"\nc = -dict(d=1)\ne = {(1, [2]): 3}', {'e': {}}),
+        ('a = -x\nb = -inf', {'b': -INFINITE}),
+        ('a = ' + '-' * 50_000, {}),
         ('a = (', {}),
         ('\x00', {}),
         ('a = ' + '(' * 10**5, {}),
@@ -41,3 +53,8 @@ def test_a_config_that_mmengine_dumped_comes_back_whole() -> None:
 )
 def test_what_is_no_literal_is_left_out(text: str, expected: dict) -> None:
     assert literal_settings(text) == expected
+
+
+def test_nan_is_a_literal() -> None:
+    (value,) = literal_settings('a = -nan').values()
+    assert math.isnan(value)

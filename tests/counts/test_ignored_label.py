@@ -86,6 +86,7 @@ def test_a_metric_may_leave_out_another_label() -> None:
     assert ignored_in_evaluation(config, 'test') == 3
     (word,) = settle_ignored_label(config, training=True)
     assert word.startswith('test_evaluator.ignore_index=3, but training ignores 255')
+    assert settle_ignored_label(config, training=False) == [word]
 
 
 def test_padding_does_not_decide() -> None:
@@ -95,6 +96,7 @@ def test_padding_does_not_decide() -> None:
         'model.data_preprocessor.seg_pad_val=0, but the ignored label is 255: padded pixels are not ignored. '
         'Set model.data_preprocessor.seg_pad_val=255.'
     ]
+    assert settle_ignored_label(config, training=False) == []  # nothing is padded with a label
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,26 @@ def test_the_file_has_shares_for_the_reader(samples: list[int], shares: list[flo
         ([{'name': 'a', 'samples': 2**62}, {'name': 'b', 'samples': 2**62}], {}, 'samples .* add up to less than'),
         ([{'name': 'a', 'samples': 1}], [1], r'provenance: expected a dict, got \[1\]'),
         ([{'name': 'a', 'samples': 1}], {'files': 'many'}, r"provenance\.files: expected a whole number .*got 'many'"),
+        *(
+            ([{'name': 'a', 'samples': 1}], {'total_pixels': 100, key: value}, rf'provenance\.{key}{message}')
+            for key, value, message in (
+                ('ignored_values', [1], r': expected a dict, got \[1\]'),
+                ('ignored_values', 'abc', ": expected a dict, got 'abc'"),
+                ('ignored_values', None, ': expected a dict, got None'),
+                ('ignored_values', {'x': 1}, ": expected labels as keys, got 'x'"),
+                ('ignored_values', {'9' * 20: 1}, ": expected labels as keys, got '9999"),
+                ('ignored_values', {'255': None}, r'\.255: expected a whole number .*got None'),
+                ('ignored_values', {'255': -40}, r'\.255: expected a whole number .*got -40'),
+                ('ignored_values', {'255': 60, '0': 41}, ': expected at most 100 pixels, total_pixels, got 101'),
+                ('valid_pixels', 101, ': expected at most 100 pixels, total_pixels, got 101'),
+                ('parts', 3, ': expected a list, got 3'),
+                ('parts', [1], r'\.0: expected a dict, got 1'),
+                ('parts', [{'reduce_zero_label': 'no'}], r"\.0\.reduce_zero_label: expected true or false, got 'no'"),
+                ('ignore_index', True, ': expected a label, got True'),
+                ('ignore_index', 'zero', ": expected a label, got 'zero'"),
+                ('ignore_index', 2**31, ': expected a label, got 2147483648'),
+            )
+        ),
         ([{'name': 'a', 'samples': 1}], {'fingerprint': 5}, r'provenance\.fingerprint: expected a text, got 5'),
     ],
 )
@@ -154,3 +174,17 @@ def test_a_field_that_cannot_be_right_is_named(rows: object, provenance: object,
     (tmp_path / 'counts.json').write_text(json.dumps(content))
     with pytest.raises(ValueError, match=f'counts.json.*{message}'):
         CountsTable.load(tmp_path / 'counts.json')
+
+
+def test_a_whole_provenance_is_used(tmp_path: Path) -> None:
+    provenance = {
+        'total_pixels': 100,
+        'valid_pixels': 60,
+        'ignore_index': -100,
+        'ignored_values': {'-100': 30, '7': 10},
+        'parts': [{'dataset': 'A'}, {'dataset': 'B', 'reduce_zero_label': True}, {'reduce_zero_label': None}],
+    }
+    CountsTable(ClassCounts(torch.tensor([40, 20, 0])), NAMES, provenance).save(tmp_path / 'counts.json')
+    loaded = CountsTable.load(tmp_path / 'counts.json')
+    assert loaded.provenance == provenance
+    assert loaded.ignored == 'Ignored: 40.0% of 100 pixels: value -100 (30.0%), value 7 (10.0%).'

@@ -1,9 +1,11 @@
 """The metric equals MMPretrain's, counts each image once on any number of processes, and names what is wrong."""
 
 import csv
+import errno
 import json
 import math
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from mmengine.dataset import DefaultSampler
 from mmengine.registry import METRICS
 from two_processes import in_two_processes
 
+from ltseg.core.errors import FileWriteError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.table import CountsTable
 from ltseg.metrics import LongTailAccuracy
@@ -136,6 +139,23 @@ def test_predictions_and_matrix_are_written(tmp_path: Path) -> None:
     assert header == ['truth', *NAMES]
     matrix = [list(map(int, numbers)) for _, *numbers in lines]
     assert matrix == built.evaluation.matrix.tolist()
+
+
+def test_a_full_disk_leaves_no_half_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def __init__(self, stream: TextIO, **_: object) -> None:
+            self.stream = stream
+
+        def writerows(self, rows: object) -> None:
+            self.stream.write('half')
+            raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(csv, 'writer', Full)
+    built = metric(output_dir=str(tmp_path / 'out'))
+    built.process(None, [sample(0)])
+    with pytest.raises(FileWriteError, match=rf'{tmp_path}/out/predictions\.csv: .*No space left'):
+        built.evaluate(1)
+    assert list((tmp_path / 'out').iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The metric equals MMSegmentation's, counts each image once on any number of processes, and names what is wrong."""
 
+import errno
 import json
 import math
 from pathlib import Path
@@ -12,6 +13,7 @@ from mmengine.registry import METRICS
 from PIL import Image
 from two_processes import in_two_processes
 
+from ltseg.core.errors import FileWriteError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.table import CountsTable
 from ltseg.metrics import LongTailIoU
@@ -128,6 +130,17 @@ def test_predictions_are_written(tmp_path: Path, shift: bool) -> None:
     assert evaluate([given], format_only=True, output_dir=str(folder)) == {}
     written = np.array(Image.open(folder / '0.png'))
     assert np.array_equal(written, given['pred_sem_seg']['data'][0].numpy() + int(shift))
+
+
+def test_a_full_disk_leaves_no_half_prediction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def save(image: Image.Image, path: Path, *_: object) -> None:
+        Path(path).write_bytes(b'half')
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(Image.Image, 'save', save)
+    with pytest.raises(FileWriteError, match=rf'{tmp_path}/out/0\.png: .*No space left'):
+        evaluate([sample(0)], output_dir=str(tmp_path / 'out'))
+    assert list((tmp_path / 'out').iterdir()) == []
 
 
 def broken(**maps: torch.Tensor) -> dict:

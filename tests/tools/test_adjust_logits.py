@@ -178,6 +178,12 @@ def test_record_of_the_same_results_gets_the_curve(run: tuple[Path, Path], tmp_p
     ('options', 'message'),
     [
         (('--tau', 'x'), 'tau: expected'),
+        (('--tau', '0', '1e300'), "tau: expected numbers in [-100, 100] and '...', got '1e300'"),
+        (('--fixed', 'nan'), '--fixed: expected a number in [-100, 100], got nan'),
+        (('--fixed', 'inf'), '--fixed: expected a number in [-100, 100], got inf'),
+        (('--fixed', '1e300'), '--fixed: expected a number in [-100, 100], got 1e+300'),
+        (('--floor', 'nan'), '--floor: expected'),
+        (('--floor', '-1'), '--floor: expected'),
         (('--criterion', 'mIoU_tial'), "Did you mean 'mIoU_tail'"),
         (('--prior', 'absent.json'), 'counts table'),
         (('--fold-into', '{checkpoint}'), 'another file than the checkpoint'),
@@ -198,6 +204,14 @@ def test_bad_input_ends_in_one_line_before_the_evaluation(
     shown = capsys.readouterr()
     assert message in shown.err and shown.err.count('\n') == 1 and not shown.out
     assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('by', ['prior', 'norm'])
+def test_the_largest_tau_gives_a_record_that_can_be_read(run: tuple[Path, Path], tmp_path: Path, by: str) -> None:
+    adjust(run, '--tau', '-100', '100', '--by', by, '--work-dir', str(tmp_path))
+    (path,) = (tmp_path / 'records').glob('*.json')
+    record = RunRecord.load(path)
+    assert [point['tau'] for point in record.settings['posthoc']['curve']] == [-100, 0, 100]
 
 
 def test_choosing_and_reporting_on_the_same_images_is_said(

@@ -164,7 +164,7 @@ def test_format_only_is_said_to_be_the_reason_for_no_report(folder: Path, capsys
 def test_a_disk_without_space_for_a_checkpoint_is_known_before_training(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr('ltseg.cli.train.shutil.disk_usage', lambda path: SimpleNamespace(free=1))
+    monkeypatch.setattr('ltseg.cli.checkpoint_space.shutil.disk_usage', lambda path: SimpleNamespace(free=1))
     text = message(capsys, 'train', folder, '--work-dir', str(folder / 'new'))
     assert f'work dir {folder}/new: expected 0 MiB of free space for the first checkpoint' in text
 

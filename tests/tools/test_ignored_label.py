@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from plain_segmentation import stripes, write_images, write_plain_config
-from tiny_training import quick_tools, tool
+from tiny_training import forget_runs, quick_tools, tool
 
+from ltseg.cli.check import main as check
 from ltseg.counts.table import CountsTable
 from ltseg.reports.record import RunRecord
 
@@ -218,6 +219,27 @@ def test_reduce_zero_label_and_another_ignored_label(tmp_path: Path, capsys: pyt
     tool('train')([str(write_plain_config(tmp_path, ('car', 'rider'), 2, **settings))])
     evaluation = RunRecord.load(tmp_path / 'work_dirs/run/records/val.json').evaluation
     assert evaluation.matrix.sum(1).tolist() == [2 * PIXELS[1], 2 * PIXELS[2]]
+
+
+def test_an_evaluation_with_another_label_is_said(
+    ignoring_background: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = ignoring_background / 'work_dirs/run/iter_2.pth'
+    arguments = [str(ignoring_background / 'unet_ce_plain.py'), str(checkpoint), '--work-dir', str(tmp_path)]
+    word = 'test_evaluator.ignore_index=2, but training ignores 0: what is evaluated and what is learned differ.'
+    capsys.readouterr()
+    tool('test')(arguments)
+    assert 'training ignores' not in capsys.readouterr().out
+    tool('test')([*arguments, '--cfg-options', 'test_evaluator.ignore_index=2'])
+    assert word in capsys.readouterr().out
+
+
+def test_check_says_each_word_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_images(tmp_path / 'data', BACKGROUND)
+    forget_runs()
+    check([str(write_plain_config(tmp_path, test_evaluator__ignore_index=2))])
+    shown = capsys.readouterr().out
+    assert shown.count('test_evaluator.ignore_index=2, but training ignores 255') == 1 and 'No fault found.' in shown
 
 
 def test_padding_with_a_class_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -117,6 +117,32 @@ def test_types_that_are_no_types_of_models(
     assert not Path(made).exists()
 
 
+@pytest.mark.parametrize(
+    ('added', 'refused'),
+    [
+        ('model = 5', 'model: expected a dict, got 5'),
+        ('model = dict(type=5)', "'5'"),
+        ("model = dict(type='EncoderDecoder', decode_head=[3])", 'a model that can be built'),
+        ('test_dataloader = [1]', 'test_dataloader: expected a dict, got [1]'),
+        ('default_scope = 4', 'default_scope: expected a text, got 4'),
+        ('optim_wrapper = [1]\ncustom_hooks = 5\ntest_evaluator = 7\nfilename = 3\ntext = []', None),
+    ],
+)
+def test_values_of_any_type_in_a_sent_config(
+    added: str, refused: str | None, trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What predictions do not need makes no difference."""
+    work_dir, out = copytree(trained[1], tmp_path / 'sent'), tmp_path / 'report.html'
+    (copy,) = work_dir.glob('*/vis_data/config.py')
+    copy.write_text(f'{copy.read_text()}\n{added}\n')
+    arguments = [str(work_dir), '--images', '1', '--out', str(out)]
+    if refused is None:
+        tool('report')(arguments)
+        assert 'errors' in out.read_text(encoding='utf-8')
+    else:
+        assert refused in refusal(capsys, 'report', *arguments)
+
+
 def test_the_page_runs_nothing_in_a_work_dir(sent: Path) -> None:
     """Without images, which need the model."""
     (copy,) = sent.glob('*/vis_data/config.py')

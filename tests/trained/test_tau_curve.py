@@ -42,7 +42,20 @@ def test_taus_are_continued_and_contain_zero(words: list[str], taus: tuple[float
 
 
 @pytest.mark.parametrize(
-    'words', [[], ['...'], ['1', '...'], ['...', '1'], ['a'], ['nan'], ['1', '2', '...', '0'], ['1', '1', '...', '2']]
+    'words',
+    [
+        [],
+        ['...'],
+        ['1', '...'],
+        ['...', '1'],
+        ['a'],
+        ['nan'],
+        ['0', '-inf'],
+        ['0', '1e300'],
+        ['-101'],
+        ['1', '2', '...', '0'],
+        ['1', '1', '...', '2'],
+    ],
 )
 def test_words_that_are_no_taus_are_refused(words: list[str]) -> None:
     with pytest.raises(ValueError, match='tau: expected'):

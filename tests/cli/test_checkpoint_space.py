@@ -1,0 +1,62 @@
+"""A disk without space for one checkpoint is named before training; what is asked for is what one takes."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from ltseg.cli import checkpoint_space
+from ltseg.cli.checkpoint_space import check_space, checkpoint_bytes
+from ltseg.core.errors import FileWriteError
+
+
+def model() -> nn.Module:
+    made = nn.Sequential(nn.Linear(300, 300), nn.BatchNorm1d(300), nn.Linear(300, 200))
+    made[2].requires_grad_(False)
+    return made
+
+
+@pytest.mark.parametrize(
+    'optimizer',
+    [
+        {'type': 'SGD', 'lr': 0.1},
+        {'type': 'SGD', 'lr': 0.1, 'momentum': 0.9},
+        {'type': 'Adam', 'lr': 0.1},
+        {'type': 'AdamW', 'lr': 0.1},
+    ],
+    ids=lambda optimizer: f'{optimizer["type"]}-{len(optimizer)}',
+)
+@pytest.mark.parametrize('averaged', [False, True])
+@pytest.mark.parametrize('kept', [False, True])
+def test_it_is_what_a_file_takes(optimizer: dict[str, Any], averaged: bool, kept: bool, tmp_path: Path) -> None:
+    made = model()
+    given = {key: value for key, value in optimizer.items() if key != 'type'}
+    built = getattr(torch.optim, optimizer['type'])([p for p in made.parameters() if p.requires_grad], **given)
+    made(torch.rand(4, 300)).sum().backward()
+    built.step()
+    copy = {key: value.clone() for key, value in made.state_dict().items()}
+    content = {'state_dict': made.state_dict()}
+    content |= ({'ema_state_dict': copy} if averaged else {}) | ({'optimizer': built.state_dict()} if kept else {})
+    torch.save(content, tmp_path / 'a.pth')
+    config = {
+        'optim_wrapper': {'optimizer': optimizer},
+        'custom_hooks': [{'type': 'EMAHook'}] if averaged else [],
+        'default_hooks': {'checkpoint': {'save_optimizer': kept}},
+    }
+    needed, taken = checkpoint_bytes(made, config), (tmp_path / 'a.pth').stat().st_size
+    assert needed <= taken < needed + 20_000  # names and frames
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {'work_dir': str(tmp_path), 'optim_wrapper': {'optimizer': {'type': 'AdamW'}}, 'custom_hooks': None}
+    needed = checkpoint_bytes(model(), config)
+    for free in (needed, needed - 1):
+        monkeypatch.setattr(checkpoint_space.shutil, 'disk_usage', lambda path, free=free: SimpleNamespace(free=free))
+        if free == needed:
+            check_space(model(), config)
+        else:
+            with pytest.raises(FileWriteError, match=r'1 MiB of free space for the first checkpoint.*--work-dir'):
+                check_space(model(), config)
