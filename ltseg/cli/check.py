@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
+from ltseg.cli.dry_model import dry_model
 from ltseg.cli.dry_run import dry_run
 from ltseg.cli.errors import message_of, one_message_errors
 from ltseg.cli.ignored import settle_ignored
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     settle_ignored(stage, training)
                     check_config(stage, training)
                     dry_run(stage, training)
+                    dry_model(stage, training)
                 except Exception as error:
                     message = message_of(error)
                     if message is None:

@@ -22,6 +22,7 @@ from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.checkpoints import check_resumable, newest_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
+from ltseg.cli.dry_model import dry_model
 from ltseg.cli.dry_run import dry_run, infer_rules
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import settle_ignored
@@ -113,6 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             settle_ignored(stage, training=True)
             check_config(stage, training=True)
             dry_run(stage)
+            if os.environ['LOCAL_RANK'] == '0':  # other processes wait for this one to begin training
+                dry_model(stage)
         if options.dry_run:
             print('No fault found. Nothing was trained.')
             return
