@@ -16,6 +16,7 @@ from ltseg.cli.dry_model import dry_model
 from ltseg.cli.dry_run import dry_run
 from ltseg.cli.errors import message_of, one_message_errors
 from ltseg.cli.ignored import settle_ignored
+from ltseg.cli.monitored import infer_rules
 from ltseg.cli.runner import calm_warnings
 from ltseg.cli.stages import stages_of
 from ltseg.core.errors import UsageError
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 try:
                     settle_ignored(stage, training)
                     check_config(stage, training)
-                    dry_run(stage, training)
+                    infer_rules(stage, dry_run(stage, training).rules)
                     dry_model(stage, training)
                 except Exception as error:
                     message = message_of(error)

@@ -23,9 +23,10 @@ from ltseg.cli.checkpoints import check_resumable, newest_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.dry_model import dry_model
-from ltseg.cli.dry_run import dry_run, infer_rules
+from ltseg.cli.dry_run import dry_run
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import settle_ignored
+from ltseg.cli.monitored import infer_rules
 from ltseg.cli.recording import RunRecorder
 from ltseg.cli.run_records import RunSource
 from ltseg.cli.runner import build_runner, calm_warnings
@@ -62,7 +63,6 @@ def apply_flags(config: Config, options: argparse.Namespace) -> None:
             hint = 'Its loss scaler leaves batches without a finite gradient out by itself.'
             raise UsageError('--amp', "optim_wrapper.type='OptimWrapper'", repr(wrapper), hint)
         config.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
-    infer_rules(config)
     if options.seed is not None:
         config.randomness = {**(config.get('randomness') or {}), 'seed': options.seed}
 
@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             apply_flags(stage, options)
             settle_ignored(stage, training=True)
             check_config(stage, training=True)
-            dry_run(stage)
+            infer_rules(stage, dry_run(stage).rules)
             if os.environ['LOCAL_RANK'] == '0':  # other processes wait for this one to begin training
                 dry_model(stage)
         if options.dry_run:
