@@ -42,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 try:
                     settle_ignored(stage, training)
                     check_config(stage, training)
-                    infer_rules(stage, dry_run(stage, training).rules)
+                    measured = dry_run(stage, training)
+                    if training:
+                        infer_rules(stage, measured.rules)
                     dry_model(stage, training)
                 except Exception as error:
                     message = message_of(error)

@@ -22,6 +22,7 @@ from mmengine.runner.base_loop import BaseLoop
 from mmengine.utils import ManagerMixin
 
 from ltseg.cli.errors import message_of
+from ltseg.cli.monitored import give_any_rule
 from ltseg.cli.runner import CalmRunner
 from ltseg.config_parts import parts_of
 from ltseg.core.checks import near
@@ -58,8 +59,11 @@ def dry_model(config: Config, training: bool = True) -> None:
     if 'runner_type' in config:
         return
     with TemporaryDirectory() as folder, _as_before():
+        small = _small(config, folder)
+        if not training:
+            give_any_rule(small)
         with _one_message('config', 'a model and hooks that can be built'):
-            runner = _DryRunner.from_cfg(_small(config, folder))
+            runner = _DryRunner.from_cfg(small)
         if training:
             with _one_message('train_cfg, optim_wrapper and param_scheduler', 'parts that can be built'):
                 _build_training(runner)

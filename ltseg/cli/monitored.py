@@ -12,7 +12,7 @@ from ltseg.config_parts import type_name
 from ltseg.core.checks import near
 from ltseg.core.errors import describe
 
-__all__ = ['Measured', 'infer_rules', 'monitor_faults']
+__all__ = ['Measured', 'give_any_rule', 'infer_rules', 'monitor_faults']
 
 ENDS = (('val_begin', 'max_iters'), ('val_begin', 'max_epochs'))
 NO_VALIDATION = 'Give the config a val_dataloader, val_cfg and val_evaluator, or leave this setting out.'
@@ -74,6 +74,13 @@ def infer_rules(config: Config, rules: Mapping[str, str]) -> None:
             monitor.hook['rule'] = found
         elif found[0] != _guess(monitor.keys[0]):
             monitor.hook['rule'] = found[0]
+
+
+def give_any_rule(config: Config) -> None:
+    """Lets hooks be built that lack a rule, for an evaluation: mmengine builds them there, too, and uses none."""
+    for monitor in _monitors(config):
+        if monitor.lacks_rule:
+            monitor.hook['rule'] = 'greater'
 
 
 def monitor_faults(config: Config, measured: Measured, never_known: Callable[[], set[str]]) -> Iterator[str]:
