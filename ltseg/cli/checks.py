@@ -15,6 +15,7 @@ from ltseg.cli.data_files import blank_line, file_faults
 from ltseg.cli.errors import message_of
 from ltseg.cli.label_faults import label_faults
 from ltseg.cli.pretrained import weight_faults
+from ltseg.cli.setting_keys import key_faults
 from ltseg.cli.setting_values import value_faults
 from ltseg.config_parts import parts_of
 from ltseg.core.checks import near
@@ -39,7 +40,7 @@ def check_config(config: Config, training: bool) -> None:
             take, missing data, different numbers of classes, backbone weights that cannot be had, mixed
             precision or several processes without a GPU.
     """
-    faults = [*_type_faults(config), *value_faults(config, training)]
+    faults = [*_type_faults(config), *value_faults(config, training), *key_faults(config, training)]
     if training:
         faults += _schedule_faults(config)
     if not faults:

@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.hooks import EarlyStoppingHook
 
-from ltseg.config_parts import type_name
+from ltseg.config_parts import hooks_of, type_name
 from ltseg.core.checks import near
 from ltseg.core.errors import describe
 
@@ -110,13 +110,10 @@ def monitor_faults(config: Config, measured: Measured, never_known: Callable[[],
 
 
 def _monitors(config: Config) -> Iterator[_Monitor]:
-    hooks = {f'default_hooks.{name}': hook for name, hook in (config.get('default_hooks') or {}).items()}
-    hooks |= {f'custom_hooks.{index}': hook for index, hook in enumerate(config.get('custom_hooks') or ())}
-    for path, hook in hooks.items():
-        if isinstance(hook, dict):
-            setting = 'monitor' if type_name(hook) == 'EarlyStoppingHook' else 'save_best'
-            if hook.get(setting):
-                yield _Monitor(hook, path, setting)
+    for path, hook in hooks_of(config):
+        setting = 'monitor' if type_name(hook) == 'EarlyStoppingHook' else 'save_best'
+        if hook.get(setting):
+            yield _Monitor(hook, path, setting)
 
 
 def _guess(key: str) -> str | None:
