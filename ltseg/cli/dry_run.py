@@ -29,6 +29,7 @@ __all__ = ['dry_run']
 
 LABELS = ('gt_sem_seg', 'gt_label')
 NO_LABELS = "Add dict(type='LoadAnnotations') to this pipeline, behind the loading of the image."
+PREDICT_ONLY = 'Use format_only=True with output_dir in the evaluator to write predictions only, where there are none.'
 CAN_EVALUATE = 'a metric that can evaluate an image of this split'
 KNOWN = ('IoUMetric', 'Accuracy', 'SingleLabelMetric')  # need nothing but predictions and labels
 SAME_KEYS = "Give one of the metrics a prefix, e.g. prefix='other': both have metrics of the same name."
@@ -79,7 +80,8 @@ def _sample(config: Config, split: str) -> Any:
     packed = packed[0] if isinstance(packed, list | tuple) and packed else packed  # several views
     format_only = any(part.get('format_only') for part in _evaluators(config, split))
     if packed is not None and not format_only and not any(name in packed for name in LABELS):
-        raise UsageError(where, 'a pipeline that loads labels', 'images without', NO_LABELS)
+        hint = f'{NO_LABELS} {PREDICT_ONLY}' if split == 'test' else NO_LABELS
+        raise UsageError(where, 'a pipeline that loads labels', 'images without', hint)
     return sample
 
 

@@ -109,6 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         config = load_config(options, needs, last_stage=False)
         register_modules(config)
         stages = stages_of(config)
+        if not options.dry_run:
+            check_writable(Path(config.work_dir) / 'records')
         for stage in stages:
             apply_flags(stage, options)
             settle_ignored(stage, training=True)
@@ -119,7 +121,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.dry_run:
             print('No fault found. Nothing was trained.')
             return
-        check_writable(Path(config.work_dir) / 'records')
         given = {'name': options.name, 'method': options.method, 'settings': options.cfg_options}
         with locked(config.work_dir, options.launcher):
             for stage, resume in stages_to_train(stages, options.resume):

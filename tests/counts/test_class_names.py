@@ -147,8 +147,6 @@ def test_check_compares_the_test_split_with_training(
 
 
 @pytest.mark.parametrize('meta', [{}, {'dataset_meta': None}, {'dataset_meta': {'classes': 'ab'}}, {'dataset_meta': 3}])
-    'meta', [{}, {'dataset_meta': None}, {'dataset_meta': {'classes': 'abc'}}, {'dataset_meta': 3}]
-)
 def test_a_checkpoint_that_does_not_say_its_classes(meta: dict) -> None:
     assert trained_classes(meta) == ()
     assert trained_classes({'dataset_meta': {'classes': ['a', 'b']}}) == ('a', 'b')
