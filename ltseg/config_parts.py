@@ -1,9 +1,9 @@
 """Walks through the parts of a config."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ['parts_of', 'type_name']
+__all__ = ['hooks_of', 'parts_of', 'type_name']
 
 
 def parts_of(value: Any, path: str) -> Iterator[tuple[str, dict]]:
@@ -15,6 +15,13 @@ def parts_of(value: Any, path: str) -> Iterator[tuple[str, dict]]:
     elif isinstance(value, list | tuple):
         for index, entry in enumerate(value):
             yield from parts_of(entry, f'{path}.{index}')
+
+
+def hooks_of(config: Mapping[str, Any]) -> Iterator[tuple[str, dict]]:
+    """The hooks of a config with their dotted paths; default ones may have no type."""
+    hooks = {f'default_hooks.{name}': hook for name, hook in (config.get('default_hooks') or {}).items()}
+    hooks |= {f'custom_hooks.{index}': hook for index, hook in enumerate(config.get('custom_hooks') or ())}
+    yield from ((path, hook) for path, hook in hooks.items() if isinstance(hook, dict))
 
 
 def type_name(part: dict) -> str:

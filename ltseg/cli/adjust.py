@@ -26,6 +26,7 @@ from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import settle_ignored
+from ltseg.cli.label_faults import trained_classes
 from ltseg.cli.run_records import RunSource, record_of, training_of
 from ltseg.cli.runner import calm_warnings
 from ltseg.cli.stages import stages_of
@@ -139,7 +140,7 @@ def run(options: argparse.Namespace) -> None:
     config, source = stages[-1], RunSource.of_test(options.config, stages, options.report_on, {})
     meta = check_checkpoint(options.checkpoint)
     settle_ignored(config, training=False)
-    check_config(config, training=False)
+    check_config(config, training=False, trained=trained_classes(meta))
     check_writable(Path(config.work_dir) / 'records' / 'any', *([options.fold_into] if options.fold_into else []))
     model = trained_model(config, options.checkpoint, options.prior)
     criterion = options.criterion or model.task.axes[0]

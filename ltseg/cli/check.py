@@ -12,9 +12,11 @@ from collections.abc import Sequence
 
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
+from ltseg.cli.dry_model import dry_model
 from ltseg.cli.dry_run import dry_run
 from ltseg.cli.errors import message_of, one_message_errors
 from ltseg.cli.ignored import settle_ignored
+from ltseg.cli.monitored import infer_rules
 from ltseg.cli.runner import calm_warnings
 from ltseg.cli.stages import stages_of
 from ltseg.core.errors import UsageError
@@ -41,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 try:
                     said += settle_ignored(stage, training, said)
                     check_config(stage, training)
-                    dry_run(stage, training)
+                    measured = dry_run(stage, training)
+                    if training:
+                        infer_rules(stage, measured.rules)
+                    dry_model(stage, training)
                 except Exception as error:
                     message = message_of(error)
                     if message is None:

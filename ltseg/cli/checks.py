@@ -15,6 +15,7 @@ from ltseg.cli.data_files import blank_line, file_faults
 from ltseg.cli.errors import message_of
 from ltseg.cli.label_faults import label_faults
 from ltseg.cli.pretrained import weight_faults
+from ltseg.cli.setting_keys import key_faults
 from ltseg.cli.setting_values import value_faults
 from ltseg.config_parts import parts_of
 from ltseg.core.checks import near
@@ -31,21 +32,26 @@ USED = (*inspect.signature(Runner.__init__).parameters, 'tta_model')  # other ke
 GIVEN = {'type', '_scope_', 'in_channels', 'num_classes'}  # to classifiers, by the head
 
 
-def check_config(config: Config, training: bool) -> None:
+def check_config(config: Config, training: bool, trained: Sequence[str] = ()) -> None:
     """Checks what can be checked before the model is built.
+
+    Args:
+        config: Of the run.
+        training: Whether it trains, or evaluates the test split.
+        trained: Classes that the checkpoint to evaluate was trained with, where it says them.
 
     Raises:
         UsageError: With every fault found: unknown ``ltseg`` types with the nearest names, arguments that they do not
-            take, missing data, different numbers of classes, backbone weights that cannot be had, mixed
+            take, missing data, different numbers or orders of classes, backbone weights that cannot be had, mixed
             precision or several processes without a GPU.
     """
-    faults = [*_type_faults(config), *value_faults(config, training)]
+    faults = [*_type_faults(config), *value_faults(config, training), *key_faults(config, training)]
     if training:
         faults += _schedule_faults(config)
     if not faults:
         classes, data_faults = _classes(config, training)
         faults += data_faults + list(head_faults(config.model, classes))
-        faults += label_faults(config, classes)
+        faults += label_faults(config, classes, trained)
     if training:
         faults += weight_faults(dict(parts_of(config.model, 'model')))
     faults += _device_faults(config, training)

@@ -30,6 +30,7 @@ from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import counted_label, settle_ignored
+from ltseg.cli.label_faults import trained_classes
 from ltseg.cli.runner import CalmRunner, calm_warnings
 from ltseg.cli.trust import add_trust_argument
 from ltseg.core.files import check_writable
@@ -148,11 +149,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         like = 'test' if options.split == 'test' else 'val'
         config = load_config(options, needs=('model', 'train_dataloader', f'{like}_dataloader'))
         register_modules(config)
-        for path in options.checkpoints:
-            check_checkpoint(path)
+        metas = [check_checkpoint(path) for path in options.checkpoints]
         choose_split(config, options.split)
         settle_ignored(config, training=False)
-        check_config(config, training=False)
+        check_config(config, training=False, trained=trained_classes(metas[0]))
         check_writable(Path(config.work_dir) / 'collapse' / 'any')
         if options.launcher != 'none':
             init_dist(options.launcher)

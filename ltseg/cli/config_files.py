@@ -12,6 +12,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 from ltseg.checkpoint_files.for_mmengine import use_for_all_files
 from ltseg.cli.config_catalog import catalog, find_config
 from ltseg.cli.setting_names import check_setting_names
+from ltseg.cli.setting_types import check_setting_types
 from ltseg.cli.stages import stages_of
 from ltseg.compat import quietly
 from ltseg.core.checks import near
@@ -59,6 +60,7 @@ def load_config(options: Namespace, needs: Sequence[str] = ('model',), last_stag
         config = Config.fromfile(str(path))
         check_setting_names(config, options.cfg_options or {})
         config.merge_from_dict(options.cfg_options or {})
+        check_setting_types(config)
     except UsageError:
         raise
     except Exception as error:

@@ -18,23 +18,24 @@ from mmengine.logging import MMLogger
 
 from ltseg.cli.errors import message_of
 from ltseg.cli.ignored import counted_label
-from ltseg.core.checks import near
+from ltseg.cli.monitored import Measured, monitor_faults
+from ltseg.config_parts import type_name
 from ltseg.core.errors import UsageError, describe
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.metrics.counted_metric import CountedMetric
 from ltseg.registry import DATASETS
 
-__all__ = ['dry_run', 'infer_rules']
+__all__ = ['dry_run']
 
 LABELS = ('gt_sem_seg', 'gt_label')
 NO_LABELS = "Add dict(type='LoadAnnotations') to this pipeline, behind the loading of the image."
+PREDICT_ONLY = 'Use format_only=True with output_dir in the evaluator to write predictions only, where there are none.'
 CAN_EVALUATE = 'a metric that can evaluate an image of this split'
 KNOWN = ('IoUMetric', 'Accuracy', 'SingleLabelMetric')  # need nothing but predictions and labels
 SAME_KEYS = "Give one of the metrics a prefix, e.g. prefix='other': both have metrics of the same name."
-SMALLER_IS_BETTER = ('ece/', 'loss')
 
 
-def dry_run(config: Config, training: bool = True) -> dict[str, float]:
+def dry_run(config: Config, training: bool = True) -> Measured:
     """Takes one image of each split through the pipeline and the evaluator.
 
     Args:
@@ -42,42 +43,26 @@ def dry_run(config: Config, training: bool = True) -> dict[str, float]:
         training: Whether to look at training and validation, or at the test split.
 
     Returns:
-        The metrics of the ground truth taken for the prediction, by their key.
+        The metrics of the ground truth taken for the prediction.
 
     Raises:
         UsageError: With every fault found: pipelines without labels, evaluators that cannot evaluate, metrics of the
-            same name, and a ``save_best`` that no metric has or that would never have a value.
+            same name, and a ``save_best`` or an early stopping by a metric that there is not, that would never have a
+            value, or of which nobody knows whether more is better.
     """
-    faults, metrics = [], {}
+    faults, measured = [], Measured()
     for split in ('train', 'val') if training else ('test',):
         try:
             sample = _sample(config, split)
             if sample is not None and split != 'train':
-                metrics = _evaluated(config, split, sample)
+                measured = _evaluated(config, split, sample)
         except UsageError as error:
             faults.append(str(error))
-    if training and metrics and not faults:
-        faults += _save_best_faults(config, metrics)
+    if training and not faults:
+        faults += monitor_faults(config, measured, lambda: _never_known(config))
     if faults:
         raise UsageError('\n'.join(faults))
-    return metrics
-
-
-def infer_rules(config: Config) -> None:
-    """Gives ``save_best`` the rule that mmengine asks for: our metrics are better when greater, but for errors."""
-    hook = (config.get('default_hooks') or {}).get('checkpoint') or {}
-    keys = _save_best(config)
-    if keys and 'auto' not in keys and hook.get('rule') is None:
-        hook['rule'] = ['less' if _is_smaller_better(key) else 'greater' for key in keys]
-
-
-def _is_smaller_better(key: str) -> bool:
-    return any(key.startswith(word) or f'/{word}' in key for word in SMALLER_IS_BETTER)
-
-
-def _save_best(config: Config) -> list[str]:
-    keys = ((config.get('default_hooks') or {}).get('checkpoint') or {}).get('save_best') or []
-    return [keys] if isinstance(keys, str) else list(keys)
+    return measured
 
 
 def _sample(config: Config, split: str) -> Any:
@@ -95,7 +80,8 @@ def _sample(config: Config, split: str) -> Any:
     packed = packed[0] if isinstance(packed, list | tuple) and packed else packed  # several views
     format_only = any(part.get('format_only') for part in _evaluators(config, split))
     if packed is not None and not format_only and not any(name in packed for name in LABELS):
-        raise UsageError(where, 'a pipeline that loads labels', 'images without', NO_LABELS)
+        hint = f'{NO_LABELS} {PREDICT_ONLY}' if split == 'test' else NO_LABELS
+        raise UsageError(where, 'a pipeline that loads labels', 'images without', hint)
     return sample
 
 
@@ -104,30 +90,43 @@ def _evaluators(config: Config, split: str) -> list[dict]:
     return list(evaluators) if isinstance(evaluators, list | tuple) else [evaluators]
 
 
-def _evaluated(config: Config, split: str, sample: Mapping[str, Any]) -> dict[str, float]:
+def _evaluated(config: Config, split: str, sample: Mapping[str, Any]) -> Measured:
     """What the metrics of a split make of a prediction that is the ground truth.
 
     Metrics of other projects may need what is not here; they are left out, and so is what they would return.
     """
     listed = [{key: part[key] for key in part if key != 'output_dir'} for part in _evaluators(config, split)]
     if not listed or any(part.get('format_only') for part in listed):
-        return {}
-    where, metainfo = f'{split}_evaluator', _metainfo(config, split)
-    metrics: dict[str, float] = {}
+        return Measured(is_all=False)
+    measured, metainfo = Measured(), _metainfo(config, split)
     for part in listed:
-        try:
-            found = _one_evaluated(part, metainfo, sample)
-        except Exception as error:
-            message = message_of(error)
-            if message is None and str(part.get('type')).rpartition('.')[2] not in KNOWN:
-                continue
-            got = f'{type(error).__name__}: {error}'
-            raise UsageError(message or describe(f'{where} ({part.get("type")})', CAN_EVALUATE, got)) from error
-        twice = sorted(metrics.keys() & found.keys())
+        more = _measured(f'{split}_evaluator ({part.get("type")})', part, metainfo, sample)
+        twice = sorted(measured.values.keys() & more.values.keys())
         if twice:
-            raise UsageError(where, 'metrics of different names', f'several {", ".join(twice[:3])}', SAME_KEYS)
-        metrics |= found
-    return metrics
+            where, got = f'{split}_evaluator', f'several {", ".join(twice[:3])}'
+            raise UsageError(where, 'metrics of different names', got, SAME_KEYS)
+        measured = measured & more
+    return measured
+
+
+def _measured(where: str, part: dict, metainfo: dict[str, Any], sample: Mapping[str, Any]) -> Measured:
+    """What one metric of an evaluator returns; nothing where only another project knows what it needs."""
+    is_known = str(part.get('type')).startswith('ltseg.') or type_name(part) in KNOWN
+    try:
+        found = _one_evaluated(part, metainfo, sample)
+    except Exception as error:
+        message = message_of(error)
+        if message is None and not is_known:
+            return Measured(is_all=False)
+        got = f'{type(error).__name__}: {error}'
+        raise UsageError(message or describe(where, CAN_EVALUATE, got)) from error
+    return Measured(found, {key: _rule(part, key) for key in found} if is_known else {}, is_known)
+
+
+def _rule(part: dict, key: str) -> str:
+    """Of what is known, the errors of calibration alone are better when smaller."""
+    name = key.removeprefix(f'{part.get("prefix")}/')
+    return 'less' if type_name(part) == 'LongTailAccuracy' and name.startswith('ece/') else 'greater'
 
 
 def _one_evaluated(part: dict, metainfo: dict[str, Any], sample: Mapping[str, Any]) -> dict[str, float]:
@@ -171,19 +170,6 @@ def _with_prediction(packed: Any, metainfo: Mapping[str, Any]) -> Any:
         scores[packed.gt_label.long()] = 1
         packed.set_pred_label(packed.gt_label).set_pred_score(scores)
     return packed
-
-
-def _save_best_faults(config: Config, metrics: Mapping[str, float]) -> Iterator[str]:
-    where, types = 'default_hooks.checkpoint.save_best', [str(part.get('type')) for part in _evaluators(config, 'val')]
-    all_known = all(name.startswith('ltseg.') or name.rpartition('.')[2] in KNOWN for name in types)
-    for key in _save_best(config):
-        if key == 'auto':
-            continue
-        if key not in metrics and all_known:
-            yield describe(where, 'the name of a metric of val_evaluator', repr(key), near(key, metrics, 3))
-        elif math.isnan(metrics.get(key, 0.0)) and key in _never_known(config):
-            got, hint = f'{key!r}, whose classes have no sample there', 'Choose another metric, or another split.'
-            yield describe(where, 'a metric that validation can measure', got, hint)
 
 
 def _never_known(config: Config) -> set[str]:

@@ -60,15 +60,15 @@ def _fault_around(error: BaseException) -> str | None:
 
 def _fault_of_config(error: BaseException) -> str | None:
     """What is wrong with a type or an argument, of whatever package, that the config names."""
+    text = str(error.args[0]) if error.args else ''
+    if isinstance(error, KeyError) and (found := UNKNOWN_TYPE.search(text)):
+        return f'config: {found[1]}. Check the spelling of this type.'
     frames = traceback.extract_tb(error.__traceback__)
     built = any('registry' in Path(frame.filename).parts for frame in frames)
     if not built or frames[-1].filename.startswith(PACKAGE):
         return None
-    text = str(error.args[0]) if error.args else ''
     if isinstance(error, KeyError) and 'must contain the key "type"' in text:
         return f'config: {text.splitlines()[0]}.'
-    if isinstance(error, KeyError) and (found := UNKNOWN_TYPE.search(text)):
-        return f'config: {found[1]}. Check the spelling of this type.'
     if isinstance(error, TypeError) and UNKNOWN_ARGUMENT.search(text):
         return f'config: {text}.'
     refused = isinstance(error, ValueError | AssertionError) and frames[-1].name == '__init__' and text

@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.config import Config
 from torch.utils.data import DataLoader
 
+from ltseg.config_parts import parts_of
 from ltseg.core.checks import check_integer, check_range, near
 from ltseg.core.errors import InvalidValueError, describe
 
@@ -15,11 +16,12 @@ __all__ = ['value_faults']
 LARGEST_SEED = 2**32 - 1  # of numpy
 LOADER = {*inspect.signature(DataLoader.__init__).parameters} - {'self'} | {'num_batch_per_epoch', '_scope_'}
 DEFAULT_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')  # of mmengine
+NOT_NEGATIVE = frozenset({'lr', 'momentum', 'weight_decay', 'max_norm', 'clip_value'})  # of optimizers and clipping
 NO_WORKERS = {'persistent_workers': False, 'prefetch_factor': None}  # what a loader without workers must have
 
 
 def value_faults(config: Config, training: bool) -> Iterator[str]:
-    """What is wrong with the seed, the data loaders, the lengths and the learning rate, a message each."""
+    """What is wrong with the seed, the data loaders, the lengths and the optimizer, a message each."""
     seed = (config.get('randomness') or {}).get('seed')
     if seed is not None:
         yield from _raised(check_integer, 'randomness.seed (--seed)', seed, 0)
@@ -32,9 +34,10 @@ def value_faults(config: Config, training: bool) -> Iterator[str]:
     if training:
         yield from _length_faults(config.get('train_cfg') or {})
         yield from _hook_faults(config.get('default_hooks') or {})
-        rate = ((config.get('optim_wrapper') or {}).get('optimizer') or {}).get('lr')
-        if rate is not None:
-            yield from _raised(check_range, 'optim_wrapper.optimizer.lr', rate, 0)
+        for path, part in parts_of(config.get('optim_wrapper'), 'optim_wrapper'):
+            for key in sorted(NOT_NEGATIVE & part.keys()):
+                if part[key] is not None:
+                    yield from _raised(check_range, f'{path}.{key}', part[key], 0)
 
 
 def _loader_faults(name: str, loader: Mapping[str, Any]) -> Iterator[str]:

@@ -27,6 +27,7 @@ from mmengine.runner import Runner
 
 from ltseg.cli.checkpoints import check_checkpoint, newest_checkpoint
 from ltseg.cli.run_records import is_record_of, leaves_record
+from ltseg.cli.setting_types import check_setting_types
 from ltseg.core.checks import near
 from ltseg.core.errors import UsageError
 
@@ -66,6 +67,7 @@ def _stage(config: Config, changes: dict[str, Any]) -> Config:
         stage.merge_from_dict(changes)
     except Exception as error:  # mmengine's own, of several types
         raise UsageError(f'stage {name!r}', 'changes that fit the config', str(error)) from error
+    check_setting_types(stage)
     if extra_hooks:
         stage.custom_hooks = [*(stage.get('custom_hooks') or []), *extra_hooks]
     stage.work_dir = str(Path(config.work_dir) / name)

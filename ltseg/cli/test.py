@@ -27,8 +27,11 @@ from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
+from ltseg.cli.dry_run import dry_run
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import settle_ignored
+from ltseg.cli.label_faults import trained_classes
+from ltseg.cli.monitored import give_any_rule
 from ltseg.cli.nearest_mean import ClassifyByNearestMean
 from ltseg.cli.pictures import NumberedPictures, check_prediction_names, number_pictures
 from ltseg.cli.run_records import RunSource, evaluation_of, record_of, training_of
@@ -157,7 +160,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         meta = check_checkpoint(options.checkpoint)
         apply_options(config, options)
         settle_ignored(config, training=False)
-        check_config(config, training=False)
+        check_config(config, training=False, trained=trained_classes(meta))
+        give_any_rule(config)
+        if not options.tta:  # whose pipelines give several images for one
+            dry_run(config, training=False)
         folders = (Path(config.work_dir) / 'records', options.out, options.show_dir)
         check_writable(*(Path(folder) / 'any' for folder in folders if folder))
         runner = build_runner(config, ReportingRunner)

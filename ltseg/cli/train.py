@@ -21,9 +21,11 @@ from ltseg.cli.checkpoint_space import check_space
 from ltseg.cli.checkpoints import check_resumable, newest_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
-from ltseg.cli.dry_run import dry_run, infer_rules
+from ltseg.cli.dry_model import dry_model
+from ltseg.cli.dry_run import dry_run
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import settle_ignored
+from ltseg.cli.monitored import infer_rules
 from ltseg.cli.recording import RunRecorder
 from ltseg.cli.run_records import RunSource
 from ltseg.cli.runner import build_runner, calm_warnings
@@ -60,7 +62,6 @@ def apply_flags(config: Config, options: argparse.Namespace) -> None:
             hint = 'Its loss scaler leaves batches without a finite gradient out by itself.'
             raise UsageError('--amp', "optim_wrapper.type='OptimWrapper'", repr(wrapper), hint)
         config.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
-    infer_rules(config)
     if options.seed is not None:
         config.randomness = {**(config.get('randomness') or {}), 'seed': options.seed}
 
@@ -97,15 +98,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         config = load_config(options, needs, last_stage=False)
         register_modules(config)
         stages = stages_of(config)
+        if not options.dry_run:
+            check_writable(Path(config.work_dir) / 'records')
         for stage in stages:
             apply_flags(stage, options)
             settle_ignored(stage, training=True)
             check_config(stage, training=True)
-            dry_run(stage)
+            infer_rules(stage, dry_run(stage).rules)
+            if os.environ['LOCAL_RANK'] == '0':  # other processes wait for this one to begin training
+                dry_model(stage)
         if options.dry_run:
             print('No fault found. Nothing was trained.')
             return
-        check_writable(Path(config.work_dir) / 'records')
         given = {'name': options.name, 'method': options.method, 'settings': options.cfg_options}
         with locked(config.work_dir, options.launcher):
             for stage, resume in stages_to_train(stages, options.resume):

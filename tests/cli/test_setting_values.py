@@ -42,6 +42,8 @@ def test_sound_values_pass() -> None:
         ('train_cfg.max_iters', 0, 'train_cfg.max_iters: expected a whole number of at least 1, got 0.'),
         ('train_cfg.val_interval', 0, 'train_cfg.val_interval: '),
         ('optim_wrapper.optimizer.lr', -1, 'optim_wrapper.optimizer.lr: expected a number in [0, inf], got -1.'),
+        ('optim_wrapper.optimizer.momentum', float('nan'), 'momentum: expected a number in [0, inf], got nan.'),
+        ('optim_wrapper.clip_grad.max_norm', -1, 'clip_grad.max_norm: expected a number in [0, inf], got -1.'),
         ('optim_wrapper.optimizer.lr', '1e-3x', "got '1e-3x'"),
         ('default_hooks.checkpont.interval', 3, "got 'checkpont'. Did you mean 'checkpoint'?"),
     ],

@@ -7,6 +7,7 @@ import pytest
 from mmengine.registry import METRICS
 from plain_segmentation import NAMES, stripes, write_images, write_plain_config
 
+from ltseg.cli.label_faults import trained_classes
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.class_names import check_class_order, check_classes
 from ltseg.counts.data_set_counts import build_dataset, count_dataset
@@ -108,3 +109,44 @@ def test_another_order_ends_training_and_testing_before_they_begin(
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith('error: ') and "'rider' is class 2, got 'rider' as class 0" in last
     assert (split == 'val') == (not Path(checkpoint).exists())
+
+
+@pytest.mark.parametrize('counting', [True, False])
+def test_an_order_that_the_checkpoint_does_not_have_is_refused_by_every_command(
+    counting: bool, tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str], mmseg_registered: None
+) -> None:
+    """Also where all data sets of the config have the same other order, or only the test split has one."""
+    from tiny_training import quick_tools, tool
+
+    with quick_tools():
+        tool('train')([str(write_plain_config(tmp_path))])
+        checkpoint = str(tmp_path / 'work_dirs/run/iter_2.pth')
+        others = {f'{split}_dataloader__dataset__metainfo__classes': NAMES[::-1] for split in ('train', 'val', 'test')}
+        hooks = {} if counting else {'custom_hooks': []}
+        for changes in (others, {key: value for key, value in others.items() if key.startswith('test')}):
+            config = str(write_plain_config(tmp_path, **changes, **hooks))
+            for command, *options in (('test',), ('adjust_logits',), ('analyze_collapse', '--split', 'test')):
+                capsys.readouterr()
+                with pytest.raises(SystemExit) as ended:
+                    tool(command)([config, checkpoint, *options])
+                assert ended.value.code == 1
+                assert "'rider' is class 2, got 'rider' as class 0" in capsys.readouterr().err, command
+
+
+def test_check_compares_the_test_split_with_training(
+    tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str], mmseg_registered: None
+) -> None:
+    from tiny_training import quick_tools
+
+    from ltseg.cli import check
+
+    config = write_plain_config(tmp_path, test_dataloader__dataset__metainfo__classes=NAMES[::-1])
+    with quick_tools(), pytest.raises(SystemExit):
+        check.main([str(config)])
+    assert 'test_dataloader.dataset, classes: expected the order of the training classes' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('meta', [{}, {'dataset_meta': None}, {'dataset_meta': {'classes': 'ab'}}, {'dataset_meta': 3}])
+def test_a_checkpoint_that_does_not_say_its_classes(meta: dict) -> None:
+    assert trained_classes(meta) == ()
+    assert trained_classes({'dataset_meta': {'classes': ['a', 'b']}}) == ('a', 'b')

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.runner import Runner
 from tiny_training import quick_tools, tool, write_training
 
 from ltseg.cli.test import apply_options, parse_arguments
@@ -163,3 +164,21 @@ def test_the_pipeline_of_augmentation_goes_into_wrapped_data_sets() -> None:
     expected = {'type': 'ConcatDataset', 'datasets': [wrapped, inside[1]]}
     assert config.test_dataloader.dataset.to_dict() == expected
     assert config.model.to_dict() == {'type': 'T', 'module': {'type': 'M'}}
+
+
+def test_two_metrics_of_the_same_name_stop_before_the_model_is_built(
+    trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config.fromfile(trained[0])
+    config.test_evaluator = [config.test_evaluator, dict(type='IoUMetric')]
+    config.dump(tmp_path / 'two_metrics.py')
+    monkeypatch.setattr(Runner, 'build_model', lambda *_: pytest.fail('the model is built'))
+    with pytest.raises(SystemExit) as ended:
+        evaluate((tmp_path / 'two_metrics.py', trained[1]), '--work-dir', str(tmp_path))
+    assert ended.value.code == 1
+    assert 'test_evaluator: expected metrics of different names' in capsys.readouterr().err
+
+
+def test_the_best_checkpoint_of_a_class_needs_no_rule(trained: tuple[Path, Path]) -> None:
+    """mmengine alone, which builds the hooks of training also here, knows none."""
+    evaluate(trained, '--cfg-options', 'default_hooks.checkpoint.save_best=IoU/Car')
