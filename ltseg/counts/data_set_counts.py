@@ -15,7 +15,7 @@ import torch
 from mmengine.logging import print_log
 
 import ltseg
-from ltseg.core.errors import InvalidValueError, MissingFileError
+from ltseg.core.errors import InvalidValueError, MissingFileError, UnusableLabelsError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.class_names import check_classes
 from ltseg.counts.ignored_pixels import MMSEG_IGNORED, cause_of_empty_classes
@@ -156,7 +156,7 @@ def _count_pixels(
     if not valid:
         hint = cause_of_empty_classes(range(len(names)), names, provenance)
         got = f'{provenance["total_pixels"]} pixels, all with the ignored label'
-        raise InvalidValueError(type(dataset).__name__, 'labels of some class', got, hint)
+        raise UnusableLabelsError(type(dataset).__name__, 'labels of some class', got, hint)
     table = CountsTable(counts, names, provenance)
     return table, _save(table, cache)
 
