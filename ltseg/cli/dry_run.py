@@ -87,7 +87,7 @@ def _sample(config: Config, split: str) -> Any:
         return None
     where = f'{split}_dataloader.dataset.pipeline'
     try:
-        sample = DATASETS.build(deepcopy(dataset))[0]
+        sample = _first(DATASETS.build(deepcopy(dataset)))
     except Exception as error:
         message, got = message_of(error), f'{type(error).__name__}: {error}'
         raise UsageError(message or describe(where, 'a pipeline that can load the first image', got)) from error
@@ -97,6 +97,14 @@ def _sample(config: Config, split: str) -> Any:
     if packed is not None and not format_only and not any(name in packed for name in LABELS):
         raise UsageError(where, 'a pipeline that loads labels', 'images without', NO_LABELS)
     return sample
+
+
+def _first(dataset: Any) -> Any:
+    """The first image, loaded as in training and testing: where a file is broken, the error names it."""
+    from ltseg.datasets.named_files import name_files  # imports MMSegmentation, which may be broken
+
+    name_files(dataset)
+    return dataset[0]
 
 
 def _evaluators(config: Config, split: str) -> list[dict]:

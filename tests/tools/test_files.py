@@ -63,6 +63,7 @@ def message(capsys: pytest.CaptureFixture[str], name: str, folder: Path, *option
     return text.splitlines()[-1]
 
 
+@pytest.mark.parametrize('index', [0, 1])
 @pytest.mark.parametrize(
     ('name', 'options'),
     [
@@ -74,20 +75,37 @@ def message(capsys: pytest.CaptureFixture[str], name: str, folder: Path, *option
     ],
 )
 def test_a_truncated_label_of_validation(
-    name: str, options: tuple[str, ...], folder: Path, capsys: pytest.CaptureFixture[str]
+    name: str, options: tuple[str, ...], index: int, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = folder / 'data/labels/val/0001.png'
+    """The first image of a split is loaded before training, too."""
+    path = folder / f'data/labels/val/000{index}.png'
     path.write_bytes(path.read_bytes()[:200])
     text = message(capsys, name, folder, *options)
-    assert f'label file {path}: expected a file that can be loaded, got OSError' in text
+    assert f'label file {path}: expected a whole file, got one cut off after 200 bytes' in text
 
 
-def test_a_truncated_image_is_no_grey_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize('index', [0, 1])
+@pytest.mark.parametrize(('name', 'split'), [('train', 'train'), ('train', 'val'), ('test', 'val')])
+def test_a_truncated_image_is_no_grey_one(
+    name: str, split: str, index: int, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """OpenCV reads it without a word."""
-    path = folder / 'data/images/val/0001.png'
+    path = folder / f'data/images/{split}/000{index}.png'
     Image.open(path).save(path, format='JPEG')
     path.write_bytes(path.read_bytes()[:-40])
-    assert f'image file {path}: expected a whole file, got one cut off' in message(capsys, 'test', folder)
+    settings = ('--cfg-options', 'train_cfg.max_iters=3', 'train_cfg.val_interval=3') if name == 'train' else ()
+    assert f'image file {path}: expected a whole file, got one cut off' in message(capsys, name, folder, *settings)
+
+
+def test_a_truncated_label_of_training_is_no_matter_of_its_place(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first one is met before training, where no loss asks for counts."""
+    path = folder / 'data/labels/train/0000.png'
+    path.write_bytes(path.read_bytes()[:200])
+    loss = 'model.decode_head.loss_decode.type=CrossEntropyLoss'
+    text = message(capsys, 'train', folder, '--cfg-options', loss)
+    assert f'label file {path}: expected a whole file, got one cut off after 200 bytes' in text
 
 
 def test_a_missing_label_of_the_test_split_is_known_at_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
