@@ -18,6 +18,7 @@ from mmengine.logging import MMLogger
 
 from ltseg.cli.errors import message_of
 from ltseg.cli.ignored import counted_label
+from ltseg.cli.training_labels import training_label_faults
 from ltseg.core.checks import near
 from ltseg.core.errors import UsageError, describe
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
@@ -46,7 +47,8 @@ def dry_run(config: Config, training: bool = True) -> dict[str, float]:
 
     Raises:
         UsageError: With every fault found: pipelines without labels, evaluators that cannot evaluate, metrics of the
-            same name, and a ``save_best`` that no metric has or that would never have a value.
+            same name, training labels of which nothing can be learned, and a ``save_best`` that no metric has or that
+            would never have a value.
     """
     faults, metrics = [], {}
     for split in ('train', 'val') if training else ('test',):
@@ -56,6 +58,8 @@ def dry_run(config: Config, training: bool = True) -> dict[str, float]:
                 metrics = _evaluated(config, split, sample)
         except UsageError as error:
             faults.append(str(error))
+    if training and not faults:
+        faults += training_label_faults(config)
     if training and metrics and not faults:
         faults += _save_best_faults(config, metrics)
     if faults:
