@@ -162,11 +162,7 @@ def _silence() -> Iterator[None]:
 
 
 def _metainfo(config: Config, split: str) -> dict[str, Any]:
-    metainfo = dict(getattr(build_dataset(config[f'{split}_dataloader']['dataset']), 'metainfo', None) or {})
-    if 'CLASSES' in metainfo and not metainfo.get('classes'):
-        where, expected = f'{split}_dataloader.dataset.metainfo', "the names of the classes as 'classes'"
-        raise UsageError(where, expected, "'CLASSES', as in older versions", 'Write the key in lower case.')
-    return metainfo
+    return dict(getattr(build_dataset(config[f'{split}_dataloader']['dataset']), 'metainfo', None) or {})
 
 
 def _with_prediction(packed: Any, metainfo: Mapping[str, Any]) -> Any:

@@ -113,11 +113,6 @@ def test_counts_of_a_metric_for_other_classes(folder: Path) -> None:
     dry_run(config_of(folder, **{'val_evaluator.counts': [1, 2, 3]}))
 
 
-def test_class_names_under_a_key_in_capitals(folder: Path) -> None:
-    text = fault(folder, val_dataloader__dataset__metainfo={'_delete_': True, 'CLASSES': CLASSES})
-    assert text.startswith('val_dataloader.dataset.metainfo') and 'lower case' in text
-
-
 @pytest.mark.parametrize('split', ['train', 'val'])
 def test_a_pipeline_without_labels(folder: Path, split: str) -> None:
     changes = {f'{split}_dataloader__dataset__pipeline': [LOAD[0], LOAD[2]]}
