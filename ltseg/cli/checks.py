@@ -28,6 +28,7 @@ __all__ = ['check_config', 'head_faults']
 
 REGISTRIES = [getattr(registry, name) for name in registry.__all__]
 USED = (*inspect.signature(Runner.__init__).parameters, 'tta_model')  # other keys are a config's own variables
+PRECISION = ('loss_scale', 'dtype', 'use_fsdp')  # arguments of AmpOptimWrapper alone
 GIVEN = {'type', '_scope_', 'in_channels', 'num_classes'}  # to classifiers, by the head
 
 
@@ -163,9 +164,10 @@ def _device_faults(config: Config, training: bool) -> Iterator[str]:
     if get_device() not in ('cpu', 'mps'):
         return
     if training and (config.get('optim_wrapper') or {}).get('type') == 'AmpOptimWrapper':
-        yield describe(
-            'optim_wrapper.type', 'a GPU, because of mixed precision', repr(get_device()), 'Leave out --amp.'
-        )
+        others = [key for key in PRECISION if key in config.optim_wrapper]
+        without = f' without {" and ".join(others)}' if others else ''
+        hint = f"Set optim_wrapper.type='OptimWrapper'{without}; where --amp is given, leave it out."
+        yield describe('optim_wrapper.type', 'a GPU, because of mixed precision', repr(get_device()), hint)
     if config.get('launcher', 'none') != 'none':
         hint = 'mmengine starts several processes on GPUs only: leave out --launcher.'
         yield describe('--launcher', 'a GPU for each process', repr(get_device()), hint)

@@ -23,12 +23,16 @@ from ltseg.core.checks import near
 from ltseg.core.errors import UsageError, describe
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.metrics.counted_metric import CountedMetric
+from ltseg.metrics.task import SEGMENTATION, task_of
+from ltseg.nested_datasets import dataset_config, innermost_configs
 from ltseg.registry import DATASETS
 
 __all__ = ['dry_run', 'infer_rules']
 
 LABELS = ('gt_sem_seg', 'gt_label')
 NO_LABELS = "Add dict(type='LoadAnnotations') to this pipeline, behind the loading of the image."
+WITHOUT_CLASSES = 'Leave out with_label=False.'
+NOT_PACKED = "The data infos need 'gt_label', and the pipeline has to hand it to dict(type='PackInputs')."
 CAN_EVALUATE = 'a metric that can evaluate an image of this split'
 KNOWN = ('IoUMetric', 'Accuracy', 'SingleLabelMetric')  # need nothing but predictions and labels
 SAME_KEYS = "Give one of the metrics a prefix, e.g. prefix='other': both have metrics of the same name."
@@ -99,8 +103,17 @@ def _sample(config: Config, split: str) -> Any:
     packed = packed[0] if isinstance(packed, list | tuple) and packed else packed  # several views
     format_only = any(part.get('format_only') for part in _evaluators(config, split))
     if packed is not None and not format_only and not any(name in packed for name in LABELS):
-        raise UsageError(where, 'a pipeline that loads labels', 'images without', NO_LABELS)
+        raise UsageError(*_without_labels(config, split))
     return sample
+
+
+def _without_labels(config: Config, split: str) -> tuple[str, str, str, str]:
+    """Place, expectation, what came, and a hint, where the images of a split have no labels."""
+    where, dataset = f'{split}_dataloader.dataset', dataset_config(config, split)
+    if task_of(config) is SEGMENTATION:
+        return f'{where}.pipeline', 'a pipeline that loads labels', 'images without', NO_LABELS
+    hidden = any(part.get('with_label') is False for part in innermost_configs(dataset))
+    return where, 'images with their class', 'images without', WITHOUT_CLASSES if hidden else NOT_PACKED
 
 
 def _first(dataset: Any) -> Any:
