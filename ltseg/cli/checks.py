@@ -11,7 +11,7 @@ from mmengine.device import get_device
 from mmengine.runner import Runner
 
 from ltseg import registry
-from ltseg.cli.data_files import blank_line, file_faults
+from ltseg.cli.data_files import build_readable, file_faults
 from ltseg.cli.errors import message_of
 from ltseg.cli.label_faults import label_faults
 from ltseg.cli.pretrained import weight_faults
@@ -19,7 +19,6 @@ from ltseg.cli.setting_values import value_faults
 from ltseg.config_parts import parts_of
 from ltseg.core.checks import near
 from ltseg.core.errors import UsageError, describe
-from ltseg.counts.data_set_counts import build_dataset
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import check_class_names
 from ltseg.nested_datasets import dataset_classes, dataset_config
@@ -103,14 +102,12 @@ def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]]
         if dataset is None:
             continue
         try:
-            built = build_dataset(dataset)
+            built = build_readable(f'{split}_dataloader.dataset', dataset)
         except Exception as error:
             message = message_of(error)
-            if message is None and not isinstance(error, OSError | AssertionError | RuntimeError | ValueError):
+            if message is None:
                 raise  # not theirs
-            expected, hint = 'data that can be read', blank_line(dataset)
-            missing = describe(f'{split}_dataloader.dataset', expected, str(error), hint)
-            first, *guide = (message or missing).split('\n', 1)
+            first, *guide = message.split('\n', 1)
             faults.setdefault('\n'.join(guide), []).append(first.rstrip())
         else:
             loads_labels = any('Annotations' in str(part.get('type')) for _, part in parts_of(dataset, split))

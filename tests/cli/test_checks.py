@@ -244,6 +244,6 @@ def test_what_mmengine_says_of_missing_data_is_passed_on(config: Config, monkeyp
     def empty(_: dict) -> Any:
         raise RuntimeError('Found 0 files in subfolders')
 
-    monkeypatch.setattr(checks, 'build_dataset', empty)
+    monkeypatch.setattr('ltseg.cli.data_files.build_dataset', empty)
     text = message(config)
     assert 'train_dataloader.dataset: expected data that can be read' in text and text.count('Found 0 files') == 2

@@ -141,6 +141,51 @@ def test_copies_that_jupyter_left(labels: bool, folder: Path, capsys: pytest.Cap
     run('test', folder)
 
 
+@pytest.mark.parametrize('name', ['count_classes', 'diagnose'])
+def test_copies_and_blank_lines_are_not_counted(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('COLUMNS', '400')
+    config, hidden = str(folder / 'plain_balanced_softmax.py'), []
+    for kind in ('images', 'labels'):
+        hidden.append(folder / f'data/{kind}/train/.ipynb_checkpoints')
+        hidden[-1].mkdir()
+        shutil.copy(folder / f'data/{kind}/train/0001.png', hidden[-1] / 'x.png')
+    assert 'train/.ipynb_checkpoints/x.png. Delete this folder' in refused(capsys, name, config)
+    for path in hidden:
+        shutil.rmtree(path)
+    listed, option = folder / 'data/train.txt', 'train_dataloader.dataset.ann_file=train.txt'
+    listed.write_text('0000\n0002\n\n')
+    assert f'Take the blank line out of {listed}.' in refused(capsys, name, config, '--cfg-options', option)
+    listed.write_text('0000\n0002\n')
+    tool(name)([config, '--cfg-options', option])
+
+
+def refused(capsys: pytest.CaptureFixture[str], name: str, *options: str) -> str:
+    """What is printed by a tool that ends with exit code 1."""
+    with pytest.raises(SystemExit) as stop:
+        tool(name)(list(options))
+    printed = capsys.readouterr()
+    assert stop.value.code == 1 and 'Traceback' not in printed.err
+    return ' '.join((printed.out + printed.err).split())
+
+
+def test_the_blank_line_of_a_list_of_a_classifier_is_named_while_counting(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(tmp_path / 'data/1.png', np.zeros((8, 8, 3), np.uint8))
+    listed, config = tmp_path / 'data/list.txt', tmp_path / 'config.py'
+    dataset = {'type': 'CustomDataset', 'data_root': str(tmp_path / 'data'), 'ann_file': 'list.txt'}
+    dataset |= {'classes': ('cat', 'dog'), 'pipeline': []}
+    loader = {'dataset': dataset}
+    config.write_text(f"default_scope = 'mmpretrain'\nwork_dir = {str(tmp_path / 'work_dirs/a')!r}\n")
+    config.write_text(f'{config.read_text()}train_dataloader = {loader!r}\n')
+    listed.write_text('1.png 0\n\n')
+    assert f'Take the blank line 2 out of {listed}.' in refused(capsys, 'count_classes', str(config))
+    listed.write_text('1.png 0\n')
+    tool('count_classes')([str(config)])
+
+
 def test_data_in_a_hidden_folder_are_data(folder: Path) -> None:
     (folder / 'data').rename(folder / '.data')
     run('test', folder, '--data-root', str(folder / '.data'))
