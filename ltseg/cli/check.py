@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 if stage.get('train_dataloader' if training else 'test_dataloader') is None:
                     continue
                 try:
-                    settle_ignored(stage, training)
+                    said = not training and stage.get('train_dataloader') is not None
+                    settle_ignored(stage, training, silent=said)
                     check_config(stage, training)
                     dry_run(stage, training)
                 except Exception as error:

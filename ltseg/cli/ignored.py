@@ -11,12 +11,13 @@ from ltseg.metrics.task import SEGMENTATION, task_of
 __all__ = ['counted_label', 'settle_ignored']
 
 
-def settle_ignored(config: Config, training: bool) -> None:
-    """Gives every place of a segmentation config that names no ignored label the one of training.
+def settle_ignored(config: Config, training: bool, silent: bool = False) -> None:
+    """Gives every place of a segmentation config that names no ignored label the one of training, and says so.
 
     Args:
         config: It is changed.
-        training: Whether to say what was found, and to refuse places that contradict each other.
+        training: Whether to refuse places that contradict each other.
+        silent: Whether to say nothing, where it has been said.
 
     Raises:
         ValueError: If they do.
@@ -24,7 +25,7 @@ def settle_ignored(config: Config, training: bool) -> None:
     if task_of(config) is not SEGMENTATION:
         return
     words = settle_ignored_label(config, training)
-    for word in words if training else ():
+    for word in () if silent else words:
         print_log(word, logger='current', level=logging.WARNING)
 
 

@@ -119,7 +119,7 @@ def settle_ignored_label(config: Mapping[str, Any], training: bool) -> list[str]
         training: Whether places that contradict each other are a fault.
 
     Returns:
-        What a user should know before training, whole sentences.
+        What a user should know before training or evaluation, whole sentences; paddings matter to training only.
 
     Raises:
         ValueError: If heads, data sets or metrics name different labels, or labels that are written as 255 are not
@@ -139,7 +139,7 @@ def settle_ignored_label(config: Mapping[str, Any], training: bool) -> list[str]
         paths = ', '.join(home.path for home in followers)
         words.append(f'The ignored label is {label}, from {decider.path}. These follow it: {paths}.')
     for home in homes:
-        if home.is_named and home.label != label:
+        if home.is_named and home.label != label and (training or home.kind != 'padding'):
             words.append(_word(home, label))
     return words
 

@@ -273,6 +273,29 @@ def test_reduce_zero_label_and_another_ignored_label(tmp_path: Path, capsys: pyt
     assert evaluation.matrix.sum(1).tolist() == [2 * PIXELS[1], 2 * PIXELS[2]]
 
 
+@pytest.mark.parametrize('name', ['test', 'adjust_logits', 'diagnose'])
+def test_evaluation_with_another_label_than_training_is_said(
+    name: str, ignoring_background: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is measured is not what was learned; where both are the same, nothing is said."""
+    config, checkpoint = ignoring_background / 'unet_ce_plain.py', ignoring_background / 'work_dirs/run/iter_2.pth'
+    settings = [f'{split}_evaluator.ignore_index=255' for split in ('val', 'test')]
+    settings.append('model.data_preprocessor.seg_pad_val=7')  # of training alone
+    word = 'test_evaluator.ignore_index=255, but training ignores 0: what is evaluated and what is learned differ.'
+    options = [str(config), str(checkpoint), '--work-dir', str(tmp_path / 'run')]
+    tool(name)([*options, '--cfg-options', *settings])
+    shown = capsys.readouterr().out
+    assert shown.count(word) == 1 and 'padded' not in shown
+    tool(name)([*options, '--cfg-options', settings[-1]])
+    assert 'differ' not in capsys.readouterr().out
+
+
+def test_check_says_once_which_label_is_ignored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_images(tmp_path / 'data', BACKGROUND)
+    main_of('check')([str(write_plain_config(tmp_path, model__decode_head__ignore_index=0))])
+    assert capsys.readouterr().out.count('The ignored label is 0, from model.decode_head') == 1
+
+
 def test_padding_with_a_class_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_images(tmp_path / 'data', BACKGROUND)
     config = write_plain_config(tmp_path, model__data_preprocessor__seg_pad_val=0)
