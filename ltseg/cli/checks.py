@@ -11,7 +11,7 @@ from mmengine.device import get_device
 from mmengine.runner import Runner
 
 from ltseg import registry
-from ltseg.cli.data_files import blank_line, file_faults
+from ltseg.cli.data_files import build_readable, file_faults
 from ltseg.cli.errors import message_of
 from ltseg.cli.label_faults import label_faults
 from ltseg.cli.pretrained import weight_faults
@@ -20,7 +20,6 @@ from ltseg.cli.setting_values import value_faults
 from ltseg.config_parts import parts_of
 from ltseg.core.checks import near
 from ltseg.core.errors import UsageError, describe
-from ltseg.counts.data_set_counts import build_dataset
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import check_class_names
 from ltseg.nested_datasets import dataset_classes, dataset_config
@@ -29,6 +28,7 @@ __all__ = ['check_config', 'head_faults']
 
 REGISTRIES = [getattr(registry, name) for name in registry.__all__]
 USED = (*inspect.signature(Runner.__init__).parameters, 'tta_model')  # other keys are a config's own variables
+PRECISION = ('loss_scale', 'dtype', 'use_fsdp')  # arguments of AmpOptimWrapper alone
 GIVEN = {'type', '_scope_', 'in_channels', 'num_classes'}  # to classifiers, by the head
 
 
@@ -108,14 +108,12 @@ def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]]
         if dataset is None:
             continue
         try:
-            built = build_dataset(dataset)
+            built = build_readable(f'{split}_dataloader.dataset', dataset)
         except Exception as error:
             message = message_of(error)
-            if message is None and not isinstance(error, OSError | AssertionError | RuntimeError | ValueError):
+            if message is None:
                 raise  # not theirs
-            expected, hint = 'data that can be read', blank_line(dataset)
-            missing = describe(f'{split}_dataloader.dataset', expected, str(error), hint)
-            first, *guide = (message or missing).split('\n', 1)
+            first, *guide = message.split('\n', 1)
             faults.setdefault('\n'.join(guide), []).append(first.rstrip())
         else:
             loads_labels = any('Annotations' in str(part.get('type')) for _, part in parts_of(dataset, split))
@@ -169,9 +167,10 @@ def _device_faults(config: Config, training: bool) -> Iterator[str]:
     if get_device() not in ('cpu', 'mps'):
         return
     if training and (config.get('optim_wrapper') or {}).get('type') == 'AmpOptimWrapper':
-        yield describe(
-            'optim_wrapper.type', 'a GPU, because of mixed precision', repr(get_device()), 'Leave out --amp.'
-        )
+        others = [key for key in PRECISION if key in config.optim_wrapper]
+        without = f' without {" and ".join(others)}' if others else ''
+        hint = f"Set optim_wrapper.type='OptimWrapper'{without}; where --amp is given, leave it out."
+        yield describe('optim_wrapper.type', 'a GPU, because of mixed precision', repr(get_device()), hint)
     if config.get('launcher', 'none') != 'none':
         hint = 'mmengine starts several processes on GPUs only: leave out --launcher.'
         yield describe('--launcher', 'a GPU for each process', repr(get_device()), hint)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.logging import MMLogger
 
 from ltseg.checkpoint_files.for_mmengine import use_for_all_files
 from ltseg.cli.config_catalog import catalog, find_config
@@ -113,6 +114,7 @@ def register_modules(config: Config) -> None:
     if importlib.util.find_spec(scope) is None:
         hint = 'ltseg check-env says how to install it.'
         raise UsageError(f"default_scope = '{scope}'", f'the package {scope}', 'none installed', hint)
+    MMLogger.get_current_instance()  # it keeps the output it is made with, and quietly() would give it another
     with quietly():
         importlib.import_module(f'{scope}.utils').register_all_modules(init_default_scope=True)
     use_for_all_files()

@@ -16,11 +16,12 @@ from pathlib import Path
 from rich.console import Console
 
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
+from ltseg.cli.data_files import labelled_dataset
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import counted_label
 from ltseg.cli.runner import calm_warnings
 from ltseg.core.files import check_writable
-from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
+from ltseg.counts.data_set_counts import count_dataset, counts_folder
 from ltseg.counts.groups import by_frequency
 from ltseg.counts.table import CountsTable
 from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION
@@ -74,7 +75,7 @@ def count(options: argparse.Namespace) -> None:
     for dataset in innermost_configs(config[part].dataset) if options.reduce_zero_label else ():
         dataset['reduce_zero_label'] = True
     cache = counts_folder(config.work_dir) if options.out is None else None
-    dataset, ignored = build_dataset(config[part].dataset), counted_label(config, options.split)
+    dataset, ignored = labelled_dataset(f'{part}.dataset', config[part].dataset), counted_label(config, options.split)
     table, path = count_dataset(dataset, cache, options.workers, show_progress=True, ignore_index=ignored)
     if options.out is not None:
         table.save(options.out)

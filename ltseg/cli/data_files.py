@@ -5,14 +5,43 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ltseg.core.errors import describe
+from ltseg.cli.errors import message_of
+from ltseg.core.errors import UsageError, describe
+from ltseg.counts.data_set_counts import build_dataset
 from ltseg.nested_datasets import innermost_datasets
 
-__all__ = ['blank_line', 'file_faults']
+__all__ = ['blank_line', 'build_readable', 'file_faults', 'labelled_dataset']
 
 KINDS = {'img_path': 'image', 'seg_map_path': 'label'}
 PLACES = 'Check data_root, data_prefix and the suffixes of the data set, and that the file was copied.'
 HIDDEN = 'Delete this folder; Jupyter and file managers leave copies in such.'
+
+
+def build_readable(where: str, config: dict[str, Any]) -> Any:
+    """Builds a data set without its pipeline.
+
+    Raises:
+        LtsegError: If its data cannot be read; where its package says why in an error of Python, with ``where`` and a
+            blank line in its list of files, if there is one.
+    """
+    try:
+        return build_dataset(config)
+    except (OSError, AssertionError, RuntimeError, ValueError) as error:  # how data sets say it
+        if message_of(error) is not None:
+            raise
+        raise UsageError(where, 'data that can be read', str(error), blank_line(config)) from error
+
+
+def labelled_dataset(where: str, config: dict[str, Any]) -> Any:
+    """Builds a data set whose labels are to be counted, without its pipeline.
+
+    Raises:
+        LtsegError: If its data cannot be read, or files are missing or in the way.
+    """
+    dataset = build_readable(where, config)
+    if faults := list(file_faults(where, dataset, loads_labels=True)):
+        raise UsageError('\n'.join(faults))
+    return dataset
 
 
 def file_faults(where: str, dataset: Any, loads_labels: bool) -> Iterator[str]:

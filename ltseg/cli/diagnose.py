@@ -23,6 +23,7 @@ from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.checks import head_faults
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
+from ltseg.cli.data_files import labelled_dataset
 from ltseg.cli.errors import message_of, one_message_errors
 from ltseg.cli.ignored import counted_label, settle_ignored
 from ltseg.cli.runner import calm_warnings
@@ -65,13 +66,13 @@ class Diagnosis:
 
     def count(self, split: str) -> CountsTable | None:
         """Counts of a split; labels that cannot be counted are a finding."""
-        dataset = dataset_config(self.config, split)
-        if dataset is None:
+        config = dataset_config(self.config, split)
+        if config is None:
             return None
         try:
-            folder = counts_folder(self.config.work_dir)
-            ignored = counted_label(self.config, split)
-            table, _ = count_dataset(build_dataset(dataset), folder, show_progress=True, ignore_index=ignored)
+            dataset = labelled_dataset(f'{split}_dataloader.dataset', config)
+            folder, ignored = counts_folder(self.config.work_dir), counted_label(self.config, split)
+            table, _ = count_dataset(dataset, folder, show_progress=True, ignore_index=ignored)
         except Exception as error:
             message = message_of(error)
             if message is None:

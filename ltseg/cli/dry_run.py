@@ -19,10 +19,13 @@ from mmengine.logging import MMLogger
 from ltseg.cli.errors import message_of
 from ltseg.cli.ignored import counted_label
 from ltseg.cli.monitored import Measured, monitor_faults
+from ltseg.cli.training_labels import training_label_faults
 from ltseg.config_parts import type_name
 from ltseg.core.errors import UsageError, describe
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.metrics.counted_metric import CountedMetric
+from ltseg.metrics.task import SEGMENTATION, task_of
+from ltseg.nested_datasets import dataset_config, innermost_configs
 from ltseg.registry import DATASETS
 
 __all__ = ['dry_run']
@@ -30,6 +33,8 @@ __all__ = ['dry_run']
 LABELS = ('gt_sem_seg', 'gt_label')
 NO_LABELS = "Add dict(type='LoadAnnotations') to this pipeline, behind the loading of the image."
 PREDICT_ONLY = 'Use format_only=True with output_dir in the evaluator to write predictions only, where there are none.'
+WITHOUT_CLASSES = 'Leave out with_label=False.'
+NOT_PACKED = "The data infos need 'gt_label', and the pipeline has to hand it to dict(type='PackInputs')."
 CAN_EVALUATE = 'a metric that can evaluate an image of this split'
 KNOWN = ('IoUMetric', 'Accuracy', 'SingleLabelMetric')  # need nothing but predictions and labels
 SAME_KEYS = "Give one of the metrics a prefix, e.g. prefix='other': both have metrics of the same name."
@@ -47,8 +52,8 @@ def dry_run(config: Config, training: bool = True) -> Measured:
 
     Raises:
         UsageError: With every fault found: pipelines without labels, evaluators that cannot evaluate, metrics of the
-            same name, and a ``save_best`` or an early stopping by a metric that there is not, that would never have a
-            value, or of which nobody knows whether more is better.
+            same name, training labels of which nothing can be learned, and a ``save_best`` or an early stopping by a
+            metric that there is not, that would never have a value, or of which nobody knows whether more is better.
     """
     faults, measured = [], Measured()
     for split in ('train', 'val') if training else ('test',):
@@ -58,6 +63,8 @@ def dry_run(config: Config, training: bool = True) -> Measured:
                 measured = _evaluated(config, split, sample)
         except UsageError as error:
             faults.append(str(error))
+    if training and not faults:
+        faults += training_label_faults(config)
     if training and not faults:
         faults += monitor_faults(config, measured, lambda: _never_known(config))
     if faults:
@@ -72,7 +79,7 @@ def _sample(config: Config, split: str) -> Any:
         return None
     where = f'{split}_dataloader.dataset.pipeline'
     try:
-        sample = DATASETS.build(deepcopy(dataset))[0]
+        sample = _first(DATASETS.build(deepcopy(dataset)))
     except Exception as error:
         message, got = message_of(error), f'{type(error).__name__}: {error}'
         raise UsageError(message or describe(where, 'a pipeline that can load the first image', got)) from error
@@ -80,9 +87,26 @@ def _sample(config: Config, split: str) -> Any:
     packed = packed[0] if isinstance(packed, list | tuple) and packed else packed  # several views
     format_only = any(part.get('format_only') for part in _evaluators(config, split))
     if packed is not None and not format_only and not any(name in packed for name in LABELS):
-        hint = f'{NO_LABELS} {PREDICT_ONLY}' if split == 'test' else NO_LABELS
-        raise UsageError(where, 'a pipeline that loads labels', 'images without', hint)
+        raise UsageError(*_without_labels(config, split))
     return sample
+
+
+def _without_labels(config: Config, split: str) -> tuple[str, str, str, str]:
+    """Place, expectation, what came, and a hint, where the images of a split have no labels."""
+    where, dataset = f'{split}_dataloader.dataset', dataset_config(config, split)
+    if task_of(config) is SEGMENTATION:
+        hint = f'{NO_LABELS} {PREDICT_ONLY}' if split == 'test' else NO_LABELS
+        return f'{where}.pipeline', 'a pipeline that loads labels', 'images without', hint
+    hidden = any(part.get('with_label') is False for part in innermost_configs(dataset))
+    return where, 'images with their class', 'images without', WITHOUT_CLASSES if hidden else NOT_PACKED
+
+
+def _first(dataset: Any) -> Any:
+    """The first image, loaded as in training and testing: where a file is broken, the error names it."""
+    from ltseg.datasets.named_files import name_files  # imports MMSegmentation, which may be broken
+
+    name_files(dataset)
+    return dataset[0]
 
 
 def _evaluators(config: Config, split: str) -> list[dict]:
@@ -149,11 +173,7 @@ def _silence() -> Iterator[None]:
 
 
 def _metainfo(config: Config, split: str) -> dict[str, Any]:
-    metainfo = dict(getattr(build_dataset(config[f'{split}_dataloader']['dataset']), 'metainfo', None) or {})
-    if 'CLASSES' in metainfo and not metainfo.get('classes'):
-        where, expected = f'{split}_dataloader.dataset.metainfo', "the names of the classes as 'classes'"
-        raise UsageError(where, expected, "'CLASSES', as in older versions", 'Write the key in lower case.')
-    return metainfo
+    return dict(getattr(build_dataset(config[f'{split}_dataloader']['dataset']), 'metainfo', None) or {})
 
 
 def _with_prediction(packed: Any, metainfo: Mapping[str, Any]) -> Any:

@@ -15,6 +15,7 @@ __all__ = [
     'MissingFileError',
     'MissingPackageError',
     'NotFiniteError',
+    'UnusableLabelsError',
     'UsageError',
     'WrongStateError',
     'describe',
@@ -60,6 +61,10 @@ class LtsegError(Exception):
 
 class InvalidValueError(LtsegError, ValueError):
     """An argument, a label, a table or a config that does not fit."""
+
+
+class UnusableLabelsError(InvalidValueError):
+    """Labels that nothing can learn: a file that cannot be read as labels, values of no class, or all ignored."""
 
 
 class MissingFileError(LtsegError, FileNotFoundError):

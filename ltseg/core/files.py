@@ -14,7 +14,8 @@ __all__ = ['NOT_WRITTEN', 'atomic_write', 'check_writable', 'naming_folder']
 
 NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # what only writing ends in
 PROBE = 64 * 1024  # bytes: a full disk still makes empty files
-HINT = 'Free some space, or give another folder.'
+FULL = (errno.ENOSPC, errno.EDQUOT)
+NO_FOLDER = (errno.ENOTDIR, errno.EEXIST)  # EEXIST: where a folder is to be made
 
 
 @contextmanager
@@ -76,7 +77,18 @@ def naming_folder(folder: str | PathLike) -> Iterator[None]:
 
 
 def _not_written(path: Path, error: OSError) -> FileWriteError:
-    return FileWriteError(str(path), 'a file that can be written', error.strerror or str(error), HINT)
+    return FileWriteError(str(path), 'a file that can be written', error.strerror or str(error), _hint(path, error))
+
+
+def _hint(path: Path, error: OSError) -> str:
+    if error.errno in FULL:
+        return 'Free some space, or give another folder.'
+    if error.errno == errno.EISDIR:
+        return f'{path} is a folder: give the name of a file.'
+    blocking = next((above for above in path.absolute().parents if above.exists()), None)
+    if error.errno in NO_FOLDER and blocking is not None and not blocking.is_dir():
+        return f'{blocking} is a file, no folder: give another folder, or move the file away.'
+    return 'Give another folder.'
 
 
 def _remove(draft: Path) -> None:

@@ -1,12 +1,12 @@
 """Names of classes as people give them: checked before anything is built on them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ltseg.core.errors import InvalidValueError
 
-__all__ = ['check_class_order', 'check_classes']
+__all__ = ['check_class_order', 'check_classes', 'check_classes_key']
 
 
 def check_classes(where: str, classes: Any) -> None:
@@ -28,6 +28,14 @@ def check_classes(where: str, classes: Any) -> None:
         if not isinstance(name, str):
             hint = f"Write names in quotes, e.g. '{name}'." if name is not None else 'Give each class a name.'
             raise InvalidValueError(where, expected, f'{name!r} for class {index}', hint)
+
+
+def check_classes_key(where: str, metainfo: Mapping[str, Any]) -> None:
+    """Raises InvalidValueError where the names are under a key that nobody reads: 'CLASSES', as in older versions."""
+    others = [key for key in metainfo if isinstance(key, str) and key.lower() == 'classes' and key != 'classes']
+    if others and not metainfo.get('classes'):
+        expected, hint = "the names of the classes as 'classes'", 'Write the key in lower case.'
+        raise InvalidValueError(where, expected, repr(others[0]), hint)
 
 
 def check_class_order(where: str, names: Sequence[str], of_training: Sequence[str]) -> None:

@@ -15,9 +15,9 @@ import torch
 from mmengine.logging import print_log
 
 import ltseg
-from ltseg.core.errors import InvalidValueError, MissingFileError
+from ltseg.core.errors import InvalidValueError, MissingFileError, UnusableLabelsError
 from ltseg.counts.class_counts import ClassCounts
-from ltseg.counts.class_names import check_classes
+from ltseg.counts.class_names import check_classes, check_classes_key
 from ltseg.counts.ignored_pixels import MMSEG_IGNORED, cause_of_empty_classes
 from ltseg.counts.label_files import count_label_files, fingerprint, label_files
 from ltseg.counts.many_classes import fault_of_many_classes, needs_16_bits
@@ -69,15 +69,20 @@ def build_dataset(config: dict[str, Any]) -> Any:
 
 
 def _check_given_classes(config: dict[str, Any]) -> None:
-    """Raises ValueError where mmengine would take the letters of a string for the classes."""
-    classes = (config.get('metainfo') or {}).get('classes')
-    if not (isinstance(classes, str) and ('://' in classes or Path(classes).is_file())):
-        check_classes(f'{config.get("type")}.metainfo.classes', classes)
+    """Raises ValueError where mmengine would take the letters of a string for the classes, or would read none."""
+    metainfo = config.get('metainfo') or {}
+    check_classes_key(f'{config.get("type")}.metainfo', metainfo)
+    # MMPretrain's data sets have an argument of their own for the names.
+    for key, classes in (('metainfo.classes', metainfo.get('classes')), ('classes', config.get('classes'))):
+        if not (isinstance(classes, str) and ('://' in classes or Path(classes).expanduser().is_file())):
+            check_classes(f'{config.get("type")}.{key}', classes)
 
 
 def _checked(dataset: Any) -> Any:
     for part in innermost_datasets(dataset):
-        check_classes(f'{type(part).__name__}.metainfo.classes', (getattr(part, 'metainfo', None) or {}).get('classes'))
+        where, metainfo = f'{type(part).__name__}.metainfo', getattr(part, 'metainfo', None) or {}
+        check_classes_key(where, metainfo)
+        check_classes(f'{where}.classes', metainfo.get('classes'))
     return dataset
 
 
@@ -156,7 +161,7 @@ def _count_pixels(
     if not valid:
         hint = cause_of_empty_classes(range(len(names)), names, provenance)
         got = f'{provenance["total_pixels"]} pixels, all with the ignored label'
-        raise InvalidValueError(type(dataset).__name__, 'labels of some class', got, hint)
+        raise UnusableLabelsError(type(dataset).__name__, 'labels of some class', got, hint)
     table = CountsTable(counts, names, provenance)
     return table, _save(table, cache)
 

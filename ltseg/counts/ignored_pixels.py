@@ -6,7 +6,7 @@ from typing import Any
 __all__ = ['MMSEG_IGNORED', 'cause_of_empty_classes', 'describe_ignored', 'ignored_values']
 
 MMSEG_IGNORED = 255  # what MMSegmentation's reduce_zero_label and label_map write for "ignored"
-MUCH = 0.2  # share of ignored pixels beside which a class without pixels is suspect
+MUCH = 0.2  # share of pixels ignored as several values beside which a class without pixels is suspect
 SHOWN = 5  # values that are listed
 
 
@@ -55,6 +55,11 @@ def cause_of_empty_classes(empty: Sequence[int], names: Sequence[str], provenanc
             f'ignored. Save them with 0 and 1, or use a data set whose get_label_map returns {{255: 1}}, to make 255 '
             f'{names[1]!r}.'
         )
-    if sum(values.values()) < MUCH * total:
-        return ''
+    if set(values) != {MMSEG_IGNORED} and sum(values.values()) < MUCH * total:
+        return ''  # 255 alone may be a class, however rare
+    if not reduced and set(values) == {MMSEG_IGNORED} and len(empty) == 1:
+        return (
+            f'{describe_ignored(provenance)} If the value {MMSEG_IGNORED} in the files is {names[empty[0]]!r}, save it '
+            f'as {empty[0]}, or use a data set whose get_label_map returns {{{MMSEG_IGNORED}: {empty[0]}}}.'
+        )
     return f'{describe_ignored(provenance)} Check ignore_index, reduce_zero_label and label_map of the data sets.'

@@ -13,13 +13,13 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from ltseg.core.errors import InvalidValueError, MissingFileError
+from ltseg.core.errors import InvalidValueError, MissingFileError, UnusableLabelsError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.ignored_pixels import MMSEG_IGNORED
 from ltseg.counts.label_histogram import label_histograms
 from ltseg.counts.many_classes import needs_16_bits
 
-__all__ = ['LabelFile', 'count_label_files', 'fingerprint', 'label_files', 'labels_of_values']
+__all__ = ['NO_LABELS', 'LabelFile', 'count_label_files', 'fingerprint', 'label_files', 'labels_of_values']
 
 NO_LABELS = "Set data_prefix=dict(img_path='IMAGES', seg_map_path='LABELS')."
 
@@ -173,7 +173,7 @@ def _of_classes(path: str, histogram: np.ndarray, classes_of_values: np.ndarray,
         hint = 'Check classes, reduce_zero_label, label_map and ignore_index of the data set.'
         pixels = dict(zip(outside.tolist()[:8], histogram[outside].tolist(), strict=False))
         got = f'values (with their pixels) {pixels}'
-        raise InvalidValueError(f'label file {path}', f'labels of {num_classes} classes', got, hint)
+        raise UnusableLabelsError(f'label file {path}', f'labels of {num_classes} classes', got, hint)
     of_classes = np.zeros(num_classes + 1, dtype=np.int64)
     np.add.at(of_classes, classes, histogram[values])
     return of_classes[:num_classes]

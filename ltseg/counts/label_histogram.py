@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ltseg.core.errors import InvalidValueError, WrongStateError
+from ltseg.core.errors import UnusableLabelsError, WrongStateError
 
 __all__ = ['NO_INTEGERS', 'label_histogram', 'label_histograms']
 
@@ -50,12 +50,12 @@ def label_histogram(path: str, backend_args: dict[str, Any] | None = None) -> np
             values = np.asarray(image)
     except Exception as error:  # decoders raise nearly anything on broken files
         hint = 'Restore the file, or take it out of the data set.'
-        raise InvalidValueError(where, 'a label image that can be read', str(error), hint) from error
+        raise UnusableLabelsError(where, 'a label image that can be read', str(error), hint) from error
     if values.ndim != 2 or values.dtype.kind not in 'bui':
         hint = NO_INTEGERS if values.dtype.kind == 'f' else COLOURS
-        raise InvalidValueError(where, 'one channel of integers', f'{values.shape} {values.dtype}', hint)
+        raise UnusableLabelsError(where, 'one channel of integers', f'{values.shape} {values.dtype}', hint)
     if values.size and not 0 <= values.min() <= values.max() <= 65535:
-        raise InvalidValueError(where, 'values from 0 to 65535', repr((int(values.min()), int(values.max()))))
+        raise UnusableLabelsError(where, 'values from 0 to 65535', repr((int(values.min()), int(values.max()))))
     return np.bincount(values.ravel(), minlength=256)
 
 

@@ -17,7 +17,10 @@ from ltseg.registry import TRANSFORMS
 __all__ = ['LoadCheckedAnnotations', 'read_labels']
 
 VOID_16 = 2**16 - 1  # a usual void of 16-bit files
-WIDE = 'For more than 255 classes give num_classes and ignore_index to ltseg.LoadCheckedAnnotations.'
+WIDE = (
+    'Save classes as 0..254 and what has no class as 255. For more than 255 classes give num_classes and '
+    'ignore_index to ltseg.LoadCheckedAnnotations.'
+)
 
 
 @TRANSFORMS.register_module()
@@ -94,19 +97,23 @@ class LoadCheckedAnnotations(LoadAnnotations):
         return classes.astype(np.uint16)[labels] if is_wide else cv2.LUT(labels, classes.astype(np.uint8))
 
 
-def read_labels(path: str, backend_args: dict[str, Any] | None = None, is_wide: bool = False) -> np.ndarray:
+def read_labels(
+    path: str, backend_args: dict[str, Any] | None = None, is_wide: bool = False, decoder: str = 'pillow'
+) -> np.ndarray:
     """The values in a label file, (H, W) uint8; 65535, a usual void of 16-bit files, becomes 255.
 
-    Where ``is_wide``, all values are as they are in the file, (H, W) uint16.
+    Where ``is_wide``, all values are as they are in the file, (H, W) uint16. ``decoder`` is a backend of
+    ``mmcv.imfrombytes``: Pillow is as fast as OpenCV here, which turns a palette image into colours.
 
     Raises:
         FileNotFoundError: If the file is missing.
         ValueError: If it cannot be decoded, has several channels, no integers, or values that so many bits cannot hold.
     """
     content = read_whole('label file', path, backend_args)
-    # pillow is as fast as opencv here, and opencv turns a palette image into colours.
-    labels = decode('label file', path, content, 'unchanged', 'pillow')
-    if labels.ndim == 3:
+    labels = decode('label file', path, content, 'unchanged', decoder)
+    if labels.ndim > 2 and labels.size == labels.shape[0] * labels.shape[1]:
+        labels = labels.reshape(labels.shape[:2])  # one channel
+    if labels.ndim > 2:
         hint = 'Labels are class indices, grey or with a palette, not colours.'
         raise InvalidValueError(f'label file {path}', 'one channel', f'{labels.shape[2]} channels', hint)
     if labels.dtype.kind not in 'bui':

@@ -54,7 +54,8 @@ def name_files(dataset: Any) -> None:
     """Makes the pipelines of a data set, of those inside wrappers too, name files that cannot be loaded.
 
     mmcv's own ``LoadImageFromFile`` becomes :class:`LoadCheckedImage`, which gives the same pixels and refuses a file
-    that is cut off, of which OpenCV makes a partly grey image.
+    that is cut off, of which OpenCV makes a partly grey image. MMSegmentation's own ``LoadAnnotations`` becomes
+    ``LoadEightBitAnnotations``, which refuses labels that 8 bits cannot hold.
     """
     for part in innermost_datasets(dataset):
         if isinstance(pipeline := getattr(part, 'pipeline', None), Compose):
@@ -72,7 +73,17 @@ def _name(transforms: list[Any]) -> None:
                 backend_args=transform.backend_args,
             )
         elif isinstance(transform, LoadImageFromFile | LoadAnnotations) and not isinstance(transform, LoadCheckedImage):
-            transforms[index] = NamedLoading(transform)
+            transforms[index] = NamedLoading(_checked(transform))
         for name in ('transforms', 'subroutines'):
             if isinstance(inside := getattr(transform, name, None), list):
                 _name(inside)
+
+
+def _checked(loading: Any) -> Any:
+    """MMSegmentation's own loading of labels with its checks; any other as it is."""
+    kind = type(loading)
+    if kind.__name__ != 'LoadAnnotations' or not kind.__module__.startswith('mmseg.'):
+        return loading
+    from ltseg.datasets.eight_bit_labels import LoadEightBitAnnotations  # MMSegmentation may be absent
+
+    return LoadEightBitAnnotations.like(loading)

@@ -9,8 +9,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
-from ltseg.core.errors import InvalidValueError
+from ltseg.core.errors import InvalidValueError, UnusableLabelsError
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
+from ltseg.counts.label_pipelines import learns_label_files
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import CountsTable, check_class_names, check_table
 from ltseg.nested_datasets import dataset_classes
@@ -25,7 +26,8 @@ class CountClasses(Hook):
 
     The table is kept in ``class_counts/`` beside the work directories and used again while the label files and the
     settings of the data set stay the same. With several processes the first counts and the others wait. Evaluation
-    needs the counts only for groups of classes: there a missing training set is logged and not an error.
+    needs the counts only for groups of classes: there a missing training set is logged and not an error. Labels that
+    training itself could not use are an error for it.
 
     Args:
         table: A table made by ltseg count to use instead of counting.
@@ -71,8 +73,8 @@ class CountClasses(Hook):
         """Counts, or reads the table, and hands it over.
 
         Raises:
-            ValueError: If the table does not fit the heads or the data set, naming all that do not, or the table of a
-                loss is of other classes.
+            ValueError: If the table does not fit the heads or the data set, naming all that do not, the table of a
+                loss is of other classes, or training would use a label file that cannot be used; names it.
             FileNotFoundError: If the training data, or the given table, is missing.
         """
         training = isinstance(runner._train_loop, BaseLoop)
@@ -96,7 +98,7 @@ class CountClasses(Hook):
             AssertionError,
             RuntimeError,
         ) as error:  # of any
-            if waiting or self.table is not None:
+            if waiting or self.table is not None or (training and _is_of_training(error, runner)):
                 raise
             runner.logger.warning(f'CountClasses: the training labels are not counted: {error}')
             return
@@ -133,6 +135,11 @@ class CountClasses(Hook):
             absent = ', '.join(table.class_names[k] for k in table.empty_classes)
             runner.logger.warning(f'CountClasses: no pixel of {absent}. {table.cause_of_empty_classes}')
         return table
+
+
+def _is_of_training(error: Exception, runner: Runner) -> bool:
+    """Whether the labels that cannot be counted are those that training would use."""
+    return isinstance(error, UnusableLabelsError) and learns_label_files(_train_dataset(runner))
 
 
 def _ignored_label(model: nn.Module, waiting: dict[str, ClassCountsSource]) -> int | None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import OPTIM_WRAPPERS
 from tiny_runs import cut_down, quick_runners, write_camvid
 from tiny_training import CONFIG, ROOT
 
@@ -66,7 +67,7 @@ def test_every_config_of_the_project_passes(monkeypatch: pytest.MonkeyPatch) -> 
         made = registry.DATASETS.get(dataset['type'].removeprefix('ltseg.'))
         return SimpleNamespace(metainfo=made.METAINFO)
 
-    monkeypatch.setattr(checks, 'build_dataset', classes_of_mmsegmentation)
+    monkeypatch.setattr('ltseg.cli.data_files.build_dataset', classes_of_mmsegmentation)
     monkeypatch.setattr(checks, 'weight_faults', lambda parts: [])  # they would be downloaded
     leaves = [path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts]
     assert leaves
@@ -217,10 +218,16 @@ def test_weights_that_cannot_be_had(config: Config, tmp_path: Path, monkeypatch:
 
 def test_mixed_precision_without_a_gpu(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, 'get_device', lambda: 'cpu')
-    config.optim_wrapper.type = 'AmpOptimWrapper'
-    assert 'Leave out --amp' in message(config)
+    config.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
+    text = message(config)
+    assert "Set optim_wrapper.type='OptimWrapper' without loss_scale; where --amp is given, leave it out." in text
     monkeypatch.setattr(checks, 'get_device', lambda: 'cuda')
     check_config(config, training=True)
+    monkeypatch.setattr(checks, 'get_device', lambda: 'cpu')
+    config.optim_wrapper.type = 'OptimWrapper'  # as the hint says
+    del config.optim_wrapper.loss_scale
+    check_config(config, training=True)
+    OPTIM_WRAPPERS.build({**config.optim_wrapper, 'optimizer': torch.optim.SGD([torch.zeros(1)], 0.1)})
 
 
 @pytest.mark.parametrize('training', [True, False])
@@ -237,6 +244,6 @@ def test_what_mmengine_says_of_missing_data_is_passed_on(config: Config, monkeyp
     def empty(_: dict) -> Any:
         raise RuntimeError('Found 0 files in subfolders')
 
-    monkeypatch.setattr(checks, 'build_dataset', empty)
+    monkeypatch.setattr('ltseg.cli.data_files.build_dataset', empty)
     text = message(config)
     assert 'train_dataloader.dataset: expected data that can be read' in text and text.count('Found 0 files') == 2

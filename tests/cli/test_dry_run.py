@@ -15,6 +15,7 @@ from ltseg.cli.dry_run import dry_run
 from ltseg.core.errors import UsageError
 
 CLASSES = ('aa', 'b', 'c')
+ACCURACY = {'type': 'mmpretrain.Accuracy'}
 LOAD = [{'type': 'LoadImageFromFile'}, {'type': 'LoadAnnotations'}, {'type': 'PackSegInputs'}]
 
 
@@ -101,11 +102,6 @@ def test_counts_of_a_metric_for_other_classes(folder: Path) -> None:
     dry_run(config_of(folder, **{'val_evaluator.counts': [1, 2, 3]}))
 
 
-def test_class_names_under_a_key_in_capitals(folder: Path) -> None:
-    text = fault(folder, val_dataloader__dataset__metainfo={'_delete_': True, 'CLASSES': CLASSES})
-    assert text.startswith('val_dataloader.dataset.metainfo') and 'lower case' in text
-
-
 @pytest.mark.parametrize('split', ['train', 'val'])
 def test_a_pipeline_without_labels(folder: Path, split: str) -> None:
     changes = {f'{split}_dataloader__dataset__pipeline': [LOAD[0], LOAD[2]]}
@@ -163,3 +159,25 @@ def test_training_stops_before_it_begins(tmp_path: Path, capsys: pytest.CaptureF
         tool('train')([str(config), '--dry-run'])
     assert capsys.readouterr().out == 'No fault found. Nothing was trained.\n'
     assert not (tmp_path / 'work_dirs/training').exists()
+
+
+def test_images_without_classes(tmp_path: Path, mmpretrain_registered: None) -> None:
+    for split in ('train', 'val'):
+        for name in CLASSES:
+            (tmp_path / split / name).mkdir(parents=True)
+            Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / f'{split}/{name}/0.png')
+
+    def config(pipeline: list, **settings: Any) -> Config:
+        dataset = {'type': 'mmpretrain.CustomDataset', 'pipeline': pipeline, **settings}
+        loaders = {
+            f'{s}_dataloader': {'dataset': {**dataset, 'data_root': str(tmp_path / s)}} for s in ('train', 'val')
+        }
+        return Config({'default_scope': 'mmpretrain', 'model': {}, 'val_evaluator': ACCURACY, **loaders})
+
+    packing = [{'type': 'LoadImageFromFile'}, {'type': 'mmpretrain.PackInputs'}]
+    with pytest.raises(UsageError) as caught:
+        dry_run(config(packing, with_label=False, data_prefix=''))
+    first, second = str(caught.value).splitlines()
+    assert first.startswith('train_dataloader.dataset: expected images with their class, got images without.')
+    assert first.endswith('Leave out with_label=False.') and second.startswith('val_dataloader.dataset:')
+    assert dry_run(config(packing, data_prefix=''))['accuracy/top1'] == 100

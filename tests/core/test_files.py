@@ -51,6 +51,40 @@ def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ['file'] and (tmp_path / 'file').read_text() == 'before'
 
 
+@pytest.mark.parametrize('write', [True, False])
+def test_a_file_in_the_place_of_a_folder_is_named(write: bool, tmp_path: Path) -> None:
+    (tmp_path / 'file').touch()
+    with pytest.raises(FileWriteError) as caught:
+        write_or_check(write, tmp_path / 'file/table.json')
+    text = str(caught.value)
+    assert f'{tmp_path}/file is a file, no folder: give another folder, or move the file away.' in text
+    assert 'space' not in text
+    (tmp_path / 'file').rename(tmp_path / 'moved')
+    write_or_check(write, tmp_path / 'file/table.json')
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / 'table.json').mkdir()
+    with pytest.raises(FileWriteError, match=r'table\.json is a folder: give the name of a file\.$'):
+        write_or_check(True, tmp_path / 'table.json')
+    write_or_check(True, tmp_path / 'table.json/table.json')
+
+
+@pytest.mark.parametrize(('number', 'hint'), [(errno.ENOSPC, 'Free some space, or'), (errno.EROFS, 'Give another')])
+def test_space_helps_a_full_disk_only(number: int, hint: str, tmp_path: Path) -> None:
+    text = f'{os.strerror(number)}. {hint}'
+    with pytest.raises(FileWriteError, match=text), naming_folder(tmp_path):
+        raise OSError(number, os.strerror(number))
+
+
+def write_or_check(write: bool, path: Path) -> None:
+    if not write:
+        check_writable(path)
+        return
+    with atomic_write(path) as draft:
+        draft.write_text('whole')
+
+
 def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / 'iter_2.pth'
     path.write_bytes(b'before')

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from mmengine.registry import METRICS
 from plain_segmentation import NAMES, stripes, write_images, write_plain_config
+from plain_training import save
 
 from ltseg.cli.label_faults import trained_classes
 from ltseg.counts.class_counts import ClassCounts
@@ -47,6 +49,57 @@ def test_what_is_no_list_of_names_is_refused(wrong: Any, parts: tuple, wrapped: 
     with pytest.raises(ValueError, match='BaseSegDataset.metainfo.classes') as caught:
         build_dataset(config)
     assert all(part in str(caught.value) for part in parts)
+
+
+@pytest.mark.parametrize('key', ['CLASSES', 'Classes'])
+@pytest.mark.parametrize('kind', ['BaseSegDataset', 'CityscapesDataset'])
+def test_names_under_a_key_that_nobody_reads(key: str, kind: str, root: Path) -> None:
+    """MMSegmentation would go on without names, or with those of the class."""
+    config = {**dataset(root, None), 'type': f'mmseg.{kind}', 'metainfo': {key: NAMES}}
+    suffixes = {'img_suffix': '.jpg', 'seg_map_suffix': '.png'}
+    with pytest.raises(ValueError, match=rf"{kind}.metainfo: expected .* as 'classes', got '{key}'. Write the key in"):
+        build_dataset(config | suffixes)
+    made = build_dataset(config | suffixes | {'metainfo': {key.lower(): NAMES}})
+    assert made.metainfo['classes'] == NAMES
+
+
+def test_names_under_a_key_that_nobody_reads_in_a_built_data_set(root: Path) -> None:
+    from mmseg.datasets import BaseSegDataset
+
+    settings = {k: v for k, v in dataset(root, None).items() if k != 'type'}
+    with pytest.raises(ValueError, match='Write the key in lower case'):
+        count_dataset(BaseSegDataset(**{**settings, 'metainfo': {'CLASSES': NAMES}}))
+
+
+@pytest.mark.parametrize(('wrong', 'part'), [('cat', "classes=('cat',)"), ('names.txt', 'There is no such file in')])
+def test_the_argument_of_mmpretrain_for_names(
+    wrong: str, part: str, tmp_path: Path, mmpretrain_registered: None
+) -> None:
+    for name in ('cat', 'dog'):
+        save(tmp_path / f'data/{name}/1.png', np.zeros((8, 8, 3), np.uint8))
+    config = {'type': 'mmpretrain.CustomDataset', 'data_root': str(tmp_path / 'data')}
+    with pytest.raises(ValueError, match=r'CustomDataset\.classes: expected a list of names') as caught:
+        build_dataset({**config, 'classes': wrong})
+    assert part in str(caught.value)
+    (tmp_path / 'names.txt').write_text('cat\ndog\n')
+    for right in (str(tmp_path / 'names.txt'), ('cat', 'dog')):
+        assert build_dataset({**config, 'classes': right}).metainfo['classes'] == ('cat', 'dog')
+
+
+@pytest.mark.parametrize('split', ['train', 'val', 'test'])
+def test_a_key_in_capitals_ends_training_and_testing_before_they_begin(
+    split: str, tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str], mmseg_registered: None
+) -> None:
+    from tiny_training import quick_tools, tool
+
+    from ltseg.cli import check
+
+    changes = {f'{split}_dataloader__dataset__metainfo': {'_delete_': True, 'CLASSES': NAMES}}
+    config = str(write_plain_config(tmp_path, **changes))
+    with quick_tools(), pytest.raises(SystemExit):
+        (tool('train') and check.main)([config])
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("error: BaseSegDataset.metainfo: expected the names of the classes as 'classes'")
 
 
 def test_names_as_the_hints_say(root: Path, tmp_path: Path) -> None:

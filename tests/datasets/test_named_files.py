@@ -42,7 +42,7 @@ def test_good_files_are_loaded_as_before(tmp_path: Path) -> None:
     assert [type(each) for each in named.pipeline.transforms] == [LoadCheckedImage, NamedLoading]
     for key in ('img', 'gt_seg_map'):
         np.testing.assert_array_equal(named[0][key], plain[0][key])
-    assert 'LoadAnnotations' in repr(pickle.loads(pickle.dumps(named.pipeline)))
+    assert 'LoadEightBitAnnotations' in repr(pickle.loads(pickle.dumps(named.pipeline)))
 
 
 @pytest.mark.parametrize('content', [None, b'', b'no image', 'truncated'])
@@ -58,6 +58,67 @@ def test_a_file_that_cannot_be_loaded_is_named_inside_wrappers(tmp_path: Path, k
     assert whole[2]['img'].shape == (32, 32, 3)
     with pytest.raises(LtsegError, match=f'{kind} file {path}: expected .*got .*'):
         whole[3]
+
+
+FLOATS = np.array([[0, 1.7], [np.nan, 2]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ('labels', 'expected'),
+    [
+        (FLOATS, 'expected integers, got numbers of the type float32'),
+        (np.array([[0, 258]], np.uint16), r'expected values 0\.\.255, got 258'),
+        (np.array([[0, -1]], np.int32), r'expected values 0\.\.255, got -1'),
+        (np.zeros((4, 4, 3), np.uint8), 'expected one channel, got 3 channels'),
+    ],
+)
+def test_labels_that_mmsegmentation_would_change_are_refused(tmp_path: Path, labels: np.ndarray, expected: str) -> None:
+    save(path := tmp_path / 'labels.tif', labels)
+    with pytest.raises(LtsegError, match=f'label file {path}: {expected}'):
+        loaded(path)
+
+
+@pytest.mark.parametrize('reduced', [False, True])
+@pytest.mark.parametrize('label_map', [None, {}, {1: 2, 2: 1, 0: 255}])
+@pytest.mark.parametrize('kind', [np.uint8, np.uint16, np.int32, bool])
+@pytest.mark.parametrize('decoder', ['pillow', 'cv2'])
+def test_labels_that_mmsegmentation_loads_right_are_the_same(
+    reduced: bool, label_map: dict | None, kind: type, decoder: str, tmp_path: Path
+) -> None:
+    values = [0, 1] if kind is bool else [0, 1, 2, 3, 254, 255, *([65535] if kind != np.uint8 else [])]
+    suffix = 'tif' if kind is np.int32 else 'png'
+    save(path := tmp_path / f'labels.{suffix}', np.array([values] * 2, kind))
+    settings = {'reduce_zero_label': reduced, 'label_map': label_map}
+    plain, named = (loaded(path, named, decoder, **settings) for named in (False, True))
+    np.testing.assert_array_equal(named['gt_seg_map'], plain['gt_seg_map'])
+    assert named['gt_seg_map'].dtype == plain['gt_seg_map'].dtype and named['seg_fields'] == ['gt_seg_map']
+
+
+def test_reduce_zero_label_of_the_pipeline_against_that_of_the_data_set(tmp_path: Path) -> None:
+    save(path := tmp_path / 'labels.png', np.zeros((2, 2), np.uint8))
+    with pytest.warns(UserWarning, match='reduce_zero_label'):
+        pipeline = Compose([{'type': 'LoadAnnotations', 'reduce_zero_label': True}])
+    name_files(SimpleNamespace(pipeline=pipeline))
+    results = {'seg_map_path': str(path), 'seg_fields': []}
+    with pytest.raises(LtsegError, match='expected False, as in the data set, got True. Set it in the data set only'):
+        pipeline({**results, 'reduce_zero_label': False})
+    assert (pipeline({**results, 'reduce_zero_label': True})['gt_seg_map'] == 255).all()
+
+
+def test_a_data_set_without_label_files_is_no_broken_file(tmp_path: Path) -> None:
+    settings = {'data_root': str(tmp_path), 'metainfo': dataset(tmp_path).metainfo, 'img_suffix': '.png'}
+    pipeline = [{'type': 'LoadImageFromFile'}, {'type': 'LoadAnnotations'}]
+    without = BaseSegDataset(data_prefix={'img_path': 'images'}, pipeline=pipeline, **settings)
+    name_files(without)
+    with pytest.raises(LtsegError, match="expected 'seg_map_path' of each image, got none. Set data_prefix=dict"):
+        without[0]
+
+
+def loaded(path: Path, named: bool = True, decoder: str = 'pillow', **settings: object) -> dict:
+    pipeline = Compose([{'type': 'LoadAnnotations', 'imdecode_backend': decoder}])
+    if named:
+        name_files(SimpleNamespace(pipeline=pipeline))
+    return pipeline({'seg_map_path': str(path), 'seg_fields': [], 'reduce_zero_label': False, **settings})
 
 
 def test_transforms_inside_transforms() -> None:

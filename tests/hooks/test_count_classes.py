@@ -175,6 +175,37 @@ def test_evaluation_does_without_whatever_a_package_raises(data_root: Path) -> N
     assert metric.table is None
 
 
+def test_labels_that_training_cannot_use_stop_it_and_no_evaluation(data_root: Path) -> None:
+    """Only a metric waits for counts; MMSegmentation would cast 1.7 to 1."""
+    Image.fromarray(np.array([[0, 1, 1.7, np.nan]], np.float32)).save(data_root / 'ann/1.tif')
+    (data_root / 'ann/1.tif').rename(data_root / 'ann/1.png')
+    with pytest.raises(ValueError, match=r'label file .*1\.png: expected one channel of integers.*float32'):
+        runner(data_root, Model(mode='batch'), Metric()).train()
+    metric = Metric()
+    runner(data_root, Model(mode='batch'), metric).val()
+    assert metric.table is None
+
+
+class Lower:
+    """A user's transform, which makes classes of the values in the files."""
+
+    def __call__(self, results: dict) -> dict:
+        results['gt_seg_map'] = results['gt_seg_map'] % 3
+        return results
+
+
+def test_labels_that_a_transform_of_the_user_makes_classes_of_are_not_counted(data_root: Path) -> None:
+    Image.fromarray(np.array([[77, 78, 79, 80]], np.uint8)).save(data_root / 'ann/1.png')
+    metric = Metric()
+    training = runner(data_root, Model(mode='batch'), metric)
+    dataset = training._train_dataloader['dataset']
+    dataset['pipeline'] = [*dataset['pipeline'], Lower()]
+    training.train()
+    assert metric.table is None
+    with pytest.raises(ValueError, match=r'label file .*1\.png: expected labels of 3 classes'):
+        runner(data_root, Model(mode='batch'), Metric()).train()
+
+
 def one_of_two(rank: int, folder: str) -> None:
     """A process that asks for two tables; the first process makes one and fails at the other."""
     table = _on_main_process(lambda: CountsTable(ClassCounts.from_list([rank + 1, 2]), ('a', 'b')))

@@ -63,6 +63,7 @@ def message(capsys: pytest.CaptureFixture[str], name: str, folder: Path, *option
     return text.splitlines()[-1]
 
 
+@pytest.mark.parametrize('index', [0, 1])
 @pytest.mark.parametrize(
     ('name', 'options'),
     [
@@ -74,20 +75,37 @@ def message(capsys: pytest.CaptureFixture[str], name: str, folder: Path, *option
     ],
 )
 def test_a_truncated_label_of_validation(
-    name: str, options: tuple[str, ...], folder: Path, capsys: pytest.CaptureFixture[str]
+    name: str, options: tuple[str, ...], index: int, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = folder / 'data/labels/val/0001.png'
+    """The first image of a split is loaded before training, too."""
+    path = folder / f'data/labels/val/000{index}.png'
     path.write_bytes(path.read_bytes()[:200])
     text = message(capsys, name, folder, *options)
-    assert f'label file {path}: expected a file that can be loaded, got OSError' in text
+    assert f'label file {path}: expected a whole file, got one cut off after 200 bytes' in text
 
 
-def test_a_truncated_image_is_no_grey_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize('index', [0, 1])
+@pytest.mark.parametrize(('name', 'split'), [('train', 'train'), ('train', 'val'), ('test', 'val')])
+def test_a_truncated_image_is_no_grey_one(
+    name: str, split: str, index: int, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """OpenCV reads it without a word."""
-    path = folder / 'data/images/val/0001.png'
+    path = folder / f'data/images/{split}/000{index}.png'
     Image.open(path).save(path, format='JPEG')
     path.write_bytes(path.read_bytes()[:-40])
-    assert f'image file {path}: expected a whole file, got one cut off' in message(capsys, 'test', folder)
+    settings = ('--cfg-options', 'train_cfg.max_iters=3', 'train_cfg.val_interval=3') if name == 'train' else ()
+    assert f'image file {path}: expected a whole file, got one cut off' in message(capsys, name, folder, *settings)
+
+
+def test_a_truncated_label_of_training_is_no_matter_of_its_place(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first one is met before training, where no loss asks for counts."""
+    path = folder / 'data/labels/train/0000.png'
+    path.write_bytes(path.read_bytes()[:200])
+    loss = 'model.decode_head.loss_decode.type=CrossEntropyLoss'
+    text = message(capsys, 'train', folder, '--cfg-options', loss)
+    assert f'label file {path}: expected a whole file, got one cut off after 200 bytes' in text
 
 
 def test_a_missing_label_of_the_test_split_is_known_at_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,6 +139,51 @@ def test_copies_that_jupyter_left(labels: bool, folder: Path, capsys: pytest.Cap
         assert '/val/.ipynb_checkpoints/x.png. Delete this folder' in text
     shutil.rmtree(folder / 'data/images/val/.ipynb_checkpoints')
     run('test', folder)
+
+
+@pytest.mark.parametrize('name', ['count_classes', 'diagnose'])
+def test_copies_and_blank_lines_are_not_counted(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('COLUMNS', '400')
+    config, hidden = str(folder / 'plain_balanced_softmax.py'), []
+    for kind in ('images', 'labels'):
+        hidden.append(folder / f'data/{kind}/train/.ipynb_checkpoints')
+        hidden[-1].mkdir()
+        shutil.copy(folder / f'data/{kind}/train/0001.png', hidden[-1] / 'x.png')
+    assert 'train/.ipynb_checkpoints/x.png. Delete this folder' in refused(capsys, name, config)
+    for path in hidden:
+        shutil.rmtree(path)
+    listed, option = folder / 'data/train.txt', 'train_dataloader.dataset.ann_file=train.txt'
+    listed.write_text('0000\n0002\n\n')
+    assert f'Take the blank line out of {listed}.' in refused(capsys, name, config, '--cfg-options', option)
+    listed.write_text('0000\n0002\n')
+    tool(name)([config, '--cfg-options', option])
+
+
+def refused(capsys: pytest.CaptureFixture[str], name: str, *options: str) -> str:
+    """What is printed by a tool that ends with exit code 1."""
+    with pytest.raises(SystemExit) as stop:
+        tool(name)(list(options))
+    printed = capsys.readouterr()
+    assert stop.value.code == 1 and 'Traceback' not in printed.err
+    return ' '.join((printed.out + printed.err).split())
+
+
+def test_the_blank_line_of_a_list_of_a_classifier_is_named_while_counting(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(tmp_path / 'data/1.png', np.zeros((8, 8, 3), np.uint8))
+    listed, config = tmp_path / 'data/list.txt', tmp_path / 'config.py'
+    dataset = {'type': 'CustomDataset', 'data_root': str(tmp_path / 'data'), 'ann_file': 'list.txt'}
+    dataset |= {'classes': ('cat', 'dog'), 'pipeline': []}
+    loader = {'dataset': dataset}
+    config.write_text(f"default_scope = 'mmpretrain'\nwork_dir = {str(tmp_path / 'work_dirs/a')!r}\n")
+    config.write_text(f'{config.read_text()}train_dataloader = {loader!r}\n')
+    listed.write_text('1.png 0\n\n')
+    assert f'Take the blank line 2 out of {listed}.' in refused(capsys, 'count_classes', str(config))
+    listed.write_text('1.png 0\n')
+    tool('count_classes')([str(config)])
 
 
 def test_data_in_a_hidden_folder_are_data(folder: Path) -> None:

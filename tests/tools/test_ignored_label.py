@@ -2,15 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from plain_segmentation import stripes, write_images, write_plain_config
 from tiny_training import forget_runs, quick_tools, tool
 
-from ltseg.cli.check import main as check
+from ltseg.cli import check
 from ltseg.counts.table import CountsTable
 from ltseg.reports.record import RunRecord
 
@@ -41,10 +42,15 @@ def tables(folder: Path) -> list[CountsTable]:
     return [CountsTable.load(path) for path in sorted((folder / 'work_dirs' / 'class_counts').iterdir())]
 
 
+def main_of(name: str) -> Callable[..., None]:
+    """That of a tool, or of ``ltseg check``, which is none, with mmengine's global state as a new process has it."""
+    return (tool('train') and check.main) if name == 'check' else tool(name)
+
+
 def fault(capsys: pytest.CaptureFixture[str], name: str, *arguments: str) -> str:
     """The one message that a tool ends in."""
     with pytest.raises(SystemExit):
-        tool(name)(list(arguments))
+        main_of(name)(list(arguments))
     text = capsys.readouterr().err
     assert 'Traceback' not in text and text.count('error: ') == 1
     return text
@@ -139,7 +145,7 @@ def test_places_that_contradict_each_other_end_before_training(
 
 
 def test_masks_of_0_and_255(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
-    """Counted, trained, validated and diagnosed: each says that 255 is ignored, and both hints help."""
+    """Counted, checked, trained and diagnosed: each says that 255 is ignored, and both hints help."""
     monkeypatch.setenv('COLUMNS', '400')
     write_images(tmp_path / 'data', CRACKS)
     config = write_plain_config(tmp_path, ('background', 'crack'), 2)
@@ -148,19 +154,65 @@ def test_masks_of_0_and_255(tmp_path: Path, capsys: pytest.CaptureFixture[str], 
     tool('count_classes')([str(config)])
     shown = capsys.readouterr().out
     assert f'value 255 ({share})' in shown and hint in shown and 'Absent: crack' in shown
-    tool('train')([str(config)])
-    log = messages(tmp_path)
-    assert log.count(hint) == 2
-    assert 'CountClasses: no pixel of crack' in log and 'LongTailIoU: the ground truth has no pixel of crack' in log
+    for name in ('train', 'check'):
+        text = fault(capsys, name, str(config))
+        assert (
+            "train_dataloader.dataset: expected pixels of several classes, got only those of 'background'. The" in text
+        )
+        assert hint in text
     tool('diagnose')([str(config)])
     assert hint in json.loads((tmp_path / 'work_dirs/run/reports/diagnosis.json').read_text())['findings'][0]['advice']
     Image.fromarray(CRACKS // 255).save(tmp_path / 'data/ann/train/0.png')
     capsys.readouterr()
     for path in (tmp_path / 'data/ann').glob('*/*.png'):
         Image.fromarray(CRACKS // 255).save(path)
+    tool('train')([str(config)])
     tool('count_classes')([str(config)])
     shown = capsys.readouterr().out
     assert 'Ignored: none of 2,048 pixels.' in shown and 'Absent' not in shown and hint not in shown
+
+
+PLAIN_LOSS = {
+    'custom_hooks': [],
+    'model__decode_head__loss_decode': {'_delete_': True, 'type': 'CrossEntropyLoss'},
+    'val_evaluator': {'_delete_': True, 'type': 'IoUMetric'},
+    'test_evaluator': {'_delete_': True, 'type': 'IoUMetric'},
+}
+
+
+def test_masks_are_counted_where_nothing_asks_for_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Training would end with an mIoU of 100."""
+    write_images(tmp_path / 'data', CRACKS)
+    config = str(write_plain_config(tmp_path, ('background', 'crack'), 2, **PLAIN_LOSS))
+    for name in ('train', 'check'):
+        assert 'Save them with 0 and 1' in fault(capsys, name, config)
+    write_images(tmp_path / 'data', CRACKS // 255)
+    main_of('check')([config])
+    assert capsys.readouterr().out == 'No fault found.\n'
+
+
+def test_a_rare_class_saved_as_255(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A warning, as a data set may lack a class; the hint makes it go away."""
+    write_images(tmp_path / 'data', stripes((0.6, 0.3, 0.1), (0, 1, 255)))
+    config = str(write_plain_config(tmp_path, **PLAIN_LOSS))
+    hint = 'The training labels have no pixel of rider. Ignored: 10.0% of 2,048 pixels: value 255 (10.0%). If the value'
+    main_of('check')([config])
+    assert hint in capsys.readouterr().out
+    write_images(tmp_path / 'data', stripes((0.6, 0.3, 0.1), (0, 1, 2)))
+    main_of('check')([config])
+    assert capsys.readouterr().out == 'No fault found.\n'
+
+
+def test_float_labels_end_before_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second file of training, where nothing asks for counts."""
+    write_images(tmp_path / 'data', BACKGROUND)
+    config = str(write_plain_config(tmp_path, **PLAIN_LOSS))
+    path = tmp_path / 'data/ann/train/1.png'
+    Image.fromarray(BACKGROUND.astype(np.float32)).save(tmp_path / 'floats.tif')
+    (tmp_path / 'floats.tif').rename(path)
+    text = fault(capsys, 'train', config)
+    assert f'label file {path}: expected one channel of integers, got (32, 32) float32' in text
+    assert not (tmp_path / 'work_dirs/run').exists()
 
 
 def test_a_label_map_makes_255_a_class(tmp_path: Path) -> None:
@@ -221,23 +273,27 @@ def test_reduce_zero_label_and_another_ignored_label(tmp_path: Path, capsys: pyt
     assert evaluation.matrix.sum(1).tolist() == [2 * PIXELS[1], 2 * PIXELS[2]]
 
 
-def test_an_evaluation_with_another_label_is_said(
-    ignoring_background: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize('name', ['test', 'adjust_logits', 'diagnose'])
+def test_evaluation_with_another_label_than_training_is_said(
+    name: str, ignoring_background: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    checkpoint = ignoring_background / 'work_dirs/run/iter_2.pth'
-    arguments = [str(ignoring_background / 'unet_ce_plain.py'), str(checkpoint), '--work-dir', str(tmp_path)]
-    word = 'test_evaluator.ignore_index=2, but training ignores 0: what is evaluated and what is learned differ.'
-    capsys.readouterr()
-    tool('test')(arguments)
-    assert 'training ignores' not in capsys.readouterr().out
-    tool('test')([*arguments, '--cfg-options', 'test_evaluator.ignore_index=2'])
-    assert word in capsys.readouterr().out
+    """What is measured is not what was learned; where both are the same, nothing is said."""
+    config, checkpoint = ignoring_background / 'unet_ce_plain.py', ignoring_background / 'work_dirs/run/iter_2.pth'
+    settings = [f'{split}_evaluator.ignore_index=255' for split in ('val', 'test')]
+    settings.append('model.data_preprocessor.seg_pad_val=7')  # of training alone
+    word = 'test_evaluator.ignore_index=255, but training ignores 0: what is evaluated and what is learned differ.'
+    options = [str(config), str(checkpoint), '--work-dir', str(tmp_path / 'run')]
+    tool(name)([*options, '--cfg-options', *settings])
+    shown = capsys.readouterr().out
+    assert shown.count(word) == 1 and 'padded' not in shown
+    tool(name)([*options, '--cfg-options', settings[-1]])
+    assert 'differ' not in capsys.readouterr().out
 
 
 def test_check_says_each_word_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_images(tmp_path / 'data', BACKGROUND)
     forget_runs()
-    check([str(write_plain_config(tmp_path, test_evaluator__ignore_index=2))])
+    check.main([str(write_plain_config(tmp_path, test_evaluator__ignore_index=2))])
     shown = capsys.readouterr().out
     assert shown.count('test_evaluator.ignore_index=2, but training ignores 255') == 1 and 'No fault found.' in shown
 
