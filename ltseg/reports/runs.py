@@ -7,10 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import (
-    RESERVED_KEYS,  # which Config refuses
-    Config,
-)
+from mmengine.config import Config
+from mmengine.config.config import RESERVED_KEYS  # which Config refuses
 
 from ltseg.core.checks import check_choice
 from ltseg.core.json_files import parse_json
