@@ -180,4 +180,4 @@ def test_images_without_classes(tmp_path: Path, mmpretrain_registered: None) -> 
     first, second = str(caught.value).splitlines()
     assert first.startswith('train_dataloader.dataset: expected images with their class, got images without.')
     assert first.endswith('Leave out with_label=False.') and second.startswith('val_dataloader.dataset:')
-    assert dry_run(config(packing, data_prefix=''))['accuracy/top1'] == 100
+    assert dry_run(config(packing, data_prefix='')).values['accuracy/top1'] == 100
