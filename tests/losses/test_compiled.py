@@ -29,7 +29,8 @@ def test_a_compiled_loss_is_the_plain_one(counts: str | list[int], caplog: pytes
     torch.testing.assert_close(value, expected)
     torch.testing.assert_close(gradient, expected_gradient)
     assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []
-    assert [str(each.message) for each in warned] == []
+    # Files that other tests left open are closed, with a warning, whenever memory is collected.
+    assert [str(each.message) for each in warned if each.category is not ResourceWarning] == []
 
 
 def test_a_label_outside_the_classes_is_still_an_error() -> None:

@@ -318,7 +318,7 @@ def follow(session: Session, what: str) -> str:
 def tests(session: Session) -> str:
     """The test suite, with a time limit for each test."""
     session.folder = ROOT
-    options = ['-p', 'no:cacheprovider', '--timeout=600', '-rf']
+    options = ['-p', 'no:cacheprovider', '--timeout=600', '-rfE']
     try:
         output = session.python('-m', 'pytest', *options, timeout=7200)
     except CheckError as failed:

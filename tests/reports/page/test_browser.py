@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope='module')
 def browser() -> Iterator[Any]:
-    if BROWSER is None and not os.environ.get('CI'):
-        pytest.skip('no Chromium on this machine: install chromium, or set CI to make this a failure')
+    if (BROWSER is None or find_spec('playwright') is None) and not os.environ.get('CI'):
+        pytest.skip('no Chromium, or no playwright, on this machine: install both, or set CI to make this a failure')
     assert BROWSER is not None, 'CI is set and there is no Chromium; .ci/run installs it'
     from playwright.sync_api import sync_playwright
 
