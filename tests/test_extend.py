@@ -18,7 +18,6 @@ from torch.nn import functional as F
 
 from ltseg.cli.runner import build_runner
 from ltseg.core.features import FeatureBatch
-from ltseg.losses import LogitsLoss
 from ltseg.regularizers import RegularizerGroup
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered')
@@ -87,7 +86,6 @@ def test_rule(read: Read, tmp_path: Path) -> None:
     assert 0 < logged(runner, 'train/decode.loss_long_tail') < 100
 
 
-@pytest.mark.skipif(not hasattr(LogitsLoss, 'prepare'), reason='losses have no method prepare yet')
 def test_loss(read: Read, tmp_path: Path) -> None:
     config = read('unet_poly1_camvid')
     given, labels = {'type': 'Poly1Loss', 'counts': [75, 25]}, torch.tensor([0, 1, 255])

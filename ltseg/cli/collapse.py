@@ -29,12 +29,13 @@ from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
 from ltseg.cli.errors import one_message_errors
-from ltseg.cli.ignored import counted_label, settle_ignored
+from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.label_faults import trained_classes
 from ltseg.cli.runner import CalmRunner, calm_warnings
+from ltseg.cli.split_counts import count_split
 from ltseg.cli.trust import add_trust_argument
 from ltseg.core.files import check_writable
-from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
+from ltseg.counts.data_set_counts import build_dataset
 from ltseg.counts.groups import by_frequency
 from ltseg.metrics.task import task_of
 from ltseg.reports.collapse.charts import class_charts, curves
@@ -88,9 +89,7 @@ def build_loader(config: Config, limit: int | None) -> Any:
 
 def classes_of(config: Config) -> Classes:
     """The classes with their training counts, which are counted or taken from ``class_counts/``."""
-    dataset = build_dataset(config.train_dataloader.dataset)
-    ignored = counted_label(config, 'train')
-    table, _ = count_dataset(dataset, counts_folder(config.work_dir), show_progress=True, ignore_index=ignored)
+    table = count_split(config, 'train', build_dataset(config.train_dataloader.dataset))
     task = task_of(config)
     names, samples = task.labels(table.class_names), table.counts.samples
     return Classes(names, samples.tolist(), by_frequency(samples), task.unit)

@@ -25,13 +25,14 @@ from ltseg.cli.checks import head_faults
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.data_files import labelled_dataset
 from ltseg.cli.errors import message_of, one_message_errors
-from ltseg.cli.ignored import counted_label, settle_ignored
+from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.runner import calm_warnings
+from ltseg.cli.split_counts import count_split
 from ltseg.cli.trust import add_trust_argument
 from ltseg.core.errors import UsageError
 from ltseg.core.files import atomic_write, check_writable
 from ltseg.counts.class_names import check_class_order
-from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
+from ltseg.counts.data_set_counts import build_dataset
 from ltseg.counts.table import CountsTable
 from ltseg.heads.classifier_watch import class_vectors_of
 from ltseg.metrics.evaluation import Evaluation
@@ -71,8 +72,7 @@ class Diagnosis:
             return None
         try:
             dataset = labelled_dataset(f'{split}_dataloader.dataset', config)
-            folder, ignored = counts_folder(self.config.work_dir), counted_label(self.config, split)
-            table, _ = count_dataset(dataset, folder, show_progress=True, ignore_index=ignored)
+            table = count_split(self.config, split, dataset)
         except Exception as error:
             message = message_of(error)
             if message is None:

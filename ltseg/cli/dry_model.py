@@ -21,12 +21,12 @@ from mmengine.runner import Runner, autocast
 from mmengine.runner.base_loop import BaseLoop
 from mmengine.utils import ManagerMixin
 
-from ltseg.cli.errors import message_of
+from ltseg.cli.errors import usage_errors
 from ltseg.cli.monitored import give_any_rule
 from ltseg.cli.runner import CalmRunner
 from ltseg.config_parts import parts_of
 from ltseg.core.checks import near
-from ltseg.core.errors import UsageError, describe
+from ltseg.core.errors import UsageError
 
 __all__ = ['dry_model']
 
@@ -62,14 +62,14 @@ def dry_model(config: Config, training: bool = True) -> None:
         small = _small(config, folder)
         if not training:
             give_any_rule(small)
-        with _one_message('config', 'a model and hooks that can be built'):
+        with usage_errors('config', 'a model and hooks that can be built'):
             runner = _DryRunner.from_cfg(small)
         if training:
-            with _one_message('train_cfg, optim_wrapper and param_scheduler', 'parts that can be built'):
+            with usage_errors('train_cfg, optim_wrapper and param_scheduler', 'parts that can be built'):
                 _build_training(runner)
         split = 'val' if training else 'test'
         if config.get(f'{split}_dataloader') is not None:
-            with _one_message(f'{split}_dataloader, its first batch', IN_THE_FIRST_BATCH):
+            with usage_errors(f'{split}_dataloader, its first batch', IN_THE_FIRST_BATCH):
                 _predict_batch(runner, runner.val_loop if training else runner.test_loop, split)
 
 
@@ -114,15 +114,6 @@ def _predict_batch(runner: Runner, loop: BaseLoop, split: str) -> None:
         predictions = getattr(model, f'{split}_step')(batch)
     if evaluator is not None:
         evaluator.process(data_samples=predictions, data_batch=batch)
-
-
-@contextmanager
-def _one_message(where: str, expected: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        message = message_of(error)
-        raise UsageError(message or describe(where, expected, f'{type(error).__name__}: {error}')) from error
 
 
 @contextmanager

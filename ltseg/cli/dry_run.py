@@ -16,13 +16,13 @@ from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 
-from ltseg.cli.errors import message_of
-from ltseg.cli.ignored import counted_label
+from ltseg.cli.errors import message_of, usage_errors
 from ltseg.cli.monitored import Measured, monitor_faults
+from ltseg.cli.split_counts import count_split
 from ltseg.cli.training_labels import training_label_faults
 from ltseg.config_parts import type_name
 from ltseg.core.errors import UsageError, describe
-from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
+from ltseg.counts.data_set_counts import build_dataset
 from ltseg.metrics.counted_metric import CountedMetric
 from ltseg.metrics.task import SEGMENTATION, task_of
 from ltseg.nested_datasets import dataset_config, innermost_configs
@@ -78,11 +78,8 @@ def _sample(config: Config, split: str) -> Any:
     if not isinstance(dataset, dict):
         return None
     where = f'{split}_dataloader.dataset.pipeline'
-    try:
+    with usage_errors(where, 'a pipeline that can load the first image'):
         sample = _first(DATASETS.build(deepcopy(dataset)))
-    except Exception as error:
-        message, got = message_of(error), f'{type(error).__name__}: {error}'
-        raise UsageError(message or describe(where, 'a pipeline that can load the first image', got)) from error
     packed = sample.get('data_samples') if isinstance(sample, Mapping) else None
     packed = packed[0] if isinstance(packed, list | tuple) and packed else packed  # several views
     format_only = any(part.get('format_only') for part in _evaluators(config, split))
@@ -195,11 +192,10 @@ def _with_prediction(packed: Any, metainfo: Mapping[str, Any]) -> Any:
 def _never_known(config: Config) -> set[str]:
     """Keys of metrics that are nan on the whole validation split, whatever is predicted."""
     listed = [part for part in _evaluators(config, 'val') if str(part.get('type')).startswith('ltseg.')]
-    tables = {}
-    for split in ('train', 'val'):
-        dataset = build_dataset(config[f'{split}_dataloader']['dataset'])
-        folder, ignored = counts_folder(config.work_dir), counted_label(config, split)
-        tables[split] = count_dataset(dataset, folder, show_progress=True, ignore_index=ignored)[0]
+    tables = {
+        split: count_split(config, split, build_dataset(config[f'{split}_dataloader']['dataset']))
+        for split in ('train', 'val')
+    }
     names, unknown = tables['val'].class_names, set()
     with _silence():
         metrics = Evaluator(deepcopy(listed)).metrics

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ltseg.cli.output import forgiving_output
-from ltseg.core.errors import LtsegError, describe
+from ltseg.core.errors import LtsegError, UsageError, describe
 from ltseg.core.files import NOT_WRITTEN
 
-__all__ = ['message_of', 'one_message_errors']
+__all__ = ['message_of', 'one_message_errors', 'usage_errors']
 
 PACKAGE = str(Path(__file__).resolve().parents[1])
 # How the traceback of a data loader's worker, which comes as text, names an error of ours.
@@ -74,6 +74,16 @@ def _fault_of_config(error: BaseException) -> str | None:
     refused = isinstance(error, ValueError | AssertionError) and frames[-1].name == '__init__' and text
     known = BUILT.intersection(Path(frames[-1].filename).parts)
     return f'config: {text.rstrip(".")}.' if refused and known else None
+
+
+@contextmanager
+def usage_errors(where: str, expected: str) -> Iterator[None]:
+    """Turns any error of a dry pass into a UsageError: with its own message, or with what was expected at ``where``."""
+    try:
+        yield
+    except Exception as error:
+        message = message_of(error)
+        raise UsageError(message or describe(where, expected, f'{type(error).__name__}: {error}')) from error
 
 
 @contextmanager

@@ -7,9 +7,9 @@ from copy import deepcopy
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from ltseg.cli.ignored import counted_label
+from ltseg.cli.split_counts import count_split
 from ltseg.core.errors import UnusableLabelsError, describe
-from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
+from ltseg.counts.data_set_counts import build_dataset
 from ltseg.counts.label_pipelines import learns_label_files
 from ltseg.counts.table import CountsTable
 from ltseg.metrics.task import SEGMENTATION, task_of
@@ -34,8 +34,7 @@ def training_label_faults(config: Config) -> Iterator[str]:
     try:
         if not learns_label_files(DATASETS.build(deepcopy(dataset))):
             return
-        folder, ignored = counts_folder(config.work_dir), counted_label(config, 'train')
-        table, _ = count_dataset(build_dataset(dataset), folder, show_progress=True, ignore_index=ignored)
+        table = count_split(config, 'train', build_dataset(dataset))
     except UnusableLabelsError as error:
         yield str(error)
     except Exception:  # data sets of any package: one may train without being countable
