@@ -11,7 +11,7 @@ from ltseg.core.chunked_cross_entropy import chunked_cross_entropy
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.layout import per_class
 
-__all__ = ['adjusted_cross_entropy', 'adjusted_logits']
+__all__ = ['adjusted_cross_entropy', 'adjusted_logits', 'complement']
 
 
 def adjusted_logits(logits: Tensor, labels: Tensor, adjustment: Adjustment) -> Tensor:
@@ -71,9 +71,13 @@ def adjusted_cross_entropy(
     return losses, weight
 
 
+def complement(log_probability: Tensor) -> Tensor:
+    """1 - p from log p, above 0: at p = 1 the derivative of (1 - p)^focusing is infinite for a focusing below 1."""
+    return (-torch.expm1(log_probability)).clamp(min=torch.finfo(log_probability.dtype).tiny)
+
+
 def _focal_factor(log_probability: Tensor, focusing: float) -> Tensor:
-    # At p = 1 the derivative of (1 - p)^focusing is infinite below 1: the clamp cuts it off before it meets a 0.
-    return (-torch.expm1(log_probability)).clamp(min=torch.finfo(log_probability.dtype).tiny) ** focusing
+    return complement(log_probability) ** focusing
 
 
 def _mean_over_classes(log_probability: Tensor, adjustment: Adjustment, focusing: float) -> Tensor:

@@ -8,26 +8,39 @@ Here one band of rows of one image is upsampled, its losses are computed and dif
     s = sum_pixels loss(u)
     ds/dl = A^T (ds/du) B            summed over bands, in the forward pass
 
-The last line is what the backward pass multiplies with the gradient that it receives.
+The last line is what the backward pass multiplies with the gradient that it receives. A loss may offer ds/du
+(:class:`DifferentiatedLosses`); that of any other is found by autograd, in the band.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ltseg.core.errors import WrongStateError
+from ltseg.core.interpolation import Tile, gathered, interpolated, tiles
 
-__all__ = ['SampleLosses', 'UpsampledLosses', 'upsampled_losses']
+__all__ = ['DifferentiatedLosses', 'SampleLosses', 'UpsampledLosses', 'upsampled_losses']
 
 SampleLosses = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
 """Logits (N, K, *) and labels (N, *) -> the loss and the class weight (None: 1) of each sample, 0 where ignored."""
 
 # One band of upsampled logits: what stays in a core's cache, and on an accelerator what keeps launches few.
-BAND_BYTES = {'cpu': 3 * 2**20}
+BAND_BYTES = {'cpu': 3 * 2**19}
 ACCELERATOR_BAND_BYTES = 2**26
+COLUMN_TILE = 64  # on the CPU; on an accelerator a tile is all there is
+
+
+@runtime_checkable
+class DifferentiatedLosses(Protocol):
+    """Sample losses that know their gradient, which spares what autograd keeps for it."""
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor | None]:
+        """As :data:`SampleLosses`."""
+
+    def value_and_gradient(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """The same two, and the gradient of the summed losses, (N, K, *). It has no graph."""
 
 
 class UpsampledLosses(NamedTuple):
@@ -70,8 +83,8 @@ def upsampled_losses(
     """
     rows = band_rows or _band_rows(logits, labels)
     with_gradient = torch.is_grad_enabled() and logits.requires_grad
-    batch = _Batch(labels, tuple(sample_losses), align_corners, ignore_index, rows, with_gradient)
     with torch.autocast(logits.device.type, enabled=False):
+        batch = _Batch(labels, tuple(sample_losses), align_corners, ignore_index, rows, with_gradient)
         return UpsampledLosses(*_BandedLosses.apply(logits, batch))
 
 
@@ -82,22 +95,6 @@ def _band_rows(logits: Tensor, labels: Tensor) -> int:
     return max(limit // row, 2 * -(-labels.shape[1] // logits.shape[2]), 1)
 
 
-class _Band(NamedTuple):
-    """One band of one image, with views of what belongs to it."""
-
-    logits: Tensor  # (1, K, s, w), rows that the band hangs on
-    labels: Tensor  # (1, rows, W)
-    rows: Tensor | None  # (rows, s), the part of A; None where logits have the size of the labels
-
-    def upsampled(self, align_corners: bool) -> Tensor:
-        """(1, K, rows, W). Columns first, while there are fewer rows."""
-        if self.rows is None:
-            return self.logits
-        flat = self.logits.reshape(1, -1, self.logits.shape[3])
-        columns = F.interpolate(flat, self.labels.shape[2], mode='linear', align_corners=align_corners)
-        return self.rows @ columns.view(*self.logits.shape[:3], -1)
-
-
 class _Batch(NamedTuple):
     labels: Tensor
     sample_losses: tuple[SampleLosses, ...]
@@ -106,30 +103,18 @@ class _Batch(NamedTuple):
     band_rows: int
     with_gradient: bool
 
-    def bands(self, logits: Tensor) -> Iterator[tuple[_Band, int, slice]]:
-        """Each band, its image, and its rows of logits."""
-        dtype = torch.promote_types(logits.dtype, torch.float32)
-        for start, source, rows in self._rows_of_bands(logits, dtype):
-            for image in range(len(logits)):
-                part = logits[image : image + 1, :, source].detach().to(dtype).requires_grad_(self.with_gradient)
-                labels = self.labels[image : image + 1, start : start + self.band_rows]
-                yield _Band(part, labels, rows), image, source
-
-    def _rows_of_bands(self, logits: Tensor, dtype: torch.dtype) -> Iterator[tuple[int, slice, Tensor | None]]:
-        """The first row of labels of each band, its rows of logits, and its part of A."""
-        height = self.labels.shape[1]
-        starts = range(0, height, self.band_rows)
-        if logits.shape[2:] == self.labels.shape[1:]:
-            yield from ((start, slice(start, start + self.band_rows), None) for start in starts)
-            return
-        identity = torch.eye(logits.shape[2], dtype=dtype).unsqueeze(0)
-        # Made on the CPU: to find the rows in use on an accelerator would make it wait.
-        interpolation = F.interpolate(identity, height, mode='linear', align_corners=self.align_corners)[0].T  # (H, h)
-        for start in starts:
-            rows = interpolation[start : start + self.band_rows]
-            used = rows.any(0).nonzero()
-            source = slice(int(used[0]), int(used[-1]) + 1)
-            yield start, source, rows[:, source].contiguous().to(logits.device, non_blocking=True)
+    def losses_of(self, index: int, upsampled: Tensor, labels: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Losses and class weights of a band's samples, and the gradient of the summed losses if one is needed."""
+        sample_losses = self.sample_losses[index]
+        if not self.with_gradient:
+            return *sample_losses(upsampled, labels), None
+        if isinstance(sample_losses, DifferentiatedLosses):
+            return sample_losses.value_and_gradient(upsampled, labels)
+        with torch.enable_grad():
+            leaf = upsampled.detach().requires_grad_()
+            losses, class_weights = sample_losses(leaf, labels)
+            (gradient,) = torch.autograd.grad(losses.sum(), leaf)
+        return losses.detach(), class_weights, gradient
 
     def correct(self, upsampled: Tensor, labels: Tensor) -> Tensor:
         valid = labels != self.ignore_index
@@ -137,30 +122,50 @@ class _Batch(NamedTuple):
         return ((own >= upsampled.amax(1)) & valid).sum()  # amax is much faster than argmax
 
 
+class _Upsampling:
+    """The way of a band from logits to labels and back."""
+
+    def __init__(self, logits: Tensor, batch: _Batch) -> None:
+        like = logits.new_empty(0, dtype=torch.promote_types(logits.dtype, torch.float32))
+        (h, w), (height, width) = logits.shape[2:], batch.labels.shape[1:]
+        tile = COLUMN_TILE if logits.device.type == 'cpu' else width
+        self.dtype, self.is_identity = like.dtype, (h, w) == (height, width)
+        self.bands = tiles(h, height, batch.align_corners, batch.band_rows, like)
+        self.columns = tiles(w, width, batch.align_corners, tile, like)
+
+    def upsampled(self, logits: Tensor, band: Tile) -> Tensor:
+        """The band of one image, (K, h, w) -> (1, K, rows, W). Columns first, while there are fewer rows."""
+        part = logits[:, band.cells].to(self.dtype)
+        return (part if self.is_identity else band.matrix @ interpolated(part, self.columns)).unsqueeze(0)
+
+    def gradient(self, of_upsampled: Tensor, band: Tile) -> Tensor:
+        """The gradient of the rows of logits that a band hangs on, (1, K, rows, W) -> (K, s, w)."""
+        return of_upsampled[0] if self.is_identity else gathered(band.matrix.T @ of_upsampled[0], self.columns)
+
+
 class _BandedLosses(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, batch: _Batch) -> tuple[Tensor, Tensor, Tensor]:
-        dtype = torch.promote_types(logits.dtype, torch.float32)
+        upsampling = _Upsampling(logits, batch)
         number = len(batch.sample_losses)
         losses, class_weights = torch.zeros(2, number, dtype=torch.float64, device=logits.device)
         correct = torch.zeros((), dtype=torch.int64, device=logits.device)
-        gradients = [torch.zeros_like(logits, dtype=dtype) for _ in range(number if batch.with_gradient else 0)]
-        for band, image, source in batch.bands(logits):
-            with torch.set_grad_enabled(batch.with_gradient):
-                upsampled = band.upsampled(batch.align_corners)
-                for index, sample_losses in enumerate(batch.sample_losses):
-                    of_samples, weights = sample_losses(upsampled, band.labels)
-                    loss = of_samples.sum()
-                    losses[index] += loss.detach()
-                    class_weights[index] += (band.labels != batch.ignore_index if weights is None else weights).sum()
-                    if batch.with_gradient:
-                        (gradient,) = torch.autograd.grad(loss, band.logits, retain_graph=index + 1 < number)
-                        gradients[index][image, :, source] += gradient[0]
-            correct += batch.correct(upsampled.detach(), band.labels)
+        gradients = [torch.zeros_like(logits, dtype=upsampling.dtype) for _ in range(number * batch.with_gradient)]
+        for band in upsampling.bands:
+            for image in range(len(logits)):
+                labels = batch.labels[image : image + 1, band.pixels]
+                upsampled = upsampling.upsampled(logits[image], band)
+                correct += batch.correct(upsampled, labels)
+                for index in range(number):
+                    of_samples, weights, gradient = batch.losses_of(index, upsampled, labels)
+                    losses[index] += of_samples.sum()
+                    class_weights[index] += (labels != batch.ignore_index if weights is None else weights).sum()
+                    if gradient is not None:
+                        gradients[index][image, :, band.cells] += upsampling.gradient(gradient, band)
         ctx.save_for_backward(*gradients)
         ctx.dtype = logits.dtype
         ctx.mark_non_differentiable(class_weights, correct)
-        return losses.to(dtype), class_weights, correct
+        return losses.to(upsampling.dtype), class_weights, correct
 
     @staticmethod
     def backward(ctx: Any, received: Tensor, *_: Any) -> tuple[Tensor, None]:

@@ -1,7 +1,7 @@
 """The loss that applies any list of rules."""
 
 from collections.abc import Sequence
-from functools import partial, reduce
+from functools import reduce
 from operator import and_
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ltseg.core.adjustment import Adjustment
 from ltseg.core.checks import check_range
-from ltseg.core.cross_entropy import adjusted_cross_entropy
+from ltseg.core.differentiated_cross_entropy import AdjustedCrossEntropy
 from ltseg.core.fused_upsampling import SampleLosses
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.sources import build_counts
@@ -111,4 +111,4 @@ class LongTailLoss(LogitsLoss):
 
     def prepare(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
         adjustment = self.adjustment(logits, labels, ignore_index)
-        return partial(adjusted_cross_entropy, adjustment=adjustment, focusing=self.focusing, ignore_index=ignore_index)
+        return AdjustedCrossEntropy(adjustment, self.focusing, ignore_index)
