@@ -1,16 +1,18 @@
 """The adjusted cross entropy of class indices with its gradient written down."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ltseg.core.adjustment import Adjustment
 from ltseg.core.cross_entropy import adjusted_cross_entropy, complement
 from ltseg.core.layout import per_class
 
-__all__ = ['AdjustedCrossEntropy']
+__all__ = ['AdjustedCrossEntropy', 'ShiftedCrossEntropy']
 
 LOG2_E = 1 / math.log(2)
 
@@ -48,23 +50,21 @@ class AdjustedCrossEntropy:
         Returns:
             (N, *); (N, *), or None without class weights; (N, K, *).
         """
-        valid = labels != self.ignore_index
-        own = labels.where(valid, 0).unsqueeze(1)
+        own = labels.where(labels != self.ignore_index, 0).unsqueeze(1)
         scaled = self._scaled(logits, own)
         of_own = scaled.gather(1, own)
         unsmoothed = None if self.adjustment.smoothing is None else scaled.clone()
         power = scaled.exp2_()
         total = power.sum(1, keepdim=True)
-        log_probability = (of_own - total.log2()).div_(LOG2_E).squeeze(1)
-        losses, slope, weight = self.of_labels(log_probability, labels)
+        losses, slope, weight = self.of_labels((of_own - total.log2()).div_(LOG2_E).squeeze(1), labels)
         slope = slope.unsqueeze(1)
         if unsmoothed is None:
             gradient = power.mul_(slope / -total).scatter_add_(1, own, slope)
         else:
-            spread, coefficients = self._of_all(unsmoothed.sub_(total.log2()).div_(LOG2_E), own, valid)
-            losses = losses + spread
-            of_all = slope + coefficients.sum(1, keepdim=True)
-            gradient = power.mul_(of_all / -total).add_(coefficients).scatter_add_(1, own, slope)
+            value, slopes = self._of_all(unsmoothed.sub_(total.log2()).div_(LOG2_E), labels)
+            losses = losses + value
+            gradient = power.mul_((slope + slopes.sum(1, keepdim=True)) / -total)
+            gradient.add_(slopes).scatter_add_(1, own, slope)
         if self.adjustment.scale is not None:
             gradient *= per_class(self.adjustment.scale, logits)
         return losses, weight, gradient
@@ -99,20 +99,54 @@ class AdjustedCrossEntropy:
     def _focal(self, log_probability: Tensor) -> tuple[Tensor, Tensor]:
         """f and f'."""
         if not self.focusing:
-            return -log_probability, -torch.ones_like(log_probability)
+            return -log_probability, log_probability.new_full((), -1)
         missing = complement(log_probability)
         factor = missing**self.focusing
         slope = self.focusing * factor / missing * log_probability * log_probability.exp() - factor
         return -log_probability * factor, slope
 
-    def _of_all(self, log_probability: Tensor, own: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    def spread(self, labels: Tensor) -> Tensor:
+        """Share of each label that smoothing takes from it, (N, *); 0 where ignored."""
+        valid = labels != self.ignore_index
+        return torch.as_tensor(self.adjustment.smoothing)[labels.where(valid, 0)] * valid
+
+    def spread_weights(self, logits: Tensor) -> Tensor:
+        """What each class gets of what is spread, times its weight, (K,); 0 outside the softmax."""
+        share = logits.new_full(logits.shape[1:2], 1 / logits.shape[1])
+        if self.adjustment.weight is not None:
+            share = share * self.adjustment.weight
+        return share if self.adjustment.bias is None else share.masked_fill(self.adjustment.bias == -torch.inf, 0)
+
+    def _of_all(self, log_probability: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """What smoothing adds to the losses, (N, *), and to c_j f'(log p_j), (N, K, *)."""
-        terms = self.adjustment
-        share = terms.smoothing[own] * valid.unsqueeze(1) / log_probability.shape[1]
-        if terms.weight is not None:
-            share = share * per_class(terms.weight, log_probability)
-        if terms.bias is not None:
-            outside = per_class(terms.bias == -torch.inf, log_probability)
-            share, log_probability = share * ~outside, log_probability.masked_fill(outside, 0)
-        value, slope = self._focal(log_probability)
+        weights = per_class(self.spread_weights(log_probability), log_probability)
+        value, slope = self._focal(log_probability.masked_fill(weights == 0, 0))
+        share = self.spread(labels).unsqueeze(1) * weights
         return (share * value).sum(1), share * slope
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftedCrossEntropy:
+    """Cross entropy of logits that are shifted by what depends on them and on the labels, and sends no gradient.
+
+    Args:
+        shift: Logits without a graph (N, K, *) and class indices in [0, K) (N, *) -> what is added, (N, K, *).
+        ignore_index: Label of the samples to leave out.
+    """
+
+    shift: Callable[[Tensor, Tensor], Tensor]
+    ignore_index: int = -100
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, None]:
+        """The loss of each sample, with a graph."""
+        shifted = logits + self._shift(logits, labels)
+        return F.cross_entropy(shifted, labels, reduction='none', ignore_index=self.ignore_index), None
+
+    def value_and_gradient(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, None, Tensor]:
+        """The loss of each sample, None, and the gradient of the summed losses, as :class:`AdjustedCrossEntropy`."""
+        plain = AdjustedCrossEntropy(Adjustment(), ignore_index=self.ignore_index)
+        losses, _, gradient = plain.value_and_gradient(logits + self._shift(logits, labels), labels)
+        return losses, None, gradient
+
+    def _shift(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return self.shift(logits.detach(), labels.where(labels != self.ignore_index, 0))

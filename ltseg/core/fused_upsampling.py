@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ltseg.core.errors import WrongStateError
 from ltseg.core.interpolation import Tile, gathered, interpolated, tiles
+from ltseg.core.torch_versions import is_compiling
 
 __all__ = ['DifferentiatedLosses', 'SampleLosses', 'UpsampledLosses', 'upsampled_losses']
 
@@ -27,7 +28,7 @@ SampleLosses = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
 """Logits (N, K, *) and labels (N, *) -> the loss and the class weight (None: 1) of each sample, 0 where ignored."""
 
 # One band of upsampled logits: what stays in a core's cache, and on an accelerator what keeps launches few.
-BAND_BYTES = {'cpu': 3 * 2**19}
+BAND_BYTES = {'cpu': 2**21}
 ACCELERATOR_BAND_BYTES = 2**26
 COLUMN_TILE = 64  # on the CPU; on an accelerator a tile is all there is
 
@@ -85,7 +86,10 @@ def upsampled_losses(
     with_gradient = torch.is_grad_enabled() and logits.requires_grad
     with torch.autocast(logits.device.type, enabled=False):
         batch = _Batch(labels, tuple(sample_losses), align_corners, ignore_index, rows, with_gradient)
-        return UpsampledLosses(*_BandedLosses.apply(logits, batch))
+        apply = _BandedLosses.apply
+        if is_compiling():  # unrolled, the loop over bands would take the compiler minutes
+            apply = torch._dynamo.disable(apply)
+        return UpsampledLosses(*apply(logits, batch))
 
 
 def _band_rows(logits: Tensor, labels: Tensor) -> int:
@@ -129,7 +133,7 @@ class _Upsampling:
         like = logits.new_empty(0, dtype=torch.promote_types(logits.dtype, torch.float32))
         (h, w), (height, width) = logits.shape[2:], batch.labels.shape[1:]
         tile = COLUMN_TILE if logits.device.type == 'cpu' else width
-        self.dtype, self.is_identity = like.dtype, (h, w) == (height, width)
+        self.dtype, self.width, self.is_identity = like.dtype, w, (h, w) == (height, width)
         self.bands = tiles(h, height, batch.align_corners, batch.band_rows, like)
         self.columns = tiles(w, width, batch.align_corners, tile, like)
 
@@ -140,7 +144,9 @@ class _Upsampling:
 
     def gradient(self, of_upsampled: Tensor, band: Tile) -> Tensor:
         """The gradient of the rows of logits that a band hangs on, (1, K, rows, W) -> (K, s, w)."""
-        return of_upsampled[0] if self.is_identity else gathered(band.matrix.T @ of_upsampled[0], self.columns)
+        if self.is_identity:
+            return of_upsampled[0]
+        return gathered(band.matrix.T @ of_upsampled[0], self.columns, self.width)
 
 
 class _BandedLosses(torch.autograd.Function):

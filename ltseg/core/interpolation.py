@@ -77,9 +77,9 @@ def interpolated(values: Tensor, columns: list[Tile]) -> Tensor:
     return torch.cat([values[..., tile.cells] @ tile.matrix.T for tile in columns], -1)
 
 
-def gathered(gradient: Tensor, columns: list[Tile]) -> Tensor:
+def gathered(gradient: Tensor, columns: list[Tile], cells: int) -> Tensor:
     """The gradient of what :func:`interpolated` was given: (*, size) -> (*, cells)."""
-    result = gradient.new_zeros(*gradient.shape[:-1], columns[-1].cells.stop)
+    result = gradient.new_zeros(*gradient.shape[:-1], cells)
     for tile in columns:
         result[..., tile.cells] += gradient[..., tile.pixels] @ tile.matrix
     return result

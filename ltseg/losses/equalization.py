@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ltseg.core.checks import check_range
+from ltseg.core.differentiated_cross_entropy import ShiftedCrossEntropy
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.fused_upsampling import SampleLosses
 from ltseg.core.layout import per_class
@@ -60,15 +60,14 @@ class EqualizationLoss(LogitsLoss):
         protects = self.training and self.gamma > 0
         rare = self._rare(self.count(logits, labels, ignore_index)) if protects else None
 
-        def sample_losses(logits: Tensor, labels: Tensor) -> tuple[Tensor, None]:
-            if rare is not None:
-                protected = torch.rand_like(logits) < self.gamma
-                protected &= per_class(rare, logits)
-                indices = labels.where(labels != ignore_index, 0)
-                logits = logits.masked_fill(protected.scatter(1, indices.unsqueeze(1), False), -torch.inf)
-            return F.cross_entropy(logits, labels, reduction='none', ignore_index=ignore_index), None
+        def log_weights(logits: Tensor, labels: Tensor) -> Tensor:
+            if rare is None:
+                return logits.new_zeros(())
+            protected = (torch.rand_like(logits) < self.gamma) & per_class(rare, logits)
+            protected.scatter_(1, labels.unsqueeze(1), False)
+            return torch.zeros_like(logits).masked_fill_(protected, -torch.inf)
 
-        return sample_losses
+        return ShiftedCrossEntropy(log_weights, ignore_index)
 
     def _rare(self, counts: ClassCounts) -> Tensor:
         of_class = (counts.samples if counts.images is None else counts.images).double()

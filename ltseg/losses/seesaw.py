@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ltseg.core.checks import check_positive, check_range
+from ltseg.core.differentiated_cross_entropy import ShiftedCrossEntropy
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.fused_upsampling import SampleLosses
 from ltseg.losses.logits_loss import LogitsLoss
@@ -61,14 +62,12 @@ class SeesawLoss(LogitsLoss):
         counts = self.count(logits, labels, ignore_index).samples.double().clamp(min=1)
         log_mitigation = self._log_mitigation(counts).to(logits.dtype)
 
-        def sample_losses(logits: Tensor, labels: Tensor) -> tuple[Tensor, None]:
-            indices = labels.where(labels != ignore_index, 0)
-            offset = log_mitigation[indices].movedim(-1, 1)  # (N, K, *)
-            if self.q:
-                offset = offset + self._log_compensation(logits.detach(), indices)
-            return F.cross_entropy(logits + offset, labels, reduction='none', ignore_index=ignore_index), None
+        def log_factors(logits: Tensor, labels: Tensor) -> Tensor:
+            mitigation = log_mitigation.T.index_select(1, labels.flatten())  # (K, samples): rows stay contiguous
+            mitigation = mitigation.view(-1, *labels.shape).movedim(0, 1)  # (N, K, *)
+            return mitigation + self._log_compensation(logits, labels) if self.q else mitigation
 
-        return sample_losses
+        return ShiftedCrossEntropy(log_factors, ignore_index)
 
     def _log_mitigation(self, counts: Tensor) -> Tensor:
         """log M, (K, K) with the label's class first."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from ltseg.core.adjustment import Adjustment
-from ltseg.core.cross_entropy import adjusted_cross_entropy
+from ltseg.core.differentiated_cross_entropy import AdjustedCrossEntropy
 from ltseg.core.fused_upsampling import upsampled_losses
 
 K = 4
@@ -28,13 +28,14 @@ def problem(images: int, source: tuple[int, int], size: tuple[int, int], seed: i
     return logits.requires_grad_(), labels
 
 
-def family(names: list[str], focusing: float):
-    adjustment = Adjustment(**{name: TERMS[name] for name in names})
+def family(names: list[str], focusing: float, dtype: torch.dtype = torch.float64):
+    """Knows its gradient."""
+    adjustment = Adjustment(**{name: TERMS[name] for name in names}).to(torch.device('cpu'), dtype)
+    return AdjustedCrossEntropy(adjustment, focusing, 255)
 
-    def losses(logits, labels):
-        return adjusted_cross_entropy(logits, labels, adjustment.to(logits.device, logits.dtype), focusing, 255)
 
-    return losses
+def left_to_autograd(losses):
+    return lambda logits, labels: losses(logits, labels)
 
 
 def plain(logits, labels, losses, align_corners):
@@ -45,7 +46,7 @@ def plain(logits, labels, losses, align_corners):
     return of_pixels.sum(), (valid if class_weights is None else class_weights).sum(), correct
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     images=st.integers(1, 3),
     source=st.tuples(st.integers(1, 6), st.integers(1, 6)),
@@ -55,13 +56,17 @@ def plain(logits, labels, losses, align_corners):
     focusing=st.sampled_from([0.0, 0.5, 2.0]),
     ignored=st.sampled_from([0.0, 0.3, 1.0]),
     band_rows=st.one_of(st.none(), st.integers(1, 30)),
+    knows_its_gradient=st.booleans(),
     seed=st.integers(0, 2**16),
 )
-def test_equals_the_plain_path(images, source, size, align_corners, names, focusing, ignored, band_rows, seed):
+def test_equals_the_plain_path(
+    images, source, size, align_corners, names, focusing, ignored, band_rows, knows_its_gradient, seed
+):
     logits, labels = problem(images, source, size or source, seed, ignored)
     losses = family(names, focusing)
     expected = plain(logits, labels, losses, align_corners)
-    found = upsampled_losses(logits, labels, [losses], align_corners, 255, band_rows)
+    given = losses if knows_its_gradient else left_to_autograd(losses)
+    found = upsampled_losses(logits, labels, [given], align_corners, 255, band_rows)
     torch.testing.assert_close(found.losses[0], expected[0])
     torch.testing.assert_close(found.class_weights[0], expected[1].double())
     assert found.correct == expected[2]
@@ -72,7 +77,8 @@ def test_equals_the_plain_path(images, source, size, align_corners, names, focus
 @pytest.mark.parametrize('align_corners', [False, True])
 def test_gradcheck(align_corners):
     logits, labels = problem(2, (3, 2), (7, 5), 0, 0.2)
-    several = [family(['bias', 'weight'], 0.0), family(['margin', 'scale'], 2.0)]
+    others = family(['margin', 'scale'], 2.0)
+    several = [family(['bias', 'weight'], 0.0), others, family(list(TERMS), 0.5), left_to_autograd(others)]
 
     def value(z):
         return upsampled_losses(z, labels, several, align_corners, 255, band_rows=3).losses
@@ -105,10 +111,10 @@ def test_without_gradient_the_value_is_the_same_and_nothing_hangs_on_it():
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32])
 def test_low_precision_is_computed_in_float32(dtype):
     exact, labels = problem(2, (4, 4), (16, 16), 3, 0.1)
-    losses = family(['bias', 'weight'], 0.0)
     logits = exact.detach().to(dtype).requires_grad_()
     wide = logits.detach().double().requires_grad_()
-    for z in (logits, wide):
+    for z, computed_in in ((logits, torch.float32), (wide, torch.float64)):
+        losses = family(['bias', 'weight'], 0.0, computed_in)
         upsampled_losses(z, labels, [losses], ignore_index=255).losses[0].backward()
     assert logits.grad.dtype == dtype
     tolerance = 1e-5 if dtype == torch.float32 else torch.finfo(dtype).eps
