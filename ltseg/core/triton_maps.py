@@ -1,0 +1,105 @@
+"""Launching the Triton kernels on a batch."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ltseg.core.differentiated_cross_entropy import LOG2_E, AdjustedCrossEntropy
+
+__all__ = ['MOST_PIXELS', 'Kernels', 'Maps', 'Terms', 'pixels_of_cells']
+
+MOST_PIXELS = 256  # that hang on the cells of a tile
+# Tiles of the forward pass, in pixels, and of the backward pass, in cells. Triton wants powers of 2.
+COLUMNS, ROWS, CLASSES = 128, 8, 8
+MOST_CELLS, CELL_ROWS, CELL_CLASSES = 32, 16, 16
+
+
+def pixels_of_cells(number: int, cells: int, size: int) -> int:
+    """The most pixels that hang on ``number`` cells next to each other, under either alignment."""
+    return min(int((number + 1) * max(size / cells, (size - 1) / max(cells - 1, 1))) + 1, size)
+
+
+class Terms(NamedTuple):
+    """The logits of the softmax in units of log 2: ``scale u + bias - margin [k = y]``, each (K,) in float32."""
+
+    scale: Tensor
+    bias: Tensor
+    margin: Tensor | None
+
+    @classmethod
+    def of(cls, loss: AdjustedCrossEntropy, logits: Tensor) -> 'Terms':
+        given = loss.adjustment.to(logits.device, torch.float32)
+        zeros = torch.zeros(logits.shape[1], device=logits.device)
+        return cls(
+            (zeros + 1 if given.scale is None else given.scale) * LOG2_E,
+            zeros if given.bias is None else given.bias * LOG2_E,
+            None if given.margin is None else given.margin * LOG2_E,
+        )
+
+
+class Maps(NamedTuple):
+    """Of the labels' shape: log-sum-exp and the label's logit in units of log 2, and whether none is larger (int8)."""
+
+    log_sum: Tensor
+    own: Tensor
+    correct: Tensor
+
+
+class Kernels(NamedTuple):
+    """The kernels on one batch."""
+
+    logits: Tensor
+    labels: Tensor
+    align_corners: bool
+    ignore_index: int
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """K, h, w, H, W."""
+        return *self.logits.shape[1:], *self.labels.shape[1:]
+
+    @property
+    def axes(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Cells and pixels of rows and columns."""
+        _, h, w, height, width = self.sizes
+        return (h, height), (w, width)
+
+    def maps(self, terms: Terms) -> Maps:
+        """The maps of the labels' shape."""
+        from ltseg.core.triton_kernels import forward_kernel
+
+        images, (_, h, _, _, width) = len(self.logits), self.sizes
+        log_sum = torch.empty(self.labels.shape, device=self.logits.device)
+        maps = Maps(log_sum, torch.empty_like(log_sum), torch.empty_like(log_sum, dtype=torch.int8))
+        margin = log_sum if terms.margin is None else terms.margin
+        forward_kernel[-(-width // COLUMNS), h + 1, images](
+            self.logits, self.labels, terms.scale, terms.bias, margin, *maps, *self.sizes, self.ignore_index,
+            S=ROWS, J=COLUMNS, KB=CLASSES, ALIGN=self.align_corners,
+            HAS_MARGIN=terms.margin is not None, num_warps=4,
+        )  # fmt: skip
+        return maps
+
+    def gradient(self, terms: Terms, log_sum: Tensor, slope: Tensor, all_slopes: Tensor) -> Tensor:
+        """(N, K, h, w) in float32; ``slope`` is that of log p_y, ``all_slopes`` the sum over the classes' log p."""
+        from ltseg.core.triton_kernels import backward_kernel
+
+        images, (classes, h, w, _, width) = len(self.logits), self.sizes
+        cells = next((c for c in range(min(MOST_CELLS, w), 1, -1) if pixels_of_cells(c, w, width) <= 128), 1)
+        pixels = max(128, 1 << (pixels_of_cells(cells, w, width) - 1).bit_length())
+        blocks = -(-classes // CELL_CLASSES)
+        gradient = torch.empty(self.logits.shape, device=self.logits.device)
+        margin = log_sum if terms.margin is None else terms.margin
+        backward_kernel[-(-w // cells), -(-h // CELL_ROWS), images * blocks](
+            self.logits, self.labels, terms.scale, terms.bias, margin, log_sum, slope, all_slopes, gradient,
+            *self.sizes, blocks, R=CELL_ROWS, CELLS=cells, C=MOST_CELLS, J=pixels, KB=CELL_CLASSES,
+            ALIGN=self.align_corners, HAS_MARGIN=terms.margin is not None, PRECISION=_precision(self.logits),
+            num_warps=8,
+        )  # fmt: skip
+        return gradient
+
+
+def _precision(logits: Tensor) -> str:
+    """Three products in TF32 are as good as one in float32, and spare the registers; older GPUs have no TF32."""
+    has_tf32 = torch.version.cuda and logits.is_cuda and torch.cuda.get_device_capability(logits.device) >= (8, 0)
+    return 'tf32x3' if has_tf32 else 'ieee'
