@@ -1,6 +1,7 @@
 """Set-up shared by all tests."""
 
 import ltseg.compat  # noqa: F401  isort: skip (works around a fault, and therefore comes first)
+import os
 import sys
 from collections.abc import Iterator
 
@@ -9,6 +10,8 @@ import torch
 from small_training import forget_runners
 
 torch.set_num_threads(1)
+if not torch.cuda.is_available():
+    os.environ['TRITON_INTERPRET'] = '1'  # kernels run on the CPU; Triton looks at it when they are defined
 
 
 def pytest_configure(config: pytest.Config) -> None:

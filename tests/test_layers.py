@@ -26,7 +26,12 @@ FLOORS = (
 HEIGHT = {part: height for height, floor in enumerate(FLOORS) for part in floor}
 SCRIPTS = FLOORS[-1]
 LOWEST = {'mmseg': HEIGHT['heads'], 'mmpretrain': HEIGHT['heads'], 'matplotlib': HEIGHT['reports']}
-ONLY = {'core': {'torch'}, 'registry': {'mmengine'}, '__init__': {'mmengine'}, 'compat': {'torch', 'torchvision'}}
+ONLY = {
+    'core': {'torch', 'triton'},
+    'registry': {'mmengine'},
+    '__init__': {'mmengine'},
+    'compat': {'torch', 'torchvision'},
+}
 
 
 def imports(tree: ast.AST, at_load: bool = True) -> Iterator[tuple[int, str, bool]]:

@@ -16,11 +16,11 @@ def near(value: object, known: Iterable[str], most: int = 1) -> str:
     return f'Did you mean {found[0]!r}?' if most == 1 else f'Near it: {", ".join(found)}.'
 
 
-def check_choice(where: str, value: object, choices: Sequence[str]) -> None:
+def check_choice(where: str, value: object, choices: Sequence[object]) -> None:
     """Raises InvalidValueError, with the nearest choice, unless ``value`` is one of ``choices``."""
     if value not in choices:
         expected = 'one of ' + ', '.join(map(repr, choices))
-        raise InvalidValueError(where, expected, repr(value), near(value, choices))
+        raise InvalidValueError(where, expected, repr(value), near(value, map(str, choices)))
 
 
 def check_range(where: str, value: float, low: float, high: float = float('inf')) -> None:

@@ -10,22 +10,27 @@ Here one band of rows of one image is upsampled, its losses are computed and dif
 
 The last line is what the backward pass multiplies with the gradient that it receives. A loss may offer ds/du
 (:class:`DifferentiatedLosses`); that of any other is found by autograd, in the band.
+
+On a GPU, losses that are adjusted cross entropies take the kernels of :mod:`ltseg.core.triton_upsampling` instead.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from ltseg.core.errors import WrongStateError
+from ltseg.core.errors import InvalidValueError, WrongStateError
 from ltseg.core.interpolation import Tile, gathered, interpolated, tiles
 from ltseg.core.torch_versions import is_compiling
+from ltseg.core.triton_upsampling import obstacle_to_triton, triton_losses
 
-__all__ = ['DifferentiatedLosses', 'SampleLosses', 'UpsampledLosses', 'upsampled_losses']
+__all__ = ['DifferentiatedLosses', 'Path', 'SampleLosses', 'UpsampledLosses', 'upsampled_losses']
 
 SampleLosses = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
 """Logits (N, K, *) and labels (N, *) -> the loss and the class weight (None: 1) of each sample, 0 where ignored."""
+
+Path = Literal['auto', 'bands', 'triton']
 
 # One band of upsampled logits: what stays in a core's cache, and on an accelerator what keeps launches few.
 BAND_BYTES = {'cpu': 2**21}
@@ -65,6 +70,7 @@ def upsampled_losses(
     align_corners: bool = False,
     ignore_index: int = -100,
     band_rows: int | None = None,
+    path: Path = 'auto',
 ) -> UpsampledLosses:
     """The summed losses of ``interpolate(logits, labels.shape[1:], mode='bilinear', align_corners=align_corners)``.
 
@@ -78,18 +84,32 @@ def upsampled_losses(
         align_corners: As in ``torch.nn.functional.interpolate``.
         ignore_index: Label that does not count.
         band_rows: Rows of labels in a band; by default they follow from the shapes.
+        path: 'bands', 'triton', or 'auto': the kernels for logits on a GPU where they can serve, and else bands.
 
     Raises:
+        ValueError: If ``path='triton'`` and the kernels cannot serve.
         RuntimeError: If the result is differentiated with ``create_graph=True``: the gradient has no graph.
     """
-    rows = band_rows or _band_rows(logits, labels)
-    with_gradient = torch.is_grad_enabled() and logits.requires_grad
     with torch.autocast(logits.device.type, enabled=False):
-        batch = _Batch(labels, tuple(sample_losses), align_corners, ignore_index, rows, with_gradient)
-        apply = _BandedLosses.apply
+        function: Callable = _BandedLosses.apply
+        rows = band_rows or _band_rows(logits, labels)
+        with_gradient = torch.is_grad_enabled() and logits.requires_grad
+        batch: tuple = (_Batch(labels, tuple(sample_losses), align_corners, ignore_index, rows, with_gradient),)
+        if _takes_triton(path, logits, labels, sample_losses):
+            function, batch = triton_losses, (labels, sample_losses, align_corners, ignore_index)
         if is_compiling():  # unrolled, the loop over bands would take the compiler minutes
-            apply = torch._dynamo.disable(apply)
-        return UpsampledLosses(*apply(logits, batch))
+            function = torch._dynamo.disable(function)
+        return UpsampledLosses(*function(logits, *batch))
+
+
+def _takes_triton(path: Path, logits: Tensor, labels: Tensor, sample_losses: Sequence[SampleLosses]) -> bool:
+    if path == 'bands' or (path == 'auto' and not logits.is_cuda):
+        return False
+    obstacle = obstacle_to_triton(logits, labels, sample_losses)
+    if obstacle is not None and path == 'triton':
+        expected = "adjusted cross entropies of float32 logits on an NVIDIA GPU (Ampere or newer) for fused='triton'"
+        raise InvalidValueError('upsampled_losses', expected, obstacle, 'Set fused=True.')
+    return obstacle is None
 
 
 def _band_rows(logits: Tensor, labels: Tensor) -> int:

@@ -11,7 +11,7 @@ __all__ = ['MOST_PIXELS', 'Kernels', 'Maps', 'Terms', 'pixels_of_cells']
 
 MOST_PIXELS = 256  # that hang on the cells of a tile
 # Tiles of the forward pass, in pixels, and of the backward pass, in cells. Triton wants powers of 2.
-COLUMNS, ROWS, CLASSES = 128, 8, 8
+COLUMNS, CLASSES = 128, 8
 MOST_CELLS, CELL_ROWS, CELL_CLASSES = 32, 16, 16
 
 
@@ -30,7 +30,7 @@ class Terms(NamedTuple):
     @classmethod
     def of(cls, loss: AdjustedCrossEntropy, logits: Tensor) -> 'Terms':
         given = loss.adjustment.to(logits.device, torch.float32)
-        zeros = torch.zeros(logits.shape[1], device=logits.device)
+        zeros = torch.zeros(logits.shape[1], dtype=torch.float32, device=logits.device)
         return cls(
             (zeros + 1 if given.scale is None else given.scale) * LOG2_E,
             zeros if given.bias is None else given.bias * LOG2_E,
@@ -69,14 +69,15 @@ class Kernels(NamedTuple):
         """The maps of the labels' shape."""
         from ltseg.core.triton_kernels import forward_kernel
 
-        images, (_, h, _, _, width) = len(self.logits), self.sizes
-        log_sum = torch.empty(self.labels.shape, device=self.logits.device)
+        images, (_, h, _, height, width) = len(self.logits), self.sizes
+        rows = min(1 << (-(-height // h) - 1).bit_length(), 8)  # of a segment, as many as stay in registers
+        log_sum = torch.empty(self.labels.shape, dtype=torch.float32, device=self.logits.device)
         maps = Maps(log_sum, torch.empty_like(log_sum), torch.empty_like(log_sum, dtype=torch.int8))
         margin = log_sum if terms.margin is None else terms.margin
         forward_kernel[-(-width // COLUMNS), h + 1, images](
             self.logits, self.labels, terms.scale, terms.bias, margin, *maps, *self.sizes, self.ignore_index,
-            S=ROWS, J=COLUMNS, KB=CLASSES, ALIGN=self.align_corners,
-            HAS_MARGIN=terms.margin is not None, num_warps=4,
+            S=rows, J=COLUMNS, KB=CLASSES, ALIGN=self.align_corners,
+            HAS_MARGIN=terms.margin is not None, num_warps=max(rows, 4), enable_fp_fusion=True,
         )  # fmt: skip
         return maps
 
@@ -88,18 +89,11 @@ class Kernels(NamedTuple):
         cells = next((c for c in range(min(MOST_CELLS, w), 1, -1) if pixels_of_cells(c, w, width) <= 128), 1)
         pixels = max(128, 1 << (pixels_of_cells(cells, w, width) - 1).bit_length())
         blocks = -(-classes // CELL_CLASSES)
-        gradient = torch.empty(self.logits.shape, device=self.logits.device)
+        gradient = torch.empty_like(self.logits, dtype=torch.float32)
         margin = log_sum if terms.margin is None else terms.margin
         backward_kernel[-(-w // cells), -(-h // CELL_ROWS), images * blocks](
             self.logits, self.labels, terms.scale, terms.bias, margin, log_sum, slope, all_slopes, gradient,
             *self.sizes, blocks, R=CELL_ROWS, CELLS=cells, C=MOST_CELLS, J=pixels, KB=CELL_CLASSES,
-            ALIGN=self.align_corners, HAS_MARGIN=terms.margin is not None, PRECISION=_precision(self.logits),
-            num_warps=8,
+            ALIGN=self.align_corners, HAS_MARGIN=terms.margin is not None, num_warps=8, enable_fp_fusion=True,
         )  # fmt: skip
         return gradient
-
-
-def _precision(logits: Tensor) -> str:
-    """Three products in TF32 are as good as one in float32, and spare the registers; older GPUs have no TF32."""
-    has_tf32 = torch.version.cuda and logits.is_cuda and torch.cuda.get_device_capability(logits.device) >= (8, 0)
-    return 'tf32x3' if has_tf32 else 'ieee'

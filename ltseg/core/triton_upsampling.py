@@ -1,4 +1,4 @@
-"""Adjusted cross entropies of upsampled logits on a GPU: in two kernels each, without the upsampled logits.
+"""Adjusted cross entropies of upsampled logits on an NVIDIA GPU (Ampere or newer): in two kernels each.
 
 The forward pass makes three maps of the labels' size: log-sum-exp, the logit of the label, and whether it is the
 largest. Losses, and their derivatives by the log probability of the label, follow for each pixel. The backward pass
@@ -36,29 +36,35 @@ def obstacle_to_triton(logits: Tensor, labels: Tensor, sample_losses: Sequence[A
 
 
 def _missing(logits: Tensor) -> str | None:
+    """What the machine lacks."""
     try:
         import triton
     except ImportError:
         return 'no package triton'
     if int(triton.__version__.split('.')[0]) < 3:
         return f'triton {triton.__version__}, which is older than 3.0'
-    if triton.knobs.runtime.interpret if hasattr(triton, 'knobs') else os.environ.get('TRITON_INTERPRET') == '1':
+    if os.environ.get('TRITON_INTERPRET') == '1':
         return None
-    if not logits.is_cuda:
-        return f'logits on {logits.device.type!r}'
+    if not logits.is_cuda or not torch.version.cuda or torch.cuda.get_device_capability(logits.device) < (8, 0):
+        return 'another device'
     if not any(map(shutil.which, (os.environ.get('CC', 'cc'), 'gcc', 'clang'))):
         return 'no C compiler, which triton needs'
     return None
 
 
 def triton_losses(
-    logits: Tensor, labels: Tensor, sample_losses: Sequence[AdjustedCrossEntropy], align_corners: bool, ignore_index: int
+    logits: Tensor,
+    labels: Tensor,
+    sample_losses: Sequence[AdjustedCrossEntropy],
+    align_corners: bool,
+    ignore_index: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As :func:`ltseg.core.fused_upsampling.upsampled_losses`, where :func:`obstacle_to_triton` is None.
 
     A label that is no class and not ignored makes its loss nan.
     """
-    return _TritonLosses.apply(logits, labels.contiguous(), tuple(sample_losses), align_corners, ignore_index)
+    with torch.cuda.device_of(logits):  # which is where Triton launches
+        return _TritonLosses.apply(logits, labels.contiguous(), tuple(sample_losses), align_corners, ignore_index)
 
 
 def _groups(sample_losses: Sequence[AdjustedCrossEntropy]) -> list[list[int]]:
@@ -104,6 +110,7 @@ class _TritonLosses(torch.autograd.Function):
         kernels, groups = Kernels(logits.contiguous(), labels, *ctx.options), _groups(ctx.sample_losses)
         result: Any = 0
         for log_sum, group in zip(maps, groups, strict=False):
+            terms = Terms.of(ctx.sample_losses[group[0]], logits)
             slope = sum(received[index] * maps[len(groups) + index] for index in group)
             all_slopes = slope
             for index in group:
@@ -112,12 +119,12 @@ class _TritonLosses(torch.autograd.Function):
                     spread = received[index] * loss.spread(labels)
                     all_slopes = all_slopes - spread * loss.spread_weights(logits).sum()
                     result = result - _gathered_spread(loss, kernels, spread)
-            result = result + kernels.gradient(Terms.of(ctx.sample_losses[group[0]], logits), log_sum, slope, all_slopes)
+            result = result + kernels.gradient(terms, log_sum, slope, all_slopes)
         return result.to(logits.dtype), None, None, None, None
 
 
 def _mean_log_probability(loss: AdjustedCrossEntropy, kernels: Kernels, log_sum: Tensor) -> Tensor:
-    """sum_k v_k log p_k of each pixel, v the weights of what is spread: a linear map of the logits but for log-sum-exp."""
+    """sum_k v_k log p_k of each pixel, v the weights of what is spread: linear in the logits but for log-sum-exp."""
     logits, labels = kernels.logits.float(), kernels.labels
     terms, weights = loss.adjustment, loss.spread_weights(logits)
     scaled = weights if terms.scale is None else weights * terms.scale

@@ -1,11 +1,11 @@
 """Any decode head of mmseg with what long-tail methods need."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from ltseg.core.checks import check_integer
+from ltseg.core.checks import check_choice, check_integer
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.extension import Extension
 from ltseg.core.features import nearest_labels
@@ -32,11 +32,12 @@ class FusedLosses:
         self,
         *args: Any,
         classifier: dict | None = None,
-        fused: bool = True,
+        fused: bool | Literal['bands', 'triton'] = True,
         band_rows: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        check_choice(f'{_name(self)}.fused', fused, (True, False, 'bands', 'triton'))
         if band_rows is not None:
             check_integer(f'{_name(self)}.band_rows', band_rows, 1)
         self.fused, self.band_rows = fused, band_rows
@@ -58,6 +59,11 @@ class FusedLosses:
         if not hasattr(self, 'loss_decode'):
             hint = "Build the heads inside it as 'ltseg.LongTailSegHead'."
             raise InvalidValueError(_name(self), 'a head with losses of its own', 'another', hint)
+        if isinstance(self.fused, str) and not self._can_be_fused:
+            expected = (
+                f'losses of ltseg alone, no pixel sampler and no loss_by_feat of its own for fused={self.fused!r}'
+            )
+            raise InvalidValueError(_name(self), expected, 'another head', 'Set fused=True.')
         needing = [loss for loss in self.losses if getattr(loss, 'needs_feature_norm', False)]
         if not needing:
             return
@@ -75,17 +81,17 @@ class FusedLosses:
         """MMSegmentation's losses; those on feature norms at the resolution of the features, with nearest labels."""
         if getattr(self.losses[0], 'needs_feature_norm', False):
             return self._losses_on_features(seg_logits, batch_data_samples)
-        can_be_fused = all(getattr(loss, 'can_be_fused', False) for loss in self.losses)
-        if self.fused and can_be_fused and self.sampler is None and self._plain_loss_by_feat:
+        if self.fused and self._can_be_fused:
             return self._fused_losses(seg_logits, batch_data_samples)
         return super().loss_by_feat(seg_logits, batch_data_samples)  # type: ignore[misc]
 
     @property
-    def _plain_loss_by_feat(self) -> bool:
-        """Whether the head computes its losses as most do, from logits alone."""
+    def _can_be_fused(self) -> bool:
+        """Whether the head computes its losses as most do, from logits alone, and each of them can be fused."""
         from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 
-        return self.extends.loss_by_feat is BaseDecodeHead.loss_by_feat
+        plain = self.extends.loss_by_feat is BaseDecodeHead.loss_by_feat and self.sampler is None
+        return plain and all(getattr(loss, 'can_be_fused', False) for loss in self.losses)
 
     def _labels(self, batch_data_samples: list) -> Tensor:
         return self._stack_batch_gt(batch_data_samples).squeeze(1)  # type: ignore[attr-defined]
@@ -99,6 +105,7 @@ class FusedLosses:
             ignore_index=self.ignore_index,
             align_corners=self.align_corners,
             band_rows=self.band_rows,
+            path='auto' if isinstance(self.fused, bool) else self.fused,
         )
         result: dict[str, Tensor] = {}
         for loss, value in zip(self.losses, values, strict=True):
@@ -141,7 +148,8 @@ class LongTailSegHead(FeatureTap, FusedLosses, Extension):
         fused: Whether losses are computed without upsampled logits (see :mod:`ltseg.core.fused_upsampling`): the same
             value and gradient in less time and memory. It holds for every loss with ``can_be_fused``, which are those
             of this package but dot regression and expert diversity. Heads with a pixel sampler, with a loss of another
-            package beside, or with a ``loss_by_feat`` of their own take the plain path.
+            package beside, or with a ``loss_by_feat`` of their own take the plain path. On a GPU it is done by Triton
+            kernels where these can serve, else in bands of rows; 'bands' and 'triton' choose one of them.
         band_rows: Rows of labels in a band of the fused loss; by default they follow from the shapes.
 
     Raises:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ltseg.core.checks import check_choice, check_range
 from ltseg.core.errors import InvalidValueError
-from ltseg.core.fused_upsampling import SampleLosses, upsampled_losses
+from ltseg.core.fused_upsampling import Path, SampleLosses, upsampled_losses
 from ltseg.core.layout import at_least_float32
 from ltseg.core.reduction import Average, Reduction, reduce_losses
 from ltseg.core.torch_versions import is_compiling
@@ -82,7 +82,8 @@ class LogitsLoss(nn.Module):
 
         Returns:
             A function of logits (n, K, *) and labels (n, *) or (n, K, *), which gives the loss of each sample (n, *),
-            and the class weight of each sample (n, *) or None for 1.
+            and the class weight of each sample (n, *) or None for 1. An object that knows its gradient, too
+            (:class:`ltseg.core.fused_upsampling.DifferentiatedLosses`), makes the fused path faster.
         """
 
     def forward(
@@ -157,6 +158,7 @@ def fused_losses(
     ignore_index: int = -100,
     align_corners: bool = False,
     band_rows: int | None = None,
+    path: Path = 'auto',
 ) -> tuple[list[Tensor], Tensor]:
     """What each loss gives for logits that are upsampled to the labels, without the upsampled logits.
 
@@ -166,13 +168,13 @@ def fused_losses(
         labels: Class indices (N, H, W).
         ignore_index: Label that is left out.
         align_corners: Of the bilinear interpolation.
-        band_rows: As in :func:`ltseg.core.fused_upsampling.upsampled_losses`.
+        band_rows, path: As in :func:`ltseg.core.fused_upsampling.upsampled_losses`.
 
     Returns:
         A scalar for each loss, and the share of valid pixels whose label has the largest logit in percent, (1,).
 
     Raises:
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not fit, or ``path`` is 'triton' where it cannot be.
     """
     if logits.ndim != 4 or labels.ndim != 3 or len(logits) != len(labels) or logits.shape[1] < 2:
         got = f'{tuple(logits.shape)} and {tuple(labels.shape)}'
@@ -183,7 +185,7 @@ def fused_losses(
         exact = at_least_float32(logits.detach())
         with explaining_label_errors(labels, logits.shape[1], ignore_index):
             prepared = [loss.prepare(exact, labels, ignore_index) for loss in losses]
-            sums = upsampled_losses(logits, labels, prepared, align_corners, ignore_index, band_rows)
+            sums = upsampled_losses(logits, labels, prepared, align_corners, ignore_index, band_rows, path)
         valid = (labels != ignore_index).sum()
         values = [
             reduce_losses(value, valid, weights, None, loss.average, None, loss.reduction, loss.sync) * loss.factor()
