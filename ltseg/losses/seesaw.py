@@ -64,7 +64,7 @@ class SeesawLoss(LogitsLoss):
 
         def log_factors(logits: Tensor, labels: Tensor) -> Tensor:
             mitigation = log_mitigation.T.index_select(1, labels.flatten())  # (K, samples): rows stay contiguous
-            mitigation = mitigation.view(-1, *labels.shape).movedim(0, 1)  # (N, K, *)
+            mitigation = mitigation.unflatten(1, labels.shape).movedim(0, 1)  # (N, K, *)
             return mitigation + self._log_compensation(logits, labels) if self.q else mitigation
 
         return ShiftedCrossEntropy(log_factors, ignore_index)

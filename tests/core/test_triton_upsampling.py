@@ -139,7 +139,10 @@ def without_a_gradient(logits, labels):
         (lambda z, y, loss: (z, y, without_a_gradient), 'a loss that is no adjusted cross entropy'),
         (lambda z, y, loss: (z.double(), y, loss), 'float64'),
         (lambda z, y, loss: (z[:, :, :1, :1], y.new_zeros(1, 300, 8), loss), r'logits \(1, 7, 1, 1\) for labels'),
-        (lambda z, y, loss: (z, y, AdjustedCrossEntropy(loss_of('smoothing', 7).adjustment, 2.0, 255)), 'smoothed labels'),
+        (
+            lambda z, y, loss: (z, y, AdjustedCrossEntropy(loss_of('smoothing', 7).adjustment, 2.0, 255)),
+            'smoothed labels',
+        ),
     ],
     ids=['another loss', 'float64', 'too far', 'focal and smoothed'],
 )

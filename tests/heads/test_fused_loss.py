@@ -5,9 +5,10 @@ from unittest.mock import patch
 
 import pytest
 import torch
-from losses_under_test import LOSSES, name_of
+from losses_under_test import COUNTS, LOSSES, name_of
 from mmengine.logging import MessageHub
 from mmengine.structures import PixelData
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import ltseg.heads.long_tail_seg_head as module
 from ltseg.losses.logits_loss import LogitsLoss, fused_losses
@@ -41,9 +42,9 @@ def loss_and_gradient(head, features, samples):
     return losses, {name: p.grad.clone() for name, p in head.named_parameters()}
 
 
-def assert_fused_is_plain(options, tolerance=1e-5):
+def assert_fused_is_plain(options, tolerance=1e-5, fused=True):
     features, samples = batch()
-    fused, plain = (head_of(**{**options, 'fused': flag}) for flag in (True, False))
+    fused, plain = (head_of(**{**options, 'fused': flag}) for flag in (fused, False))
     with patch.object(module, 'fused_losses', wraps=module.fused_losses) as used:
         found = loss_and_gradient(fused, features, samples)
         expected = loss_and_gradient(plain, features, samples)
@@ -58,6 +59,67 @@ def test_every_loss(config):
     if config['type'] == 'ltseg.EqualizationLoss':
         config = {**config, 'gamma': 1.0}  # no chance
     assert_fused_is_plain({'loss_decode': config, **more})
+
+
+@pytest.mark.parametrize('fused', ['bands', 'triton'])
+@pytest.mark.parametrize(
+    'loss', [ARB, dict(type='ltseg.VSLoss', counts=COUNTS), dict(type='ltseg.FocalLoss'), [ARB, ARB]], ids=str
+)
+def test_either_path_can_be_chosen(loss, fused):
+    pytest.importorskip('triton', minversion='3.0')
+    assert_fused_is_plain({'loss_decode': loss}, fused=fused)
+
+
+@pytest.mark.parametrize(
+    ('options', 'match'),
+    [
+        (dict(loss_decode=ARB, sampler=dict(type='OHEMPixelSampler', thresh=0.7, min_kept=20)), 'no pixel sampler'),
+        (dict(loss_decode=[ARB, dict(type='DiceLoss')]), 'losses of ltseg'),
+    ],
+    ids=['sampler', 'loss of MMSegmentation'],
+)
+@pytest.mark.parametrize('fused', ['bands', 'triton'])
+def test_a_path_that_is_chosen_and_cannot_be_taken_is_an_error(options, match, fused):
+    with pytest.raises(ValueError, match=f'{match}.*Set fused=True'):
+        head_of(**options, fused=fused)
+    features, samples = batch()
+    assert head_of(**options, fused=True).loss([features], samples, {})['loss_arb'].isfinite()
+
+
+def test_a_loss_that_kernels_cannot_compute_is_named_with_what_to_do():
+    features, samples = batch()
+    options = dict(loss_decode=dict(type='ltseg.SeesawLoss'))
+    with pytest.raises(ValueError, match='no adjusted cross entropy.*Set fused=True'):
+        head_of(**options, fused='triton').loss([features], samples, {})
+    assert head_of(**options, fused=True).loss([features], samples, {})['loss_seesaw'].isfinite()
+
+
+def test_a_path_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="fused.*'triton', got 'tritone'.*Did you mean 'triton'"):
+        head_of(loss_decode=ARB, fused='tritone')
+
+
+class Operators(TorchDispatchMode):
+    """Names of the operators that were called."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.seen.add(function.__name__.split('.')[0])
+        return function(*args, **kwargs or {})
+
+
+def test_nothing_is_called_that_is_random_on_a_gpu():
+    """Of what PyTorch names as not deterministic on CUDA; counting takes another way there than on the CPU."""
+    features, samples = batch()
+    head = head_of(loss_decode=[ARB, dict(type='ltseg.SeesawLoss')])
+    with Operators() as operators:
+        loss_and_gradient(head, features, samples)
+    assert 'convolution_backward' in operators.seen
+    random = ('upsample', 'nll_loss2d', 'index_put', 'put_', 'cumsum', 'kthvalue', 'median')
+    assert not [name for name in operators.seen if name.startswith(random)]
 
 
 @pytest.mark.parametrize('counts', ['accumulated', [900, 300, 120, 40, 8]], ids=['accumulated', 'constant'])

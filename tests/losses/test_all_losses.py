@@ -6,6 +6,7 @@ import pytest
 import torch
 from losses_under_test import LOSSES, K, batch, name_of
 
+from ltseg.core.fused_upsampling import DifferentiatedLosses
 from ltseg.losses import DotRegressionLoss, ExpertDiversityLoss, LogitsLoss
 from ltseg.registry import MODELS
 
@@ -42,6 +43,20 @@ def test_gradient_is_that_of_the_value(config):
         return build(config)(z, labels, ignore_index=255)
 
     assert torch.autograd.gradcheck(value, logits.requires_grad_())
+
+
+@every_loss
+def test_the_gradient_that_the_fused_path_takes_is_that_of_autograd(config):
+    logits, labels = batch(2, 3, 4)
+    losses = build(config).prepare(logits, labels, 255)
+    assert isinstance(losses, DifferentiatedLosses)
+    torch.manual_seed(7)  # EqualizationLoss draws a mask
+    found = losses.value_and_gradient(logits, labels)
+    torch.manual_seed(7)
+    leaf = logits.clone().requires_grad_()
+    value, class_weights = losses(leaf, labels)
+    expected = value.detach(), class_weights, torch.autograd.grad(value.sum(), leaf)[0]
+    torch.testing.assert_close(found, expected)
 
 
 @every_loss
