@@ -90,16 +90,16 @@ def upsampled_losses(
         ValueError: If ``path='triton'`` and the kernels cannot serve.
         RuntimeError: If the result is differentiated with ``create_graph=True``: the gradient has no graph.
     """
+    if is_compiling():  # unrolled, the loop over bands would take the compiler minutes, and gain nothing
+        function = torch._dynamo.disable(upsampled_losses)
+        return function(logits, labels, sample_losses, align_corners, ignore_index, band_rows, path)
     with torch.autocast(logits.device.type, enabled=False):
-        function: Callable = _BandedLosses.apply
+        if _takes_triton(path, logits, labels, sample_losses):
+            return UpsampledLosses(*triton_losses(logits, labels, sample_losses, align_corners, ignore_index))
         rows = band_rows or _band_rows(logits, labels)
         with_gradient = torch.is_grad_enabled() and logits.requires_grad
-        batch: tuple = (_Batch(labels, tuple(sample_losses), align_corners, ignore_index, rows, with_gradient),)
-        if _takes_triton(path, logits, labels, sample_losses):
-            function, batch = triton_losses, (labels, sample_losses, align_corners, ignore_index)
-        if is_compiling():  # unrolled, the loop over bands would take the compiler minutes
-            function = torch._dynamo.disable(function)
-        return UpsampledLosses(*function(logits, *batch))
+        batch = _Batch(labels, tuple(sample_losses), align_corners, ignore_index, rows, with_gradient)
+        return UpsampledLosses(*_BandedLosses.apply(logits, batch))
 
 
 def _takes_triton(path: Path, logits: Tensor, labels: Tensor, sample_losses: Sequence[SampleLosses]) -> bool:

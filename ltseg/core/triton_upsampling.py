@@ -55,7 +55,7 @@ def _missing(logits: Tensor) -> str | None:
 def triton_losses(
     logits: Tensor,
     labels: Tensor,
-    sample_losses: Sequence[AdjustedCrossEntropy],
+    sample_losses: Sequence[Any],
     align_corners: bool,
     ignore_index: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
