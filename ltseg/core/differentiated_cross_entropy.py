@@ -118,11 +118,11 @@ class AdjustedCrossEntropy:
         return share if self.adjustment.bias is None else share.masked_fill(self.adjustment.bias == -torch.inf, 0)
 
     def _of_all(self, log_probability: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """What smoothing adds to the losses, (N, *), and to c_j f'(log p_j), (N, K, *)."""
+        """What smoothing adds to the losses, (N, *), and to c_j f'(log p_j), (N, K, *); writes to what it is given."""
         weights = per_class(self.spread_weights(log_probability), log_probability)
-        value, slope = self._focal(log_probability.masked_fill(weights == 0, 0))
-        share = self.spread(labels).unsqueeze(1) * weights
-        return (share * value).sum(1), share * slope
+        spread = self.spread(labels)
+        value, slope = self._focal(log_probability.masked_fill_(weights == 0, 0))
+        return value.mul_(weights).sum(1) * spread, slope * weights * spread.unsqueeze(1)
 
 
 @dataclass(frozen=True, eq=False)
