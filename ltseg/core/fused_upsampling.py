@@ -152,8 +152,12 @@ class _Upsampling:
     def __init__(self, logits: Tensor, batch: _Batch) -> None:
         like = logits.new_empty(0, dtype=torch.promote_types(logits.dtype, torch.float32))
         (h, w), (height, width) = logits.shape[2:], batch.labels.shape[1:]
-        tile = COLUMN_TILE if logits.device.type == 'cpu' else width
         self.dtype, self.width, self.is_identity = like.dtype, w, (h, w) == (height, width)
+        if self.is_identity:
+            starts = range(0, height, batch.band_rows)
+            self.bands = [Tile(slice(i, i + batch.band_rows), slice(i, i + batch.band_rows), like) for i in starts]
+            return
+        tile = COLUMN_TILE if logits.device.type == 'cpu' else width
         self.bands = tiles(h, height, batch.align_corners, batch.band_rows, like)
         self.columns = tiles(w, width, batch.align_corners, tile, like)
 

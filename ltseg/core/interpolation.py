@@ -56,20 +56,24 @@ def tiles(cells: int, size: int, align_corners: bool, length: int, like: Tensor)
 
     The matrices have the device and the precision of ``like``.
     """
+    whole = _matrix(cells, size, align_corners, like.dtype)
     found = []
     for start in range(0, size, length):
         pixels = slice(start, min(start + length, size))
         first, denominator = _positions(start, cells, size, align_corners)
         last, _ = _positions(pixels.stop - 1, cells, size, align_corners)
         used = slice(max(first // denominator, 0), min(-(-last // denominator) + 1, cells))
-        before, distance = source_cells(torch.arange(pixels.start, pixels.stop), cells, size, align_corners)
-        cell = torch.arange(used.start, used.stop)
-        of_first = (before.clamp(min=0).unsqueeze(1) == cell) * (1 - distance).unsqueeze(1)
-        of_second = ((before + 1).clamp(max=cells - 1).unsqueeze(1) == cell) * distance.unsqueeze(1)
-        # Made on the CPU and sent along, which does not make an accelerator wait.
-        matrix = (of_first + of_second).to(like.dtype).to(like.device, non_blocking=True)
-        found.append(Tile(pixels, used, matrix))
+        found.append(Tile(pixels, used, whole[pixels, used].contiguous().to(like.device, non_blocking=True)))
     return found
+
+
+def _matrix(cells: int, size: int, align_corners: bool, dtype: torch.dtype) -> Tensor:
+    """(size, cells), on the CPU: its parts are sent along with what they are for, and no accelerator has to wait."""
+    before, distance = source_cells(torch.arange(size), cells, size, align_corners)
+    matrix = torch.zeros(size, cells, dtype=dtype)
+    for cell, weight in ((before.clamp(min=0), 1 - distance), ((before + 1).clamp(max=cells - 1), distance)):
+        matrix.scatter_add_(1, cell.unsqueeze(1), weight.unsqueeze(1).to(dtype))
+    return matrix
 
 
 def interpolated(values: Tensor, columns: list[Tile]) -> Tensor:
