@@ -2,7 +2,7 @@
 
 The map of the package, from the lowest floor up; a file imports from lower floors only:
 
-    core/          pure torch: the adjusted cross entropy, whole or upsampled in bands, and its reduction; confusion
+    core/          pure torch: the adjusted cross entropy, whole or upsampled on the way, and its reduction; confusion
                    matrices, calibration, post-hoc adjustment; features, class means, figures of neural collapse
     registry       registries with scope ``ltseg``; compat: workarounds for known faults of installations; schedules:
                    weights that change; checkpoint_files: loading them without running what is in them;
