@@ -107,7 +107,7 @@ def _takes_triton(path: Path, logits: Tensor, labels: Tensor, sample_losses: Seq
         return False
     obstacle = obstacle_to_triton(logits, labels, sample_losses)
     if obstacle is not None and path == 'triton':
-        expected = "adjusted cross entropies of float32 logits on an NVIDIA GPU (Ampere or newer) for fused='triton'"
+        expected = "adjusted cross entropies in float32 or less on an NVIDIA GPU (Ampere or newer) for fused='triton'"
         raise InvalidValueError('upsampled_losses', expected, obstacle, 'Set fused=True.')
     return obstacle is None
 
