@@ -66,6 +66,12 @@ class Environment:
         has_compiled_mmcv: Whether mmcv has its compiled operators.
         cuda_build: CUDA version that torch was built for; None for a CPU build.
         cuda_devices: Devices that torch can use.
+
+    Example:
+        >>> from ltseg.environment import Environment
+        >>> found = Environment({'torch': '2.1.2+cu121', 'mmcv': '2.1.0'}, distributions={'mmcv': ('mmcv',)})
+        >>> found.release('torch'), found.install('mmpretrain')
+        ((2, 1, 2), 'pip install mmpretrain==1.2.0 ftfy regex')
     """
 
     versions: Mapping[str, str]
@@ -110,7 +116,13 @@ class Environment:
 
 @dataclass(frozen=True)
 class Advice:
-    """Something worth telling, with what to do; a fault keeps something from working, a note does not."""
+    """Something worth telling, with what to do; a fault keeps something from working, a note does not.
+
+    Example:
+        >>> from ltseg.environment import Environment, findings
+        >>> [advice.what for advice in findings(Environment(versions={})) if advice.is_fault][:1]
+        ['torch is missing.']
+    """
 
     what: str
     hint: str

@@ -27,6 +27,21 @@ class FeatureTap:
     Raises:
         ValueError: If the head does not classify all features in ``conv_seg``, or two terms have the same name in the
             log.
+
+    Example:
+        >>> import torch
+        >>> from mmengine.structures import PixelData
+        >>> from mmseg.models.decode_heads import FCNHead
+        >>> from mmseg.structures import SegDataSample
+        >>> from ltseg.heads.feature_tap import FeatureTap
+        >>> class TappedHead(FeatureTap, FCNHead):
+        ...     pass
+        >>> head = TappedHead(
+        ...     in_channels=4, channels=4, num_convs=0, num_classes=3, concat_input=False,
+        ...     regularizers=[dict(type='ltseg.WeightRepulsion')])
+        >>> sample = SegDataSample(gt_sem_seg=PixelData(data=torch.tensor([[[0, 0], [0, 1]]])))
+        >>> sorted(head.loss((torch.zeros(1, 4, 2, 2),), [sample], {}))
+        ['acc_seg', 'loss_ce', 'loss_weight_repulsion']
     """
 
     conv_seg: Any

@@ -26,6 +26,10 @@ class Difference:
         low: The smallest difference between any two seeds.
         high: The largest.
         verdict: ``CLEAR``, ``WITHIN`` the spread of the seeds, or ``SINGLE`` where a method has one seed.
+
+    Example:
+        >>> from ltseg.reports.difference import Difference
+        >>> Difference.between([54.0, 54.5, 55.0], [50.0, 50.5, 51.0])
     """
 
     value: float
