@@ -70,8 +70,8 @@ class Environment:
     Example:
         >>> from ltseg.environment import Environment
         >>> found = Environment({'torch': '2.1.2+cu121', 'mmcv': '2.1.0'}, distributions={'mmcv': ('mmcv',)})
-        >>> found.release('torch'), found.install('mmpretrain')
-        ((2, 1, 2), 'pip install mmpretrain==1.2.0 ftfy regex')
+        >>> found.release('torch'), found.install('mmseg')
+        ((2, 1, 2), 'pip install mmsegmentation==1.2.2 ftfy regex')
     """
 
     versions: Mapping[str, str]

@@ -1,8 +1,8 @@
 """Every public class has an example in its docstring, and every example of the package runs as it says.
 
-Public are the registered types, which configs name, and the classes that code imports: those in ``__all__`` of the
-package's modules and of its folders' modules. Left out are folders inside of folders, which hold the parts of one thing;
-the command line; and errors, which are all made as ``LtsegError`` shows.
+Public are the types that configs name, which are registered, and the classes that code imports: those in ``__all__`` of
+the modules of the package and of its folders. Left out are folders inside of folders, which are parts of one thing, the
+command line, and errors, for all of which the example of ``LtsegError`` stands.
 """
 
 import doctest

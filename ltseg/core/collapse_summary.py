@@ -67,7 +67,8 @@ class CollapseSummary:
         >>> rows, labels = torch.eye(3).repeat(2, 1), torch.arange(3).repeat(2)  # fully collapsed
         >>> sample = ClassSample.of(rows, labels, predictions=labels, per_class=2)
         >>> summary = collapse_summary(ClassStatistics.of(rows, labels, 3), sample, classifier=torch.eye(3))
-        >>> summary.figures['nc1'], round(summary.figures['nc2_means_least_angle'], 4), summary.figures['nc4_disagreement']
+        >>> figures = summary.figures
+        >>> figures['nc1'], round(figures['nc2_means_least_angle'], 4), figures['nc4_disagreement']
         (0.0, 120.0, 0.0)
     """
 

@@ -74,7 +74,7 @@ class ComponentNorms:
     Example:
         >>> import torch
         >>> from ltseg.core.gradient_components import component_norms
-        >>> gradients = torch.tensor([[-0.5, 0.5], [0.25, -0.25]])  # of the first sample p = (1/2, 1/2), of the other (1/4, 3/4)
+        >>> gradients = torch.tensor([[-0.5, 0.5], [0.25, -0.25]])  # of p = (1/2, 1/2) and (1/4, 3/4)
         >>> norms = component_norms(gradients, rows=torch.eye(2), labels=torch.tensor([0, 1]))
         >>> norms.attraction.tolist(), norms.repulsion.tolist()
         ([0.5, 0.25], [0.25, 0.5])

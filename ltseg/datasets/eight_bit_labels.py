@@ -31,7 +31,8 @@ class LoadEightBitAnnotations(LoadAnnotations):
         ...     try:
         ...         LoadEightBitAnnotations()({'seg_map_path': f'{folder}/0.png', 'reduce_zero_label': False})
         ...     except ValueError as error:
-        ...         print(error.expected, '-', error.got)
+        ...         print('expected', error.expected, 'got', error.got)
+        expected values 0..255 got 258
     """
 
     @classmethod

@@ -53,6 +53,7 @@ class ClassifierWatch:
         >>> from mmpretrain.structures import DataSample
         >>> from ltseg.heads.classifier_watch import ClassifierWatch
         >>> model = ImageClassifier(
+        ...     data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor'),
         ...     backbone=dict(type='ltseg.CIFARResNet', depth=20, base_channels=2),
         ...     neck=dict(type='mmpretrain.GlobalAveragePooling'),
         ...     head=dict(type='mmpretrain.LinearClsHead', in_channels=8, num_classes=3))

@@ -47,7 +47,8 @@ class LogitsLoss(nn.Module):
         >>> class AbsoluteErrorLoss(LogitsLoss):
         ...     def prepare(self, logits, labels, ignore_index):
         ...         def losses(logits, labels):  # 1 - p_y, and 0 where ignored
-        ...             return 1 - cross_entropy(logits, labels, reduction='none', ignore_index=ignore_index).neg().exp(), None
+        ...             entropy = cross_entropy(logits, labels, reduction='none', ignore_index=ignore_index)
+        ...             return 1 - entropy.neg().exp(), None
         ...         return losses
         >>> loss, labels = AbsoluteErrorLoss(counts='batch', ignore_index=255), torch.tensor([0, 3, 255])
         >>> loss(torch.zeros(3, 4), labels).item()  # 1 - 1/4, for two valid samples

@@ -45,7 +45,7 @@ class CountedMetric(BaseMetric, ABC):
         >>> from ltseg.metrics.counted_metric import CountedMetric
         >>> from ltseg.metrics.task import CLASSIFICATION
         >>> class Accuracies(CountedMetric):
-        ...     task, groups = CLASSIFICATION, [['cat'], ['dog'], ['owl']]
+        ...     task, groups = CLASSIFICATION, dict(many=['cat'], medium=['dog'], few=['owl'])
         ...     def process(self, batch, matrices):
         ...         self.results += matrices
         ...     def compute_metrics(self, matrices):

@@ -63,7 +63,7 @@ class ContrastiveTerm(Regularizer):
         ...         first, second = self.samples(batch).features.unbind(1)
         ...         return (self.projected(first) - self.projected(second)).square().sum(1).mean()
         >>> term = Alignment(hidden_channels=None, loss_name='loss_alignment')
-        >>> term(FeatureBatch(torch.eye(2)[None], torch.tensor([0]), num_classes=2)).item()  # of the views (1, 0) and (0, 1)
+        >>> term(FeatureBatch(torch.eye(2)[None], torch.tensor([0]), num_classes=2)).item()  # views (1, 0) and (0, 1)
         2.0
     """
 

@@ -25,10 +25,10 @@ class Projection(nn.Module):
     Example:
         >>> import torch
         >>> from ltseg.regularizers.projection import Projection
-        >>> projection, rows = Projection(in_channels=8, hidden_channels=16, out_channels=4).double(), torch.randn(5, 8).double()
+        >>> projection, rows = Projection(in_channels=8, hidden_channels=16, out_channels=4), torch.randn(5, 8)
         >>> tuple(projection(rows).shape)
         (5, 4)
-        >>> torch.allclose(projection(100 * rows), projection(10 * rows), atol=1e-3)  # normalised over the rows
+        >>> torch.allclose(projection(100 * rows), projection(200 * rows + 1), atol=1e-3)  # normalised over the rows
         True
     """
 

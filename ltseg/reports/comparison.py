@@ -43,8 +43,8 @@ class Comparison:
         >>> def record(method, right):
         ...     matrix = torch.tensor([[8, 0, 0], [0, 4, 0], [0, 4 - right, right]])
         ...     evaluation = Evaluation(matrix, ('road', 'car', 'pole'), groups, counts, 'the training labels')
-        ...     return RunRecord(
-        ...         name=method, method=method, model='U-Net', dataset='CamVid', split='test', evaluation=evaluation, seed=0)
+        ...     about = dict(model='U-Net', dataset='CamVid', split='test', seed=0)
+        ...     return RunRecord(name=method, method=method, evaluation=evaluation, **about)
         >>> comparison = compare([record('cross entropy', 1), record('ARB', 3)])
         >>> next(row for row in comparison.summary().rows if row[0] == 'mIoU_tail')
         ['mIoU_tail', '25.00', '75.00 (+50.00)']

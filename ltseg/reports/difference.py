@@ -30,6 +30,9 @@ class Difference:
     Example:
         >>> from ltseg.reports.difference import Difference
         >>> Difference.between([54.0, 54.5, 55.0], [50.0, 50.5, 51.0])
+        Difference(value=4.0, low=3.0, high=5.0, verdict='clear')
+        >>> Difference.between([50.0, 54.0], [49.0, 53.0]).verdict  # 1.0, where seeds of one method differ by 4.0
+        'within'
     """
 
     value: float

@@ -39,6 +39,7 @@ class PublishedRun:
     Example:
         >>> from ltseg.reports.published import find_published
         >>> [(run.method, run.model, run.means['IoU']) for run in find_published('arb/unet')]
+        [('cross entropy', 'U-Net', 67.56), ('ARB-Loss', 'U-Net', 67.89)]
     """
 
     paper: str

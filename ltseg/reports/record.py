@@ -84,9 +84,8 @@ class RunRecord:
         >>> from ltseg.reports.record import RunRecord
         >>> matrix, groups = torch.tensor([[8, 0, 0], [0, 4, 0], [0, 1, 3]]), ClassGroups((0,), (1,), (2,), 'as listed')
         >>> evaluation = Evaluation(matrix, ('road', 'car', 'pole'), groups, matrix.sum(1), 'the evaluated labels')
-        >>> record = RunRecord(
-        ...     name='camvid-arb-seed0', method='ARB', model='U-Net', dataset='CamVid', split='test', evaluation=evaluation)
-        >>> record.metrics()['mIoU_tail']
+        >>> about = dict(method='ARB', model='U-Net', dataset='CamVid', split='test', seed=0)
+        >>> RunRecord(name='camvid-unet-arb-seed0', evaluation=evaluation, **about).metrics()['mIoU_tail']
         75.0
     """
 

@@ -47,7 +47,7 @@ class TextTable:
         road,98.125
         pole,nan
         >>> table.markdown().splitlines()[-2:]
-        ['| road | 98.12 |', '| pole | nan |']
+        ['| road | 98.12 |', '| pole | - |']
     """
 
     title: str
