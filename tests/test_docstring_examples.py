@@ -75,7 +75,7 @@ def test_example_runs(name: str) -> None:
     assert any(example.want for example in EXAMPLES[name].examples), f'{name}: the example shows no result'
     report = io.StringIO()
     with redirect_stdout(report):
-        failed, _ = doctest.DocTestRunner(verbose=False).run(EXAMPLES[name], clear_globs=False)
+        failed, _ = doctest.DocTestRunner(verbose=False).run(EXAMPLES[name])
     assert not failed, report.getvalue()
 
 
