@@ -14,7 +14,7 @@ from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.dry_model import dry_model
 from ltseg.cli.dry_run import dry_run
-from ltseg.cli.errors import message_of, one_message_errors
+from ltseg.cli.errors import known_message, one_message_errors
 from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.monitored import infer_rules
 from ltseg.cli.runner import calm_warnings
@@ -48,10 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                         infer_rules(stage, measured.rules)
                     dry_model(stage, training)
                 except Exception as error:
-                    message = message_of(error)
-                    if message is None:
-                        raise
-                    messages += [line for line in message.splitlines() if line not in messages]
+                    messages += [line for line in known_message(error).splitlines() if line not in messages]
         if messages:
             raise UsageError('\n'.join(messages))
     print('No fault found.')

@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 
 from ltseg import registry
 from ltseg.cli.data_files import build_readable, file_faults
-from ltseg.cli.errors import message_of
+from ltseg.cli.errors import known_message
 from ltseg.cli.label_faults import label_faults
 from ltseg.cli.pretrained import weight_faults
 from ltseg.cli.setting_keys import key_faults
@@ -110,10 +110,7 @@ def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]]
         try:
             built = build_readable(f'{split}_dataloader.dataset', dataset)
         except Exception as error:
-            message = message_of(error)
-            if message is None:
-                raise  # not theirs
-            first, *guide = message.split('\n', 1)
+            first, *guide = known_message(error).split('\n', 1)
             faults.setdefault('\n'.join(guide), []).append(first.rstrip())
         else:
             loads_labels = any('Annotations' in str(part.get('type')) for _, part in parts_of(dataset, split))
@@ -157,10 +154,7 @@ def _loss_faults(path: str, loss: dict, number: int, names: Sequence[str]) -> It
             counts(torch.empty(0, dtype=torch.int64), number)  # checks its number of classes
             check_class_names(f'counts: the table {loss["counts"]!r}', counts.class_names, names)
     except Exception as error:
-        message = message_of(error)
-        if message is None:
-            raise
-        yield f'{path}: {message}'
+        yield f'{path}: {known_message(error)}'
 
 
 def _device_faults(config: Config, training: bool) -> Iterator[str]:

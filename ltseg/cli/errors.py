@@ -11,7 +11,7 @@ from ltseg.cli.output import forgiving_output
 from ltseg.core.errors import LtsegError, UsageError, describe
 from ltseg.core.files import NOT_WRITTEN
 
-__all__ = ['message_of', 'one_message_errors', 'usage_errors']
+__all__ = ['known_message', 'message_of', 'one_message_errors', 'usage_errors']
 
 PACKAGE = str(Path(__file__).resolve().parents[1])
 # How the traceback of a data loader's worker, which comes as text, names an error of ours.
@@ -42,6 +42,14 @@ def message_of(error: BaseException) -> str | None:
             return message
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
     return _fault_of_config(error)
+
+
+def known_message(error: Exception) -> str:
+    """As :func:`message_of`; an error without a text for the user is raised again."""
+    message = message_of(error)
+    if message is None:
+        raise error
+    return message
 
 
 def _fault_of_worker(text: str) -> str | None:
