@@ -6,7 +6,7 @@ when training begins, and nothing is trained.
 
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -21,12 +21,14 @@ from mmengine.runner import Runner, autocast
 from mmengine.runner.base_loop import BaseLoop
 from mmengine.utils import ManagerMixin
 
+from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.errors import usage_errors
 from ltseg.cli.monitored import give_any_rule
 from ltseg.cli.runner import CalmRunner
 from ltseg.config_parts import parts_of
 from ltseg.core.checks import near
 from ltseg.core.errors import UsageError
+from ltseg.nested_datasets import dataset_config
 
 __all__ = ['dry_model']
 
@@ -43,7 +45,7 @@ class _DryRunner(CalmRunner):
         """Keeps no config."""
 
 
-def dry_model(config: Config, training: bool = True) -> None:
+def dry_model(config: Config, training: bool = True, datasets: BuiltDatasets | None = None) -> None:
     """Builds model, hooks, loops, optimizer and schedules, and takes one batch through the model to the evaluator.
 
     Random states, the config and what mmengine takes for its current logger or visualizer stay as they are. A config
@@ -52,6 +54,7 @@ def dry_model(config: Config, training: bool = True) -> None:
     Args:
         config: Of a run in whose data :func:`ltseg.cli.dry_run.dry_run` has found no fault.
         training: Whether to look at training and validation, or at the test split.
+        datasets: Where those of the config are built.
 
     Raises:
         UsageError: If a part cannot be built, or the batch cannot be predicted or evaluated.
@@ -63,6 +66,7 @@ def dry_model(config: Config, training: bool = True) -> None:
         if not training:
             give_any_rule(small)
         with usage_errors('config', 'a model and hooks that can be built'):
+            _put_built(small, ('train', 'val') if training else ('test',), datasets or BuiltDatasets())
             runner = _DryRunner.from_cfg(small)
         if training:
             with usage_errors('train_cfg, optim_wrapper and param_scheduler', 'parts that can be built'):
@@ -89,6 +93,17 @@ def _small(config: Config, folder: str) -> Config:
             loader.update(num_workers=0, persistent_workers=False)
             loader.pop('prefetch_factor', None)
     return config
+
+
+def _put_built(config: Config, splits: Sequence[str], datasets: BuiltDatasets) -> None:
+    """Lets mmengine take the data sets that are built already."""
+    for split in splits:
+        if dataset_config(config, split) is not None:
+            config[f'{split}_dataloader'].dataset = {'type': _giving(datasets.loading(config, split))}
+
+
+def _giving(dataset: Any) -> Callable[[], Any]:
+    return lambda: dataset  # a function: copies of the config hold the data set itself
 
 
 def _build_training(runner: Runner) -> None:
