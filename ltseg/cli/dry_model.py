@@ -20,9 +20,11 @@ from mmengine.registry import OPTIMIZERS
 from mmengine.runner import Runner, autocast
 from mmengine.runner.base_loop import BaseLoop
 from mmengine.utils import ManagerMixin
+from torch import nn
 
 from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.errors import usage_errors
+from ltseg.cli.image_sizes import check_image_sizes
 from ltseg.cli.monitored import give_any_rule
 from ltseg.cli.runner import CalmRunner
 from ltseg.config_parts import parts_of
@@ -71,10 +73,13 @@ def dry_model(config: Config, training: bool = True, datasets: BuiltDatasets | N
         if training:
             with usage_errors('train_cfg, optim_wrapper and param_scheduler', 'parts that can be built'):
                 _build_training(runner)
+            _check_sizes(runner, runner.train_loop, 'train')
         split = 'val' if training else 'test'
         if config.get(f'{split}_dataloader') is not None:
             with usage_errors(f'{split}_dataloader, its first batch', IN_THE_FIRST_BATCH):
-                _predict_batch(runner, runner.val_loop if training else runner.test_loop, split)
+                loop = runner.val_loop if training else runner.test_loop
+                _check_sizes(runner, loop, split)
+                _predict_batch(runner, loop, split)
 
 
 def _small(config: Config, folder: str) -> Config:
@@ -120,6 +125,11 @@ def _check_optimizer(kind: Any) -> None:
     if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
         where, expected = 'optim_wrapper.optimizer.type', 'an optimizer of the registry'
         raise UsageError(where, expected, repr(kind), near(kind, OPTIMIZERS.module_dict, 3))
+
+
+def _check_sizes(runner: Runner, loop: BaseLoop, split: str) -> None:
+    if isinstance(preprocessor := getattr(runner.model, 'data_preprocessor', None), nn.Module):
+        check_image_sizes(loop.dataloader, preprocessor, split)
 
 
 def _predict_batch(runner: Runner, loop: BaseLoop, split: str) -> None:
