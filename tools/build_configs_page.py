@@ -7,7 +7,6 @@ Usage::
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
-import argparse
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from mmengine.config import Config
 
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.labels.run_labels import labels_of
+from ltseg.cli.parser import command_parser
 from ltseg.cli.stages import stages_of
 from ltseg.core.errors import InvalidValueError
 from ltseg.reports.method import measured as method_of
@@ -105,7 +105,7 @@ def tables(root: Path) -> str:
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument('--check', action='store_true', help='write nothing; exit with 1 where the page is out of date')
     options = parser.parse_args(arguments)
     page = root / 'configs/README.md'

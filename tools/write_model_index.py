@@ -9,7 +9,6 @@ Names come from the configs, and results from the run records in docs/runs, as m
 """
 
 import ltseg.compat  # noqa: F401  isort: skip (mends MMSegmentation's imports and therefore comes first)
-import argparse
 import math
 import sys
 from collections import Counter, defaultdict
@@ -21,6 +20,7 @@ from typing import Any
 import yaml
 
 from ltseg.cli.config_catalog import TASKS, CatalogConfig, catalog
+from ltseg.cli.parser import command_parser
 from ltseg.reports.record import RunRecord
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -103,7 +103,7 @@ def _text(content: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument('--check', action='store_true', help='write nothing; exit with 1 where a file is out of date')
     options = parser.parse_args(arguments)
     changed = {

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import known_message, one_message_errors
+from ltseg.cli.parser import command_parser
 from ltseg.cli.runner import calm_warnings, each_warning_once
 from ltseg.cli.stage_checks import check_stage
 from ltseg.cli.stages import stages_of
@@ -20,7 +21,7 @@ from ltseg.core.errors import UsageError
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     add_common_arguments(parser)
     return parser.parse_args(arguments)
 

@@ -33,6 +33,7 @@ from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.label_faults import trained_classes
 from ltseg.cli.monitored import give_any_rule
 from ltseg.cli.nearest_mean import ClassifyByNearestMean
+from ltseg.cli.parser import command_parser
 from ltseg.cli.pictures import NumberedPictures, check_prediction_names, number_pictures
 from ltseg.cli.run_records import RunSource, evaluation_of, record_of, training_of
 from ltseg.cli.runner import ReportingRunner, build_runner, calm_warnings
@@ -50,7 +51,7 @@ VISUALIZER = {'type': 'SegLocalVisualizer', 'vis_backends': [{'type': 'LocalVisB
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     add_common_arguments(parser)
     add_trust_argument(parser)
     parser.add_argument('checkpoint', help='file with the weights')

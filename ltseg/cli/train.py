@@ -22,6 +22,7 @@ from ltseg.cli.checkpoint_space import check_space
 from ltseg.cli.checkpoints import check_resumable, newest_checkpoint
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import one_message_errors
+from ltseg.cli.parser import command_parser
 from ltseg.cli.recording import RunRecorder
 from ltseg.cli.run_records import RunSource
 from ltseg.cli.runner import CalmRunner, LaterStageRunner, build_runner, calm_warnings, each_warning_once
@@ -38,7 +39,7 @@ from ltseg.trained.weights import check_weights
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     add_common_arguments(parser)
     add_trust_argument(parser)
     parser.add_argument(

@@ -18,6 +18,20 @@ with one_message_errors():
         print('Straße', line, file=sys.stderr)
     Path(sys.argv[1]).write_text('written at the end')
 """
+BUFFERED = {'PYTHONUNBUFFERED': ''}  # what is printed meets the pipe at the end of the process, outside of any try
+# The help of one tool after the other, each with output as a new process has it.
+HELP_OF_TOOLS = """
+import runpy, sys
+for path in sys.argv[1:]:
+    sys.stdout, sys.argv = sys.__stdout__, [path, '--help']
+    main = runpy.run_path(path).get('main')
+    if main is not None:
+        try:
+            main()
+        except SystemExit as ended:
+            assert not ended.code, path
+        sys.stdout.flush()
+"""
 
 
 @pytest.mark.parametrize('unbuffered', [False, True])
@@ -51,9 +65,21 @@ def test_a_reader_that_has_gone_before(command: list[str], code: int) -> None:
     """Without what is installed, which takes seconds to import."""
     reader, writer = os.pipe()
     os.close(reader)
-    environment = os.environ | {'PYTHONPATH': str(ROOT)}
+    environment = os.environ | BUFFERED | {'PYTHONPATH': str(ROOT)}
     done = subprocess.run(
         [sys.executable, '-S', *command], stdout=writer, stderr=subprocess.PIPE, env=environment, check=False
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (code, b'')
+
+
+@pytest.mark.slow
+def test_the_help_of_every_tool_without_a_reader() -> None:
+    tools = sorted(str(path) for path in (ROOT / 'tools').glob('*.py'))
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, '-W', 'ignore', '-c', HELP_OF_TOOLS, *tools]
+    environment = os.environ | BUFFERED | {'PYTHONPATH': os.pathsep.join((str(ROOT), str(ROOT / 'tools')))}
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=environment, check=False)
+    os.close(writer)
+    assert tools and (done.returncode, done.stderr) == (0, b'')
