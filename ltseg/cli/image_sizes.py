@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import BatchSampler, DataLoader
 
 from ltseg.cli.errors import message_of
 from ltseg.core.errors import UsageError, describe
@@ -26,7 +26,8 @@ def check_image_sizes(loader: DataLoader, preprocessor: nn.Module, split: str) -
     Raises:
         UsageError: If they do not become a batch.
     """
-    if getattr(loader.batch_sampler, 'batch_size', 1) == 1:
+    batches = loader.batch_sampler
+    if type(batches) is not BatchSampler or batches.batch_size == 1:  # another one may choose images by their size
         return
     pair = _images_of_two_sizes(loader.dataset)
     if not pair:

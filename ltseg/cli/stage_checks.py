@@ -11,7 +11,6 @@ from ltseg.cli.dry_model import dry_model
 from ltseg.cli.dry_run import dry_run, rules_of_validation
 from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.monitored import infer_rules
-from ltseg.core.errors import LtsegError
 
 __all__ = ['check_stage', 'is_first_process', 'settle_stage']
 
@@ -48,6 +47,6 @@ def settle_stage(config: Config, datasets: BuiltDatasets) -> None:
     Where there is a fault, that process says it and ends; the launcher then ends this one, which waits for it in
     mmengine's set-up.
     """
-    with suppress(LtsegError):
+    with suppress(Exception):  # any: the first process meets it, too
         settle_ignored(config, training=True, says=False)
         infer_rules(config, rules_of_validation(config, datasets))

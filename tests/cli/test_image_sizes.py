@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from ltseg.cli import image_sizes
 from ltseg.cli.errors import message_of
+from ltseg.core.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
 
@@ -99,3 +100,25 @@ def test_other_stacks_keep_their_traceback() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.stack([torch.zeros(2), torch.zeros(3)])
     assert message_of(caught.value) is None
+
+
+class Described(Images):
+    """With files of two sizes."""
+
+    folder = Path()
+
+    def get_data_info(self, index: int) -> dict[str, str]:
+        return {'img_path': str(self.folder / f'data/img/train/{index}.jpg')}
+
+
+@pytest.mark.parametrize('by_size', [True, False])
+def test_a_batch_sampler_may_know_the_sizes(by_size: bool, folder: Path) -> None:
+    dataset = Described((32, 48))
+    dataset.folder = folder
+    batches: Any = {'batch_sampler': [[0, 0], [1, 1]]} if by_size else {'batch_size': 2}
+    loader = DataLoader(dataset, collate_fn=default_collate, **batches)
+    if by_size:
+        image_sizes.check_image_sizes(loader, torch.nn.Identity(), 'val')
+    else:
+        with pytest.raises(UsageError, match=r'^val_dataloader, batch: expected images of one size'):
+            image_sizes.check_image_sizes(loader, torch.nn.Identity(), 'val')
