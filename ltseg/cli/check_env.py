@@ -6,7 +6,8 @@ Exits with 1 if there is a fault, with 0 otherwise.
 from collections.abc import Sequence
 
 from ltseg.cli.parser import command_parser
-from ltseg.environment import MODULES, Advice, Environment, examine, findings
+from ltseg.environment.advice import Advice, findings
+from ltseg.environment.installed import MODULES, Environment, examine
 
 
 def print_report(found: Environment, named: list[Advice]) -> None:
