@@ -4,21 +4,19 @@ Builds the data sets with their pipelines and the evaluators as the run will, ta
 the evaluator its ground truth as the prediction. What comes out has the keys that the run will have.
 """
 
-import logging
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
-from mmengine.logging import MMLogger
 
 from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.errors import message_of, usage_errors
 from ltseg.cli.monitored import Measured, monitor_faults
+from ltseg.cli.runner import silent_logger
 from ltseg.cli.split_counts import count_split
 from ltseg.cli.training_labels import training_label_faults
 from ltseg.config_parts import type_name
@@ -152,22 +150,11 @@ def _rule(part: dict, key: str) -> str:
 
 
 def _one_evaluated(part: dict, metainfo: dict[str, Any], sample: Mapping[str, Any]) -> dict[str, float]:
-    with _silence():  # tables of one image
+    with silent_logger():  # tables of one image
         evaluator = Evaluator([deepcopy(part)])
         evaluator.dataset_meta = metainfo
         evaluator.process(data_samples=[_with_prediction(sample['data_samples'], metainfo)], data_batch=dict(sample))
         return evaluator.evaluate(1)
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _with_prediction(packed: Any, metainfo: Mapping[str, Any]) -> Any:
@@ -191,7 +178,7 @@ def _never_known(config: Config, datasets: BuiltDatasets) -> set[str]:
     listed = [part for part in _evaluators(config, 'val') if str(part.get('type')).startswith('ltseg.')]
     tables = {split: count_split(config, split, datasets.loading(config, split)) for split in ('train', 'val')}
     names, unknown = tables['val'].class_names, set()
-    with _silence():
+    with silent_logger():
         metrics = Evaluator(deepcopy(listed)).metrics
     for metric in metrics:
         if isinstance(metric, CountedMetric):

@@ -19,7 +19,15 @@ from torch import nn
 from ltseg.compat import quietly
 from ltseg.core.files import atomic_write
 
-__all__ = ['CalmRunner', 'LaterStageRunner', 'ReportingRunner', 'build_runner', 'calm_warnings', 'each_warning_once']
+__all__ = [
+    'CalmRunner',
+    'LaterStageRunner',
+    'ReportingRunner',
+    'build_runner',
+    'calm_warnings',
+    'each_warning_once',
+    'silent_logger',
+]
 
 # How the dumps that MMSegmentation and MMPretrain write at set-up begin.
 DUMPS = (
@@ -115,6 +123,18 @@ class LaterStageRunner(CalmRunner):
 def build_runner(config: Config, default: type[Runner] = CalmRunner) -> Runner:
     """The runner that the config asks for, or ``default``."""
     return RUNNERS.build(config) if 'runner_type' in config else default.from_cfg(config)
+
+
+@contextmanager
+def silent_logger() -> Iterator[None]:
+    """Keeps mmengine's logger from saying what only a training run's log is for."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def calm_warnings() -> None:

@@ -113,13 +113,14 @@ def resampled_frontiers(
         seeds: The runs of the method on the same I images.
         levels: (L,).
         weights: How often each image is taken in each of B draws, (B, I).
-        generator: Of the draws of seeds: as many as there are, with replacement.
+        generator: Of the draws of seeds: one fewer than there are, with replacement, which makes the variance of their
+            mean that of independent runs; the bootstrap's own is too small by (S - 1) / S.
 
     Returns:
         (B, L); nan where no drawn seed reaches a level.
     """
     curves = torch.stack([frontier(*seed.rates(weights), levels) for seed in seeds], dim=1)  # (B, S, L)
-    drawn = torch.randint(len(seeds), (len(weights), len(seeds)), generator=generator)
+    drawn = torch.randint(len(seeds), (len(weights), max(len(seeds) - 1, 1)), generator=generator)
     return curves.gather(1, drawn.unsqueeze(-1).expand(-1, -1, len(levels))).nanmean(1)
 
 

@@ -133,8 +133,14 @@ def test_draws_are_repeatable_and_of_all_runs() -> None:
 
     assert torch.equal(drawn(), drawn())
     each = [frontier(*run.rates(weights[:1]), levels).item() for run in runs]
-    expected = {round(value, 6) for value in (*each, sum(each) / 2)}
-    assert {round(value, 6) for value in drawn().flatten().tolist()} == expected
+    assert {round(value, 6) for value in drawn().flatten().tolist()} == {round(value, 6) for value in each}
+
+
+def test_variance_over_seeds_is_that_of_the_mean_of_independent_runs() -> None:
+    runs, levels, weights = [simulated(seed) for seed in range(4)], torch.tensor([55.0]), torch.ones(20000, IMAGES)
+    drawn = resampled_frontiers(runs, levels, weights, torch.Generator().manual_seed(0))
+    each = torch.cat([frontier(*run.rates(weights[:1]), levels) for run in runs])
+    assert drawn.var().item() == pytest.approx(each.var().item() / len(runs), rel=0.05)
 
 
 def test_runs_on_other_images_are_refused() -> None:

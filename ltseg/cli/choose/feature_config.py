@@ -45,11 +45,9 @@ def on_features(config: Config, folders: Mapping[str, str], table: str, training
     autocast = type_name(config.get('optim_wrapper') or {}) in AUTOCAST
     dtype = 'bfloat16' if autocast else 'float32'
     model.pop('pretrained', None)
-    model.update(
-        backbone=dict(type='ltseg.GivenFeatures'),
-        data_preprocessor=dict(type='ltseg.FeaturePreprocessor', training_dtype=dtype),
-        test_cfg=dict(mode='whole'),
-    )
+    model['backbone'] = dict(type='ltseg.GivenFeatures')
+    model['data_preprocessor'] = dict(type='ltseg.FeaturePreprocessor', training_dtype=dtype)
+    model['test_cfg'] = dict(mode='whole')
     warm_up = max(training.iterations // 10, 1)
     kept = {key: deepcopy(config[key]) for key in ('default_scope', 'custom_imports', 'val_evaluator') if key in config}
     return Config(

@@ -100,7 +100,7 @@ def with_method(config: Config, method: Candidate) -> Config:
     A plain head of MMSegmentation becomes that of ltseg, which is the same with less memory, and has regularizers.
     """
     changed = Config(deepcopy(config._cfg_dict))
-    head = head_of(changed.model)
+    head: Any = head_of(changed.model)
     if head['type'] != HEAD and method.head:
         head.update(type=HEAD, head_type=head['type'])
     head['loss_decode'] = deepcopy(dict(method.loss))

@@ -34,7 +34,8 @@ class Job:
     """A training run.
 
     Args:
-        title: Of the method, in tables.
+        method: Its name on the command line.
+        title: Its name in tables.
         config: From :func:`ltseg.cli.choose.feature_config.on_features`, as plain values.
         work_dir: Its folder.
         seed: Its seed.
@@ -44,6 +45,7 @@ class Job:
         model, dataset: Labels for reports.
     """
 
+    method: str
     title: str
     config: dict[str, Any]
     work_dir: str
