@@ -17,7 +17,7 @@ from ltseg.core.files import atomic_write
 from ltseg.core.json_files import read_json
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.evaluation_fields import evaluation_from, fields_of
-from ltseg.reports.record_checks import check_fields
+from ltseg.reports.record_checks import check_known_fields
 
 __all__ = ['RunRecord', 'commit_of', 'find_records', 'installed_versions', 'record_files']
 
@@ -137,7 +137,7 @@ class RunRecord:
         if not isinstance(content, dict) or content.pop('kind', None) != KIND:
             raise InvalidValueError(where, 'a record that ltseg test wrote', 'a JSON file of another kind')
         try:
-            check_fields(content)
+            check_known_fields(content)
             return cls(evaluation=evaluation_from(content), **content)
         except KeyError as error:
             raise InvalidValueError(where, f'the field {error}', 'a record without it') from error
