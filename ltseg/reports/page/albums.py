@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ltseg.reports.comparison import Comparison
 from ltseg.reports.page import pictures
-from ltseg.reports.page.methods import Study
 from ltseg.reports.page.phrases import listed
 from ltseg.reports.page.pictures import Picture
 from ltseg.trained.model import TrainedModel
@@ -40,7 +40,7 @@ class Album(ABC):
 
     are_small = False
 
-    def __init__(self, study: Study, models: Mapping[str, TrainedModel], split: str) -> None:
+    def __init__(self, study: Comparison, models: Mapping[str, TrainedModel], split: str) -> None:
         self.study, self.models, self.split = study, models, split
         self.names = study.reference.class_names
         self.rare = sorted(study.reference.groups.of(study.rarest))

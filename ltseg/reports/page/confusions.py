@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from ltseg.reports.comparison import Comparison
 from ltseg.reports.figures.figure import Figure
+from ltseg.reports.method import Method
 from ltseg.reports.page.differences import TALL
-from ltseg.reports.page.methods import Method, Study
 
 __all__ = ['Confusion', 'confusion_matrix_figure', 'largest_confusions']
 
@@ -27,7 +28,7 @@ class Confusion:
     percent: float
 
 
-def confusion_matrix_figure(study: Study, method: Method) -> Figure:
+def confusion_matrix_figure(study: Comparison, method: Method) -> Figure:
     """The rows of the confusion matrix in percent of the truth, both axes sorted by frequency."""
     order = study.order
     names = [study.reference.class_names[index] for index in order]
@@ -57,7 +58,7 @@ def _rates(counts: Tensor) -> np.ndarray:
     return rows / np.maximum(rows.sum(-1, keepdims=True), 1)
 
 
-def largest_confusions(study: Study, method: Method, index: int) -> list[Confusion]:
+def largest_confusions(study: Comparison, method: Method, index: int) -> list[Confusion]:
     """The classes that the samples of a class are most often taken for, the largest first."""
     row = _rates(method.matrix[index])
     row[index] = 0

@@ -2,8 +2,10 @@
 
 from matplotlib.axes import Axes
 
+from ltseg.reports.comparison import Comparison
+from ltseg.reports.difference import CLEAR, SINGLE, WITHIN, Difference
 from ltseg.reports.figures.ink import FALL, INK, MUTED, RISE, TAIL, Drawing, colour_of, draw
-from ltseg.reports.page.methods import CLEAR, SINGLE, WITHIN, Difference, Method, Study
+from ltseg.reports.method import Method
 from ltseg.reports.page.phrases import listed, shortened, signed
 
 __all__ = ['TALL', 'difference_bars', 'label_rows', 'one_sentence']
@@ -11,7 +13,7 @@ __all__ = ['TALL', 'difference_bars', 'label_rows', 'one_sentence']
 TALL = 40  # classes from which on a figure scrolls
 
 
-def difference_bars(study: Study, rate: str) -> Drawing | None:
+def difference_bars(study: Comparison, rate: str) -> Drawing | None:
     """A bar for each class and method, with the range over the seeds; None where nothing is compared."""
     methods, order = study.compared, study.order
     if not methods:
@@ -51,7 +53,7 @@ def _bar(axes: Axes, place: float, thickness: float, method: Method, difference:
         axes.plot([difference.low, difference.high], [place, place], color=INK, linewidth=0.9, solid_capstyle='butt')
 
 
-def label_rows(axes: Axes, study: Study) -> None:
+def label_rows(axes: Axes, study: Comparison) -> None:
     """A row for each class, named at the left; the rarest group is shaded, and each group named at the right."""
     groups = study.reference.groups
     of_rows = [groups.group_of(index) for index in study.order]
@@ -67,7 +69,7 @@ def label_rows(axes: Axes, study: Study) -> None:
     axes.grid(visible=False, axis='y')
 
 
-def one_sentence(study: Study, method: Method, rate: str) -> str:
+def one_sentence(study: Comparison, method: Method, rate: str) -> str:
     """The largest rise and fall, for those who do not see the figure."""
     named = [(method.difference(study.key(rate, i)).value, study.reference.class_names[i]) for i in study.order]
     known = sorted((value, name) for value, name in named if value == value)

@@ -9,8 +9,8 @@ from rich.progress import track
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.metrics.task import SEGMENTATION
+from ltseg.reports.comparison import Comparison
 from ltseg.reports.page.albums import Album, ClassifiedAlbum, Example, SegmentedAlbum
-from ltseg.reports.page.methods import Study
 from ltseg.trained.model import TrainedModel
 
 __all__ = ['Candidate', 'Examples', 'find_examples', 'take_turns']
@@ -47,7 +47,7 @@ class Candidate:
     samples: Mapping[int, int]
 
 
-def find_examples(study: Study, models: Mapping[str, TrainedModel], number: int) -> Examples:
+def find_examples(study: Comparison, models: Mapping[str, TrainedModel], number: int) -> Examples:
     """Chooses images in which the models fail most on rare classes, and makes their pictures.
 
     Labels of at most 400 images are read, spread over the data set; four images are predicted for each that is shown.

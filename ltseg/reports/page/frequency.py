@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
+from ltseg.reports.comparison import Comparison
 from ltseg.reports.figures.ink import GRID, MARKERS, MUTED, TAIL, Drawing, colour_of, draw, legend, plain_numbers
-from ltseg.reports.page.methods import Study
 from ltseg.reports.page.phrases import points, shortened
 from ltseg.reports.page.slopes import spread_out
 
@@ -15,7 +15,7 @@ __all__ = ['against_frequency']
 NAMED = 20  # classes that can be named
 
 
-def against_frequency(study: Study, rate: str) -> Drawing:
+def against_frequency(study: Comparison, rate: str) -> Drawing:
     """A mark for each class and method over the share of the class."""
     evaluation = study.reference
     shares = evaluation.share.tolist()

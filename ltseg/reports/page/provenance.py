@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from ltseg.counts.data_set_counts import counts_folder
 from ltseg.counts.table import CountsTable
-from ltseg.reports.page.methods import Method, Study
+from ltseg.reports.comparison import Comparison
+from ltseg.reports.method import Method
 from ltseg.reports.page.phrases import NONE
 from ltseg.reports.page.tables import Table, plain_table
 from ltseg.reports.runs import Run
@@ -22,7 +23,7 @@ MOST = 150  # rows; configs that differ in more are not variants of each other
 LONGEST = 120  # characters of a value
 
 
-def config_table(study: Study) -> tuple[Table | None, str]:
+def config_table(study: Comparison) -> tuple[Table | None, str]:
     """What the configs of the methods differ in, and a sentence about it."""
     methods = [method for method in study.methods if not method.is_posthoc]
     flat = {method: _read(method.runs[0]) for method in methods}
@@ -55,7 +56,7 @@ def _read(run: Run) -> dict[str, str]:
     return {key: text if len(text) <= LONGEST else f'{text[:LONGEST]}…' for key, text in texts.items()}
 
 
-def runs_table(study: Study) -> Table:
+def runs_table(study: Comparison) -> Table:
     """A row for each run."""
     rows = [_run_row(method, run) for method in study.methods for run in method.runs]
     header = ('run', 'method', 'seed', 'iterations', 'config', 'changed', 'commit', 'written', 'record')
@@ -78,7 +79,7 @@ def _run_row(method: Method, run: Run) -> list[str]:
             written, run.path.as_posix() if run.path else NONE]  # fmt: skip
 
 
-def versions_table(study: Study) -> Table:
+def versions_table(study: Comparison) -> Table:
     """The versions of the packages in each environment."""
     environments: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for method in study.methods:
@@ -98,7 +99,7 @@ def _shared_by(names: list[str], environments: int) -> str:
     )
 
 
-def data_facts(study: Study) -> list[tuple[str, str]]:
+def data_facts(study: Comparison) -> list[tuple[str, str]]:
     """What the results were measured on, and what the groups come from."""
     first, evaluation = study.methods[0].runs[0].record, study.reference
     samples, unit = int(evaluation.matrix.sum()), evaluation.task.unit
@@ -115,7 +116,7 @@ def data_facts(study: Study) -> list[tuple[str, str]]:
     return [*facts, *_counted(study)]
 
 
-def _counted(study: Study) -> Iterator[tuple[str, str]]:
+def _counted(study: Comparison) -> Iterator[tuple[str, str]]:
     """The tables of class counts beside the work dirs that hold the shares of this page."""
     folders = {counts_folder(run.work_dir) for m in study.methods for run in m.runs if run.work_dir}
     for path in sorted(path for folder in folders for path in folder.glob('*.json')):

@@ -4,8 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ltseg.reports.comparison import Comparison
+from ltseg.reports.difference import Difference
+from ltseg.reports.method import Method
 from ltseg.reports.page.confusions import largest_confusions
-from ltseg.reports.page.methods import Difference, Method, Study
 from ltseg.reports.page.phrases import NONE, points, signed
 
 __all__ = ['Cell', 'Column', 'Row', 'Table', 'class_table', 'confusion_table', 'means_table', 'plain_table']
@@ -96,7 +98,7 @@ class Table:
         return any(row.cells[column].is_number for row in self.rows)
 
 
-def class_table(study: Study, rate: str) -> Table:
+def class_table(study: Comparison, rate: str) -> Table:
     """A rate of each class for each method, with the differences to the baselines; means are below."""
     evaluation = study.reference
     keys = [study.key(rate, index) for index in study.order]
@@ -121,7 +123,7 @@ def class_table(study: Study, rate: str) -> Table:
     return Table(f'classes-{rate}', caption, header, rows, footer, evaluation.groups.names, rate)
 
 
-def _rank(study: Study, group: str) -> float:
+def _rank(study: Comparison, group: str) -> float:
     return float(study.reference.groups.names.index(group))
 
 
@@ -129,7 +131,7 @@ def _share(share: float) -> str:
     return f'{share:.3g}' if share else '0'
 
 
-def _columns(study: Study) -> list[Column]:
+def _columns(study: Comparison) -> list[Column]:
     columns = []
     for method in study.methods:
         columns.append(Column(method.label))
@@ -138,7 +140,7 @@ def _columns(study: Study) -> list[Column]:
     return columns
 
 
-def _numbers(study: Study, key: str, widest: float) -> list[Cell]:
+def _numbers(study: Comparison, key: str, widest: float) -> list[Cell]:
     cells = []
     for method in study.methods:
         cells.append(_mean(method, key))
@@ -162,9 +164,9 @@ def _difference(difference: Difference, widest: float) -> Cell:
     return Cell(signed(difference.value), difference.value, bar=bar, verdict=difference.verdict)
 
 
-def means_table(study: Study) -> Table:
+def means_table(study: Comparison) -> Table:
     """The means that are not of a single class."""
-    keys = [*study.reference.means(), *study.comparison.other_keys]
+    keys = [*study.reference.means(), *study.other_keys]
     differences = [abs(m.difference(k).value) for m in study.compared for k in keys if m.difference(k).known]
     rows = [Row((Cell(key), *_numbers(study, key, max(differences, default=1)))) for key in keys]
     return Table(
@@ -172,7 +174,7 @@ def means_table(study: Study) -> Table:
     )
 
 
-def confusion_table(study: Study) -> Table:
+def confusion_table(study: Comparison) -> Table:
     """The largest confusions of each class of the rarest group."""
     rows = []
     rare = set(study.reference.groups.of(study.rarest))

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ltseg.metrics.task import SEGMENTATION
+from ltseg.reports.comparison import Comparison
+from ltseg.reports.difference import CLEAR, SINGLE, WITHIN, Difference
 from ltseg.reports.frontier import best_with_accuracy
+from ltseg.reports.method import Method
 from ltseg.reports.page.confusions import largest_confusions
-from ltseg.reports.page.methods import CLEAR, SINGLE, WITHIN, Difference, Method, Study
 from ltseg.reports.page.phrases import listed, points, signed
 
 __all__ = ['MethodSummary', 'method_summaries']
@@ -27,7 +29,7 @@ class MethodSummary:
     sentences: tuple[str, ...]
 
 
-def method_summaries(study: Study) -> list[MethodSummary]:
+def method_summaries(study: Comparison) -> list[MethodSummary]:
     """A summary of each method that is compared; of the only method, how it stands."""
     if not study.compared:
         return [MethodSummary(method.label, tuple(_of_one(study, method))) for method in study.methods]
@@ -38,7 +40,7 @@ def method_summaries(study: Study) -> list[MethodSummary]:
     ]
 
 
-def _of_one(study: Study, method: Method) -> Iterator[str]:
+def _of_one(study: Comparison, method: Method) -> Iterator[str]:
     task, rate = study.reference.task, study.rates[0]
     means = [f'{key} is {points(method.mean(key))}' for key in task.axes]
     of_groups = [f'{points(method.mean(task.key(rate, name)))} for {name}' for name in study.reference.groups.names]
@@ -50,7 +52,7 @@ def _of_one(study: Study, method: Method) -> Iterator[str]:
     yield from _tail_goes_to(study, method)
 
 
-def _of_pair(study: Study, method: Method) -> Iterator[str]:
+def _of_pair(study: Comparison, method: Method) -> Iterator[str]:
     yield _means(study, method)
     yield _groups(study, method)
     yield from _classes(study, method)
@@ -60,7 +62,7 @@ def _of_pair(study: Study, method: Method) -> Iterator[str]:
     yield from _tail_goes_to(study, method)
 
 
-def _means(study: Study, method: Method) -> str:
+def _means(study: Comparison, method: Method) -> str:
     parts = []
     for key in study.reference.task.axes:
         difference = method.difference(key)
@@ -74,7 +76,7 @@ def _weighed(difference: Difference) -> str:
     return signed(difference.value) + (', not clear' if difference.verdict == WITHIN else '')
 
 
-def _groups(study: Study, method: Method) -> str:
+def _groups(study: Comparison, method: Method) -> str:
     task, rate = study.reference.task, study.rates[0]
     sentences = []
     for grouped in dict.fromkeys((rate, task.recall)):
@@ -85,7 +87,7 @@ def _groups(study: Study, method: Method) -> str:
     return ' '.join(sentences)
 
 
-def _classes(study: Study, method: Method) -> Iterator[str]:
+def _classes(study: Comparison, method: Method) -> Iterator[str]:
     rate = study.rates[0]
     moves = [(method.difference(study.key(rate, index)), index) for index in study.order]
     moves = sorted(((d, i) for d, i in moves if d.known), key=lambda move: -abs(move[0].value))
@@ -102,12 +104,12 @@ def _classes(study: Study, method: Method) -> Iterator[str]:
         yield f'For the other {len(moves) - len(counted)} the difference in {rate} is not clear.'
 
 
-def _named(study: Study, index: int) -> str:
+def _named(study: Comparison, index: int) -> str:
     name, group = study.reference.class_names[index], study.reference.groups.group_of(index)
     return f'{name}, {group}' if group == study.rarest else name
 
 
-def _over_predicted(study: Study, method: Method) -> Iterator[str]:
+def _over_predicted(study: Comparison, method: Method) -> Iterator[str]:
     """Accuracy up and IoU down: the class is predicted where it is not."""
     if study.reference.task is not SEGMENTATION:
         return
@@ -124,7 +126,7 @@ def _over_predicted(study: Study, method: Method) -> Iterator[str]:
         yield f'Found more often, but at the price of more false pixels than it is worth in IoU: {listing}.'
 
 
-def _along_the_curve(study: Study, method: Method) -> Iterator[str]:
+def _along_the_curve(study: Comparison, method: Method) -> Iterator[str]:
     """What the baseline reaches by post-hoc adjustment at the method's own trade."""
     quality, fairness = study.reference.task.axes
     baseline = method.baseline
@@ -143,14 +145,14 @@ def _along_the_curve(study: Study, method: Method) -> Iterator[str]:
     )
 
 
-def _never_predicted(study: Study, method: Method) -> Iterator[str]:
+def _never_predicted(study: Comparison, method: Method) -> Iterator[str]:
     predicted, true = method.matrix.sum(0), method.matrix.sum(1)
     names = [study.reference.class_names[index] for index in study.order if true[index] > 0 and predicted[index] == 0]
     if names:
         yield f'{method.label} never predicts {listed(names)}.'
 
 
-def _tail_goes_to(study: Study, method: Method) -> Iterator[str]:
+def _tail_goes_to(study: Comparison, method: Method) -> Iterator[str]:
     parts = []
     for index in study.reference.groups.of(study.rarest):
         confusions = largest_confusions(study, method, index)

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure as Canvas
 
+from ltseg.reports.comparison import compare
 from ltseg.reports.figures.ink import WIDTH, style
 from ltseg.reports.page.confusions import confusion_matrix_figure, largest_confusions
 from ltseg.reports.page.curves import posthoc_curve, training_curves
 from ltseg.reports.page.differences import difference_bars
 from ltseg.reports.page.frequency import against_frequency
-from ltseg.reports.page.methods import Study
 from ltseg.reports.page.slopes import HEIGHT, draw_slopes, slope_plot, spread_out
 from ltseg.reports.runs import Run
 from ltseg.reports.tau_report import curve_figure, curve_points
@@ -89,7 +89,7 @@ def test_a_class_without_training_samples_has_a_place(make_study) -> None:
     counts = runs[0].record.evaluation.counts.clone()
     counts[3] = 0
     runs = [Run(replace(r.record, evaluation=replace(r.record.evaluation, counts=counts)), r.path) for r in runs]
-    assert 'bus' in against_frequency(Study.of(runs), 'IoU').svg
+    assert 'bus' in against_frequency(compare(runs), 'IoU').svg
 
 
 def test_largest_confusions_are_the_naive_ones(make_study) -> None:
