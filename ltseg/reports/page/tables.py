@@ -182,9 +182,9 @@ def confusion_table(study: Comparison) -> Table:
         cells = [Cell(study.reference.class_names[index])]
         for method in study.methods:
             found = largest_confusions(study, method, index)
-            text = ', '.join(f'{each.name} {each.percent:.0f}\u00a0%' for each in found) or NONE
+            text = ', '.join(f'{name} {percent:.0f}\u00a0%' for name, percent in found) or NONE
             right = method.mean(study.key(study.reference.task.recall, index))
-            cells += [Cell(points(right), right), Cell(text, found[0].percent if found else math.nan, is_label=True)]
+            cells += [Cell(points(right), right), Cell(text, found[0][1] if found else math.nan, is_label=True)]
         rows.append(Row(cells, study.rarest))
     header = [Column('true class')]
     for method in study.methods:

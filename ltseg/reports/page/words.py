@@ -1,7 +1,6 @@
 """What changed between methods and for which classes, in sentences."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ltseg.metrics.task import SEGMENTATION
 from ltseg.reports.comparison import Comparison
@@ -11,33 +10,17 @@ from ltseg.reports.method import Method
 from ltseg.reports.page.confusions import largest_confusions
 from ltseg.reports.page.phrases import listed, points, signed
 
-__all__ = ['MethodSummary', 'method_summaries']
+__all__ = ['method_summaries']
 
 SMALL = 0.05  # percentage points, which round to 0.0
 
 
-@dataclass(frozen=True)
-class MethodSummary:
-    """What is to be said of one method.
-
-    Args:
-        title: Which it is, and what it is compared to.
-        sentences: The most important first.
-    """
-
-    title: str
-    sentences: tuple[str, ...]
-
-
-def method_summaries(study: Comparison) -> list[MethodSummary]:
-    """A summary of each method that is compared; of the only method, how it stands."""
+def method_summaries(study: Comparison) -> list[tuple[str, list[str]]]:
+    """Title and sentences, the most important first, of each method that is compared; else how each one stands."""
     if not study.compared:
-        return [MethodSummary(method.label, tuple(_of_one(study, method))) for method in study.methods]
-    return [
-        MethodSummary(f'{m.label} against {m.baseline.label}', tuple(_of_pair(study, m)))
-        for m in study.compared
-        if m.baseline
-    ]
+        return [(method.label, list(_of_one(study, method))) for method in study.methods]
+    pairs = ((method, method.baseline) for method in study.methods if method.baseline)
+    return [(f'{method.label} against {baseline.label}', list(_of_pair(study, method))) for method, baseline in pairs]
 
 
 def _of_one(study: Comparison, method: Method) -> Iterator[str]:
@@ -118,9 +101,8 @@ def _over_predicted(study: Comparison, method: Method) -> Iterator[str]:
         iou, acc, precision = (method.difference(study.key(rate, index)) for rate in ('IoU', 'Acc', 'Precision'))
         told = {iou.verdict, acc.verdict, precision.verdict} & {CLEAR, SINGLE}
         if told and acc.value > 1 and iou.value < -SMALL:
-            named.append(
-                (acc.value, f'{study.reference.class_names[index]} (Acc {signed(acc.value)}, IoU {signed(iou.value)})')
-            )
+            name = study.reference.class_names[index]
+            named.append((acc.value, f'{name} (Acc {signed(acc.value)}, IoU {signed(iou.value)})'))
     if named:
         listing = listed([text for _, text in sorted(named, key=lambda pair: -pair[0])])
         yield f'Found more often, but at the price of more false pixels than it is worth in IoU: {listing}.'
@@ -155,12 +137,9 @@ def _never_predicted(study: Comparison, method: Method) -> Iterator[str]:
 def _tail_goes_to(study: Comparison, method: Method) -> Iterator[str]:
     parts = []
     for index in study.reference.groups.of(study.rarest):
-        confusions = largest_confusions(study, method, index)
-        if confusions and confusions[0].percent >= 10:
-            first = confusions[0]
-            parts.append(
-                (first.percent, f'{study.reference.class_names[index]} for {first.name} ({first.percent:.0f} %)')
-            )
+        for name, percent in largest_confusions(study, method, index)[:1]:
+            if percent >= 10:
+                parts.append((percent, f'{study.reference.class_names[index]} for {name} ({percent:.0f} %)'))
     if parts:
         listing = listed([text for _, text in sorted(parts, key=lambda pair: -pair[0])], limit=4)
         yield f'Of the {study.rarest} classes, {method.label} most often takes {listing}.'

@@ -95,7 +95,7 @@ def test_a_class_without_training_samples_has_a_place(make_study) -> None:
 def test_largest_confusions_are_the_naive_ones(make_study) -> None:
     study = make_study(seeds=1)
     found = largest_confusions(study, study.methods[0], 2)
-    assert [(each.name, each.percent) for each in found] == [('car', 65), ('road', 10)]
+    assert found == [('car', 65), ('road', 10)]
     assert '52 % of a class is right' in confusion_matrix_figure(study, study.methods[0]).alt
 
 

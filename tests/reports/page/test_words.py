@@ -10,13 +10,13 @@ from ltseg.reports.runs import Run
 
 
 def said(study: Comparison) -> str:
-    return ' '.join(sentence for finding in method_summaries(study) for sentence in finding.sentences)
+    return ' '.join(sentence for _, sentences in method_summaries(study) for sentence in sentences)
 
 
 def test_names_the_classes_that_change_clearly(make_study) -> None:
     study = make_study(seeds=2)
     text = said(study)
-    assert [finding.title for finding in method_summaries(study)] == ['ARB against cross entropy']
+    assert [title for title, _ in method_summaries(study)] == ['ARB against cross entropy']
     arb = study.methods[1]
     gained = arb.difference('IoU/bus').value
     assert f'bus, tail (+{gained:.1f})' in text and 'clearly gain IoU' in text
