@@ -72,14 +72,13 @@ def photo_uri(photo: np.ndarray) -> str:
 
 def map_uri(classes: np.ndarray, colors: Sequence[Color]) -> str:
     """A label map as PNG; what is no class is black."""
-    indices = np.where(classes < len(colors), classes, 255).astype(np.uint8)
-    if len(colors) > 255:
+    if len(colors) > 255:  # more than a palette holds
         table = np.array([*colors, (0, 0, 0)], dtype=np.uint8)
         picture = Image.fromarray(table[np.minimum(classes, len(colors))])
-        return _uri(_smaller(picture, Image.Resampling.NEAREST), 'png', optimize=True)
-    picture = Image.fromarray(indices).convert('P')
-    flat = [part for color in colors for part in color]
-    picture.putpalette(flat + [0] * (768 - len(flat)))
+    else:
+        picture = Image.fromarray(np.where(classes < len(colors), classes, 255).astype(np.uint8)).convert('P')
+        flat = [part for color in colors for part in color]
+        picture.putpalette(flat + [0] * (768 - len(flat)))
     return _uri(_smaller(picture, Image.Resampling.NEAREST), 'png', optimize=True)
 
 

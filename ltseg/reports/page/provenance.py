@@ -92,11 +92,9 @@ def versions_table(study: Comparison) -> Table:
 
 
 def _shared_by(names: list[str], environments: int) -> str:
-    return (
-        'version in all runs'
-        if environments == 1
-        else f'{names[0]}' + (f' and {len(names) - 1} more' if names[1:] else '')
-    )
+    if environments == 1:
+        return 'version in all runs'
+    return names[0] + (f' and {len(names) - 1} more' if names[1:] else '')
 
 
 def data_facts(study: Comparison) -> list[tuple[str, str]]:
@@ -104,16 +102,14 @@ def data_facts(study: Comparison) -> list[tuple[str, str]]:
     first, evaluation = study.methods[0].runs[0].record, study.reference
     samples, unit = int(evaluation.matrix.sum()), evaluation.task.unit
     absent = [name for name, gone in zip(evaluation.class_names, evaluation.absent, strict=True) if gone]
-    facts = [
-        (
-            'Data set',
-            f'{first.dataset}, {first.split}: {len(evaluation.class_names)} classes, {samples:,} {unit}',
-        ),
+    size = f'{len(evaluation.class_names)} classes, {samples:,} {unit}'
+    return [
+        ('Data set', f'{first.dataset}, {first.split}: {size}'),
         ('Groups', evaluation.groups.rule),
         ('Shares', f'from {evaluation.counts_from}, {int(evaluation.counts.sum()):,} {unit}'),
         ('Absent from the truth', ', '.join(absent) or 'none'),
+        *_counted(study),
     ]
-    return [*facts, *_counted(study)]
 
 
 def _counted(study: Comparison) -> Iterator[tuple[str, str]]:
@@ -126,9 +122,6 @@ def _counted(study: Comparison) -> Iterator[tuple[str, str]]:
             continue
         if table.counts.samples.tolist() == study.reference.counts.tolist():
             made = table.provenance
-            known = (
-                ('files', made.get('files')),
-                ('fingerprint', made.get('fingerprint')),
-                ('counted', made.get('date')),
-            )
-            yield 'Class counts', ', '.join((path.as_posix(), *(f'{key} {value}' for key, value in known if value)))
+            known = {'files': made.get('files'), 'fingerprint': made.get('fingerprint'), 'counted': made.get('date')}
+            parts = (f'{name} {value}' for name, value in known.items() if value)
+            yield 'Class counts', ', '.join((path.as_posix(), *parts))

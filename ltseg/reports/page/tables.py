@@ -152,7 +152,7 @@ def _numbers(study: Comparison, key: str, widest: float) -> list[Cell]:
 def _mean(method: Method, key: str) -> Cell:
     if key in method.absent:
         return Cell('absent', math.nan)
-    values, mean = [value for value in method.values(key) if not math.isnan(value)], method.mean(key)
+    values, mean = method.known(key), method.mean(key)
     seeds = f'{points(min(values))}–{points(max(values))}' if len(values) > 1 else ''
     return Cell(points(mean), mean, ', '.join(filter(None, (seeds, method.coverage(key)))))
 
