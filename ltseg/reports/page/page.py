@@ -62,7 +62,7 @@ def render_page(study: Comparison, title: str | None = None, examples: Examples 
         single_seeds=_single_seeds(study),
         alone=all(len(method.runs) < 2 for method in study.methods),
         means=means_table(study),
-        class_tables=[class_table(study, rate) for rate in study.rates],
+        class_tables={rate: class_table(study, rate) for rate in study.rates},
         differences=_difference_figures(study),
         matrices=_rendered([confusion_matrix_figure(study, method) for method in study.methods[:MATRICES]], height=3.8),
         confusions=confusion_table(study),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-__all__ = ['Picture', 'errors_uri', 'hex_of', 'map_uri', 'name_of', 'palette_of', 'photo_of', 'photo_uri']
+__all__ = ['Picture', 'errors_uri', 'map_uri', 'name_of', 'palette_of', 'photo_of', 'photo_uri']
 
 WIDEST = 360  # pixels; the page stays small, and a phone shows no more
 MISSED, FALSE, OTHER = (230, 97, 0), (26, 133, 255), (215, 215, 220)  # orange and blue differ for the colour-blind too
@@ -46,14 +46,9 @@ def palette_of(dataset: Any, size: int) -> list[Color]:
     return [(round(255 * red), round(255 * green), round(255 * blue)) for red, green, blue in made]
 
 
-def hex_of(color: Color) -> str:
-    """As a style sheet writes it."""
-    return '#' + ''.join(f'{part:02x}' for part in color)
-
-
-def name_of(dataset: Any, index: int, key: str) -> str:
+def name_of(dataset: Any, index: int) -> str:
     """Name of the file of an image, or its number."""
-    path = dataset.get_data_info(index).get(key)
+    path = dataset.get_data_info(index).get('img_path')
     return Path(path).name if path else f'image {index}'
 
 

@@ -81,8 +81,6 @@ class Table:
         header: Names of the columns.
         rows: That are sorted and filtered.
         footer: That stay below, such as means.
-        groups: Whose rows can be chosen.
-        short: Name of the table among those that are shown one at a time.
     """
 
     name: str
@@ -90,8 +88,6 @@ class Table:
     header: Sequence[Column]
     rows: Sequence[Row]
     footer: Sequence[Row] = ()
-    groups: Sequence[str] = ()
-    short: str = ''
 
     def is_number(self, column: int) -> bool:
         """Whether a column stands at the right."""
@@ -102,17 +98,14 @@ def class_table(study: Comparison, rate: str) -> Table:
     """A rate of each class for each method, with the differences to the baselines; means are below."""
     evaluation = study.reference
     keys = [study.key(rate, index) for index in study.order]
-    widest = max((abs(m.difference(k).value) for m in study.compared for k in keys if m.difference(k).known), default=1)
+    widest = _widest(study, keys)
     rows = []
     for index, key in zip(study.order, keys, strict=True):
         group, share = evaluation.groups.group_of(index), evaluation.share[index].item()
-        labels = (
-            Cell(evaluation.class_names[index]),
-            Cell(group, _rank(study, group), is_label=True),
-            Cell(_share(share), share),
-        )
-        brief = f'{group}, {_share(share)} %'
-        rows.append(Row((*labels, *_numbers(study, key, widest)), group, group == study.rarest, brief))
+        rank = evaluation.groups.names.index(group)
+        labels = (Cell(evaluation.class_names[index]), Cell(group, rank, is_label=True), Cell(f'{share:.3g}', share))
+        cells = (*labels, *_numbers(study, key, widest))
+        rows.append(Row(cells, group, group == study.rarest, f'{group}, {share:.3g} %'))
     footer = []
     for name in (None, *(evaluation.groups.names if rate in evaluation.task.grouped else ())):
         text = f'mean of {name}' if name else 'mean of all'
@@ -120,15 +113,13 @@ def class_table(study: Comparison, rate: str) -> Table:
         footer.append(Row(cells))
     header = (*map(Column, ('class', 'group', 'share, %')), *_columns(study))
     caption = f'{rate} of each class in percent, means over the seeds; below them the lowest and highest seed.'
-    return Table(f'classes-{rate}', caption, header, rows, footer, evaluation.groups.names, rate)
+    return Table(f'classes-{rate}', caption, header, rows, footer)
 
 
-def _rank(study: Comparison, group: str) -> float:
-    return float(study.reference.groups.names.index(group))
-
-
-def _share(share: float) -> str:
-    return f'{share:.3g}' if share else '0'
+def _widest(study: Comparison, keys: Sequence[str]) -> float:
+    """The difference whose bar has the full length."""
+    differences = [method.difference(key) for method in study.compared for key in keys]
+    return max((abs(each.value) for each in differences if each.known), default=1)
 
 
 def _columns(study: Comparison) -> list[Column]:
@@ -167,18 +158,16 @@ def _difference(difference: Difference, widest: float) -> Cell:
 def means_table(study: Comparison) -> Table:
     """The means that are not of a single class."""
     keys = [*study.reference.means(), *study.other_keys]
-    differences = [abs(m.difference(k).value) for m in study.compared for k in keys if m.difference(k).known]
-    rows = [Row((Cell(key), *_numbers(study, key, max(differences, default=1)))) for key in keys]
-    return Table(
-        'means', 'Means in percent; below them the lowest and highest seed.', (Column('metric'), *_columns(study)), rows
-    )
+    widest = _widest(study, keys)
+    rows = [Row((Cell(key), *_numbers(study, key, widest))) for key in keys]
+    caption = 'Means in percent; below them the lowest and highest seed.'
+    return Table('means', caption, (Column('metric'), *_columns(study)), rows)
 
 
 def confusion_table(study: Comparison) -> Table:
     """The largest confusions of each class of the rarest group."""
     rows = []
-    rare = set(study.reference.groups.of(study.rarest))
-    for index in (i for i in study.order if i in rare):
+    for index in sorted(study.reference.groups.of(study.rarest), key=study.order.index):
         cells = [Cell(study.reference.class_names[index])]
         for method in study.methods:
             found = largest_confusions(study, method, index)
@@ -189,9 +178,8 @@ def confusion_table(study: Comparison) -> Table:
     header = [Column('true class')]
     for method in study.methods:
         header += [Column(f'{method.label}, right %'), Column('taken for', f' by {method.label}')]
-    return Table(
-        'confusions', f'Largest confusions of the {study.rarest} classes, in percent of the true class.', header, rows
-    )
+    caption = f'Largest confusions of the {study.rarest} classes, in percent of the true class.'
+    return Table('confusions', caption, header, rows)
 
 
 def plain_table(name: str, caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

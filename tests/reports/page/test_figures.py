@@ -6,10 +6,9 @@ from itertools import combinations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.figure import Figure as Canvas
 
 from ltseg.reports.comparison import compare
-from ltseg.reports.figures.ink import WIDTH, style
+from ltseg.reports.figures.ink import WIDTH, canvas
 from ltseg.reports.page.confusions import confusion_matrix_figure, largest_confusions
 from ltseg.reports.page.curves import posthoc_curve, training_curves
 from ltseg.reports.page.differences import difference_bars
@@ -53,8 +52,7 @@ def test_labels_that_are_far_apart_stay() -> None:
 @pytest.mark.parametrize(('zeros', 'classes'), [(10, 19), (19, 19), (0, 19), (10, 40)])
 def test_names_of_slopes_do_not_overlap_and_stay_within_the_axes(make_large_study, zeros: int, classes: int) -> None:
     study = make_large_study(methods=2, classes=classes, zeros=zeros)
-    with style():
-        figure = Canvas(figsize=(WIDTH, HEIGHT))
+    with canvas(HEIGHT, WIDTH) as figure:
         axes = figure.subplots()
         draw_slopes(axes, study, (study.methods[0], study.methods[1]), 'IoU')
         figure.draw_without_rendering()
