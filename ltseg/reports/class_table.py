@@ -25,8 +25,8 @@ def wide_table(record: RunRecord) -> TextTable:
     """
     evaluation = record.evaluation
     rates, texts = _columns(evaluation)
-    group = {'group': texts.pop('group')}
-    rows: list[list[Cell]] = [[name, *cells] for name, cells in (rates | texts | group).items()]
+    texts['group'] = texts.pop('group')  # the last row
+    rows: list[list[Cell]] = [[name, *cells] for name, cells in (rates | texts).items()]
     header = ('', *evaluation.class_names, 'mean', *evaluation.groups.names)
     return TextTable(_title(record), header, rows, _notes(record))
 

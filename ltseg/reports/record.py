@@ -127,13 +127,11 @@ class RunRecord:
 
     def save(self, path: str | os.PathLike) -> Path:
         """Writes the record."""
-        with atomic_write(path) as draft:
-            draft.write_text(_layout(_finite(self._content())) + '\n', encoding='utf-8')
-        return Path(path)
-
-    def _content(self) -> dict[str, Any]:
         content = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != 'evaluation'}
-        return {'kind': KIND, **content, **fields_of(self.evaluation)}
+        text = _layout(_finite({'kind': KIND, **content, **fields_of(self.evaluation)}))
+        with atomic_write(path) as draft:
+            draft.write_text(f'{text}\n', encoding='utf-8')
+        return Path(path)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> 'RunRecord':

@@ -72,10 +72,8 @@ def _over_predicted(evaluation: Evaluation, true: Tensor, predicted: Tensor) -> 
 
 
 def _swallowed(evaluation: Evaluation, true: Tensor, known: set[int]) -> Iterator[Finding]:
-    names, matrix = evaluation.class_names, evaluation.matrix.double()
-    share = matrix / true.clamp(min=1)[:, None]
-    share = share.fill_diagonal_(0)
-    most, into = share.max(1)
+    names, share = evaluation.class_names, evaluation.matrix.double() / true.clamp(min=1)[:, None]
+    most, into = share.fill_diagonal_(0).max(1)
     found = [k for k in (most > SWALLOWED).nonzero().flatten().tolist() if k not in known]
     if found:
         found.sort(key=lambda k: -float(most[k]))

@@ -21,7 +21,8 @@ def difference_bars(study: Comparison, rate: str) -> Drawing | None:
     row = max(0.17, 0.1 * len(methods) + 0.05)  # inches
     with draw(f'bars-{rate}', max(1.8, row * len(order) + 0.55)) as (axes, made):
         label_rows(axes, study)
-        for method, shift in zip(methods, _shifts(len(methods)), strict=True):
+        for position, method in enumerate(methods):
+            shift = (position - (len(methods) - 1) / 2) * 0.8 / len(methods)
             for place, index in enumerate(order):
                 difference = method.difference(study.key(rate, index))
                 if difference.known:
@@ -39,10 +40,6 @@ def difference_bars(study: Comparison, rate: str) -> Drawing | None:
     baselines = listed(list(dict.fromkeys(method.baseline.label for method in methods if method.baseline)))
     alt = ' '.join(one_sentence(study, method, rate) for method in methods)
     return Drawing(made[0], f'{rate}: difference to {baselines}', alt, caption, len(order) > TALL)
-
-
-def _shifts(number: int) -> list[float]:
-    return [(position - (number - 1) / 2) * 0.8 / number for position in range(number)]
 
 
 def _bar(axes: Axes, place: float, thickness: float, method: Method, difference: Difference, alone: bool) -> None:

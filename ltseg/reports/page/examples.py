@@ -48,8 +48,7 @@ def find_examples(study: Comparison, models: Mapping[str, TrainedModel], number:
         ValueError: If the split has no data loader of its own, or the data sets of the models differ.
     """
     split = study.methods[0].setting[2]
-    datasets = [model.loader(split).dataset for model in models.values()]
-    sizes = [len(dataset) for dataset in datasets]  # type: ignore[arg-type]
+    sizes = [len(model.loader(split).dataset) for model in models.values()]  # type: ignore[arg-type]
     if len(set(sizes)) > 1:
         raise InvalidValueError('images', f'the same {split} images for all methods', f'{sizes} images')
     kind: type[Album] = SegmentedAlbum if study.reference.task is SEGMENTATION else ClassifiedAlbum

@@ -34,17 +34,14 @@ def config_table(study: Comparison) -> tuple[Table | None, str]:
     keys = dict.fromkeys(key for method in known for key in flat[method])
     differing = [key for key in keys if len({flat[method].get(key, NONE) for method in known}) > 1]
     rows = [[key, *(flat[method].get(key, NONE) for method in known)] for key in differing[:MOST]]
-    sentence = {0: 'The configs are the same', 1: 'One setting differs'}.get(
-        len(differing), f'{len(differing)} settings differ'
-    )
-    sentence += f'; shown are the first {MOST}.' if len(differing) > MOST else '.'
+    number = len(differing)
+    sentence = {0: 'The configs are the same', 1: 'One setting differs'}.get(number, f'{number} settings differ')
+    sentence += f'; shown are the first {MOST}.' if number > MOST else '.'
     if without:
         sentence += f' No config was found of {", ".join(without)}.'
-    if not rows:
-        return None, sentence
-    return plain_table(
-        'config', 'Settings that differ between the methods.', ('setting', *(method.label for method in known)), rows
-    ), sentence
+    header = ('setting', *(method.label for method in known))
+    table = plain_table('config', 'Settings that differ between the methods.', header, rows)
+    return (table if rows else None), sentence
 
 
 def _read(run: Run) -> dict[str, str]:
