@@ -19,7 +19,7 @@ from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.evaluation_fields import evaluation_from, fields_of
 from ltseg.reports.record_checks import check_known_fields
 
-__all__ = ['RunRecord', 'commit_of', 'find_records', 'installed_versions', 'record_files']
+__all__ = ['Point', 'RunRecord', 'commit_of', 'find_records', 'installed_versions', 'record_files']
 
 KIND = 'ltseg run record'
 PACKAGES = ('torch', 'mmengine', 'mmcv', 'mmseg', 'ltseg', 'mmpretrain')

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ltseg.reports.comparison import Comparison
 from ltseg.reports.figures.figure import Figure, Series
+from ltseg.reports.frontier import trade_offs
 from ltseg.reports.method import Method
 from ltseg.reports.page.phrases import points
 from ltseg.reports.runs import Run
@@ -65,7 +66,7 @@ def posthoc_curve(study: Comparison) -> Figure | None:
         for method in study.methods
         if not method.is_posthoc
         for number, run in enumerate(method.runs)
-        if (curve := [point for point in run.record.tau_curve if quality in point and fairness in point])
+        if (curve := trade_offs(run.record))
     ]
     if not found:
         return None

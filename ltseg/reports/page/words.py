@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ltseg.metrics.task import SEGMENTATION
 from ltseg.reports.comparison import Comparison
 from ltseg.reports.difference import CLEAR, SINGLE, WITHIN, Difference
-from ltseg.reports.frontier import best_with_accuracy
+from ltseg.reports.frontier import best_with_accuracy, trade_offs
 from ltseg.reports.method import Method
 from ltseg.reports.page.confusions import largest_confusions
 from ltseg.reports.page.phrases import listed, points, signed
@@ -112,12 +112,12 @@ def _along_the_curve(study: Comparison, method: Method) -> Iterator[str]:
     """What the baseline reaches by post-hoc adjustment at the method's own trade."""
     quality, fairness = study.reference.task.axes
     baseline = method.baseline
-    if baseline is None or method.is_posthoc or not all(run.record.tau_curve for run in baseline.runs):
+    if baseline is None or method.is_posthoc or not all(trade_offs(run.record) for run in baseline.runs):
         return
     level = method.mean(fairness)
     reached = [best_with_accuracy(run.record, level) for run in baseline.runs]
     if any(value != value for value in reached):
-        most = max(point[fairness] for run in baseline.runs for point in run.record.tau_curve)
+        most = max(point[fairness] for run in baseline.runs for point in trade_offs(run.record))
         yield f'Adjusted after training, {baseline.label} comes to {fairness} {points(most)} at most.'
         return
     value = sum(reached) / len(reached)

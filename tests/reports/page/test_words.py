@@ -111,6 +111,10 @@ def test_the_best_accuracy_of_a_curve_is_told_where_the_method_has_more(make_stu
     assert 'Adjusted after training, cross entropy comes to mAcc 70.0 at most.' in said(make_study(seeds=2))
 
 
+def test_a_curve_without_the_axes_of_the_task_is_not_compared(make_study) -> None:
+    assert 'Adjusted after training' not in said(make_study(tau_curve=[{'tau': 0.0, 'mIoU_tail': 20.0}]))
+
+
 def test_adjusted_predictions_are_not_compared_to_the_curve_that_they_are_on(make_study) -> None:
     baseline, other = (method.runs[0] for method in make_study(seeds=1).methods)
     adjusted = replace(other.record, method='cross entropy + post-hoc', settings={'posthoc': {'tau': 1.0}})
