@@ -24,7 +24,7 @@ from ltseg.cli.trust import add_trust_argument
 from ltseg.core.checks import check_choice
 from ltseg.core.errors import UsageError
 from ltseg.core.files import check_writable
-from ltseg.reports.page.methods import Study
+from ltseg.reports.comparison import compare
 from ltseg.reports.page.page import render_page, write_page
 from ltseg.reports.runs import find_runs
 
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> None:
     if options.first is not None:
         check_choice('--first', options.first, sorted({run.record.method for run in runs}))
         runs.sort(key=lambda run: run.record.method != options.first)
-    study = Study.of(runs)
+    study = compare(runs)
     examples = example_images(study, options.images, console) if options.images > 0 else None
     path = write_page(render_page(study, options.title, examples), options.out)
     console.print(f'Written: {path}', soft_wrap=True)

@@ -1,20 +1,14 @@
-"""A metric over the seeds of one method and against another: the mean, the difference, and whether that is clear."""
+"""A metric of one method against another: the difference over their seeds, and whether it is clear."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-__all__ = ['CLEAR', 'SINGLE', 'WITHIN', 'Difference', 'mean_of_known']
+__all__ = ['CLEAR', 'SINGLE', 'WITHIN', 'Difference']
 
 CLEAR, WITHIN, SINGLE = 'clear', 'within', 'single'
 WIDEST = 2.0  # times the widest spread of the seeds that a clear difference is larger than
-
-
-def mean_of_known(values: Sequence[float]) -> float:
-    """The mean over the seeds that have a value; nan where none has."""
-    known = [value for value in values if not math.isnan(value)]
-    return fmean(known) if known else math.nan
 
 
 @dataclass(frozen=True)

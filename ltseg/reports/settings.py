@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.reports.page.phrases import shortened
 from ltseg.reports.record import RunRecord
 from ltseg.reports.runs import Run
 
@@ -94,7 +95,11 @@ def differences_of(records: Sequence[RunRecord]) -> list[dict[str, str]]:
     names = [name if short.count(name) == 1 else key for name, key in zip(short, shown, strict=True)]
     more = {'and': f'{len(differing) - len(shown)} more'} if len(differing) > len(shown) else {}
     return [
-        {name: _short_value(identity.get(key)) for name, key in zip(names, shown, strict=True)} | more
+        {
+            name: shortened(identity.get(key, MISSING).strip('"'), LONGEST)
+            for name, key in zip(names, shown, strict=True)
+        }
+        | more
         for identity in identities
     ]
 
@@ -109,8 +114,3 @@ def _short_key(key: str) -> str:
     words = key.split('.')
     names = [place for place, word in enumerate(words) if not word.isdigit()]
     return '.'.join(words[names[-2] if len(names) > 1 else 0 :])
-
-
-def _short_value(text: str | None) -> str:
-    value = MISSING if text is None else text.strip('"')
-    return value if len(value) <= LONGEST else f'{value[: LONGEST - 1]}…'
