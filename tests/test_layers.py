@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 # From the ground up. What stands on one floor does not import each other. Rules take ``ClassCounts``, hence two floors.
 FLOORS = (
     ('core',),
-    ('registry', 'compat', 'checkpoint_files', 'config_parts', 'labelled_batches', 'nested_datasets', 'schedules', '__init__'),
+    ('registry', 'compat', 'checkpoint_files', 'config_parts', 'nested_datasets', 'schedules', '__init__'),
     ('counts',),
     ('rules',),
     ('losses', 'regularizers'),

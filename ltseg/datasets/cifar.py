@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ltseg.core.checks import check_choice
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.labelled_batches import ChosenImages, ImageStore, LabelledBatch, LabelledSamples
 from ltseg.datasets.cifar_files import SIDE, find_batches, find_pictures, read_batches, read_pictures
 from ltseg.datasets.labelled_images import LabelledImages
-from ltseg.labelled_batches import ChosenImages, ImageStore, LabelledBatch, LabelledSamples
 from ltseg.registry import DATASETS
 
 __all__ = ['CIFARDataset']
@@ -152,8 +152,10 @@ Elsewhere on your disk? Give the tools --data-root FOLDER, or set data_root in e
         return self._packed if vars(transforms[0]) == vars(type(transforms[0])()) else None
 
     def _packed(self, indices: Sequence[int]) -> LabelledBatch:
+        from mmpretrain.structures import DataSample
+
         places, labels = self._table[:, list(indices)]
-        samples = LabelledSamples(labels, list(indices), (SIDE, SIDE))
+        samples = LabelledSamples(labels, list(indices), (SIDE, SIDE), DataSample)
         return LabelledBatch(ChosenImages(self._store, places), samples)
 
     @property
@@ -167,8 +169,8 @@ Elsewhere on your disk? Give the tools --data-root FOLDER, or set data_root in e
 
     @property
     def _store(self) -> ImageStore:
-        if self._stored is None or self._stored.images is not self.images:
-            self._stored = ImageStore(self.images)
+        if self._stored is None:
+            self._stored = ImageStore(torch.from_numpy(self.images))
         return self._stored
 
 

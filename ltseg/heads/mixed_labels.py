@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
-from ltseg.labelled_batches import LabelledSamples
+from ltseg.core.labelled_batches import LabelledSamples
 
 __all__ = ['labels_of_larger_share', 'targets_of']
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.extension import Extension
-from ltseg.labelled_batches import ChosenImages, LabelledSamples
+from ltseg.core.labelled_batches import ChosenImages, LabelledSamples
 from ltseg.registry import MODELS, TRANSFORMS
 
 __all__ = ['AugmentingClsPreprocessor']

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, overload
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,7 +20,7 @@ class ImageStore:
         images: (M, H, W, C) uint8.
     """
 
-    def __init__(self, images: np.ndarray) -> None:
+    def __init__(self, images: Tensor) -> None:
         self.images = images
         self._copies: dict[torch.device, Tensor] = {}
 
@@ -29,7 +28,7 @@ class ImageStore:
         """All images on a device, (M, H, W, C); on the CPU the memory is shared."""
         device = torch.device(device)
         if device not in self._copies:
-            self._copies[device] = torch.from_numpy(self.images).to(device)
+            self._copies[device] = self.images.to(device)
         return self._copies[device]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -58,9 +57,7 @@ class ChosenImages:
 
     def __iter__(self) -> Iterator[Tensor]:
         hint = "Set data_preprocessor.type='ltseg.AugmentingClsPreprocessor', or leave train_dataloader.collate_fn out."
-        raise InvalidValueError(
-            'data_preprocessor', 'one that takes images from memory of the device', 'another', hint
-        )
+        raise InvalidValueError('data_preprocessor', 'one that takes images from memory of the device', 'another', hint)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +68,14 @@ class LabelledSamples(Sequence):
         labels: (N,) int64.
         numbers: ``sample_idx`` of each image.
         size: Height and width of the images in pixels.
+        kind: MMPretrain's ``DataSample``.
         scores: Labels as scores of the classes, (N, K), mixed ones for example; None where there are none.
 
     Example:
         >>> import torch
-        >>> from ltseg.labelled_batches import LabelledSamples
-        >>> samples = LabelledSamples(torch.tensor([3, 1, 2]), [70, 80, 90], (32, 32))
+        >>> from mmpretrain.structures import DataSample
+        >>> from ltseg.core.labelled_batches import LabelledSamples
+        >>> samples = LabelledSamples(torch.tensor([3, 1, 2]), [70, 80, 90], (32, 32), DataSample)
         >>> samples[1].gt_label.item(), samples[1].sample_idx
         (1, 80)
         >>> samples[::2].labels.tolist(), len(samples)
@@ -86,6 +85,7 @@ class LabelledSamples(Sequence):
     labels: Tensor
     numbers: Sequence[int]
     size: tuple[int, int]
+    kind: type
     scores: Tensor | None = None
 
     def __len__(self) -> int:
@@ -99,11 +99,9 @@ class LabelledSamples(Sequence):
         if isinstance(index, slice):
             scores = None if self.scores is None else self.scores[index]
             return replace(self, labels=self.labels[index], numbers=self.numbers[index], scores=scores)
-        from mmpretrain.structures import DataSample
-
         place = range(len(self))[index]
         shapes = {'img_shape': self.size, 'ori_shape': self.size}
-        sample = DataSample(metainfo={'sample_idx': self.numbers[place], **shapes})
+        sample = self.kind(metainfo={'sample_idx': self.numbers[place], **shapes})
         sample.set_gt_label(self.labels[place : place + 1])
         return sample if self.scores is None else sample.set_gt_score(self.scores[place])
 
@@ -121,8 +119,9 @@ class LabelledBatch(Sequence):
     samples: LabelledSamples
 
     @cached_property
-    def _gathered(self) -> Tensor:
-        return self.images.on('cpu')
+    def _packed(self) -> list[dict[str, Any]]:
+        pairs = zip(self.images.on('cpu'), self.samples, strict=True)
+        return [{'inputs': image, 'data_samples': sample} for image, sample in pairs]
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -132,6 +131,4 @@ class LabelledBatch(Sequence):
     @overload
     def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[place] for place in range(len(self))[index]]
-        return {'inputs': self._gathered[index], 'data_samples': self.samples[index]}
+        return self._packed[index]
