@@ -29,6 +29,7 @@ OF_THE_REPOSITORY = (
     'build_docs.py',
     'document_tables.py',
     'build_configs_page.py',
+    'config_results.py',
     'write_model_index.py',
     'check_system.sh',
     'demo.py',
