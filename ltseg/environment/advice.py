@@ -13,7 +13,14 @@ SYSTEM_LIBRARY = re.compile(r'lib(?:GL|glib-2\.0|gthread-2\.0|xcb)\.so[.\d]*')  
 
 @dataclass(frozen=True)
 class Advice:
-    """Something worth telling, with what to do; a fault keeps something from working, a note does not."""
+    """Something worth telling, with what to do; a fault keeps something from working, a note does not.
+
+    Example:
+        >>> from ltseg.environment.advice import findings
+        >>> from ltseg.environment.installed import Environment
+        >>> [advice.what for advice in findings(Environment(versions={})) if advice.is_fault][:1]
+        ['torch is missing.']
+    """
 
     what: str
     hint: str

@@ -31,6 +31,12 @@ class Environment:
         has_compiled_mmcv: Whether mmcv has its compiled operators.
         cuda_build: CUDA version that torch was built for; None for a CPU build.
         cuda_devices: Devices that torch can use.
+
+    Example:
+        >>> from ltseg.environment.installed import Environment
+        >>> found = Environment({'torch': '2.1.2+cu121', 'mmcv': '2.1.0'}, distributions={'mmcv': ('mmcv',)})
+        >>> found.release('torch'), found.install('mmseg')
+        ((2, 1, 2), 'pip install mmsegmentation==1.2.2 ftfy regex')
     """
 
     versions: Mapping[str, str]
