@@ -224,7 +224,7 @@ HEADER = ('case', 'what', 'ltseg', 'reference', 'ratio', 'middle half', 'target'
 
 
 def show(title: str, results: Sequence[Result], arguments: argparse.Namespace) -> None:
-    """Prints the table, with the machine and the versions that it was measured on, and writes what --record asks for."""
+    """Prints the table, with the machine and versions that it was measured on, and writes the file of --record."""
     table, rows = Table(*HEADER, box=box.MARKDOWN), [result.cells() for result in results]
     for row in rows:
         table.add_row(*row)

@@ -7,11 +7,11 @@
 # --quick behind the number only shows that it runs: on the CPU, with tiny shapes. Set in the environment, if need be:
 #
 #     OUT      folder of the results (work_dirs/gpu): call-1.tar.gz with records and logs, and call-1.log
-#     CARRY    folder with what the machine lacks (shared): wheels/*.whl to install, weights/*.pth of encoders,
-#              data/cifar10* (a folder or zip file) and data/camvid
+#     CARRY    folder with what the machine lacks (shared): wheels/*.whl to install, weights/*.pth as ltseg weights
+#              writes them, data/cifar10* (a folder or zip file) and data/camvid
 #     PYTHON   an interpreter with torch (python3)
 #     BUDGET   seconds of a call (450); what does not fit is left out or cut off, and the log says so
-#     JOBS     training runs side by side on the GPU (5), EPOCHS of each on CIFAR (200)
+#     JOBS     training runs side by side on the GPU (7), EPOCHS of each on CIFAR (200)
 #
 # The tables of docs/benchmarks.md come from the records:
 #
@@ -62,11 +62,11 @@ cifar() {
     && keep "$config" "$work/epoch_$EPOCHS.pth" "$work" --data-root "$CIFAR"
 }
 
-# camvid CONFIG: the same for segmentation, with the seed of the config.
+# camvid NAME: the same for a config of segmentation, with its own seed.
 camvid() {
-  local work=$SCRATCH/$(basename "$1" .py)-seed0
-  timeout "$(left)" "$PYTHON" -m ltseg train "$1" --data-root "$CAMVID" --work-dir "$work" \
-    && keep "$1" "$(cat "$work/last_checkpoint")" "$work" --data-root "$CAMVID"
+  local work=$SCRATCH/$1-seed0
+  timeout "$(left)" "$PYTHON" -m ltseg train "configs/$1.py" --data-root "$CAMVID" --work-dir "$work" \
+    && keep "configs/$1.py" "$(cat "$work/last_checkpoint")" "$work" --data-root "$CAMVID"
 }
 
 # keep CONFIG CHECKPOINT WORK_DIR OPTION...
@@ -75,24 +75,24 @@ keep() {
     && cp "$3/records/test.json" "$RESULTS/runs/$(basename "$3")-test.json"
 }
 
-# one FUNCTION ARGUMENT...: calls it with a log of its own; to be cut off at the deadline is no failure.
+# one FUNCTION ARGUMENT...: calls a function with a log of its own; to be cut off at the deadline is no failure.
 one() {
   local log
-  log=$RESULTS/logs/$(basename "$*" | tr ' ' -).log
+  log=$RESULTS/logs/$(echo "$*" | tr ' ' -).log
   "$@" > "$log" 2>&1 || [ $? = 124 ] || { tail -n 3 "$log"; return 1; }
 }
 
-# side_by_side FUNCTION FILE: calls it with each line of the file, JOBS at a time.
-side_by_side() { xargs -a "$2" -P "${JOBS:-5}" -L 1 bash -c 'one "$@"' - "$1"; }
+# side_by_side FILE: does what its lines say, JOBS of them at a time.
+side_by_side() { xargs -a "$1" -P "${JOBS:-7}" -L 1 bash -c 'one "$@"' -; }
 export -f left cifar camvid keep one side_by_side
 
 if compgen -G "$carry/wheels/*.whl" > /dev/null; then
   step wheels 60 "$PYTHON" -m pip install -q --no-index --no-deps --no-compile --target "$scratch/site" "$carry"/wheels/*.whl
 fi
 export PYTHONPATH=$PWD:$scratch/site${PYTHONPATH:+:$PYTHONPATH}
-if [ -d "$carry/weights" ]; then  # where torch looks for what it would download
-  export TORCH_HOME=$scratch/torch
-  mkdir -p "$TORCH_HOME/hub" && cp -r "$carry/weights" "$TORCH_HOME/hub/checkpoints"
+if [ -d "$carry/weights" ]; then
+  mkdir -p weights
+  cp -n "$carry"/weights/*.pth weights/  # where the configs look for them
 fi
 
 # measure NAME OPTION...: a benchmark with its record.
@@ -119,27 +119,25 @@ if [ "$call" = 1 ]; then
     measure regularizers $half
   fi
 else
-  CIFAR=$(compgen -G "$carry/data/cifar10*" | head -n 1) CAMVID=$carry/data/camvid
+  CIFAR=$(compgen -G "$carry/data/cifar10*" | head -n 1) CAMVID=$carry/data/camvid encoder=weights/tf_efficientnet_lite0.pth
   export CIFAR CAMVID
-  if compgen -G 'configs/*_camvid_pretrained.py' > "$scratch/pretrained" && [ -d "$CAMVID" ]; then
-    reserved=150
-  else
-    reserved=0
-  fi
+  touch "$scratch/queue"
+  for name in segformer-lite0_ce_camvid segformer-lite0_arb_camvid; do
+    if [ -f "configs/$name.py" ] && [ -f "$encoder" ] && [ -d "$CAMVID" ] && [ -z "$quick" ]; then
+      echo "camvid $name" >> "$scratch/queue"
+    else
+      say "$name: left out, it needs configs/$name.py, $encoder and $CAMVID"
+    fi
+  done
   methods='ce arb balanced_softmax ldam_drw class_balanced_focal' seeds='0 1 2'
   if [ -n "$quick" ]; then methods=ce seeds=0; fi
   if [ -n "$CIFAR" ]; then
     # All methods of a seed come before the next seed, so that what time allows can be compared.
-    for seed in $seeds; do for method in $methods; do echo "$method $seed"; done; done > "$scratch/queue"
-    DEADLINE=$((DEADLINE - reserved)) step cifar 600 bash -c "side_by_side cifar '$scratch/queue'"
+    for seed in $seeds; do for method in $methods; do echo "cifar $method $seed"; done; done >> "$scratch/queue"
   else
-    say "cifar: left out, there is no $carry/data/cifar10*"
+    say "CIFAR-10-LT: left out, it needs $carry/data/cifar10*"
   fi
-  if ((reserved)); then
-    step camvid 600 bash -c "side_by_side camvid '$scratch/pretrained'"
-  else
-    say "camvid: left out, there is no configs/*_camvid_pretrained.py, or no $CAMVID"
-  fi
+  step training 600 bash -c "side_by_side '$scratch/queue'"
   say "$(find "$RESULTS/runs" -name '*.json' | wc -l) runs ended and have a record"
 fi
 pack

@@ -18,6 +18,13 @@ class ImageStore:
 
     Args:
         images: (M, H, W, C) uint8.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.labelled_batches import ImageStore
+        >>> images = torch.zeros(5, 32, 32, 3, dtype=torch.uint8)
+        >>> ImageStore(images).on('cpu').data_ptr() == images.data_ptr()
+        True
     """
 
     def __init__(self, images: Tensor) -> None:
@@ -42,6 +49,13 @@ class ChosenImages:
     Args:
         store: The store.
         places: (N,) int64.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.labelled_batches import ChosenImages, ImageStore
+        >>> store = ImageStore(torch.arange(5, dtype=torch.uint8).view(5, 1, 1, 1))  # five images of one pixel
+        >>> ChosenImages(store, torch.tensor([3, 0])).on('cpu').flatten().tolist()
+        [3, 0]
     """
 
     store: ImageStore
@@ -113,6 +127,16 @@ class LabelledBatch(Sequence):
     Args:
         images: N images.
         samples: Their labels.
+
+    Example:
+        >>> import torch
+        >>> from mmpretrain.structures import DataSample
+        >>> from ltseg.core.labelled_batches import ChosenImages, ImageStore, LabelledBatch, LabelledSamples
+        >>> store = ImageStore(torch.arange(5, dtype=torch.uint8).view(5, 1, 1, 1))  # five images of one pixel
+        >>> samples = LabelledSamples(torch.tensor([9, 8]), [3, 0], (1, 1), DataSample)
+        >>> batch = LabelledBatch(ChosenImages(store, torch.tensor([3, 0])), samples)
+        >>> [(sample['inputs'].item(), sample['data_samples'].gt_label.item()) for sample in batch]
+        [(3, 9), (0, 8)]
     """
 
     images: ChosenImages

@@ -114,12 +114,12 @@ class AugmentingClsPreprocessor(Extension):
         images = images.float()
         if self.normalizes:
             images = (images - self.mean) / self.std
-        views, samples = images.shape[1], data.get('data_samples')
-        together = isinstance(samples, LabelledSamples)
-        given = {'inputs': images.flatten(1, 2)} if together else {**data, 'inputs': images.flatten(1, 2)}
-        done = super().forward(given, training)  # type: ignore[misc]
-        if together:
-            done = self._labelled(done['inputs'], samples, training)
+        views, samples, inputs = images.shape[1], data.get('data_samples'), images.flatten(1, 2)
+        if isinstance(samples, LabelledSamples):
+            padded = super().forward({'inputs': inputs}, training)['inputs']  # type: ignore[misc]
+            done = self._labelled(padded, samples, training)
+        else:
+            done = super().forward({**data, 'inputs': inputs}, training)  # type: ignore[misc]
         if views > 1:
             done['inputs'] = done['inputs'].unflatten(1, (views, -1))
         return done
