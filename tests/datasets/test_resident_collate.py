@@ -96,9 +96,21 @@ def test_workers_hand_over_images(cifar: Path) -> None:
 
 
 def test_other_data_preprocessors_say_what_they_cannot_do(cifar: Path) -> None:
-    preprocessor = MODELS.build({'type': 'mmpretrain.ClsDataPreprocessor'})
-    with pytest.raises(ValueError, match=r"Set data_preprocessor\.type='ltseg\.AugmentingClsPreprocessor'"):
-        preprocessor(next(batches(config_of('ce', cifar), True)), True)
+    config, other = config_of('ce', cifar), MODELS.build({'type': 'mmpretrain.ClsDataPreprocessor'})
+    hint = r"Set data_preprocessor\.type='ltseg\.AugmentingClsPreprocessor', or leave train_dataloader\.collate_fn out"
+    with pytest.raises(ValueError, match=hint):
+        other(next(batches(config, True)), True)
+    for preprocessor, resident in ((preprocessor_of(config), True), (other, False)):
+        assert preprocessor(next(batches(config, resident)), True)['inputs'].shape == (7, 3, 32, 32)
+
+
+def test_mixing_needs_the_number_of_classes(cifar: Path) -> None:
+    config = config_of('ce_mixup', cifar)
+    config.data_preprocessor.num_classes = None
+    with pytest.raises(ValueError, match=r'num_classes: .* Set data_preprocessor\.num_classes'):
+        preprocessor_of(config)(next(batches(config, True)), True)
+    config.data_preprocessor.num_classes = 10
+    assert preprocessor_of(config)(next(batches(config, True)), True)['data_samples'].scores.shape == (7, 10)
 
 
 def same_share_of_an_epoch(rank: int, root: Path) -> None:
