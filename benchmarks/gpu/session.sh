@@ -10,7 +10,7 @@
 #     CARRY    folder with what the machine lacks (shared): wheels/*.whl to install, weights/*.pth as ltseg weights
 #              writes them, data/cifar10* (a folder or zip file) and data/camvid
 #     PYTHON   an interpreter with torch (python3)
-#     BUDGET   seconds of a call (450); what does not fit is left out or cut off, and the log says so
+#     BUDGET   seconds of a call (470); what does not fit is left out or cut off, and the log says so
 #     JOBS     training runs side by side on the GPU (7), EPOCHS of each on CIFAR (200)
 #
 # The tables of docs/benchmarks.md come from the records:
@@ -22,7 +22,7 @@ case ${1-} in 1 | 2) call=$1 ;; *) echo 'usage: benchmarks/gpu/session.sh 1|2 [-
 quick=${2-}
 out=${OUT:-work_dirs/gpu} carry=${CARRY:-shared}
 export PYTHON=${PYTHON:-python3} EPOCHS=${EPOCHS:-200} PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1
-export DEADLINE=$(($(date +%s) + ${BUDGET:-450}))
+export DEADLINE=$(($(date +%s) + ${BUDGET:-470}))
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export RESULTS=$scratch/results SCRATCH=$scratch
