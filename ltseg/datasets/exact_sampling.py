@@ -18,8 +18,8 @@ def seed_everything(*state: int, accelerators: bool = True) -> None:
     """Seeds the generators of Python, numpy and torch from whole numbers of at least 0, e.g. (seed, position).
 
     Without ``accelerators`` only torch's generator for the CPU is seeded, which is some hundred times faster.
-    ``torch.manual_seed`` notes a stack trace for each kind of accelerator that is not in use, in milliseconds; it is
-    left out where there is none, and where CUDA is the one.
+    ``torch.manual_seed`` itself is called for accelerators other than CUDA only: it notes a stack trace for each kind
+    that is not in use.
     """
     words = np.random.SeedSequence(state).generate_state(4)
     random.seed(int(words[0]))
