@@ -27,6 +27,7 @@ with quietly():
     from ltseg.datasets.exact_sampling import PositionedSampler, SeededDataset
     from ltseg.datasets.list_files import ImageNetLTDataset, INaturalist2018Dataset, PlacesLTDataset
     from ltseg.datasets.long_tailed import LongTailedDataset
+    from ltseg.datasets.resident_collate import resident_collate
 
 
 def _leave_out(reason: Exception) -> None:
@@ -82,4 +83,5 @@ __all__ = [
     'PositionedSampler',
     'RepeatFactorSampler',
     'SeededDataset',
+    'resident_collate',
 ]

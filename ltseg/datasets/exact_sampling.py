@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.device import get_device
 from torch.utils.data import Dataset, Sampler
 
 from ltseg.registry import DATASETS
@@ -17,12 +18,19 @@ def seed_everything(*state: int, accelerators: bool = True) -> None:
     """Seeds the generators of Python, numpy and torch from whole numbers of at least 0, e.g. (seed, position).
 
     Without ``accelerators`` only torch's generator for the CPU is seeded, which is some hundred times faster.
+    ``torch.manual_seed`` itself is called for accelerators other than CUDA only: it notes a stack trace for each kind
+    that is not in use.
     """
     words = np.random.SeedSequence(state).generate_state(4)
     random.seed(int(words[0]))
     np.random.seed(int(words[1]))
-    seed = torch.manual_seed if accelerators else torch.default_generator.manual_seed
-    seed(int(words[2]) << 32 | int(words[3]))
+    seed = int(words[2]) << 32 | int(words[3])
+    if accelerators and get_device() not in ('cpu', 'cuda'):
+        torch.manual_seed(seed)
+        return
+    torch.default_generator.manual_seed(seed)
+    if accelerators and torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
 
 
 class PositionedSampler(Sampler):
