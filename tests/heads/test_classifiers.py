@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from hinted import hinted
 from torch.nn import functional as F
 
 from ltseg.heads import CosineClassifier, ETFClassifier, simplex_vectors, spread_vectors
@@ -73,6 +74,9 @@ def test_few_dimensions_are_said_and_too_few_refused():
         ETFClassifier(64, 100)
     with pytest.raises(ValueError, match='at least 10 feature dimensions, got 8'):
         ETFClassifier(8, 19)
+    hinted('Use wider features or a learned classifier.', lambda: ETFClassifier(8, 19))
+    wider, learned = ETFClassifier(18, 19), CosineClassifier(8, 19)
+    assert wider(torch.zeros(2, 18, 1, 1)).shape == learned(torch.zeros(2, 8, 1, 1)).shape == (2, 19, 1, 1)
 
 
 def test_simplex_classifier_is_fixed_and_saved():
