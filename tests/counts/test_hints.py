@@ -163,6 +163,7 @@ def test_of_metrics(here: Path) -> None:
     both.dataset_meta = {'classes': NAMES}
     both.process([labelled])
     found = both.evaluate(1)
+    hinted("Give that one a prefix, e.g. prefix='other'", lambda: metric(iou_metrics=['mDice']))
     assert found['mIoU'] == found['other/mDice'] == 100
     hinted('Use format_only=True with output_dir', lambda: metric().process(None, [sample]))
     metric(format_only=True, output_dir='out').process(None, [sample])

@@ -115,4 +115,4 @@ def test_numbers_of_experts_that_fit_work():
         'Set the same number of experts in backbone and classifier.',
         lambda: MODELS.build({**config, 'experts': 2})(views),
     )
-    assert MODELS.build({**config, 'experts': 3})(views).shape == (4, 3, 5)
+    assert MODELS.build({**config, 'experts': 3})(views).shape == (4, 5)
