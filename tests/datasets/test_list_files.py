@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hinted import hinted
 from tiny_images import write_image_lists
 
 from ltseg.counts.data_set_counts import count_dataset
@@ -96,6 +97,10 @@ def test_a_list_of_the_published_size_passes_and_others_do_not(tmp_path: Path) -
         path.write_text('\n'.join(wrong))
         with pytest.raises(ValueError, match=message):
             PlacesLTDataset(data_root=str(tmp_path))
+    hinted(
+        'Take the published list, or set check=False for a part of the data.',
+        lambda: PlacesLTDataset(data_root=str(tmp_path)),
+    )
     path.write_text('\n'.join(first))
     assert len(PlacesLTDataset(data_root=str(tmp_path), check=False)) == 365
 
