@@ -206,3 +206,14 @@ def test_a_counting_process_that_dies_is_said(tmp_path: Path, monkeypatch: pytes
 
 def die(*_: object, **__: object) -> None:
     os._exit(9)
+
+
+def test_a_file_that_is_restored_or_left_out_is_counted(tmp_path: Path) -> None:
+    paths = write_labels(tmp_path, number=2)
+    whole = Path(paths[1]).read_bytes()
+    Path(paths[1]).write_bytes(b'no image')
+    count = lambda chosen: count_label_files([LabelFile(path) for path in chosen], CLASSES, workers=1)[0]  # noqa: E731
+    hinted('Restore the file, or take it out of the data set.', lambda: count(paths))
+    left = count(paths[:1]).samples.sum()
+    Path(paths[1]).write_bytes(whole)
+    assert 0 < left < count(paths).samples.sum()

@@ -135,3 +135,14 @@ def test_annotations_that_are_none_are_named(tmp_path: Path, content: str) -> No
 def test_an_unknown_split_is_refused() -> None:
     with pytest.raises(ValueError, match=r'INaturalist2018Dataset\.split'):
         INaturalist2018Dataset('test')
+
+
+def test_the_lists_that_the_guides_name_are_read(tmp_path: Path, small: Any) -> None:
+    def read(kind: str, root: Path = tmp_path / 'none') -> int:
+        return len(small(kind)(data_root=str(root)))
+
+    hinted('Get the images of ILSVRC 2012 from https://www.image-net.org', lambda: read('imagenet_lt'))
+    hinted('Get the small images (256 x 256) of Places365-Standard', lambda: read('places_lt'))
+    hinted('Get train_val2018.tar.gz, train2018.json and val2018.json', lambda: read('inaturalist2018'))
+    for kind in KINDS:
+        assert read(kind, write_image_lists(tmp_path / kind, kind, 5, 3)) == 15

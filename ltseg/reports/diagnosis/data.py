@@ -88,14 +88,16 @@ def _shift(train: Tensor, val: Tensor, names: Sequence[str]) -> Iterator[Finding
     if balanced:
         advice = (
             'Meant so in long-tailed benchmarks. Losses with the training prior (balanced softmax, logit adjustment, '
+            'ARB) or ltseg adjust aim at balanced classes.'
         )
-        advice += 'ARB) or ltseg adjust aim at balanced classes.'
         yield Finding.of(
             'prior_shift', 'note', f'{title}: validation is balanced', evidence, advice, names, both[far].tolist()
         )
         return
-    advice = 'Split the data at random by images, or by scenes that hold all classes; or adjust the logits to the '
-    advice += 'frequencies that the model will meet (ltseg adjust).'
+    advice = (
+        'Split the data at random by images, or by scenes that hold all classes; or adjust the logits to the '
+        'frequencies that the model will meet (ltseg adjust).'
+    )
     yield Finding.of('prior_shift', 'warning', title, evidence, advice, names, both[far].tolist())
 
 
