@@ -100,7 +100,7 @@ class Environment:
         before = f'pip uninstall -y {" ".join(there)} && ' if is_replaced else ''
         if pin == ORIGINAL['mmcv']:
             return before + COMPILE_MMCV
-        return f'{before}pip install {" ".join([pin, *(OF_MMSEG if pin == ORIGINAL["mmseg"] else ())])}'
+        return before + f'pip install {" ".join([pin, *(OF_MMSEG if pin == ORIGINAL["mmseg"] else ())])}'
 
     def reinstall(self, module: str) -> str:
         """The command that installs ``module`` anew where it is there and broken."""
@@ -292,7 +292,7 @@ def _mmcv(found: Environment) -> list[Advice]:
         return []
     mmseg, mmcv = found.versions['mmseg'], found.versions['mmcv']
     names = ' '.join(found.distributions.get('mmcv', ('mmcv',)))
-    hint = f'pip uninstall -y {names} && {COMPILE_MMCV}'
+    hint = f'pip uninstall -y {names} && ' + COMPILE_MMCV
     if found.release('mmcv') >= (2, 2):
         what = f'mmcv {mmcv} is too new for mmseg {mmseg}, which accepts versions below 2.2.0.'
         return [Advice(what, hint)]

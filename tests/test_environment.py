@@ -313,6 +313,7 @@ def test_the_commands_leave_no_fault() -> None:
     hinted('pip uninstall -y ', lambda: said(lite))
     hinted("pip install 'numpy<2'", lambda: said(old_numpy))
     hinted('pip install ', lambda: said(libraries))
+    hinted('pip install ', lambda: said(changed(SOUND, mmengine=None)))
     hinted("pip install 'setuptools<81' (and build mmcv with pip install --no-build-isolation)", lambda: said(bare))
     hinted("pip install -U 'torch>=", lambda: said(changed(OPENMMLAB, torch='1.13.1')))
     hinted('Reinstall it: ', lambda: said(broken))

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.config import ConfigDict
 from mmengine.registry import OPTIMIZERS
 from PIL import Image
 from torch._utils import ExceptionWrapper
+from torch.utils.data import DataLoader, TensorDataset
 
 from ltseg.cli.errors import message_of, one_message_errors
 from ltseg.core.checks import check_positive
@@ -122,6 +124,10 @@ def test_files_and_disks(tmp_path: Path) -> None:
 def test_normalisation_of_a_single_value() -> None:
     message = message_of(raised(lambda: torch.nn.BatchNorm2d(3)(torch.ones(1, 3, 1, 1))))
     assert message is not None and 'train_dataloader.drop_last=True' in message
+    hinted('Leave out the rest of an epoch, train_dataloader.drop_last=True, or change', message)
+    for batch_size, drop_last in ((4, True), (3, False)):
+        for (images,) in DataLoader(TensorDataset(torch.ones(9, 3, 1, 1)), batch_size, drop_last=drop_last):
+            assert torch.nn.BatchNorm2d(3)(images).isfinite().all()
 
 
 @pytest.mark.parametrize(

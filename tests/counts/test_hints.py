@@ -111,7 +111,7 @@ def test_of_label_files(here: Path) -> None:
     wide = save([[0, 299, 65535]], np.uint16)
     hinted('give num_classes and ignore_index to ltseg.LoadCheckedAnnotations', lambda: load(wide))
     assert load(wide, num_classes=300, ignore_index=65535).tolist() == [[0, 299, 65535]]
-    hinted('ignore_index of the data set', lambda: load(save([[0, 9]]), num_classes=2))
+    hinted('and that this is its label format.', lambda: load(save([[0, 9]]), num_classes=2))
     assert load(save([[0, 9]]), num_classes=2, ignore_index=9).tolist() == [[0, 9]]
     whole = Path('data/img/train/0.jpg')
     content = whole.read_bytes()
