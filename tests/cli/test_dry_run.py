@@ -1,5 +1,6 @@
 """What would fail after the first validation interval fails before training, with a hint that works."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -187,8 +188,14 @@ def test_images_without_classes(tmp_path: Path, mmpretrain_registered: None) -> 
     assert first.startswith('train_dataloader.dataset: expected images with their class, got images without.')
     assert first.endswith('Leave out with_label=False.') and second.startswith('val_dataloader.dataset:')
     hinted('Leave out with_label=False.', first)
-    hinted(
-        "and the pipeline has to hand it to dict(type='PackInputs').",
-        lambda: dry_run(config(packing[:1], data_prefix='')),
-    )
     assert dry_run(config(packing, data_prefix='')).values['accuracy/top1'] == 100
+
+    def listed(**info: Any) -> Config:
+        infos = {'metainfo': {'classes': CLASSES}, 'data_list': [{'img_path': f'{tmp_path}/train/aa/0.png', **info}]}
+        (tmp_path / 'list.json').write_text(json.dumps(infos))
+        dataset = {'type': 'mmpretrain.BaseDataset', 'ann_file': str(tmp_path / 'list.json'), 'pipeline': packing}
+        loaders = {f'{split}_dataloader': {'dataset': dataset} for split in ('train', 'val')}
+        return Config({'default_scope': 'mmpretrain', 'model': {}, 'val_evaluator': ACCURACY, **loaders})
+
+    hinted("and the pipeline has to hand it to dict(type='PackInputs').", lambda: dry_run(listed()))
+    assert dry_run(listed(gt_label=0)).values['accuracy/top1'] == 100

@@ -147,6 +147,8 @@ def test_values_that_constructors_refuse(config: dict, expected: str) -> None:
 def test_unknown_types_and_arguments_of_mmengine() -> None:
     message = message_of(raised(lambda: MODELS.build({'type': 'mmseg.FCNHeadd'})))
     assert message is not None and message.startswith('config: mmseg.FCNHeadd is not in the mmseg::model registry')
+    hinted('Check the spelling of this type.', message)
+    assert MODELS.build({'type': 'mmseg.FCNHead', 'in_channels': 4, 'channels': 4, 'num_classes': 2}) is not None
     message = message_of(raised(lambda: MODELS.build({'type': 'mmseg.EncoderDecoder', 'bakbone': 1})))
     assert message is not None and "unexpected keyword argument 'bakbone'" in message
     assert message_of(raised(lambda: Image.Image(size=3))) is None  # not from a config  # type: ignore

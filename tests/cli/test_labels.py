@@ -88,7 +88,7 @@ def test_a_config_may_say_its_labels() -> None:
         with pytest.raises(LtsegError, match='report'):
             labels_of(stages_in(CONFIGS / 'unet_ce_camvid.py', report=wrong))
     config = CONFIGS / 'unet_ce_camvid.py'
-    hinted("E.g. report=dict(method='my method').", lambda: labels_of(stages_in(config, report={'methd': 'mine'})))
+    hinted("E.g. report=dict(method='my method').", lambda: labels_of(stages_in(config, report={'method': 3})))
     assert labels_of(stages_in(config, report={'method': 'my method'}))['method'] == 'my method'
 
 

@@ -47,6 +47,9 @@ def test_a_change_of_a_variable_is_said_to_come_too_late(tmp_path: Path, monkeyp
     assert not logged
     check_setting_names(config, {'crop_size': (1, 2)})
     assert len(logged) == 1 and 'crop_size' in logged[0]
+    hinted('Change them there, e.g. optim_wrapper.optimizer.lr.', logged.pop())
+    check_setting_names(config, {'optim_wrapper.optimizer.lr': 1})
+    assert not logged
 
 
 @pytest.mark.parametrize('text', ['optim_wraper = dict(clip_grad=1)', 'default_hoks = dict()', 'custom_hoks = [1]'])

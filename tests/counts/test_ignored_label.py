@@ -98,6 +98,8 @@ def test_padding_does_not_decide() -> None:
         'Set model.data_preprocessor.seg_pad_val=255.'
     ]
     assert settle_ignored_label(config, training=False) == []  # nothing is padded with a label
+    hinted('Set ', lambda: settle_ignored_label(config, training=True))
+    assert settle_ignored_label(config_of(model__data_preprocessor__seg_pad_val=255), training=True) == []
 
 
 @pytest.mark.parametrize(

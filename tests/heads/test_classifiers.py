@@ -70,8 +70,10 @@ def test_enough_dimensions_give_the_simplex():
 
 
 def test_few_dimensions_are_said_and_too_few_refused():
-    with pytest.warns(UserWarning, match='a simplex of 100 classes needs 99 feature dimensions, got 64'):
+    with pytest.warns(UserWarning, match='a simplex of 100 classes needs 99 feature dimensions, got 64') as record:
         ETFClassifier(64, 100)
+    hinted('Use wider features for the method of the paper.', str(record[0].message))
+    ETFClassifier(99, 100)  # a warning would be an error
     with pytest.raises(ValueError, match='at least 10 feature dimensions, got 8'):
         ETFClassifier(8, 19)
     hinted('Use wider features or a learned classifier.', lambda: ETFClassifier(8, 19))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hinted import hinted
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
@@ -14,6 +15,7 @@ from torch import nn
 from two_processes import in_two_processes
 
 from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.data_set_counts import count_dataset
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import CountsTable
 from ltseg.hooks.count_classes import _on_main_process
@@ -147,6 +149,8 @@ def test_another_number_of_classes_names_loss_head_and_data_set(data_root: Path)
     parts = ("'BaseSegDataset' has 3", "Head 'decode_head'", "'decode_head.loss_decode.0'", 'has 4', 'num_classes=3')
     for part in parts:
         assert part in str(caught.value)
+    hinted(' in the head, or the classes of the data set.', str(caught.value))
+    runner(data_root, Model(num_classes=3)).train()
 
 
 def test_given_table_is_used_and_checked_against_the_data_set(data_root: Path) -> None:
@@ -272,3 +276,13 @@ def test_a_table_of_another_ignored_label_is_told(ignored: int, data_root: Path)
     training.train()
     told = [text for text in said if 'counted with the ignored label 255, the head ignores 2' in text]
     assert len(told) == (ignored == 2)
+    if told:
+        hinted('Count again: ltseg count CONFIG --out ', told[0])
+        path.unlink()
+        dataset = training.train_dataloader.dataset
+        count_dataset(dataset, ignore_index=2)[0].save(path)  # as ltseg count does for this head
+        said.clear()
+        training = runner(data_root, model, hook={'table': str(path)})
+        training.logger.warning = said.append  # type: ignore[method-assign]
+        training.train()
+        assert not [text for text in said if 'counted with the ignored label' in text]

@@ -131,8 +131,9 @@ def test_absent_classes():
 
 def test_saturated_effective_numbers_warn():
     pixels = ClassCounts(torch.tensor([10_000_000, 200_000]))
-    with pytest.warns(UserWarning, match="50 : 1.*beta='1-1/N'"):
+    with pytest.warns(UserWarning, match="50 : 1.*beta='1-1/N'") as record:
         Weighting(scheme='effective_number').check_constant(pixels)
+    hinted("Use beta='1-1/N'.", str(record[0].message))
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         Weighting(scheme='effective_number', beta='1-1/N').check_constant(pixels)

@@ -123,7 +123,7 @@ def test_skipping_and_mixed_precision_exclude_each_other(config: Path, capsys: p
     text = message(capsys, config, '--amp', '--cfg-options', setting)
     hinted('Its loss scaler leaves batches without a finite gradient out by itself.', text)
     scaled = Config({'optim_wrapper': {'type': 'OptimWrapper'}})
-    apply_flags(scaled, Namespace(amp=True, auto_scale_lr=False))
+    apply_flags(scaled, Namespace(amp=True, seed=None))
     assert scaled.optim_wrapper == {'type': 'AmpOptimWrapper', 'loss_scale': 'dynamic'}
 
 
