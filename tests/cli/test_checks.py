@@ -249,6 +249,7 @@ def test_encoder_weights_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv('HF_HUB_CACHE', str(tmp_path))
     (fault,) = weight_faults({'model.backbone': encoder})
     assert 'Name or service not known' in fault and '--cfg-options model.backbone.weights=None' in fault
+    hinted('To write the file: ltseg weights ', fault)
     weights.main(fault.partition('To write the file: ltseg weights ')[2].partition('. ')[0].split())
     assert not weight_faults({'model.backbone': encoder})
     assert not weight_faults({'model.backbone': {**encoder, 'weights': None}})
