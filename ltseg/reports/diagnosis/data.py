@@ -97,8 +97,24 @@ def _shift(train: Tensor, val: Tensor, names: Sequence[str]) -> Iterator[Finding
     title = 'Training and validation have different class frequencies'
     severity, advice = 'warning', SHIFTED
     if balanced:
+<<<<<<< HEAD
         severity, title, advice = 'note', f'{title}: validation is balanced', BALANCED_ON_PURPOSE
     yield Finding('prior_shift', severity, title, evidence, advice, named(names, both[far].tolist()))
+=======
+        advice = (
+            'Meant so in long-tailed benchmarks. Losses with the training prior (balanced softmax, logit adjustment, '
+            'ARB) or ltseg adjust aim at balanced classes.'
+        )
+        yield Finding.of(
+            'prior_shift', 'note', f'{title}: validation is balanced', evidence, advice, names, both[far].tolist()
+        )
+        return
+    advice = (
+        'Split the data at random by images, or by scenes that hold all classes; or adjust the logits to the '
+        'frequencies that the model will meet (ltseg adjust).'
+    )
+    yield Finding.of('prior_shift', 'warning', title, evidence, advice, names, both[far].tolist())
+>>>>>>> hints
 
 
 def rule_findings(model: nn.Module, counts: ClassCounts, names: Sequence[str]) -> Iterator[Finding]:
