@@ -7,7 +7,8 @@ import argparse
 from collections.abc import Sequence
 
 from ltseg.cli.output import forgiving_output
-from ltseg.environment import MODULES, Advice, Environment, examine, findings
+from ltseg.environment.advice import Advice, findings
+from ltseg.environment.installed import MODULES, Environment, examine
 
 
 def print_report(found: Environment, named: list[Advice]) -> None:

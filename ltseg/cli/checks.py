@@ -29,7 +29,8 @@ __all__ = ['check_config', 'head_faults']
 REGISTRIES = [getattr(registry, name) for name in registry.__all__]
 USED = (*inspect.signature(Runner.__init__).parameters, 'tta_model')  # other keys are a config's own variables
 PRECISION = ('loss_scale', 'dtype', 'use_fsdp')  # arguments of AmpOptimWrapper alone
-GIVEN = {'type', '_scope_', 'in_channels', 'num_classes'}  # to classifiers, by the head
+# What is no argument of the class: the head gives a classifier its sizes, and mmengine takes the rest.
+GIVEN = {'type', '_scope_', 'in_channels', 'num_classes', 'constructor', 'paramwise_cfg'}
 
 
 def check_config(config: Config, training: bool, trained: Sequence[str] = ()) -> None:

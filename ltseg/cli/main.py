@@ -25,6 +25,7 @@ COMMANDS = {
     'configs': 'list the configs that come with ltseg',
     'cp': 'copy a config, with its bases, to change it',
     'check-env': 'check the installation',
+    'weights': 'write ImageNet weights of an encoder that a Python package ships',
     'minicity': 'write generated street scenes',
     'prepare-cityscapes': "make labelTrainIds from Cityscapes' official labels",
 }

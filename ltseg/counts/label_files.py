@@ -33,6 +33,12 @@ class LabelFile:
         reduce_zero_label: Whether 0 is ignored and every other value goes down by one.
         label_map: Pairs of an old and a new label, applied after that.
         repeats: How often the data set holds the file, relative to the others.
+
+    Example:
+        >>> from ltseg.counts.label_files import LabelFile
+        >>> file = LabelFile('labels/0.png', reduce_zero_label=True)
+        >>> file.classes_of_values(5, num_classes=3, ignore_index=255).tolist()  # 0 is ignored, 4 is no class
+        [3, 0, 1, 2, 4]
     """
 
     path: str

@@ -35,6 +35,11 @@ class PositionedSampler(Sampler):
         epoch: Pass over the sampler to start in.
         start: Indices of that pass to leave out, because they were trained on before an interruption.
         follow_epochs: Whether the training loop says which epoch it is in; otherwise passes are counted here.
+
+    Example:
+        >>> from ltseg.datasets.exact_sampling import PositionedSampler
+        >>> list(PositionedSampler([7, 5, 9], rank=1, world_size=2))  # the other process has the positions 0, 2 and 4
+        [(7, 1), (5, 3), (9, 5)]
     """
 
     def __init__(

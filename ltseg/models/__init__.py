@@ -1,4 +1,4 @@
-"""What mmpretrain lacks for long-tailed classification."""
+"""Encoders, necks and classifiers that MMSegmentation and MMPretrain lack."""
 
 from ltseg.models.augmenting_preprocessor import AugmentingClsPreprocessor
 from ltseg.models.bbn import BilateralClassifier
@@ -7,6 +7,8 @@ from ltseg.models.cifar_resnet import CIFARResNet
 from ltseg.models.multi_view_classifier import MultiViewClassifier
 from ltseg.models.remix import Remix
 from ltseg.models.ride import ExpertBackbone
+from ltseg.models.timm_encoder import TIMMEncoder
+from ltseg.models.unet_neck import UNetNeck
 
 __all__ = [
     'AugmentingClsPreprocessor',
@@ -16,4 +18,6 @@ __all__ = [
     'ExpertBackbone',
     'MultiViewClassifier',
     'Remix',
+    'TIMMEncoder',
+    'UNetNeck',
 ]

@@ -32,6 +32,22 @@ class Comparison:
         reference: An evaluation whose classes, groups and shares are those of all methods.
         notes: What a reader must know.
         cautions: What a reader may take for more than it is, such as columns that were not averaged.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.counts.groups import ClassGroups
+        >>> from ltseg.metrics.evaluation import Evaluation
+        >>> from ltseg.reports.comparison import compare
+        >>> from ltseg.reports.record import RunRecord
+        >>> groups, counts = ClassGroups((0,), (1,), (2,), 'as listed'), torch.tensor([900, 90, 10])
+        >>> def record(method, right):
+        ...     matrix = torch.tensor([[8, 0, 0], [0, 4, 0], [0, 4 - right, right]])
+        ...     evaluation = Evaluation(matrix, ('road', 'car', 'pole'), groups, counts, 'the training labels')
+        ...     about = dict(model='U-Net', dataset='CamVid', split='test', seed=0)
+        ...     return RunRecord(name=method, method=method, evaluation=evaluation, **about)
+        >>> comparison = compare([record('cross entropy', 1), record('ARB', 3)])
+        >>> next(row for row in comparison.summary().rows if row[0] == 'mIoU_tail')
+        ['mIoU_tail', '25.00', '75.00 (+50.00)']
     """
 
     methods: tuple[Method, ...]

@@ -26,6 +26,13 @@ class Difference:
         low: The smallest difference between any two seeds.
         high: The largest.
         verdict: ``CLEAR``, ``WITHIN`` the spread of the seeds, or ``SINGLE`` where a method has one seed.
+
+    Example:
+        >>> from ltseg.reports.difference import Difference
+        >>> Difference.between([54.0, 54.5, 55.0], [50.0, 50.5, 51.0])
+        Difference(value=4.0, low=3.0, high=5.0, verdict='clear')
+        >>> Difference.between([50.0, 54.0], [49.0, 53.0]).verdict  # 1.0, where seeds of one method differ by 4.0
+        'within'
     """
 
     value: float

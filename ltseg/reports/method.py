@@ -32,6 +32,14 @@ class Method:
         label: As reports show it: the name, and what else distinguishes the method from the others.
         index: Position in the report, which decides colour and marker.
         baseline: What it is compared to; None for the first method of a setting.
+
+    Example:
+        >>> from ltseg.reports.method import Method
+        >>> setting = ('U-Net', 'CamVid', 'test')
+        >>> baseline = Method('cross entropy', setting, metrics=({'mIoU': 50.0}, {'mIoU': 51.0}))
+        >>> method = Method('ARB', setting, metrics=({'mIoU': 51.0}, {'mIoU': 52.0}, {'mIoU': 53.0}), baseline=baseline)
+        >>> baseline.cell('mIoU'), method.cell('mIoU')
+        ('50.00, 51.00', '52.00 ± 1.00 (+1.50)')
     """
 
     name: str

@@ -76,6 +76,17 @@ class RunRecord:
 
     Raises:
         ValueError: If a point of a curve has no 'iteration' or 'tau'.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.counts.groups import ClassGroups
+        >>> from ltseg.metrics.evaluation import Evaluation
+        >>> from ltseg.reports.record import RunRecord
+        >>> matrix, groups = torch.tensor([[8, 0, 0], [0, 4, 0], [0, 1, 3]]), ClassGroups((0,), (1,), (2,), 'as listed')
+        >>> evaluation = Evaluation(matrix, ('road', 'car', 'pole'), groups, matrix.sum(1), 'the evaluated labels')
+        >>> about = dict(method='ARB', model='U-Net', dataset='CamVid', split='test', seed=0)
+        >>> RunRecord(name='camvid-unet-arb-seed0', evaluation=evaluation, **about).metrics()['mIoU_tail']
+        75.0
     """
 
     name: str

@@ -46,6 +46,7 @@ def identity_of(record: RunRecord) -> dict[str, str]:
     if isinstance(posthoc, Mapping):
         is_fixed = str(posthoc.get('chosen_on', '')).startswith('nothing')
         left_out = {'curve'} if is_fixed else {'curve', 'tau'}
+        known['posthoc'] = 'adjusted'
         known |= {f'posthoc.{key}': value for key, value in posthoc.items() if key not in left_out}
     return {key: json.dumps(value, sort_keys=True, default=str) for key, value in known.items()}
 

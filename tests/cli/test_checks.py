@@ -1,5 +1,6 @@
 """What is wrong with a config is said at once, in one message, before the model is built."""
 
+import io
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ from tiny_runs import cut_down, quick_runners, write_camvid
 from tiny_training import CONFIG, ROOT
 
 from ltseg import registry
-from ltseg.cli import checks
+from ltseg.cli import checks, weights
 from ltseg.cli.checks import check_config
+from ltseg.cli.pretrained import weight_faults
 from ltseg.core.errors import UsageError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.table import CountsTable
@@ -214,6 +216,25 @@ def test_weights_that_cannot_be_had(config: Config, tmp_path: Path, monkeypatch:
     assert 'model.backbone.init_cfg: expected weights that can be loaded (no such file)' in text
     assert 'knows none of this name' in text and 'model.backbone.init_cfg=None' in text
     check_config(config, training=False)  # a checkpoint replaces them
+
+
+def test_encoder_weights_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / 'encoder.pth'
+    encoder = {'type': 'ltseg.TIMMEncoder', 'model_name': 'tf_efficientnet_lite0', 'weights': str(path)}
+
+    def offline(request: urllib.request.Request, timeout: float) -> None:
+        raise urllib.error.URLError('Name or service not known')
+
+    monkeypatch.setattr(urllib.request, 'urlopen', offline)
+    monkeypatch.setenv('HF_HUB_CACHE', str(tmp_path))
+    (fault,) = weight_faults({'model.backbone': encoder})
+    assert 'Name or service not known' in fault and '--cfg-options model.backbone.weights=None' in fault
+    weights.main(fault.partition('To write the file: ltseg weights ')[2].partition('. ')[0].split())
+    assert not weight_faults({'model.backbone': encoder})
+    assert not weight_faults({'model.backbone': {**encoder, 'weights': None}})
+    path.unlink()
+    monkeypatch.setattr(urllib.request, 'urlopen', lambda *_, **__: io.BytesIO())  # with a network, timm's own
+    assert not weight_faults({'model.backbone': encoder})
 
 
 def test_mixed_precision_without_a_gpu(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
