@@ -6,7 +6,6 @@ Usage::
     python tools/build_configs_page.py --check    # only says whether it is out of date
 """
 
-import argparse
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ import ltseg.compat  # noqa: E402, F401  isort: skip
 from config_results import config_labels, config_results  # noqa: E402
 
 from ltseg.cli.errors import one_message_errors  # noqa: E402
+from ltseg.cli.parser import command_parser  # noqa: E402
 from ltseg.core.errors import InvalidValueError  # noqa: E402
 from ltseg.reports.method import Method  # noqa: E402
 from ltseg.reports.text_table import TextTable  # noqa: E402
@@ -86,7 +86,7 @@ def tables(root: Path) -> str:
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument('--check', action='store_true', help='write nothing; exit with 1 where the page is out of date')
     options = parser.parse_args(arguments)
     page = root / 'configs/README.md'

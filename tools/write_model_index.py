@@ -9,7 +9,6 @@ Names come from the configs, and results from the run records in docs/runs, as m
 runs, where there are several lengths.
 """
 
-import argparse
 import math
 import sys
 from collections import Counter
@@ -27,6 +26,7 @@ import ltseg.compat  # noqa: E402, F401  isort: skip
 from config_results import config_results  # noqa: E402
 
 from ltseg.cli.config_catalog import TASKS, CatalogConfig, catalog  # noqa: E402
+from ltseg.cli.parser import command_parser  # noqa: E402
 from ltseg.reports.method import Method  # noqa: E402
 
 TASK_NAMES = {'segmentation': 'Semantic Segmentation', 'classification': 'Image Classification'}
@@ -95,7 +95,7 @@ def _text(content: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument('--check', action='store_true', help='write nothing; exit with 1 where a file is out of date')
     options = parser.parse_args(arguments)
     changed = {

@@ -18,6 +18,7 @@ from rich.console import Console
 from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.example_images import example_images
+from ltseg.cli.parser import command_parser
 from ltseg.cli.runner import calm_warnings
 from ltseg.cli.trust import add_trust_argument
 from ltseg.core.checks import check_choice
@@ -29,7 +30,7 @@ from ltseg.reports.runs import find_runs
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument('runs', nargs='+', metavar='RUN', help='work dir, or record of a run')
     parser.add_argument('--split', help='of the records (default: test where there is one, else val)')
     parser.add_argument('--first', metavar='METHOD', help='method that the others are compared to')

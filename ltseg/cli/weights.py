@@ -8,7 +8,6 @@ they need none of this: timm downloads its own.
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
-import argparse
 import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from ltseg.checkpoint_files.loading import load_checkpoint_file
 from ltseg.cli.errors import one_message_errors
+from ltseg.cli.parser import command_parser
 from ltseg.core.errors import InvalidValueError, MissingPackageError
 from ltseg.core.files import atomic_write
 from ltseg.models.timm_encoder import timm_model
@@ -67,7 +67,7 @@ def converted(state: Mapping[str, Tensor], names: Mapping[str, Tensor]) -> dict[
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument('name', choices=tuple(SOURCES), help='of the model in timm')
     parser.add_argument('--out', help='file to write (default: weights/NAME.pth)')
     options = parser.parse_args(arguments)

@@ -37,7 +37,7 @@ def _leave_out(reason: Exception) -> None:
         raise MissingPackageError('mmseg', expected, f'{type(reason).__name__}: {reason}') from reason
 
     for registry, names in (
-        (DATASETS, ('CamVidDataset', 'CityscapesDataset', 'MiniCityDataset')),
+        (DATASETS, ('CachedFeatures', 'CamVidDataset', 'CityscapesDataset', 'MiniCityDataset')),
         (TRANSFORMS, ('LoadCheckedAnnotations',)),
     ):
         for name in names:
@@ -47,6 +47,7 @@ def _leave_out(reason: Exception) -> None:
 if find_spec('mmseg') is not None:
     try:
         with quietly():
+            from ltseg.datasets.cached_features import CachedFeatures
             from ltseg.datasets.camvid import CamVidDataset
             from ltseg.datasets.checked_loading import LoadCheckedAnnotations
             from ltseg.datasets.cityscapes import CityscapesDataset
@@ -66,6 +67,7 @@ __all__ = [
     'BatchSimAugment',
     'BilateralSampler',
     'CIFARDataset',
+    'CachedFeatures',
     'CamVidDataset',
     'CityscapesDataset',
     'ClassAwareSampler',

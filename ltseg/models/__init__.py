@@ -4,6 +4,7 @@ from ltseg.models.augmenting_preprocessor import AugmentingClsPreprocessor
 from ltseg.models.bbn import BilateralClassifier
 from ltseg.models.bottleneck_neck import BottleneckNeck
 from ltseg.models.cifar_resnet import CIFARResNet
+from ltseg.models.given_features import FeaturePreprocessor, GivenFeatures
 from ltseg.models.multi_view_classifier import MultiViewClassifier
 from ltseg.models.remix import Remix
 from ltseg.models.ride import ExpertBackbone
@@ -16,6 +17,8 @@ __all__ = [
     'BottleneckNeck',
     'CIFARResNet',
     'ExpertBackbone',
+    'FeaturePreprocessor',
+    'GivenFeatures',
     'MultiViewClassifier',
     'Remix',
     'TIMMEncoder',

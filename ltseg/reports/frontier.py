@@ -1,7 +1,8 @@
 """Where a method is on its curve of post-hoc adjustment."""
 
-import math
+import torch
 
+from ltseg.core.curve_comparison import frontier
 from ltseg.reports.record import RunRecord
 
 __all__ = ['best_with_accuracy']
@@ -13,9 +14,8 @@ def best_with_accuracy(record: RunRecord, level: float) -> float:
     Of classifiers: top-1 and mean class accuracy. Between two neighbouring taus the curve is taken as straight.
     """
     quality, fairness = record.evaluation.task.axes
-    points = sorted((point['tau'], point[fairness], point[quality]) for point in record.tau_curve)
-    reached = [iou for _, accuracy, iou in points if accuracy >= level]
-    for (_, a, iou_a), (_, b, iou_b) in zip(points, points[1:], strict=False):
-        if (a - level) * (b - level) < 0:
-            reached.append(iou_a + (iou_b - iou_a) * (level - a) / (b - a))
-    return max(reached, default=math.nan)
+    points = sorted((point['tau'], point[quality], point[fairness]) for point in record.tau_curve)
+    values = torch.tensor(points, dtype=torch.float64).view(-1, 3)
+    if not len(values):
+        return torch.nan
+    return frontier(values[:, 1], values[:, 2], torch.tensor([level], dtype=torch.float64)).item()

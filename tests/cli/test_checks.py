@@ -17,11 +17,13 @@ from tiny_training import CONFIG, ROOT
 
 from ltseg import registry
 from ltseg.cli import checks, weights
+from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.checks import check_config
 from ltseg.cli.pretrained import weight_faults
 from ltseg.core.errors import UsageError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.table import CountsTable
+from ltseg.nested_datasets import dataset_config
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
 
@@ -61,7 +63,8 @@ def test_sound_config_passes(config: Config) -> None:
 
 @pytest.mark.slow
 def test_every_config_of_the_project_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    def classes_of_mmsegmentation(dataset: dict) -> Any:
+    def classes_of_mmsegmentation(_: BuiltDatasets, config: Config, split: str) -> Any:
+        dataset = dataset_config(config, split)
         while 'dataset' in dataset:
             dataset = dataset['dataset']
         if 'num_classes' in dataset:
@@ -69,7 +72,7 @@ def test_every_config_of_the_project_passes(monkeypatch: pytest.MonkeyPatch) -> 
         made = registry.DATASETS.get(dataset['type'].removeprefix('ltseg.'))
         return SimpleNamespace(metainfo=made.METAINFO)
 
-    monkeypatch.setattr('ltseg.cli.data_files.build_dataset', classes_of_mmsegmentation)
+    monkeypatch.setattr(BuiltDatasets, 'readable', classes_of_mmsegmentation)
     monkeypatch.setattr(checks, 'weight_faults', lambda parts: [])  # they would be downloaded
     leaves = [path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts]
     assert leaves
@@ -262,9 +265,10 @@ def test_several_processes_without_a_gpu(config: Config, training: bool, monkeyp
 def test_what_mmengine_says_of_missing_data_is_passed_on(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """mmpretrain's data sets raise RuntimeError."""
 
-    def empty(_: dict) -> Any:
+    def empty(*_: Any, **__: Any) -> Any:
         raise RuntimeError('Found 0 files in subfolders')
 
-    monkeypatch.setattr('ltseg.cli.data_files.build_dataset', empty)
+    for module in ('data_files', 'built_datasets'):
+        monkeypatch.setattr(f'ltseg.cli.{module}.build_dataset', empty)
     text = message(config)
     assert 'train_dataloader.dataset: expected data that can be read' in text and text.count('Found 0 files') == 2
