@@ -29,11 +29,6 @@ TOO_FAR = (
     'ltseg adjust with negative tau, which takes part of it back.'
 )
 
-TRADED = (
-    'What was gained in recall is lost in precision. Between the two lies a better point: a smaller tau, or ltseg '
-    'adjust, which chooses it on validation.'
-)
-
 
 def evaluation_findings(evaluation: Evaluation) -> Iterator[Finding]:
     """What a confusion matrix says.
@@ -69,15 +64,8 @@ def _over_predicted(evaluation: Evaluation, true: Tensor, predicted: Tensor) -> 
                 f'{names[k]} (Acc {rates.acc[k]:.0f}, IoU {rates.iou[k]:.0f}, {times[k]:.1f} times)' for k in found
             ]
             evidence = f'Predicted more often than they occur: {listed(parts)}.'
-<<<<<<< HEAD
-            title = 'Classes that are over-predicted'
+            advice, title = TOO_FREQUENT if expected else TOO_FAR, 'Classes that are over-predicted'
             yield Finding('over_predicted', 'warning', title, evidence, advice, named(names, found))
-=======
-            advice = TOO_FREQUENT if expected else TOO_FAR
-            yield Finding.of(
-                'over_predicted', 'warning', 'Classes that are over-predicted', evidence, advice, names, found
-            )
->>>>>>> hints
 
 
 def _swallowed(evaluation: Evaluation, true: Tensor, known: set[int]) -> Iterator[Finding]:
@@ -113,18 +101,12 @@ def baseline_findings(evaluation: Evaluation, baseline: Evaluation, name: str) -
         found.sort(key=lambda k: float(iou[k]))
         parts = [f'{names[k]} (Acc {recall[k]:+.1f}, IoU {iou[k]:+.1f})' for k in found]
         evidence = f'Against {name}: {listed(parts)}.'
-<<<<<<< HEAD
-        title = 'Acc up and IoU down: over-prediction'
-        yield Finding('traded_precision', 'warning', title, evidence, TRADED, named(names, found))
-=======
         advice = (
             'What was gained in recall is lost in precision. Between the two lies a better point: a smaller tau, or '
             'ltseg adjust, which chooses it on validation.'
         )
-        yield Finding.of(
-            'traded_precision', 'warning', 'Acc up and IoU down: over-prediction', evidence, advice, names, found
-        )
->>>>>>> hints
+        title = 'Acc up and IoU down: over-prediction'
+        yield Finding('traded_precision', 'warning', title, evidence, advice, named(names, found))
 
 
 def classifier_findings(vectors: Tensor, names: Sequence[str]) -> Iterator[Finding]:
@@ -142,18 +124,9 @@ def classifier_findings(vectors: Tensor, names: Sequence[str]) -> Iterator[Findi
         pairs.sort(key=lambda pair: float(found[pair[0], pair[1]]))
         parts = [f'{names[i]} - {names[j]} ({found[i, j]:.0f})' for i, j in pairs]
         evidence = f'Angles in degrees, {optimum:.1f} being the optimum: {listed(parts)}.'
-<<<<<<< HEAD
-        advice = 'ltseg collapse shows all angles. Against minority collapse: ARB, ltseg.WeightRepulsion, '
-        advice += "ltseg.PeerToPeerRegularizer(on='classifier'), or ltseg.ETFClassifier."
-        classes = named(names, dict.fromkeys(k for pair in pairs for k in pair))
-        yield Finding('collapsed_angles', 'warning', 'Class vectors close to each other', evidence, advice, classes)
-=======
         advice = (
             'ltseg collapse shows all angles. Against minority collapse: ARB, ltseg.WeightRepulsion, '
             "ltseg.PeerToPeerRegularizer(on='classifier'), or ltseg.ETFClassifier."
         )
-        classes = list(dict.fromkeys(k for pair in pairs for k in pair))
-        yield Finding.of(
-            'collapsed_angles', 'warning', 'Class vectors close to each other', evidence, advice, names, classes
-        )
->>>>>>> hints
+        classes = named(names, dict.fromkeys(k for pair in pairs for k in pair))
+        yield Finding('collapsed_angles', 'warning', 'Class vectors close to each other', evidence, advice, classes)
