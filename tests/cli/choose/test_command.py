@@ -173,8 +173,10 @@ def test_classifiers_and_cascades_are_refused(config: str, tmp_path: Path, capsy
     small = Config.fromfile(config)
     head = small.model.decode_head
     small.model.decode_head = [head, head]
-    hint = 'Choose with another model of the same backbone: the order of losses is about the data.'
-    hinted(hint, lambda: check_task(small))
+    hinted(
+        'Choose with another model of the same backbone: the order of losses is about the data.',
+        lambda: check_task(small),
+    )
     small.model.decode_head = head
     check_task(small)
 
