@@ -156,8 +156,10 @@ def test_a_backbone_without_maps_is_refused(model: Any, config: Config, tmp_path
     )
     with pytest.raises(InvalidValueError, match='maps'):
         cache_features(broken, config, FeaturePlan('val'), tmp_path)
-    hint = 'Choose with another backbone, or train each method whole.'
-    hinted(hint, lambda: cache_features(broken, config, FeaturePlan('val'), tmp_path))
+    hinted(
+        'Choose with another backbone, or train each method whole.',
+        lambda: cache_features(broken, config, FeaturePlan('val'), tmp_path),
+    )
     cache_features(model, config, FeaturePlan('val'), tmp_path)
 
 
