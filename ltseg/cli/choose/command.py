@@ -242,7 +242,7 @@ def finish(methods: Sequence[Candidate], done: Sequence[Job], config: Config, fo
     """Compares what is done, prints and writes it."""
     runs = {each.name: [load_counts(job.work_dir) for job in done if job.method == each.name] for each in methods}
     if not runs[BASELINE]:
-        raise UsageError('ltseg choose', 'a run of cross entropy', 'none that ended', 'Give it more --minutes.')
+        raise UsageError('ltseg choose', 'a run of cross entropy', 'none that ended', 'Mend what its line says.')
     titles = {method.name: method.title for method in methods}
     verdict = verdict_of(titles, runs, BASELINE, done[0].taus)
     chosen = next(method for method in methods if method.title == verdict.winner.title)
