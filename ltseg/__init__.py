@@ -22,8 +22,8 @@ The map of the package, from the lowest floor up; a file imports from lower floo
                    report as one HTML page; collapse/: neural collapse; diagnosis/: findings and what to try
     environment    what is installed, and what to do about each fault
     cli/           the commands ``ltseg train``, ``ltseg test``, ..., which tools/*.py start too, and what they share:
-                   configs, stages, checks before training, one message for each fault; choose/: which loss for
-                   these data
+                   configs, stages, checks before training, one message for each fault; choosing/: which
+                   loss for these data
 
 Any config can say ``type='ltseg.ARBLoss'``: mmengine imports ``ltseg.registry`` by itself on meeting the scope.
 """

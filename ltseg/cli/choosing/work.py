@@ -36,7 +36,7 @@ class Job:
     Args:
         method: Its name on the command line.
         title: Its name in tables.
-        config: From :func:`ltseg.cli.choose.feature_config.on_features`, as plain values.
+        config: From :func:`ltseg.cli.choosing.feature_config.on_features`, as plain values.
         work_dir: Its folder.
         seed: Its seed.
         taus: Strengths of post-hoc adjustment.

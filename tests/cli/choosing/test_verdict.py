@@ -2,7 +2,7 @@
 
 import torch
 
-from ltseg.cli.choose.verdict import Verdict, verdict_of
+from ltseg.cli.choosing.verdict import Verdict, verdict_of
 from ltseg.core.curve_comparison import CurveCounts
 
 TAUS = (-0.5, 0.0, 0.5)

@@ -1,4 +1,14 @@
-"""The command ltseg choose: what it takes, what it does in which order, and what it leaves."""
+"""Which loss for these data? Trains many heads on features that a frozen backbone computes once, and compares them.
+
+    ltseg choose configs/segformer-lite0_ce_camvid.py
+    ltseg choose CONFIG --minutes 5 --images 100 --methods sqrt arb la
+    ltseg choose CONFIG CHECKPOINT --seeds 5
+
+CONFIG is of a segmentor whose backbone has weights, or CHECKPOINT gives them. Features of augmented training images and
+of the validation images are kept in WORK_DIR/choose, and so is every run: the command goes on where it was killed. A
+method is called better only if its whole curve over post-hoc adjustment lies above that of cross entropy by more than
+chance. It ends with a sentence, a table, a page, and a config to train.
+"""
 
 import ltseg.compat  # noqa: F401  isort: skip
 import argparse
@@ -16,11 +26,11 @@ from rich.console import Console
 
 from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.built_datasets import BuiltDatasets
-from ltseg.cli.choose.feature_config import HeadTraining, on_features
-from ltseg.cli.choose.methods import BASELINE, Candidate, candidates, with_method
-from ltseg.cli.choose.schedule import cores, process_pool, run_jobs
-from ltseg.cli.choose.verdict import Verdict, verdict_of
-from ltseg.cli.choose.work import Job, is_done, load_counts
+from ltseg.cli.choosing.feature_config import HeadTraining, on_features
+from ltseg.cli.choosing.methods import BASELINE, Candidate, candidates, with_method
+from ltseg.cli.choosing.schedule import cores, process_pool, run_jobs
+from ltseg.cli.choosing.verdict import Verdict, verdict_of
+from ltseg.cli.choosing.work import Job, is_done, load_counts
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.labels.run_labels import labels_of
@@ -53,9 +63,7 @@ WEIGHTS = ('pretrained', 'weights', 'checkpoint')  # keys under which a backbone
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    from ltseg.cli.choose import __doc__ as text
-
-    parser = command_parser(text)
+    parser = command_parser(__doc__)
     add_common_arguments(parser)
     add_trust_argument(parser)
     parser.add_argument('checkpoint', nargs='?', help='weights of the backbone (default: those that the config names)')

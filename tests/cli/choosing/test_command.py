@@ -14,9 +14,9 @@ from mmengine.config import Config
 from small_segmentor import small_config
 from tiny_training import forget_runs, quick_tools, write_classification
 
-from ltseg.cli.choose import command
-from ltseg.cli.choose.command import check_task, has_weights, main
-from ltseg.cli.choose.work import load_counts
+from ltseg.cli import choose as command
+from ltseg.cli.choose import check_task, has_weights, main
+from ltseg.cli.choosing.work import load_counts
 from ltseg.core.confusion import confusion_matrix
 from ltseg.reports.record import RunRecord, find_records
 from ltseg.trained.tasks import trained_model

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from ltseg.cli.choose.work import Job, prepare_process, train_and_evaluate
+from ltseg.cli.choosing.work import Job, prepare_process, train_and_evaluate
 from ltseg.cli.errors import message_of
 
 __all__ = ['cores', 'process_pool', 'run_jobs']

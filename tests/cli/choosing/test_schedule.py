@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ltseg.cli.choose.schedule import run_jobs
+from ltseg.cli.choosing.schedule import run_jobs
 from ltseg.core.errors import InvalidValueError
 
 
