@@ -100,6 +100,6 @@ class TargetedContrastiveLoss(SupervisedContrastiveLoss):
         """Moves the averages, and gives each class its target."""
         if self.centers is not None:
             self.centers.step()
-            known = directions(self.centers.vectors)
-            _, places = linear_sum_assignment((known @ self.targets.T).cpu().numpy(), maximize=True)
+            known = directions(self.centers.vectors.float())  # NumPy has no bfloat16, which a model may be in
+            _, places = linear_sum_assignment((known @ self.targets.float().T).cpu().numpy(), maximize=True)
             self.targets.copy_(self.targets[torch.as_tensor(places, device=self.targets.device)])
