@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.precision import widened
 
 __all__ = ['ClassRates', 'confusion_matrix', 'padded_confusion_matrix', 'mean_of', 'on_accelerator', 'class_block']
 
@@ -113,7 +114,7 @@ def _not_a_class(what: str, value: int, num_classes: int) -> InvalidValueError:
 
 @dataclass(frozen=True, eq=False)
 class ClassRates:
-    """Rates of a confusion matrix, in percent, (K,) float64 each.
+    """Rates of a confusion matrix, in percent, (K,) each.
 
     With TP, FP and FN of a class: ``IoU = TP / (TP + FP + FN)``, ``Acc = TP / (TP + FN)`` (recall),
     ``Precision = TP / (TP + FP)``. A class that is absent from the ground truth is nan in all three, so that means
@@ -132,7 +133,7 @@ class ClassRates:
     @classmethod
     def of(cls, matrix: Tensor) -> 'ClassRates':
         """The rates of a matrix (K, K) of counts; ``overall`` is the share of all pixels that are right (aAcc)."""
-        counts = matrix.double()
+        counts = widened(matrix)
         right, true, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)  # (K,)
         absent = true == 0
         precision = (right / predicted).masked_fill(absent, torch.nan)

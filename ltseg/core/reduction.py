@@ -5,6 +5,8 @@ from typing import Literal
 import torch
 from torch import Tensor, distributed
 
+from ltseg.core.precision import widened, widest_dtype
+
 __all__ = ['Average', 'Reduction', 'all_reduced_sum', 'reduce_losses', 'world_size']
 
 Average = Literal['weight', 'count']
@@ -68,11 +70,11 @@ def reduce_losses(
     if reduction == 'sum':
         return losses.sum()
     if average == 'weight' and class_weights is not None:
-        normaliser = class_weights.sum(dtype=torch.float64)
+        normaliser = class_weights.sum(dtype=widest_dtype(losses.device))
     elif avg_factor is not None:
-        normaliser = torch.as_tensor(avg_factor, dtype=torch.float64, device=losses.device)
+        normaliser = torch.as_tensor(avg_factor, dtype=widest_dtype(losses.device), device=losses.device)
     else:
-        normaliser = valid_samples.to(torch.float64)
+        normaliser = widened(valid_samples)
     shares = world_size() if sync else 1
     if shares > 1:
         normaliser = all_reduced_sum(normaliser)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ltseg.core.confusion import on_accelerator
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.precision import widest_dtype
 from ltseg.core.torch_versions import is_compiling
 
 __all__ = ['count_labels', 'explaining_label_errors']
@@ -22,15 +23,16 @@ def count_labels(labels: Tensor, num_classes: int, ignore_index: int = -100) -> 
         ignore_index: Label that is not counted.
 
     Returns:
-        (3, K): samples of each class, images that contain it, and valid samples of those images; int64, or float64
-        for probabilities (an image contains a class that has any probability in it).
+        (3, K): samples of each class, images that contain it, and valid samples of those images; int64, or
+        floating for probabilities (an image contains a class that has any probability in it).
 
     Raises:
         ValueError: If a label is neither a class nor ``ignore_index`` (seen on the CPU and outside of
             ``torch.compile`` only: looking at values would make an accelerator wait, and a compiled function break).
     """
     if labels.is_floating_point():
-        of_images = labels.flatten(2).sum(2, dtype=torch.float64) if labels.ndim > 2 else labels.double()  # (N, K)
+        dtype = widest_dtype(labels.device)
+        of_images = labels.flatten(2).sum(2, dtype=dtype) if labels.ndim > 2 else labels.to(dtype)  # (N, K)
     elif labels.ndim == 1 or labels.numel() == 0:  # every sample is an image
         return _histogram(labels, num_classes, ignore_index).expand(3, -1)
     else:

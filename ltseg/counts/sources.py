@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ltseg.core.checks import check_choice, check_range
 from ltseg.core.errors import InvalidValueError, WrongStateError
+from ltseg.core.precision import widest_dtype
 from ltseg.core.reduction import all_reduced_sum, world_size
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.label_counts import count_labels
@@ -127,8 +128,10 @@ class RunningCounts(ClassCountsSource):
         self._state = torch.zeros(3, 0, dtype=torch.float64)  # (3, K), K = 0 before the first batch
 
     def _of_batch(self, labels: Tensor, num_classes: int, ignore_index: int) -> ClassCounts:
-        batch = self._counted(labels, num_classes, ignore_index).double()
-        state = self._state.to(labels.device)
+        # Where a device lacks float64, sums would stop growing: they stay on the CPU.
+        place = labels.device if widest_dtype(labels.device) == torch.float64 else torch.device('cpu')
+        batch = self._counted(labels, num_classes, ignore_index).to(place, torch.float64)
+        state = self._state.to(place)
         if state.shape[1] not in (0, num_classes):
             warnings.warn(
                 f'counts={self.mode!r}: saved counts are of {state.shape[1]} classes, the logits have {num_classes}: '
@@ -144,7 +147,8 @@ class RunningCounts(ClassCountsSource):
             state = torch.lerp(batch, state, self.momentum)
         if self._advances:
             self._state.data = state  # in place: state dicts and copies hold this very tensor
-        return ClassCounts(*state)
+        counts = ClassCounts(*state)
+        return counts if place == labels.device else counts.to(labels.device)
 
     @property
     def _advances(self) -> bool:

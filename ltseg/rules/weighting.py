@@ -10,6 +10,7 @@ from torch import Tensor
 from ltseg.core.adjustment import Adjustment
 from ltseg.core.checks import check_choice, check_range
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.precision import widened
 from ltseg.core.shares import shares_of
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.registry import MODELS
@@ -106,7 +107,7 @@ class Weighting(Rule):
         if given.samples_of_images is None:
             hint = 'Use a table made by ltseg count.'
             raise InvalidValueError('median frequency', 'the samples of the images with each class', 'none', hint)
-        return given.samples_of_images.double().clamp(min=max(self.floor, 1))
+        return widened(given.samples_of_images).clamp(min=max(self.floor, 1))
 
     def check_constant(
         self, counts: ClassCounts, class_names: tuple[str, ...] | None = None, cause_of_zeros: str = ''
@@ -115,7 +116,7 @@ class Weighting(Rule):
             super().check_constant(counts, class_names, cause_of_zeros)
         if self.scheme != 'effective_number':
             return
-        used = counts.of(self.unit).double().clamp(min=1)
+        used = widened(counts.of(self.unit)).clamp(min=1)
         weight = _normalised(self._weights(used, counts))
         if used.max() > 10 * used.min() and weight.max() < 1.01 * weight.min():
             warnings.warn(
