@@ -4,11 +4,20 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.precision import widened
 
-__all__ = ['ClassRates', 'confusion_matrix', 'padded_confusion_matrix', 'mean_of', 'on_accelerator', 'class_block']
+__all__ = [
+    'ClassRates',
+    'class_block',
+    'confusion_matrix',
+    'counted_pixels',
+    'mean_of',
+    'on_accelerator',
+    'padded_confusion_matrix',
+]
 
 CHUNK = 2**20  # pixels counted at a time on the CPU: few passes, whose cells stay in the cache
 HINT = 'Check num_classes of the head, and ignore_index and reduce_zero_label of the data set.'
@@ -79,6 +88,17 @@ def padded_confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int,
     # bincount would read its range back to the CPU twice.
     histogram.scatter_add_(0, row * (num_classes + 1) + column, torch.ones_like(row))
     return histogram.view(num_classes + 2, num_classes + 1)[:-1]
+
+
+def counted_pixels(prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = 255) -> Tensor:
+    """A matrix to add up as :func:`padded_confusion_matrix` gives it, in the fastest way of its device.
+
+    Raises:
+        ValueError: As :func:`confusion_matrix` on the CPU, where looking costs nothing.
+    """
+    if on_accelerator(prediction):
+        return padded_confusion_matrix(prediction, label, num_classes, ignore_index)
+    return F.pad(confusion_matrix(prediction, label, num_classes, ignore_index), (0, 1, 0, 1))
 
 
 def class_block(matrix: Tensor) -> Tensor:

@@ -71,10 +71,10 @@ def reduce_losses(
         return losses.sum()
     if average == 'weight' and class_weights is not None:
         normaliser = class_weights.sum(dtype=widest_dtype(losses.device))
-    elif avg_factor is not None:
-        normaliser = torch.as_tensor(avg_factor, dtype=widest_dtype(losses.device), device=losses.device)
+    elif isinstance(avg_factor, int | float):  # full, and not tensor: that is a copy to the device
+        normaliser = torch.full((), avg_factor, dtype=widest_dtype(losses.device), device=losses.device)
     else:
-        normaliser = widened(valid_samples)
+        normaliser = widened(valid_samples if avg_factor is None else avg_factor.to(losses.device))
     shares = world_size() if sync else 1
     if shares > 1:
         normaliser = all_reduced_sum(normaliser)

@@ -35,6 +35,7 @@ class ClassCountsSource(nn.Module):
         super().__init__()
         self.mode, self.sync = mode, sync
         self._filled: ClassCounts | None = None
+        self._placed: ClassCounts | None = None  # the same on the device of the labels
         self._unmixed: Tensor | None = None
         self.class_names: tuple[str, ...] | None = None
         self.cause_of_empty_classes = ''
@@ -56,7 +57,7 @@ class ClassCountsSource(nn.Module):
 
     def fill(self, table: Any) -> None:
         """Takes over the counts of a ``CountsTable`` or a ``ClassCounts``."""
-        self._filled = getattr(table, 'learned', table)
+        self._filled, self._placed = getattr(table, 'learned', table), None
         self.class_names = getattr(table, 'class_names', None)
         self.cause_of_empty_classes = getattr(table, 'cause_of_empty_classes', '')
 
@@ -94,9 +95,9 @@ class ClassCountsSource(nn.Module):
             raise InvalidValueError(
                 'counts', f'{num_classes} classes, as the logits', repr(self._filled.num_classes), hint
             )
-        if self._filled.samples.device != labels.device:
-            self._filled = self._filled.to(labels.device)
-        return self._filled
+        if self._placed is None or self._placed.samples.device != labels.device:
+            self._placed = self._filled.to(labels.device)
+        return self._placed
 
     def _of_batch(self, labels: Tensor, num_classes: int, ignore_index: int) -> ClassCounts:
         return ClassCounts(*self._counted(labels, num_classes, ignore_index))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from ltseg.core.checks import check_positive, check_range
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.precision import widened
+from ltseg.core.transfers import sent
 from ltseg.counts.sources import CountsOption, build_counts
 from ltseg.registry import MODELS
 
@@ -75,7 +76,7 @@ class Remix(nn.Module):
             got = (tuple(inputs.shape), tuple(scores.shape))
             raise InvalidValueError('Remix', 'images (N, C, H, W) and one-hot labels (N, K)', repr(got))
         share = np.random.beta(self.alpha, self.alpha)  # drawn as MMPretrain's Mixup draws them
-        partner = torch.randperm(len(inputs)).to(inputs.device)
+        partner = sent(torch.randperm(len(inputs)), inputs.device)
         labels, scores = scores.argmax(1), scores.float()
         counts = widened(self.counts(labels, scores.shape[1]).samples)[labels]
         label_share = self.label_shares(share, counts, counts[partner]).to(scores)[:, None]

@@ -27,7 +27,8 @@ def effective_number(counts: Tensor, one_minus_beta: Tensor | float) -> Tensor:
     Source:
         Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019, eq. 2.
     """
-    one_minus_beta = torch.as_tensor(one_minus_beta, dtype=counts.dtype, device=counts.device)
+    if isinstance(one_minus_beta, int | float):
+        one_minus_beta = counts.new_full((), one_minus_beta)
     effective = -torch.expm1(counts * torch.log1p(-one_minus_beta)) / one_minus_beta
     return effective.where(one_minus_beta > 0, counts)
 

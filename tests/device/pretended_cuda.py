@@ -228,6 +228,7 @@ class PretendedCuda(TorchDispatchMode):
                 *((torch, name, make) for name, make in NEW_TENSOR.items()),
                 (Tensor, 'data', CudaTensor.data),
                 (Tensor, 'to', moved),
+                (Tensor, 'pin_memory', lambda tensor, *_: tensor),
                 (Tensor, 'cuda', lambda tensor, *_, **options: tensor.to(CUDA, **options)),
             ):
                 stack.enter_context(mock.patch.object(place, name, value))
