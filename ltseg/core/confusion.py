@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.histogram import histogram
 from ltseg.core.precision import widened
 
 __all__ = [
@@ -51,12 +52,12 @@ def confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int, ignore
     rows = num_classes if ignored_row is None else max(num_classes, ignored_row + 1)
     cells = rows * num_classes
     kind = torch.int16 if cells <= 2**15 else torch.int32 if cells <= 2**31 else torch.int64
-    histogram = torch.zeros(cells, dtype=torch.int64)
+    counted = torch.zeros(cells, dtype=torch.int64)
     for predicted, true in zip(prediction.split(CHUNK), label.split(CHUNK), strict=True):
         if predicted.numel():
             _check_ranges(predicted, true, num_classes, rows)
-        histogram += torch.bincount(torch.add(predicted.to(kind), true.to(kind), alpha=num_classes), minlength=cells)
-    table = histogram.view(rows, num_classes)
+        counted += torch.bincount(torch.add(predicted.to(kind), true.to(kind), alpha=num_classes), minlength=cells)
+    table = counted.view(rows, num_classes)
     if ignored_row is not None:
         table[ignored_row] = 0
     outside = table[num_classes:].sum(1).nonzero()
@@ -84,10 +85,8 @@ def padded_confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int,
     prediction, label = prediction.flatten().long(), label.to(prediction.device).flatten().long()
     row = label.where((label >= 0) & (label < num_classes), num_classes).where(label != ignore_index, num_classes + 1)
     column = prediction.where((prediction >= 0) & (prediction < num_classes), num_classes)
-    histogram = torch.zeros((num_classes + 2) * (num_classes + 1), dtype=torch.int64, device=prediction.device)
-    # bincount would read its range back to the CPU twice.
-    histogram.scatter_add_(0, row * (num_classes + 1) + column, torch.ones_like(row))
-    return histogram.view(num_classes + 2, num_classes + 1)[:-1]
+    cells = histogram(row * (num_classes + 1) + column, (num_classes + 2) * (num_classes + 1))
+    return cells.view(num_classes + 2, num_classes + 1)[:-1]
 
 
 def counted_pixels(prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = 255) -> Tensor:

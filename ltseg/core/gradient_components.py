@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.histogram import histogram
 from ltseg.core.precision import widened, widest_dtype
 from ltseg.core.reduction import all_reduced_sum, world_size
 
@@ -44,8 +45,7 @@ def gradient_components(
     if gradients.ndim != 2 or rows.ndim != 2 or not len(gradients) == len(rows) == len(labels):
         got = tuple(tuple(value.shape) for value in (gradients, rows, labels))
         raise InvalidValueError('gradient_components', 'gradients (N, K), rows (N, D) and labels (N,)', repr(got))
-    counts = torch.zeros(num_labels, dtype=torch.int64, device=labels.device)
-    counts.scatter_add_(0, labels, torch.ones_like(labels))
+    counts = histogram(labels, num_labels)
     own = counts.tolist()
     everywhere = all_reduced_sum(counts).tolist() if sync else own
     order, begin = labels.argsort(), 0
