@@ -8,6 +8,7 @@ from mmengine.logging import MessageHub
 
 from ltseg.core.checks import check_choice, check_positive, check_range
 from ltseg.core.errors import InvalidValueError, describe
+from ltseg.core.graph_capture import refuse_capture
 
 __all__ = ['Progress', 'Schedule', 'training_progress']
 
@@ -37,7 +38,12 @@ def training_progress() -> Progress:
 
     mmengine's Runner writes it down before every iteration, after a resume too. Without a Runner it is the start; of
     several Runners in a process it is the one that was made last.
+
+    Raises:
+        RuntimeError: In the capture of a CUDA graph, where training would not go on.
     """
+    hint = 'Set schedule=None, or capture the model and compute its losses outside of the graph.'
+    refuse_capture('what follows the progress of training', 'in which it would stay as it is', hint)
     hub = MessageHub.get_current_instance()
     known = {name: hub.get_info(name) for name in ('iter', 'max_iters', 'epoch', 'max_epochs')}
     return Progress(**{name: int(value) for name, value in known.items() if value is not None})

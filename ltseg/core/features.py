@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ltseg.core.checks import check_integer
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.graph_capture import refuse_capture
 from ltseg.core.layout import at_least_float32
 
 __all__ = ['FeatureBatch', 'chosen_views', 'feature_rows', 'nearest_labels', 'stratified_sample']
@@ -92,6 +93,8 @@ def feature_rows(features: Tensor, labels: Tensor, ignore_index: int = 255) -> t
     if features.ndim != 4 or labels.ndim != 3 or len(features) != len(labels):
         got = (tuple(features.shape), tuple(labels.shape))
         raise InvalidValueError('feature_rows', 'features (N, D, H, W) and labels (N, h, w)', repr(got))
+    hint = 'Compute the losses of heads with regularizers outside of the graph.'
+    refuse_capture('feature_rows', 'in which the number of valid pixels cannot be known', hint)
     labels = nearest_labels(labels, features.shape[2:]).flatten().long()
     pixels = features.permute(0, 2, 3, 1).flatten(0, 2)
     valid = (labels != ignore_index).nonzero().squeeze(1)

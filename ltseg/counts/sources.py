@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ltseg.core.checks import check_choice, check_range
 from ltseg.core.errors import InvalidValueError, WrongStateError
+from ltseg.core.graph_capture import RUN_BEFORE, refuse_capture
 from ltseg.core.precision import widest_dtype
 from ltseg.core.reduction import all_reduced_sum, world_size
 from ltseg.counts.class_counts import ClassCounts
@@ -96,6 +97,7 @@ class ClassCountsSource(nn.Module):
                 'counts', f'{num_classes} classes, as the logits', repr(self._filled.num_classes), hint
             )
         if self._placed is None or self._placed.samples.device != labels.device:
+            refuse_capture('class counts', 'before they are on the device', RUN_BEFORE)
             self._placed = self._filled.to(labels.device)
         return self._placed
 
@@ -147,7 +149,7 @@ class RunningCounts(ClassCountsSource):
         elif self._advances:
             state = torch.lerp(batch, state, self.momentum)
         if self._advances:
-            self._state.data = state  # in place: state dicts and copies hold this very tensor
+            self._keep(state)
         counts = ClassCounts(*state)
         return counts if place == labels.device else counts.to(labels.device)
 
@@ -165,7 +167,15 @@ class RunningCounts(ClassCountsSource):
         return self._state
 
     def set_extra_state(self, state: Tensor) -> None:
-        self._state.data = state.detach().to(torch.float64).clone()
+        self._keep(state.detach().to(torch.float64))
+
+    def _keep(self, state: Tensor) -> None:
+        """Changes the very tensor, which state dicts and copies hold, and its memory, which a CUDA graph writes to."""
+        if self._state.shape == state.shape and self._state.device == state.device:
+            self._state.copy_(state)
+            return
+        refuse_capture('running class counts', 'before the first batch was counted', RUN_BEFORE)
+        self._state.data = state.clone()
 
 
 def build_counts(counts: CountsOption, sync: bool = True, momentum: float = 0.99) -> ClassCountsSource:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ltseg.core.checks import check_choice, check_range
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.fused_upsampling import SampleLosses, upsampled_losses
+from ltseg.core.graph_capture import is_capturing
 from ltseg.core.layout import at_least_float32
 from ltseg.core.reduction import Average, Reduction, reduce_losses
 from ltseg.core.torch_versions import is_compiling
@@ -141,7 +142,8 @@ class LogitsLoss(nn.Module):
 
     def may_synchronize(self, logits: Tensor) -> bool:
         """Whether this call may look at values: always on the CPU, now and then where looking makes a device wait."""
-        if is_compiling():  # a compiled function would be made anew for every count of calls
+        # A compiled function would be made anew for every count of calls; in a CUDA graph nothing can be looked at.
+        if is_compiling() or is_capturing():
             return False
         self._calls += 1
         return logits.device.type == 'cpu' or self._calls % CHECK_INTERVAL == 1

@@ -12,6 +12,7 @@ from ltseg.core.adjustment import Adjustment
 from ltseg.core.checks import check_range
 from ltseg.core.cross_entropy import adjusted_cross_entropy
 from ltseg.core.fused_upsampling import SampleLosses
+from ltseg.core.graph_capture import RUN_BEFORE, refuse_capture
 from ltseg.core.torch_versions import is_compiling
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.sources import build_counts
@@ -115,6 +116,7 @@ class LongTailLoss(LogitsLoss):
             return rule(counts)
         given = (rule, counts if rule.uses_counts else (counts.num_classes, counts.samples.device))
         if place not in self._kept or self._kept[place][0] != given:
+            refuse_capture('LongTailLoss', 'before the constants of the loss are on the device', RUN_BEFORE)
             with torch.inference_mode(False):
                 self._kept[place] = given, rule(counts)
         return self._kept[place][1]
