@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from ltseg.core.torch_versions import is_compiling
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.label_counts import explaining_label_errors
 from ltseg.counts.sources import CountsOption, build_counts
-from ltseg.schedules import Schedule, training_progress
+from ltseg.schedules import Schedule
 
 __all__ = ['LogitsLoss', 'check_labels', 'fused_losses']
 
@@ -132,9 +133,9 @@ class LogitsLoss(nn.Module):
         """Whether :func:`fused_losses` may compute this loss."""
         return self.of_single_samples and self.reduction != 'none'
 
-    def factor(self) -> float:
-        """``loss_weight``, times that of the schedule at this point of training."""
-        return self.loss_weight * (1.0 if self.schedule is None else self.schedule.factor(training_progress()))
+    def factor(self) -> Any:
+        """``loss_weight``, times that of the schedule at this point of training; in compiled code this is a scalar."""
+        return self.loss_weight * (1.0 if self.schedule is None else self.schedule.current())
 
     def count(self, logits: Tensor, labels: Tensor, ignore_index: int) -> ClassCounts:
         """The class counts for this batch."""

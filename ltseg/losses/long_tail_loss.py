@@ -61,6 +61,7 @@ class LongTailLoss(LogitsLoss):
         self._checked: ClassCounts | None = None
         self._kept: dict[int, tuple[Any, Adjustment]] = {}  # by the place of the rule: of what, and the adjustment
         self._check_varying(built)
+        self.check_counts()
 
     def expect_rules(self, rules: Sequence[Rule]) -> None:
         """Gets ready for rules that ``add_rules`` brings during training; the loss stays what it is.
@@ -78,6 +79,16 @@ class LongTailLoss(LogitsLoss):
     def add_rules(self, rules: Sequence[Rule]) -> None:
         """Applies further rules from now on."""
         self.rules, self._checked = [*self.rules, *rules], None
+
+    def check_counts(self) -> None:
+        """Checks the rules against the counts that every batch gets, where they are known and were not checked yet.
+
+        Raises:
+            ValueError: If a rule is undefined for a class without samples.
+        """
+        if self.counts.filled is not self._checked:
+            self.check_rules(self.rules)
+            self._checked = self.counts.filled
 
     def check_rules(self, rules: Sequence[Rule]) -> None:
         """Checks rules against the counts that every batch gets, where they are known.
@@ -104,9 +115,8 @@ class LongTailLoss(LogitsLoss):
         else:
             counts = self.count(logits, labels, ignore_index)
             self.inspect_counts(logits, counts)
-            if self.counts.constant and counts is not self._checked:
-                self.check_rules(self.rules)
-                self._checked = counts
+            if not is_compiling():  # which can neither look at values nor be made anew for it
+                self.check_counts()
         parts = [self._of_rule(place, rule, counts) for place, rule in enumerate(self.rules)]
         return reduce(and_, parts).to(logits.device, logits.dtype)
 
