@@ -28,6 +28,12 @@ class Progress:
         max_iters: Iterations in all.
         epoch: Epochs that are done.
         max_epochs: Epochs in all; training that counts iterations only is one epoch.
+
+    Example:
+        >>> from ltseg.schedules import Progress, Schedule
+        >>> now = Progress(iter=30, max_iters=40, epoch=3, max_epochs=4)
+        >>> [Schedule('linear', unit=unit).factor(now) for unit in ('fraction', 'epoch', 'iter')]
+        [0.25, 0.25, 0.25]
     """
 
     iter: int = 0
@@ -69,6 +75,12 @@ class Schedule:
         unit: 'fraction' of training in steps of iterations, 'epoch' or 'iter'; t and T are counted in it.
         power: Of the shape 'cumulative'. It reaches 0 in the last step.
         complement: Whether the factor is 1 minus the above from ``start`` on.
+
+    Example:
+        >>> from ltseg.schedules import Progress, Schedule
+        >>> schedule = Schedule('linear', start=0.5)
+        >>> [schedule.factor(Progress(iter=done, max_iters=100)) for done in (0, 49, 50, 75, 100)]
+        [0.0, 0.0, 1.0, 0.5, 0.0]
     """
 
     shape: Shape = 'constant'

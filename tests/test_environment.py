@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ltseg.environment import ONEDL, ORIGINAL, Environment, examine, findings
+from ltseg.environment.advice import findings
+from ltseg.environment.installed import Environment, examine
+from ltseg.environment.pins import ONEDL, ORIGINAL
 
 SOUND = Environment(
     versions={
@@ -183,7 +185,7 @@ def test_an_old_torch_gets_the_packages_of_its_time() -> None:
         (changed(SOUND, torchvision=None), 'mmpretrain imports it', 'torchvision'),
     ],
 )
-def test_each_fault_is_named_with_its_cure(found: Environment, what: str, hint: str) -> None:
+def test_each_fault_is_named_with_its_hint(found: Environment, what: str, hint: str) -> None:
     (finding,) = findings(found)
     assert finding.is_fault and what in finding.what and hint in finding.hint
 
@@ -226,7 +228,7 @@ def test_parts_that_only_models_import_are_looked_at(monkeypatch: pytest.MonkeyP
 
 
 def test_libraries_are_those_that_setup_requires() -> None:
-    from ltseg.environment import LIBRARIES
+    from ltseg.environment.pins import LIBRARIES
 
     text = (Path(__file__).parents[1] / 'setup.py').read_text(encoding='utf-8')
     required = text.partition('install_requires=[')[2].partition(']')[0]

@@ -21,11 +21,13 @@ RUNNER = {*inspect.signature(Runner.__init__).parameters} - {'self', 'cfg'}
 READ = RUNNER | {
     'activation_checkpointing',
     'auto_scale_lr',
+    'choose',
     'compile',
     'custom_imports',
     'default_scope',
     'find_unused_parameters',
     'model_wrapper_cfg',
+    'report',
     'runner_type',
     'stages',
     'strategy',

@@ -26,6 +26,14 @@ class Calibration:
 
     Raises:
         ValueError: If the shapes differ, or a bin has more correct samples than samples.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.calibration import Calibration
+        >>> prediction, label = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 0, 1])
+        >>> calibration = Calibration.of(prediction, label, confidence=torch.full((4,), 0.9), num_classes=2)
+        >>> round(calibration.error(), 4), round(calibration.error([1]), 4)  # |3 / 4 - 0.9|; |1 / 1 - 0.9|
+        (15.0, 10.0)
     """
 
     samples: Tensor

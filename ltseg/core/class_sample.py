@@ -22,6 +22,14 @@ class ClassSample:
         predictions: The classifier's decision for each, (M,) int64.
         keys: Random numbers in [0, 1); the samples kept of a class are those with the smallest, (M,).
         per_class: Most samples of a class.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.class_sample import ClassSample
+        >>> rows, labels = torch.randn(6, 4), torch.tensor([0, 0, 0, 0, 0, 1])
+        >>> first, second = (ClassSample.of(rows, labels, predictions=labels, per_class=3) for _ in range(2))
+        >>> (first + second).labels.bincount().tolist()  # 3 of 10, and both of 2
+        [3, 2]
     """
 
     rows: Tensor

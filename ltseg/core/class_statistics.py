@@ -21,6 +21,14 @@ class ClassStatistics:
         means: (K, D), zeros for absent classes.
         scatter: (D, D), ``sum_i (h_i - mu_yi) (h_i - mu_yi)^T``.
         squares: (K,), ``sum_{y_i = k} |h_i - mu_k|^2``.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.class_statistics import ClassStatistics
+        >>> rows, labels = torch.tensor([[1.0], [3.0], [7.0]]), torch.tensor([0, 0, 1])
+        >>> first, rest = (ClassStatistics.of(rows[part], labels[part], 2) for part in (slice(1), slice(1, 3)))
+        >>> (first + rest).means.tolist(), (first + rest).variances.tolist()
+        ([[2.0], [7.0]], [1.0, 0.0])
     """
 
     counts: Tensor

@@ -82,6 +82,14 @@ class Equiangularity:
         cosine_deviation: Standard deviation of the cosines of all pairs.
         simplex_gap: Mean of ``|cos + 1 / (K - 1)|`` over all pairs.
         least_angle: Degrees.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.collapse import centred, equiangularity
+        >>> equiangularity(torch.eye(3))
+        Equiangularity(norm_variation=0.0, cosine_deviation=0.0, simplex_gap=0.5, least_angle=90.0)
+        >>> round(equiangularity(centred(torch.eye(3))).least_angle, 4)  # that of a simplex
+        120.0
     """
 
     norm_variation: float
@@ -131,6 +139,12 @@ class Balance:
         product: B_D, standard deviation of the products ``w_i . w_j`` over all pairs.
         angle: B_A, that of the cosines.
         length: B_L, that of the norms.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.collapse import balance
+        >>> balance(torch.eye(2) * torch.tensor([1.0, 3.0]))  # at right angles, of lengths 1 and 3
+        Balance(product=0.0, angle=0.0, length=1.0)
     """
 
     product: float

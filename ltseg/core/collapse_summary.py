@@ -59,6 +59,18 @@ class CollapseSummary:
             ``disagreement`` (NC4), ``self_duality`` (cosine of class vector and class mean).
         matrices: Of all pairs of classes, (K, K): ``mean_angles``, ``classifier_angles``, both seen from their
             mean, and ``relative_products``, ARB-Loss' M.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.class_sample import ClassSample
+        >>> from ltseg.core.class_statistics import ClassStatistics
+        >>> from ltseg.core.collapse_summary import collapse_summary
+        >>> rows, labels = torch.eye(3).repeat(2, 1), torch.arange(3).repeat(2)  # fully collapsed
+        >>> sample = ClassSample.of(rows, labels, predictions=labels, per_class=2)
+        >>> summary = collapse_summary(ClassStatistics.of(rows, labels, 3), sample, classifier=torch.eye(3))
+        >>> figures = summary.figures
+        >>> figures['nc1'], round(figures['nc2_means_least_angle'], 4), figures['nc4_disagreement']
+        (0.0, 120.0, 0.0)
     """
 
     figures: Mapping[str, float]

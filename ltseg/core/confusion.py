@@ -142,6 +142,15 @@ class ClassRates:
 
     Source: Xie, Yang, Cai, He: Neural Collapse Inspired Attraction-Repulsion-Balanced Loss for Imbalanced Learning,
     Neurocomputing 2023, eq. 40 and 41.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.confusion import ClassRates
+        >>> rates = ClassRates.of(torch.tensor([[6, 2], [0, 2]]))
+        >>> rates.iou.tolist(), rates.acc.tolist()  # 6 of 8, 2 of 4; 6 of 8, 2 of 2
+        ([75.0, 50.0], [75.0, 100.0])
+        >>> rates.precision.tolist(), rates.overall  # 6 of 6, 2 of 4; 8 of 10
+        ([100.0, 50.0], 80.0)
     """
 
     iou: Tensor

@@ -26,6 +26,14 @@ class FeatureBatch:
 
     Raises:
         ValueError: If the shapes do not fit.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> batch = FeatureBatch(torch.zeros(3, 2, 8), torch.tensor([0, 0, 1]), num_classes=2)
+        >>> rows, labels = batch.rows
+        >>> tuple(rows.shape), labels.tolist()
+        ((6, 8), [0, 0, 0, 0, 1, 1])
     """
 
     features: Tensor

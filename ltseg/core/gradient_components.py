@@ -71,6 +71,14 @@ class ComponentNorms:
     Args:
         components: ``|c_ik|``, (K, K): row i is of the class vector i, column k of the samples of class k.
         repulsion: ``|sum_k r_ik|`` of the sum over k != i, (K,).
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.gradient_components import component_norms
+        >>> gradients = torch.tensor([[-0.5, 0.5], [0.25, -0.25]])  # of p = (1/2, 1/2) and (1/4, 3/4)
+        >>> norms = component_norms(gradients, rows=torch.eye(2), labels=torch.tensor([0, 1]))
+        >>> norms.attraction.tolist(), norms.repulsion.tolist()
+        ([0.5, 0.25], [0.25, 0.5])
     """
 
     components: Tensor

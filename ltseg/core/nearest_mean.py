@@ -39,6 +39,14 @@ class NearestMean(nn.Module):
     Source:
         Kang et al., Decoupling Representation and Classifier for Long-Tailed Recognition, ICLR 2020, section 4; the
         three forms are its released code's.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.nearest_mean import NearestMean
+        >>> features, labels = torch.tensor([[0.0, 1.0], [0.0, 3.0], [4.0, 0.0]]), torch.tensor([0, 0, 1])
+        >>> classifier = NearestMean(features, labels, num_classes=2)  # of the means (0, 2) and (4, 0)
+        >>> classifier(torch.tensor([[1.0, 2.0], [3.0, 2.0]])).argmax(1).tolist()
+        [0, 1]
     """
 
     def __init__(

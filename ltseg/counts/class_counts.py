@@ -33,6 +33,12 @@ class ClassCounts:
     Raises:
         ValueError: If a count is of another type or length, negative or not finite (checked on the CPU only, so that
             no accelerator has to wait).
+
+    Example:
+        >>> from ltseg.counts.class_counts import ClassCounts
+        >>> counts = ClassCounts.from_list([75, 25])
+        >>> counts.num_classes, counts.prior.tolist()
+        (2, [0.75, 0.25])
     """
 
     samples: Tensor

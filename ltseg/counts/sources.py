@@ -30,6 +30,13 @@ class ClassCountsSource(nn.Module):
         mode: 'batch' counts each batch's labels; 'dataset' waits until ``ltseg.CountClasses`` fills it before
             training; 'fixed' was filled from a list or a table.
         sync: Whether batch counts cover all processes.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.counts.sources import ClassCountsSource
+        >>> source, labels = ClassCountsSource('batch'), torch.tensor([[0, 0, 1, 255]])
+        >>> source(labels, num_classes=3, ignore_index=255).samples.tolist()
+        [2, 1, 0]
     """
 
     def __init__(self, mode: str, sync: bool = True) -> None:
@@ -122,6 +129,14 @@ class RunningCounts(ClassCountsSource):
 
     The state is a statistic of the data and not of the weights: copies made by ``copy.deepcopy``, such as the averaged
     model of mmengine's EMAHook, share it. It is saved with the module's state dict.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.counts.sources import RunningCounts
+        >>> source = RunningCounts('ema', momentum=0.75)
+        >>> first, second = (source(torch.full((4,), label), num_classes=2) for label in (0, 1))
+        >>> first.samples.tolist(), second.samples.tolist()  # 0.75 * 4 + 0.25 * 0, 0.75 * 0 + 0.25 * 4
+        ([4.0, 0.0], [3.0, 1.0])
     """
 
     def __init__(self, mode: str, sync: bool = True, momentum: float = 0.99) -> None:

@@ -36,6 +36,16 @@ class CountsTable:
     Raises:
         ValueError: If the lengths differ, a class occurs in more files than there are, or the counts add up to more
             pixels than the files have.
+
+    Example:
+        >>> from ltseg.counts.class_counts import ClassCounts
+        >>> from ltseg.counts.table import CountsTable
+        >>> names, counts = ('background', 'road', 'pole'), ClassCounts.from_list([0, 900, 100])
+        >>> CountsTable(counts, names).empty_classes
+        [0]
+        >>> table = CountsTable(counts, names, provenance={'ignore_index': 0})
+        >>> table.empty_classes, table.learned.samples.tolist()
+        ([], [900.0, 900.0, 100.0])
     """
 
     counts: ClassCounts

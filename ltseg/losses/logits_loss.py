@@ -41,6 +41,20 @@ class LogitsLoss(nn.Module):
         momentum: Of ``counts='ema'``.
         schedule: Arguments of a :class:`ltseg.schedules.Schedule`, a further factor of the result over training.
         ignore_index: Label to leave out where the caller names none, as heads of DDRNet and PIDNet do.
+
+    Example:
+        >>> import torch
+        >>> from torch.nn.functional import cross_entropy
+        >>> from ltseg.losses.logits_loss import LogitsLoss
+        >>> class AbsoluteErrorLoss(LogitsLoss):
+        ...     def prepare(self, logits, labels, ignore_index):
+        ...         def losses(logits, labels):  # 1 - p_y, and 0 where ignored
+        ...             entropy = cross_entropy(logits, labels, reduction='none', ignore_index=ignore_index)
+        ...             return 1 - entropy.neg().exp(), None
+        ...         return losses
+        >>> loss, labels = AbsoluteErrorLoss(counts='batch', ignore_index=255), torch.tensor([0, 3, 255])
+        >>> loss(torch.zeros(3, 4), labels).item()  # 1 - 1/4, for two valid samples
+        0.75
     """
 
     def __init__(

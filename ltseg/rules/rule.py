@@ -22,6 +22,16 @@ class Rule(ABC):
         unit: Counts to use, 'samples' (pixels in segmentation) or 'images' that contain the class.
         floor: Counts below it are raised to it. A rule that is undefined at zero counts needs it where a class may be
             absent: always with counts of batches, and with counts of a data set that lacks a class.
+
+    Example:
+        >>> from ltseg.core.adjustment import Adjustment
+        >>> from ltseg.counts.class_counts import ClassCounts
+        >>> from ltseg.rules import Rule
+        >>> class Weighting(Rule):
+        ...     def adjustment(self, counts, given):
+        ...         return Adjustment(weight=counts.max() / counts)
+        >>> Weighting(floor=1)(ClassCounts.from_list([8, 2, 0])).weight.tolist()
+        [1.0, 4.0, 8.0]
     """
 
     unit: Unit = 'samples'

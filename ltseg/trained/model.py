@@ -55,6 +55,11 @@ class TrainedModel(ABC):
     Raises:
         ValueError: If the checkpoint is of another model, or the table of other classes.
         FileNotFoundError: If a file is missing.
+
+    Example:
+        >>> from ltseg.trained.model import TrainedModel
+        >>> sorted(TrainedModel.__abstractmethods__)  # what a task defines
+        ['ignored_label', 'logits_and_labels', 'num_classes']
     """
 
     task: Task

@@ -29,6 +29,19 @@ class TauCurve:
         split: 'val' or 'test'.
         taus: The T strengths.
         evaluations: The evaluation at each of them.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.counts.groups import ClassGroups
+        >>> from ltseg.metrics.evaluation import Evaluation
+        >>> from ltseg.trained.tau_curve import TauCurve
+        >>> groups, counts = ClassGroups((0,), (1,), (2,), 'as listed'), torch.tensor([900, 90, 10])
+        >>> matrices = [torch.tensor([[8, 0, 0], [0, 4, 0], [0, 4 - right, right]]) for right in (1, 3)]
+        >>> names, origin = ('road', 'car', 'pole'), 'the training labels'
+        >>> evaluations = tuple(Evaluation(matrix, names, groups, counts, origin) for matrix in matrices)
+        >>> curve = TauCurve('val', taus=(0.0, 1.0), evaluations=evaluations)
+        >>> curve.values('Acc/pole'), curve.best('Acc/pole')
+        ([25.0, 75.0], 1.0)
     """
 
     split: str

@@ -1,5 +1,6 @@
 """What is wrong with a config is said at once, in one message, before the model is built."""
 
+import io
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,11 +16,14 @@ from tiny_runs import cut_down, quick_runners, write_camvid
 from tiny_training import CONFIG, ROOT
 
 from ltseg import registry
-from ltseg.cli import checks
+from ltseg.cli import checks, weights
+from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.checks import check_config
+from ltseg.cli.pretrained import weight_faults
 from ltseg.core.errors import UsageError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.table import CountsTable
+from ltseg.nested_datasets import dataset_config
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
 
@@ -59,7 +63,8 @@ def test_sound_config_passes(config: Config) -> None:
 
 @pytest.mark.slow
 def test_every_config_of_the_project_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    def classes_of_mmsegmentation(dataset: dict) -> Any:
+    def classes_of_mmsegmentation(_: BuiltDatasets, config: Config, split: str) -> Any:
+        dataset = dataset_config(config, split)
         while 'dataset' in dataset:
             dataset = dataset['dataset']
         if 'num_classes' in dataset:
@@ -67,7 +72,7 @@ def test_every_config_of_the_project_passes(monkeypatch: pytest.MonkeyPatch) -> 
         made = registry.DATASETS.get(dataset['type'].removeprefix('ltseg.'))
         return SimpleNamespace(metainfo=made.METAINFO)
 
-    monkeypatch.setattr('ltseg.cli.data_files.build_dataset', classes_of_mmsegmentation)
+    monkeypatch.setattr(BuiltDatasets, 'readable', classes_of_mmsegmentation)
     monkeypatch.setattr(checks, 'weight_faults', lambda parts: [])  # they would be downloaded
     leaves = [path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts]
     assert leaves
@@ -216,6 +221,25 @@ def test_weights_that_cannot_be_had(config: Config, tmp_path: Path, monkeypatch:
     check_config(config, training=False)  # a checkpoint replaces them
 
 
+def test_encoder_weights_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / 'encoder.pth'
+    encoder = {'type': 'ltseg.TIMMEncoder', 'model_name': 'tf_efficientnet_lite0', 'weights': str(path)}
+
+    def offline(request: urllib.request.Request, timeout: float) -> None:
+        raise urllib.error.URLError('Name or service not known')
+
+    monkeypatch.setattr(urllib.request, 'urlopen', offline)
+    monkeypatch.setenv('HF_HUB_CACHE', str(tmp_path))
+    (fault,) = weight_faults({'model.backbone': encoder})
+    assert 'Name or service not known' in fault and '--cfg-options model.backbone.weights=None' in fault
+    weights.main(fault.partition('To write the file: ltseg weights ')[2].partition('. ')[0].split())
+    assert not weight_faults({'model.backbone': encoder})
+    assert not weight_faults({'model.backbone': {**encoder, 'weights': None}})
+    path.unlink()
+    monkeypatch.setattr(urllib.request, 'urlopen', lambda *_, **__: io.BytesIO())  # with a network, timm's own
+    assert not weight_faults({'model.backbone': encoder})
+
+
 def test_mixed_precision_without_a_gpu(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, 'get_device', lambda: 'cpu')
     config.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
@@ -241,9 +265,10 @@ def test_several_processes_without_a_gpu(config: Config, training: bool, monkeyp
 def test_what_mmengine_says_of_missing_data_is_passed_on(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """mmpretrain's data sets raise RuntimeError."""
 
-    def empty(_: dict) -> Any:
+    def empty(*_: Any, **__: Any) -> Any:
         raise RuntimeError('Found 0 files in subfolders')
 
-    monkeypatch.setattr('ltseg.cli.data_files.build_dataset', empty)
+    for module in ('data_files', 'built_datasets'):
+        monkeypatch.setattr(f'ltseg.cli.{module}.build_dataset', empty)
     text = message(config)
     assert 'train_dataloader.dataset: expected data that can be read' in text and text.count('Found 0 files') == 2

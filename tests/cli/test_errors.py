@@ -13,7 +13,7 @@ from mmengine.registry import OPTIMIZERS
 from PIL import Image
 from torch._utils import ExceptionWrapper
 
-from ltseg.cli.errors import message_of, one_message_errors
+from ltseg.cli.errors import known_message, message_of, one_message_errors
 from ltseg.core.checks import check_positive
 from ltseg.core.errors import UsageError
 from ltseg.core.reduction import reduce_losses
@@ -63,6 +63,12 @@ def test_faults_of_the_code_have_no_message() -> None:
     assert message_of(raised(lambda: int('x'))) is None
     assert message_of(raised(lambda: [][0])) is None
     assert message_of(raised(lambda: ConfigDict().absent)) is None
+
+
+def test_an_error_without_a_message_is_raised_again() -> None:
+    assert known_message(raised(wrapped)) == message_of(raised(wrapped))
+    error = raised(lambda: int('x'))
+    assert raised(lambda: known_message(error)) is error
 
 
 def from_worker(action: Callable[[], Any]) -> str | None:

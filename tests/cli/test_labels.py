@@ -177,7 +177,11 @@ def test_models_are_named_by_head_and_backbone(backbone: dict, head: str, expect
     ('dataset', 'expected'),
     [
         (dict(type='BaseSegDataset', data_root='/disk/potsdam/'), 'potsdam'),
+        (dict(type='BaseSegDataset', data_root='/disk/potsdam/train'), 'potsdam'),
+        (dict(type='BaseSegDataset', data_prefix=dict(img_path='roads/images/val')), 'roads'),
         (dict(type='BaseSegDataset'), OWN_DATA),
+        (dict(type='BaseSegDataset', data_root='.'), OWN_DATA),
+        (dict(type='COCOStuffDataset'), 'COCO-Stuff'),
         (dict(type='CityscapesDataset', data_root='x'), 'Cityscapes'),
         (dict(type='ADE20KDataset', data_root='x'), 'ADE20K'),
         (dict(type='RepeatDataset', times=3, dataset=dict(type='ltseg.CamVidDataset')), 'CamVid'),

@@ -189,6 +189,9 @@ def test_the_blank_line_of_a_list_of_a_classifier_is_named_while_counting(
 def test_data_in_a_hidden_folder_are_data(folder: Path) -> None:
     (folder / 'data').rename(folder / '.data')
     run('test', folder, '--data-root', str(folder / '.data'))
+    records = [RunRecord.load(folder / f'work_dirs/plain/records/{split}.json') for split in ('test', 'val')]
+    assert records[0].evaluation.matrix.sum() > 0
+    assert torch.equal(records[0].evaluation.matrix, records[1].evaluation.matrix)  # of the same images, by training
 
 
 def test_predictions_keep_the_folders_of_their_images(folder: Path) -> None:
