@@ -10,7 +10,7 @@
 Within it, code that says ``'cuda'`` works as it does on a GPU, and what CUDA would refuse raises: CPU and CUDA tensors
 in one operation, a CPU generator for CUDA numbers, conversion to NumPy, and, under
 ``torch.use_deterministic_algorithms``, an operator that has no such algorithm. What costs time there is noted, see
-``KINDS``.
+``device_events.KINDS``.
 
 How: ``CudaTensor`` wraps a CPU tensor and looks to Python like a CUDA tensor. PyTorch's C++ code is told 'meta', a
 device without memory that every build knows, because autograd works for CUDA only in the presence of a driver. Each
@@ -20,196 +20,36 @@ It cannot show: speed and memory; numbers as CUDA rounds them; races between str
 itself on CUDA (autocast has no effect, and optimizers are not fused); compiled code; more than one device.
 """
 
-import os
-import sys
-from collections import Counter
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 from unittest import mock
 
 import torch
-from device_rules import INDEXING, devices_clash, is_nondeterministic, waits
-from torch import Tensor, nn
+from cuda_tensor import CARRIER, CUDA, CudaTensor, Operator, values_of
+from device_events import Event, Events, place_in_package
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
-import ltseg
+__all__ = ['PretendedCuda', 'values_of']
 
-CUDA = torch.device('cuda:0')
-CARRIER = torch.device('meta')  # what C++ sees
-PACKAGE = str(Path(ltseg.__file__).parent) + os.sep
-AUTOGRAD = os.path.join('torch', 'autograd', '__init__.py')
-KINDS = {
-    'wait': 'the CPU waits until the device has done all work before',
-    'upload': 'a blocking copy to the device: the CPU waits for the copy',
-    'float64': 'computation in double precision, which some devices lack, and which is slow on others',
-    'nondeterministic': 'an operator without a deterministic algorithm on CUDA',
+RUNTIME = {  # of torch.cuda, with one device that has nothing to do
+    '_lazy_init': lambda: None,
+    'device_count': lambda: 1,
+    'get_device_name': lambda device=None: 'pretended',
+    'is_available': lambda: True,
+    'is_current_stream_capturing': lambda: False,
+    'max_memory_allocated': lambda device=None: 0,
+    'reset_peak_memory_stats': lambda device=None: None,
+    'synchronize': lambda device=None: None,
 }
-
-
-class Event(NamedTuple):
-    """Something that costs time on a GPU."""
-
-    kind: str  # of KINDS
-    place: str  # 'losses/logits_loss.py:forward', 'backward' for PyTorch's autograd, '' outside of ltseg
-    operator: str
-
-
-class Events(Counter[Event]):
-    """How often which event came."""
-
-    def of(self, *kinds: str, everywhere: bool = False) -> Counter[Event]:
-        """Events of these kinds in ltseg and in backward passes, or also in other code."""
-        return Counter({e: n for e, n in self.items() if e.kind in kinds and (e.place or everywhere)})
-
-
-def data_of(tensor: Tensor) -> Tensor:
-    """``Tensor.data``."""
-    return tensor.detach() if isinstance(tensor, CudaTensor) else torch._C.TensorBase.data.__get__(tensor)
-
-
-def set_data(tensor: Tensor, value: Tensor) -> None:
-    """``tensor.data = value``, which may change device and shape of the very tensor."""
-    if not isinstance(tensor, CudaTensor) and not isinstance(value, CudaTensor):
-        torch._C.TensorBase.data.__set__(tensor, value)
-        return
-    other = value.detach()
-    if isinstance(tensor, nn.Parameter):
-        other = nn.Parameter(other, requires_grad=tensor.requires_grad)
-    torch.utils.swap_tensors(tensor, other)
-
-
-class CudaTensor(Tensor):
-    """A tensor on the pretended device; ``inner`` has its values."""
-
-    __torch_function__ = torch._C._disabled_torch_function_impl
-    is_cuda, is_cpu, is_meta = True, False, False
-    data = property(data_of, set_data)
-    inner: Tensor
-
-    @staticmethod
-    def __new__(cls, inner: Tensor) -> 'CudaTensor':
-        tensor = Tensor._make_wrapper_subclass(
-            cls,
-            inner.shape,
-            strides=inner.stride(),
-            storage_offset=inner.storage_offset(),
-            dtype=inner.dtype,
-            layout=inner.layout,
-            device=CARRIER,
-        )
-        tensor.inner = inner
-        return tensor
-
-    @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Sequence = (), kwargs: dict | None = None) -> Any:
-        return Operator(func, args, kwargs or {}).result()  # values can be looked at after the context
-
-    @property
-    def device(self) -> torch.device:
-        return CUDA
-
-    def get_device(self) -> int:
-        return 0
-
-    def new_tensor(self, data: Any, **kwargs: Any) -> Tensor:
-        return torch.tensor(data, **{'dtype': self.dtype, 'device': CUDA, **kwargs})
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        # For CUDA tensors, PyTorch leaves a number on the CPU.
-        super().__setitem__(index, value if isinstance(value, Tensor) else torch.tensor(value, dtype=self.dtype))
-
-    def tolist(self) -> Any:
-        return self.cpu().tolist()
-
-    def numpy(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first.")
-
-    __array__ = numpy
-
-    def __deepcopy__(self, memo: dict) -> 'CudaTensor':
-        if id(self) not in memo:
-            memo[id(self)] = CudaTensor(self.inner.detach().clone()).requires_grad_(self.requires_grad)
-            memo[id(self)].__dict__.update({k: v for k, v in self.__dict__.items() if k != 'inner'})
-        return memo[id(self)]
-
-    def __repr__(self) -> str:
-        return f'{self.inner}@cuda'
-
-
-class Operator:
-    """A call of an operator of PyTorch."""
-
-    def __init__(self, func: Any, args: Sequence, kwargs: dict[str, Any]) -> None:
-        self.func, self.args, self.kwargs = func, args, kwargs
-        self.name, self.overload = func.overloadpacket.__name__, func._overloadname
-        tensors = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, Tensor)]
-        self.cuda = [x for x in tensors if isinstance(x, CudaTensor)]
-        self.host = [x for x in tensors if not isinstance(x, CudaTensor)]
-        self.is_copy = self.name in ('_to_copy', 'copy_')
-
-    @property
-    def gives_cuda(self) -> bool:
-        """Whether the result is on the device."""
-        if self.name == 'copy_':
-            return isinstance(self.args[0], CudaTensor)
-        device = self.kwargs.get('device')
-        return bool(self.cuda) if device is None else torch.device(device).type in (CUDA.type, CARRIER.type)
-
-    def check(self, generators: Container[int] = ()) -> None:
-        """Raises what CUDA raises; ``generators`` are those of the device."""
-        generator = self.kwargs.get('generator')
-        if generator is not None and (generator._cdata in generators) != self.gives_cuda:
-            expected, found = ('cuda', 'cpu') if self.gives_cuda else ('cpu', 'cuda')
-            raise RuntimeError(f"Expected a '{expected}' device type for generator but found '{found}'")
-        if self.cuda and self.host and not self.is_copy and devices_clash(self.name, self.host, self.args):
-            raise RuntimeError(f'Expected all tensors to be on the same device, but found cuda:0 and cpu: {self.func}')
-        if torch.are_deterministic_algorithms_enabled() and 'nondeterministic' in self.events():
-            raise RuntimeError(f'{self.name} does not have a deterministic implementation')
-
-    def events(self) -> Iterator[str]:
-        """The kinds of events that this call is, but 'float64'."""
-        if self.is_copy and self.cuda and not self.gives_cuda:
-            yield 'wait'
-        elif self.is_copy and self.host and self.gives_cuda and not self.returns_at_once():
-            yield 'upload'
-        elif self.cuda:
-            if waits(self.name, self.overload, self.args, self.kwargs):
-                yield 'wait'
-            if self.name in INDEXING and any(type(index) is Tensor for index in self.args[1]):
-                yield 'upload'
-            if is_nondeterministic(self.name, self.overload, self.args, self.kwargs):
-                yield 'nondeterministic'
-
-    def returns_at_once(self) -> bool:
-        """Whether a copy to the device is one that the CPU does not wait for."""
-        return bool(self.kwargs.get('non_blocking') or self.args[2:3] == (True,))
-
-    def result(self) -> Any:
-        """What it gives, computed on the CPU."""
-        args, kwargs = tree_map(values_of, (tuple(self.args), self.kwargs))
-        if kwargs.get('device') is not None:
-            kwargs['device'] = torch.device('cpu')
-        result = self.func(*args, **kwargs)
-        given = {id(x.inner): x for x in self.cuda}  # what works in place gives back what it was given
-
-        def placed(value: Any) -> Any:
-            is_new = isinstance(value, Tensor) and id(value) not in given
-            return CudaTensor(value) if is_new else given.get(id(value), value)
-
-        return tree_map(placed, result) if self.gives_cuda else result
-
-
-def values_of(value: Any) -> Any:
-    """The CPU tensor with the values of a tensor on the pretended device; anything else as it is."""
-    return value.inner if isinstance(value, CudaTensor) else value
 
 
 class PretendedCuda(TorchDispatchMode):
     """Within it there is a device 'cuda'; ``noted`` are the events since it began."""
+
+    is_real = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -218,19 +58,12 @@ class PretendedCuda(TorchDispatchMode):
 
     def __enter__(self) -> 'PretendedCuda':
         with ExitStack() as stack:
-            for place, name, value in (
-                (torch.cuda, '_lazy_init', nothing),
-                (torch.cuda, 'is_available', lambda: True),
-                (torch.cuda, 'device_count', lambda: 1),
-                (torch.cuda, 'synchronize', nothing),
-                (torch.cuda, 'is_current_stream_capturing', nothing),
-                (torch, 'Generator', self._generator_type()),
-                *((torch, name, make) for name, make in NEW_TENSOR.items()),
-                (Tensor, 'data', CudaTensor.data),
-                (Tensor, 'to', moved),
-                (Tensor, 'pin_memory', lambda tensor, *_: tensor),
-                (Tensor, 'cuda', lambda tensor, *_, **options: tensor.to(CUDA, **options)),
-            ):
+            patches = [(torch.cuda, name, value) for name, value in RUNTIME.items()]
+            patches += [(torch, name, make) for name, make in NEW_TENSOR.items()]
+            patches += [(torch, 'Generator', self._generator_type()), (Tensor, 'data', CudaTensor.data)]
+            patches += [(Tensor, 'to', moved), (Tensor, 'pin_memory', lambda tensor, *_: tensor)]
+            patches += [(Tensor, 'cuda', lambda tensor, *_, **given: tensor.to(CUDA, **given))]
+            for place, name, value in patches:
                 stack.enter_context(mock.patch.object(place, name, value))
             self._undo = stack.pop_all()
         return super().__enter__()
@@ -280,10 +113,6 @@ class PretendedCuda(TorchDispatchMode):
         return Generator
 
 
-def nothing(*_: Any) -> None:
-    """What CUDA's initialization and synchronization do without CUDA."""
-
-
 def through_cpu(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """A function that makes a tensor on the CPU and copies it, as PyTorch does where no mode can see it."""
 
@@ -313,16 +142,3 @@ def moved(tensor: Tensor, *args: Any, move: Any = Tensor.to, **kwargs: Any) -> T
 def is_cuda_device(value: Any) -> bool:
     """Whether a value names the device, with or without its index."""
     return isinstance(value, str | torch.device) and str(value).split(':')[0] == CUDA.type
-
-
-def place_in_package() -> str:
-    """The innermost function of ltseg that runs now, or 'backward', or ''."""
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None:
-        path = frame.f_code.co_filename
-        if path.startswith(PACKAGE):
-            return f'{path[len(PACKAGE) :]}:{frame.f_code.co_name}'
-        if path.endswith(AUTOGRAD):
-            return 'backward'
-        frame = frame.f_back
-    return ''

@@ -1,6 +1,6 @@
 """While a CUDA graph is captured, an iteration works, with its state where it was, or refuses and says what to do."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,12 +25,6 @@ OTHERS = [
     dict(type='ltseg.SeesawLoss', counts='ema'),
 ]
 FROZEN = ('ltseg.WeightRepulsion', 'ltseg.TargetedContrastiveLoss')  # its schedule; its matching on the CPU
-
-
-@pytest.fixture
-def device() -> Iterator[PretendedCuda]:
-    with PretendedCuda() as device:
-        yield device
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """In an iteration, and in an evaluation of many taus, the CPU never waits for a GPU without need."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,28 +17,11 @@ from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.datasets.batch_policies import OPERATIONS
 from ltseg.hooks import StopOnNaN
-from ltseg.registry import MODELS, TRANSFORMS
+from ltseg.registry import MODELS
 from ltseg.trained.tau_curve import evaluate_over_tau
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'classification'
 METHODS = ('ce', 'bcl', 'supcon', 'kcl', 'tsc', 'allnc', 'remix', 'ldam_drw', 'class_balanced_focal', 'bbn', 'ride')
-TRANSFORMS_OF_BATCHES = (
-    'BatchRandomCrop',
-    'BatchRandomFlip',
-    'BatchRandomResizedCrop',
-    'BatchCutout',
-    'BatchColorJitter',
-    'BatchRandomGrayscale',
-    'BatchAutoAugment',
-    'BatchRandAugment',
-    'BatchSimAugment',
-)
-
-
-@pytest.fixture
-def device() -> Iterator[PretendedCuda]:
-    with PretendedCuda() as device:
-        yield device
 
 
 @pytest.fixture
@@ -73,17 +55,6 @@ def test_an_iteration_of_a_classifier(device: PretendedCuda, copies: list[Tensor
     assert len(copies) == 1
     found = {event.place for event in noted.of('wait', 'upload')}
     assert found == ({'regularizers/targeted_contrastive.py:step'} if method == 'tsc' else set())
-
-
-@pytest.mark.parametrize('name', TRANSFORMS_OF_BATCHES)
-def test_a_transform_gives_what_it_gives_on_the_cpu(device: PretendedCuda, copies: list[Tensor], name: str) -> None:
-    transform = TRANSFORMS.build({'type': f'ltseg.{name}'})
-    images, results = torch.randint(256, (16, 3, 12, 20), dtype=torch.uint8), []
-    for where in ('cpu', 'cuda'):
-        torch.manual_seed(0)
-        results.append(values_of(transform(images.to(where))))
-    assert torch.equal(*results) and len(copies) == 2
-    assert not device.noted.of('wait', 'upload')
 
 
 @pytest.mark.parametrize('name', OPERATIONS)

@@ -7,7 +7,9 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
-from pretended_cuda import CudaTensor, Event, PretendedCuda, values_of
+from cuda_tensor import CudaTensor
+from device_events import Event
+from pretended_cuda import PretendedCuda, values_of
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -44,6 +46,7 @@ def device() -> Iterator[PretendedCuda]:
         (lambda x: x.new_tensor([1, 2]), 'upload', '_to_copy'),
         (lambda x: x.copy_(torch.zeros(4)), 'upload', 'copy_'),
         (lambda x: x[torch.tensor([0, 2])], 'upload', 'index'),
+        (lambda x: x[[0, 2]], 'upload', '_to_copy'),
         (lambda x: x.double(), 'float64', '_to_copy'),
         (lambda x: torch.zeros(3, device='cuda', dtype=torch.float64), 'float64', 'zeros'),
         (lambda x: x.cumsum(0), 'nondeterministic', 'cumsum'),

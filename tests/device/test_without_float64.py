@@ -1,7 +1,5 @@
 """Where a device has no float64, nothing asks for it, and results are those of float32."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from losses_under_test import COUNTS, LOSSES, K, batch, name_of
@@ -30,15 +28,14 @@ OTHERS = [
 ]
 
 
-@pytest.fixture
-def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[PretendedCuda]:
-    """A pretended device that stands for Apple's."""
+@pytest.fixture(autouse=True)
+def without_float64(device: PretendedCuda, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the pretended device stand for Apple's."""
     monkeypatch.setattr(precision, 'WITHOUT_FLOAT64', ('cuda',))
-    with PretendedCuda() as device:
-        yield device
 
 
-def test_apples_devices_have_none_and_all_others_have() -> None:
+def test_apples_devices_have_none_and_all_others_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
     assert widest_dtype(torch.device('mps')) == widest_dtype(torch.device('mps', 0)) == torch.float32
     assert widest_dtype(torch.device('cpu')) == widest_dtype(torch.device('cuda')) == torch.float64
     assert widened(torch.tensor([2**60])).tolist() == [2**60]
