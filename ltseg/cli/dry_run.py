@@ -102,7 +102,8 @@ def _without_labels(config: Config, split: str) -> tuple[str, str, str, str]:
         hint = f'{NO_LABELS} {PREDICT_ONLY}' if split == 'test' else NO_LABELS
         return f'{where}.pipeline', 'a pipeline that loads labels', 'images without', hint
     hidden = any(part.get('with_label') is False for part in innermost_configs(dataset))
-    return where, 'images with their class', 'images without', WITHOUT_CLASSES if hidden else NOT_PACKED
+    hint = WITHOUT_CLASSES if hidden else NOT_PACKED
+    return where, 'images with their class', 'images without', hint
 
 
 def _evaluators(config: Config, split: str) -> list[dict]:

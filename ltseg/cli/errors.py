@@ -92,7 +92,8 @@ def _fault_of_config(error: BaseException) -> str | None:
     """What is wrong with a type or an argument, of whatever package, that the config names."""
     text = str(error.args[0]) if error.args else ''
     if isinstance(error, KeyError) and (found := UNKNOWN_TYPE.search(text)):
-        return f'config: {found[1]}. Check the spelling of this type.'
+        hint = 'Check the spelling of this type.'
+        return f'config: {found[1]}. {hint}'
     frames = traceback.extract_tb(error.__traceback__)
     built = any('registry' in Path(frame.filename).parts for frame in frames)
     if not built or frames[-1].filename.startswith(PACKAGE):

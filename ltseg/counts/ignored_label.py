@@ -167,5 +167,6 @@ def _check_reduced(config: Mapping[str, Any], label: int) -> None:
 
 def _word(home: IgnoredLabelHome, label: int) -> str:
     if home.kind == 'padding':
-        return f'{home}, but the ignored label is {label}: padded pixels are not ignored. Set {home.path}={label}.'
+        hint = f'Set {home.path}={label}.'
+        return f'{home}, but the ignored label is {label}: padded pixels are not ignored. {hint}'
     return f'{home}, but training ignores {label}: what is evaluated and what is learned differ.'

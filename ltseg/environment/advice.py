@@ -136,7 +136,7 @@ def _mmcv(found: Environment) -> list[Advice]:
         return []
     mmseg, mmcv = found.versions['mmseg'], found.versions['mmcv']
     names = ' '.join(found.distributions.get('mmcv', ('mmcv',)))
-    hint = f'pip uninstall -y {names} && {COMPILE_MMCV}'
+    hint = f'pip uninstall -y {names} && ' + COMPILE_MMCV
     if found.release('mmcv') >= (2, 2):
         what = f'mmcv {mmcv} is too new for mmseg {mmseg}, which accepts versions below 2.2.0.'
         return [Advice(what, hint)]

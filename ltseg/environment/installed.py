@@ -71,7 +71,7 @@ class Environment:
         before = f'pip uninstall -y {" ".join(there)} && ' if is_replaced else ''
         if pin == ORIGINAL['mmcv']:
             return before + COMPILE_MMCV
-        return f'{before}pip install {" ".join([pin, *(OF_MMSEG if pin == ORIGINAL["mmseg"] else ())])}'
+        return before + f'pip install {" ".join([pin, *(OF_MMSEG if pin == ORIGINAL["mmseg"] else ())])}'
 
     def reinstall(self, module: str) -> str:
         """The command that installs ``module`` anew where it is there and broken."""

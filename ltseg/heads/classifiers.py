@@ -103,10 +103,10 @@ class ETFClassifier(nn.Module):
         self.norm = (nn.BatchNorm2d if spatial_dims else nn.BatchNorm1d)(in_channels)
         vectors = spread_vectors(num_classes, in_channels, torch.Generator().manual_seed(seed)).float()
         if in_channels < num_classes - 1:
+            hint = 'Use wider features for the method of the paper.'
             warnings.warn(
                 f'ETFClassifier: a simplex of {num_classes} classes needs {num_classes - 1} feature dimensions, got '
-                f'{in_channels}. Small simplices in orthogonal subspaces take its place; use wider features for the '
-                'method of the paper.',
+                f'{in_channels}. Small simplices in orthogonal subspaces take its place. {hint}',
                 stacklevel=2,
             )
         # Not called weight: MMSegmentation's heads initialise what is called so.

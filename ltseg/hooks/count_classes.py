@@ -121,7 +121,8 @@ class CountClasses(Hook):
             counted = table.provenance.get('ignore_index', ignored)
             if ignored is not None and counted != ignored:
                 text = f'CountClasses: {self.table} was counted with the ignored label {counted}, the head ignores'
-                runner.logger.warning(f'{text} {ignored}. Count again: ltseg count CONFIG --out {self.table}.')
+                hint = f'Count again: ltseg count CONFIG --out {self.table}'
+                runner.logger.warning(f'{text} {ignored}. {hint}')
             return table
         table, path = count_dataset(
             _train_dataset(runner),
@@ -201,9 +202,9 @@ def _check_heads(table: CountsTable, waiting: dict[str, ClassCountsSource], mode
             loss = name.rsplit('.', 1)[0]
             owner = f'{type(modules[head]).__name__} {head!r} with the loss {loss!r}'
             found, dataset = len(table.class_names), table.provenance.get('dataset', 'data set')
+            hint = f'Set num_classes={found} in the head, or the classes of the data set.'
             faults.append(
-                f'CountClasses: the {owner} has {modules[head].num_classes} classes, {dataset!r} has {found}. Set '
-                f'num_classes={found} in the head, or the classes of the data set.'
+                f'CountClasses: the {owner} has {modules[head].num_classes} classes, {dataset!r} has {found}. {hint}'
             )
     if faults:
         raise InvalidValueError('\n'.join(faults))

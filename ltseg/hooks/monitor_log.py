@@ -24,7 +24,8 @@ def check_model(runner: Runner, hook: str) -> None:
     try:
         ClassifierWatch(unwrapped(runner)).close()
     except ValueError as error:
-        raise InvalidValueError(f'{hook}: {error} Leave this hook out for this model.') from error
+        hint = 'Leave this hook out for this model.'
+        raise InvalidValueError(f'{hook}: {error} {hint}') from error
 
 
 def class_names_of(runner: Runner) -> list[str]:

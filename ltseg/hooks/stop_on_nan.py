@@ -132,10 +132,8 @@ def _stop(runner: Runner, what: str, iteration: int) -> None:
     # A loss scaler leaves out single batches by itself.
     scaled = isinstance(runner.optim_wrapper, AmpOptimWrapper)
     skip = '' if scaled else ", or set optim_wrapper.type='ltseg.SkippingOptimWrapper' to leave such batches out"
-    raise NotFiniteError(
-        f'StopOnNaN: {what} is not finite at iteration {iteration}. {saved} Lower the learning rate, clip gradients, '
-        f'look for bad labels{skip}.'
-    )
+    hint = f'Lower the learning rate, clip gradients, look for bad labels{skip}.'
+    raise NotFiniteError(f'StopOnNaN: {what} is not finite at iteration {iteration}. {saved} {hint}')
 
 
 @OPTIM_WRAPPERS.register_module()

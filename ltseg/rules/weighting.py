@@ -120,9 +120,10 @@ class Weighting(Rule):
         used = widened(counts.of(self.unit)).clamp(min=1)
         weight = _normalised(self._weights(used, counts))
         if used.max() > 10 * used.min() and weight.max() < 1.01 * weight.min():
+            hint = "Use beta='1-1/N'."
             warnings.warn(
                 f'Weighting: effective numbers with beta={self.beta} are equal for all classes although the counts '
-                f"differ up to {used.max() / used.min():.0f} : 1, so they change nothing. Use beta='1-1/N'.",
+                f'differ up to {used.max() / used.min():.0f} : 1, so they change nothing. {hint}',
                 stacklevel=2,
             )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from torch import nn
 
 from ltseg.cli import checkpoint_space
@@ -68,6 +69,11 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         else:
             with pytest.raises(FileWriteError, match=r'1 MiB of free space for the first checkpoint.*--work-dir'):
                 check_space(model(), config)
+            hinted('Give another --work-dir.', lambda: check_space(model(), config))
+    large = lambda path: SimpleNamespace(free=needed - (Path(path) == tmp_path))  # noqa: E731
+    monkeypatch.setattr(checkpoint_space.shutil, 'disk_usage', large)
+    (tmp_path / 'mounted').mkdir()
+    check_space(model(), {**config, 'work_dir': str(tmp_path / 'mounted')})
 
 
 @pytest.mark.parametrize('optimizer', [{'type': 'LBFGS', 'lr': 1}, {'type': 'NoSuchOptimizer'}, {}])

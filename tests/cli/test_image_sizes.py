@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hinted import hinted
 from mmengine.dataset import default_collate
 from PIL import Image
 from plain_segmentation import stripes, write_images, write_plain_config
@@ -45,6 +46,7 @@ def test_it_is_said_before_training(folder: Path, capsys: pytest.CaptureFixture[
         tool('train')([str(write_plain_config(folder))])
     text = capsys.readouterr().err
     assert text.startswith('error: train_dataloader, batch: expected images of one size, got [3, 32, 32] and [3, 48, ')
+    hinted("Let the pipeline give images of one size, by dict(type='RandomCrop', crop_size=(H, W))", text)
     assert not list(folder.glob('work_dirs/run/*/*.log'))
 
 

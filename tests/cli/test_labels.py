@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hinted import hinted
 from mmengine.config import Config, ConfigDict
 
 from ltseg.cli.labels.data import OWN_DATA, data_label
@@ -86,6 +87,9 @@ def test_a_config_may_say_its_labels() -> None:
     for wrong in (dict(methd='mine'), dict(method=3), dict(method='')):
         with pytest.raises(LtsegError, match='report'):
             labels_of(stages_in(CONFIGS / 'unet_ce_camvid.py', report=wrong))
+    config = CONFIGS / 'unet_ce_camvid.py'
+    hinted("E.g. report=dict(method='my method').", lambda: labels_of(stages_in(config, report={'method': 3})))
+    assert labels_of(stages_in(config, report={'method': 'my method'}))['method'] == 'my method'
 
 
 @pytest.mark.parametrize(

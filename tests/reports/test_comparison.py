@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 
 import pytest
 import torch
+from hinted import hinted
 
 from ltseg.counts.groups import ClassGroups
 from ltseg.metrics.evaluation import Evaluation
@@ -284,3 +285,12 @@ def test_other_metrics_are_in_every_table(make_record: Make) -> None:
     assert {'mDice', 'theirs/gap'} <= {row[0] for row in comparison.long_rows().rows}
     on_page = next(row for row in means_table(comparison).rows if row.cells[0].text == 'mDice')
     assert [one.text for one in on_page.cells[1:]] == ['45.0', '48.0', '+3.0']
+
+
+def test_what_the_hints_say_can_be_compared(make_record: Make) -> None:
+    one, twin = make_record(seed=1), make_record(seed=1)
+    hinted('Give one of them, or another name of the method.', lambda: compare([one, twin]))
+    assert len(compare([one]).methods) == 1 and len(compare([one, replace(twin, method='another')]).methods) == 2
+    other = replace(one, evaluation=replace(one.evaluation, class_names=('a', 'b', 'c', 'd')), seed=2)
+    hinted('Compare runs on the same classes.', lambda: compare([one, other]))
+    assert len(compare([one, replace(other, evaluation=one.evaluation)]).methods) == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hinted import hinted
 
 from ltseg.reports.record import RunRecord
 
@@ -82,4 +83,9 @@ def test_header_without_a_word_on_measurements_is_named(repository: Path, tool: 
     (repository / 'configs/unet_new_camvid.py').write_text("# U-Net with something new.\n_base_ = './a.py'\n")
     with pytest.raises(SystemExit):
         tool['main']([], root=repository)
-    assert 'header of unet_new_camvid.py: expected a sentence on what was measured' in capsys.readouterr().err
+    text = capsys.readouterr().err
+    assert 'header of unet_new_camvid.py: expected a sentence on what was measured' in text
+    hinted("End it with 'Not measured.' or 'Measured: docs/results.md.', and what a paper says behind that.", text)
+    header = '# U-Net with something new. Not measured.\n'
+    (repository / 'configs/unet_new_camvid.py').write_text(header + "_base_ = './a.py'\n")
+    assert tool['published'](repository / 'configs/unet_new_camvid.py') == ''

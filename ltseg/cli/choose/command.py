@@ -20,7 +20,7 @@ from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.choose.feature_config import HeadTraining, on_features
 from ltseg.cli.choose.methods import BASELINE, Candidate, candidates, with_method
-from ltseg.cli.choose.schedule import cores, run_jobs
+from ltseg.cli.choose.schedule import cores, process_pool, run_jobs
 from ltseg.cli.choose.verdict import Verdict, verdict_of
 from ltseg.cli.choose.work import Job, is_done, load_counts
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
@@ -40,8 +40,8 @@ from ltseg.counts.ignored_label import ignored_in_evaluation, ignored_in_trainin
 from ltseg.counts.image_counts import images_with_all_classes, pixels_of_images
 from ltseg.counts.table import CountsTable
 from ltseg.metrics.task import SEGMENTATION, task_of
+from ltseg.reports.comparison import compare
 from ltseg.reports.figures.renderer import save_figure
-from ltseg.reports.page.methods import Study
 from ltseg.reports.page.page import render_page, write_page
 from ltseg.reports.runs import find_runs
 from ltseg.trained.feature_caching import FeaturePlan, cache_features
@@ -180,7 +180,7 @@ def write_results(verdict: Verdict, done: Sequence[Job], folder: Path) -> tuple[
         draft.write_text(json.dumps(figure.content()), encoding='utf-8')
     save_figure(figure, folder / 'above_cross_entropy.png')
     runs = find_runs([Path(job.work_dir, 'records', 'val.json') for job in done])
-    page = write_page(render_page(Study.of(runs), title='Heads on frozen features'), folder / 'choice.html')
+    page = write_page(render_page(compare(runs), title='Heads on frozen features'), folder / 'choice.html')
     with atomic_write(folder / 'choice.md') as draft:
         draft.write_text(f'{verdict.sentence()}\n\n{verdict.table().markdown()}', encoding='utf-8')
     return page, folder / 'choice.md'
@@ -201,8 +201,9 @@ def run(options: argparse.Namespace) -> None:
     with locked(str(folder)):
         ignored = ignored_in_training(config)
         dataset = build_dataset(config.train_dataloader.dataset)
-        table, path = count_dataset(dataset, counts_folder(config.work_dir), show_progress=True, ignore_index=ignored)
-        assert path is not None
+        table, _ = count_dataset(dataset, counts_folder(config.work_dir), show_progress=True, ignore_index=ignored)
+        path = folder / 'class_counts.json'
+        table.save(path)
         warn_of_unseen(config, table, console)
         folders = features_of(config, options, table, folder / 'features')
         jobs = [
@@ -211,7 +212,7 @@ def run(options: argparse.Namespace) -> None:
             for method in methods
         ]
         left, failed = train_all(jobs, options, begin, console)
-        finish(methods, [job for job in jobs if is_done(job.work_dir)], options, folder, console)
+        finish(methods, [job for job in jobs if is_done(job.work_dir)], config, folder, console)
         if left:
             names = ', '.join(f'{job.title} seed {job.seed}' for job in left)
             console.print(f'Left out for want of time: {names}. The same command goes on with them.', style='yellow')
@@ -232,21 +233,23 @@ def train_all(
         console.print(f'{job.title}, seed {job.seed}: {message or f"{seconds:.0f} s"}', highlight=False)
 
     left = 60 * options.minutes - (time.monotonic() - begin)
-    return run_jobs(waiting, max(min(workers, len(waiting)), 1), left, report) if waiting else [], failed
+    if not waiting:
+        return [], failed
+    workers = min(workers, len(waiting))
+    with process_pool(workers) as pool:
+        return run_jobs(waiting, pool, workers, left, report), failed
 
 
-def finish(
-    methods: Sequence[Candidate], done: Sequence[Job], options: argparse.Namespace, folder: Path, console: Console
-) -> None:
+def finish(methods: Sequence[Candidate], done: Sequence[Job], config: Config, folder: Path, console: Console) -> None:
     """Compares what is done, prints and writes it."""
-    runs = {method.name: [load_counts(job.work_dir) for job in done if job.method == method.name] for method in methods}
+    runs = {each.name: [load_counts(job.work_dir) for job in done if job.method == each.name] for each in methods}
     if not runs[BASELINE]:
         raise UsageError('ltseg choose', 'a run of cross entropy', 'none that ended', 'Give it more --minutes.')
     titles = {method.name: method.title for method in methods}
-    verdict = verdict_of(titles, runs, BASELINE, parse_taus(options.tau))
+    verdict = verdict_of(titles, runs, BASELINE, done[0].taus)
     chosen = next(method for method in methods if method.title == verdict.winner.title)
     target = folder / 'chosen.py'
-    write_config(target, options.config, chosen, verdict.sentence(), verdict.winner.best_tau(verdict.taus))
+    write_config(target, str(config.filename), chosen, verdict.sentence(), verdict.winner.best_tau(verdict.taus))
     written = (*write_results(verdict, done, folder), target)
     verdict.table().print(console)
     console.print(verdict.sentence(), style='bold', highlight=False)

@@ -22,16 +22,8 @@ EXTREME = 1000.0  # largest to smallest weight under which few samples decide
 FLAT = 0.05  # factor of a logit under which it hardly depends on the features
 STEEP = 12.0  # difference of two biases that logits hardly make up for
 
-SHIFTED = (
-    'Split the data at random by images, or by scenes that hold all classes; or adjust the logits to the frequencies '
-    'that the model will meet (ltseg adjust).'
-)
 SATURATED_RULE = "Effective numbers of pixels need beta='1-1/N'; otherwise choose another scheme or a larger exponent."
 EXTREME_WEIGHTS = "A root is gentler: scheme='sqrt_inverse', or 'generalized' with a rho below 1. Or use a bias (ARB)."
-BALANCED_ON_PURPOSE = (
-    'Meant so in long-tailed benchmarks. Losses with the training prior (balanced softmax, logit adjustment, ARB) or '
-    'ltseg adjust aim at balanced classes.'
-)
 
 
 def label_fault(split: str, message: str) -> Finding:
@@ -95,10 +87,19 @@ def _shift(train: Tensor, val: Tensor, names: Sequence[str]) -> Iterator[Finding
     evidence = f'{distance:.0%} of the samples would have to change their class. Share in training and validation: '
     evidence += f'{listed(parts)}.'
     title = 'Training and validation have different class frequencies'
-    severity, advice = 'warning', SHIFTED
     if balanced:
-        severity, title, advice = 'note', f'{title}: validation is balanced', BALANCED_ON_PURPOSE
-    yield Finding('prior_shift', severity, title, evidence, advice, named(names, both[far].tolist()))
+        advice = (
+            'Meant so in long-tailed benchmarks. Losses with the training prior (balanced softmax, logit adjustment, '
+            'ARB) or ltseg adjust aim at balanced classes.'
+        )
+        title = f'{title}: validation is balanced'
+        yield Finding('prior_shift', 'note', title, evidence, advice, named(names, both[far].tolist()))
+        return
+    advice = (
+        'Split the data at random by images, or by scenes that hold all classes; or adjust the logits to the '
+        'frequencies that the model will meet (ltseg adjust).'
+    )
+    yield Finding('prior_shift', 'warning', title, evidence, advice, named(names, both[far].tolist()))
 
 
 def rule_findings(model: nn.Module, counts: ClassCounts, names: Sequence[str]) -> Iterator[Finding]:

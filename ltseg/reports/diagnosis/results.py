@@ -29,11 +29,6 @@ TOO_FAR = (
     'ltseg adjust with negative tau, which takes part of it back.'
 )
 
-TRADED = (
-    'What was gained in recall is lost in precision. Between the two lies a better point: a smaller tau, or ltseg '
-    'adjust, which chooses it on validation.'
-)
-
 
 def evaluation_findings(evaluation: Evaluation) -> Iterator[Finding]:
     """What a confusion matrix says.
@@ -46,8 +41,10 @@ def evaluation_findings(evaluation: Evaluation) -> Iterator[Finding]:
     never = ((true > 0) & (predicted == 0)).nonzero().flatten().tolist()
     if never:
         parts = [f'{names[k]} ({int(true[k]):,} {evaluation.task.unit})' for k in never]
-        advice = 'Give rare classes more weight: ARB or balanced softmax as the loss, or ltseg adjust on this '
-        advice += 'checkpoint, which needs no training.'
+        advice = (
+            'Give rare classes more weight: ARB or balanced softmax as the loss, or ltseg adjust on this checkpoint, '
+            'which needs no training.'
+        )
         evidence = f'Not one prediction of {listed(parts)}.'
         title = 'Classes that are never predicted'
         yield Finding('never_predicted', 'error', title, evidence, advice, named(names, never))
@@ -60,14 +57,14 @@ def _over_predicted(evaluation: Evaluation, true: Tensor, predicted: Tensor) -> 
     times = predicted.double() / true.clamp(min=1)
     over = (true > 0) & (times > OVER) & (rates.acc - rates.iou > GAP)
     favoured = evaluation.share / 100 > FAVOURED * true / true.sum()  # by the training set
-    for chosen, advice in ((over & favoured, TOO_FREQUENT), (over & ~favoured, TOO_FAR)):
-        found = sorted(chosen.nonzero().flatten().tolist(), key=lambda k: -float(times[k]))
+    for expected in (True, False):  # by a model of the training set
+        found = sorted((over & (favoured == expected)).nonzero().flatten().tolist(), key=lambda k: -float(times[k]))
         if found:
             parts = [
                 f'{names[k]} (Acc {rates.acc[k]:.0f}, IoU {rates.iou[k]:.0f}, {times[k]:.1f} times)' for k in found
             ]
             evidence = f'Predicted more often than they occur: {listed(parts)}.'
-            title = 'Classes that are over-predicted'
+            advice, title = TOO_FREQUENT if expected else TOO_FAR, 'Classes that are over-predicted'
             yield Finding('over_predicted', 'warning', title, evidence, advice, named(names, found))
 
 
@@ -104,8 +101,12 @@ def baseline_findings(evaluation: Evaluation, baseline: Evaluation, name: str) -
         found.sort(key=lambda k: float(iou[k]))
         parts = [f'{names[k]} (Acc {recall[k]:+.1f}, IoU {iou[k]:+.1f})' for k in found]
         evidence = f'Against {name}: {listed(parts)}.'
+        advice = (
+            'What was gained in recall is lost in precision. Between the two lies a better point: a smaller tau, or '
+            'ltseg adjust, which chooses it on validation.'
+        )
         title = 'Acc up and IoU down: over-prediction'
-        yield Finding('traded_precision', 'warning', title, evidence, TRADED, named(names, found))
+        yield Finding('traded_precision', 'warning', title, evidence, advice, named(names, found))
 
 
 def classifier_findings(vectors: Tensor, names: Sequence[str]) -> Iterator[Finding]:
@@ -123,7 +124,9 @@ def classifier_findings(vectors: Tensor, names: Sequence[str]) -> Iterator[Findi
         pairs.sort(key=lambda pair: float(found[pair[0], pair[1]]))
         parts = [f'{names[i]} - {names[j]} ({found[i, j]:.0f})' for i, j in pairs]
         evidence = f'Angles in degrees, {optimum:.1f} being the optimum: {listed(parts)}.'
-        advice = 'ltseg collapse shows all angles. Against minority collapse: ARB, ltseg.WeightRepulsion, '
-        advice += "ltseg.PeerToPeerRegularizer(on='classifier'), or ltseg.ETFClassifier."
+        advice = (
+            'ltseg collapse shows all angles. Against minority collapse: ARB, ltseg.WeightRepulsion, '
+            "ltseg.PeerToPeerRegularizer(on='classifier'), or ltseg.ETFClassifier."
+        )
         classes = named(names, dict.fromkeys(k for pair in pairs for k in pair))
         yield Finding('collapsed_angles', 'warning', 'Class vectors close to each other', evidence, advice, classes)
