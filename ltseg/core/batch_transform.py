@@ -25,6 +25,12 @@ class Drawn(NamedTuple):
     Args:
         numbers: Parameters of each image, (P, N) float32.
         plan: What the CPU needs to know, such as how many images an operation concerns.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.batch_transform import Drawn
+        >>> Drawn(torch.rand(2, 5)).numbers.shape  # two numbers for each of five images
+        torch.Size([2, 5])
     """
 
     numbers: Tensor
@@ -32,7 +38,20 @@ class Drawn(NamedTuple):
 
 
 class BatchTransform(ABC):
-    """Changes a batch of images as one tensor, with parameters drawn for each image; :meth:`apply` draws nothing."""
+    """Changes a batch of images as one tensor, with parameters drawn for each image; :meth:`apply` draws nothing.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.batch_transform import BatchTransform, Drawn
+        >>> class Brighter(BatchTransform):
+        ...     def draw(self, shape):
+        ...         return Drawn(torch.rand(1, shape[0]))
+        ...     def apply(self, images, drawn):
+        ...         return images + drawn.numbers[0, :, None, None, None]
+        >>> brighter = Brighter()(torch.zeros(50, 3, 2, 2))
+        >>> len(brighter.unique()), brighter.max().item() <= 1  # one number for each image
+        (50, True)
+    """
 
     @abstractmethod
     def draw(self, shape: torch.Size) -> Drawn:
@@ -48,7 +67,16 @@ class BatchTransform(ABC):
 
 
 class BatchSequence(BatchTransform):
-    """Transforms one after the other. Those that are other functions of a batch of images draw as they come to it."""
+    """Transforms one after the other. Those that are other functions of a batch of images draw as they come to it.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.batch_transform import BatchSequence
+        >>> from ltseg.datasets import BatchRandomFlip
+        >>> both = BatchSequence([BatchRandomFlip(prob=1.0), lambda images: images + 1])
+        >>> both(torch.arange(3).view(1, 1, 1, 3)).flatten().tolist()
+        [3, 2, 1]
+    """
 
     def __init__(self, steps: Sequence[Callable[[Tensor], Tensor]]) -> None:
         self.steps = list(steps)

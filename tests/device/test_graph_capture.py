@@ -1,10 +1,13 @@
 """While a CUDA graph is captured, an iteration works, with its state where it was, or refuses and says what to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
+from hinted import hinted
 from losses_under_test import COUNTS, LOSSES, K, name_of
 from pretended_cuda import PretendedCuda, values_of
 from regularizers_under_test import REGULARIZERS
@@ -27,15 +30,14 @@ OTHERS = [
 FROZEN = ('ltseg.WeightRepulsion', 'ltseg.TargetedContrastiveLoss')  # its schedule; its matching on the CPU
 
 
-@pytest.fixture
-def capture(device: PretendedCuda, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Begins the capture."""
-
-    def begin() -> None:
-        monkeypatch.setattr(torch.cuda, 'is_initialized', lambda: True)
-        monkeypatch.setattr(torch.cuda, 'is_current_stream_capturing', lambda: True)
-
-    return begin
+@contextmanager
+def capture() -> Iterator[None]:
+    """Within it, the pretended device captures a graph."""
+    with (
+        mock.patch.object(torch.cuda, 'is_initialized', lambda: True),
+        mock.patch.object(torch.cuda, 'is_current_stream_capturing', lambda: True),
+    ):
+        yield
 
 
 def places(module: torch.nn.Module) -> dict[str, int]:
@@ -44,7 +46,7 @@ def places(module: torch.nn.Module) -> dict[str, int]:
 
 
 @pytest.mark.parametrize('config', LOSSES + OTHERS, ids=name_of)
-def test_losses(device: PretendedCuda, capture: Callable[[], None], config: dict) -> None:
+def test_losses(device: PretendedCuda, config: dict) -> None:
     logits = (torch.rand(12, K) * 2 - 1).to('cuda').requires_grad_()
     labels = torch.arange(12).remainder(K).to('cuda')
     loss = MODELS.build(config).to('cuda')
@@ -55,14 +57,13 @@ def test_losses(device: PretendedCuda, capture: Callable[[], None], config: dict
     iterate()
     loss._calls = 50  # now values would be looked at again
     before = places(loss)
-    capture()
-    with device.watch() as noted:
+    with capture(), device.watch() as noted:
         iterate()
     assert places(loss) == before and not noted.of('wait', 'upload')
 
 
 @pytest.mark.parametrize('config', REGULARIZERS, ids=regularizer_name)
-def test_regularizers(device: PretendedCuda, capture: Callable[[], None], config: dict) -> None:
+def test_regularizers(device: PretendedCuda, config: dict) -> None:
     given = features_of(dtype=torch.float32)
     features, labels, classifier = (x.to('cuda') for x in (given.features, given.labels, given.class_vectors))
     regularizer = regularizer_of(config).to('cuda')
@@ -74,56 +75,72 @@ def test_regularizers(device: PretendedCuda, capture: Callable[[], None], config
 
     iterate()
     before = places(regularizer)
-    capture()
     if config['type'] in FROZEN and config.get('schedule', '') is not None:
-        with pytest.raises(WrongStateError, match='outside of a CUDA graph'):
+        with capture(), pytest.raises(WrongStateError, match='outside of a CUDA graph'):
             iterate()
         return
-    with device.watch() as noted:
+    with capture(), device.watch() as noted:
         iterate()
     assert places(regularizer) == before and not noted.of('wait', 'upload')
 
 
-def weighted(**options: Any) -> Any:
-    return MODELS.build(dict(type='ltseg.CrossEntropyLoss', class_weight=[1.0, 2.0], **options)).to('cuda')
+def losses_of(config: dict) -> Callable[..., Tensor]:
+    """Computes a loss of two classes, in a capture."""
+    loss, logits = MODELS.build(config).to('cuda'), torch.zeros(4, 2).to('cuda')
+    labels = torch.tensor([0, 1, 1, 0]).to('cuda')
+
+    def compute(captured: bool = True) -> Tensor:
+        with capture() if captured else nullcontext():
+            return loss(logits, labels)
+
+    return compute
 
 
-REFUSED = {
-    'a schedule': (lambda: MODELS.build(dict(type='ltseg.FocalLoss', schedule=dict(shape='linear'))), 'schedule=None'),
-    'constants that are not there': (weighted, 'Run an iteration'),
-    'counts that are not there': (lambda: MODELS.build(dict(type='ltseg.CDTLoss', counts=[2, 1])), 'Run an iteration'),
-    'nothing counted yet': (lambda: MODELS.build(dict(type='ltseg.ARBLoss', counts='ema')), 'Run an iteration'),
-    'temperatures from an epoch on': (
-        lambda: MODELS.build(dict(type='ltseg.ExpertDiversityLoss', experts=2, counts='batch')),
-        'outside of the graph',
-    ),
-}
+@pytest.mark.usefixtures('device')
+def test_a_schedule_would_stay_as_it_is() -> None:
+    scheduled = losses_of(dict(type='ltseg.FocalLoss', schedule=dict(shape='linear')))
+    hinted('Set schedule=None, or capture the model and compute its losses outside of the graph.', scheduled)
+    losses_of(dict(type='ltseg.FocalLoss', schedule=None))()
+    scheduled(captured=False)
+    with pytest.raises(WrongStateError, match='progress of training'):  # from an epoch on, temperatures are others
+        losses_of(dict(type='ltseg.ExpertDiversityLoss', experts=2, counts='batch'))()
 
 
-@pytest.mark.parametrize(('build', 'hint'), REFUSED.values(), ids=REFUSED)
-def test_what_a_graph_would_freeze_is_refused(capture: Callable[[], None], build: Callable, hint: str) -> None:
-    loss = build()
-    logits, labels = torch.zeros(4, 2).to('cuda'), torch.tensor([0, 1, 1, 0]).to('cuda')
-    capture()
-    with pytest.raises(WrongStateError, match=hint):
-        for _ in range(2):
-            loss(logits, labels)
+@pytest.mark.usefixtures('device')
+def test_constants_and_states_must_be_there() -> None:
+    weighted = losses_of(dict(type='ltseg.CrossEntropyLoss', class_weight=[1.0, 2.0]))
+    hinted('Run an iteration on the same device before the graph is captured.', weighted)
+    counted = losses_of(dict(type='ltseg.CDTLoss', counts=[2, 1]))
+    hinted('Run an iteration on the same device before the graph is captured.', counted)
+    running = losses_of(dict(type='ltseg.ARBLoss', counts='ema'))
+    hinted('Run an iteration on the same device before the graph is captured.', running)
+    for compute in (weighted, counted, running):
+        compute(captured=False)
+        compute()
 
 
-def test_the_hint_of_what_is_not_there_helps(capture: Callable[[], None]) -> None:
-    loss, logits, labels = weighted(), torch.zeros(4, 2).to('cuda'), torch.tensor([0, 1, 1, 0]).to('cuda')
-    loss(logits, labels)
-    capture()
-    loss(logits, labels)
+@pytest.mark.usefixtures('device')
+def test_numbers_that_are_drawn_on_the_cpu_would_be_the_same_again_and_again() -> None:
+    flip, images = BatchRandomFlip(prob=1.0), torch.arange(3.0).view(1, 1, 1, 3).to('cuda')
+
+    def augment() -> Tensor:
+        with capture():
+            return flip(images)
+
+    hinted('Call the data preprocessor before the graph, and leave out TargetedContrastiveLoss.', augment)
+    assert values_of(flip(images)).flatten().tolist() == [2, 1, 0]
 
 
-def test_what_depends_on_values_or_on_the_cpu_is_refused(capture: Callable[[], None]) -> None:
-    images, labels = torch.zeros(2, 3, 4, 4).to('cuda'), torch.zeros(2, 4, 4, dtype=torch.int64).to('cuda')
-    capture()
-    with pytest.raises(WrongStateError, match='before the graph'):
-        BatchRandomFlip()(images)
-    with pytest.raises(WrongStateError, match='regularizers outside'):
-        feature_rows(images, labels)
+@pytest.mark.usefixtures('device')
+def test_valid_pixels_cannot_be_chosen() -> None:
+    maps, labels = torch.zeros(2, 3, 4, 4).to('cuda'), torch.zeros(2, 4, 4, dtype=torch.int64).to('cuda')
+
+    def rows() -> Any:
+        with capture():
+            return feature_rows(maps, labels)
+
+    hinted('Compute the losses of heads with regularizers outside of the graph.', rows)
+    assert len(feature_rows(maps, labels)[0]) == 32
 
 
 @pytest.mark.parametrize('mode', ['ema', 'accumulated'])
