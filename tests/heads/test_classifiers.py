@@ -1,13 +1,11 @@
 """Cosine and simplex classifiers."""
 
-import contextlib
 import copy
 
 import pytest
 import torch
 from hinted import hinted
 from torch.nn import functional as F
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ltseg.heads import CosineClassifier, ETFClassifier, simplex_vectors, spread_vectors
 
@@ -103,58 +101,3 @@ def test_a_simplex_classifier_can_be_copied_in_the_middle_of_training():
     classifier = ETFClassifier(8, 5, spatial_dims=0)
     classifier(torch.randn(6, 8, requires_grad=True))
     assert torch.equal(copy.deepcopy(classifier).vectors, classifier.vectors)
-
-
-class Products(TorchDispatchMode):
-    """The operators that multiply matrices or convolve, each with the precision that they are allowed."""
-
-    def __init__(self):
-        super().__init__()
-        self.found = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        if func.overloadpacket.__name__ in ('addmm', 'baddbmm', 'bmm', 'convolution', 'mm'):
-            self.found.append((func.overloadpacket.__name__, allowed()))
-        return func(*args, **(kwargs or {}))
-
-
-def allowed():
-    try:
-        return torch.get_float32_matmul_precision()
-    except RuntimeError:
-        return torch.backends.cuda.matmul.fp32_precision
-
-
-def allow_by_the_older_name():
-    torch.set_float32_matmul_precision('high')
-
-
-def allow_by_the_newer_name():
-    try:
-        torch.backends.cuda.matmul.fp32_precision = 'tf32'
-    except AssertionError:
-        pytest.skip('PyTorch 2.9 and newer have it')
-
-
-@pytest.fixture
-def default_precision():
-    yield
-    with contextlib.suppress(AssertionError):
-        torch.backends.cuda.matmul.fp32_precision = 'ieee'
-    torch.set_float32_matmul_precision('highest')
-
-
-@pytest.mark.usefixtures('default_precision')
-@pytest.mark.parametrize('allow', [allow_by_the_older_name, allow_by_the_newer_name])
-@pytest.mark.parametrize('shape', [(6, 8), (2, 8, 3, 4)], ids=['vectors', 'maps'])
-@pytest.mark.parametrize('kind', [CosineClassifier, ETFClassifier])
-def test_logits_are_of_float32_where_tf32_is_allowed(kind, shape, allow):
-    """By the flags that a GPU would see; a convolution is rounded unless its own flag, true at first, is changed."""
-    classifier = kind(8, 4, spatial_dims=len(shape) - 2)
-    allow()
-    before = allowed()
-    with Products() as products:
-        classifier(torch.randn(shape))
-    assert products.found and all(name != 'convolution' for name, _ in products.found)
-    assert {precision for _, precision in products.found} == {'highest'}
-    assert allowed() == before in ('high', 'tf32')
