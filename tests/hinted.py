@@ -14,7 +14,7 @@ def hinted(text: str, faulty: Callable[[], Any] | str) -> None:
     The test that calls this follows the hint in its next lines; test_hints.py looks for such a call for each hint.
 
     Args:
-        text: Of the hint, literally and without what the fault fills in.
+        text: Of the hint, a literal, without what the fault fills in.
         faulty: Makes the fault; or what was said of one.
     """
     try:

@@ -118,8 +118,8 @@ def calls_of_hinted() -> Iterator[str]:
     for path in ROOT.glob('tests/**/*.py'):
         for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
             match node:
-                case ast.Call(func=ast.Name(id='hinted'), args=[ast.Constant(value=str(text)), *_]):
-                    yield text
+                case ast.Call(func=ast.Name(id='hinted'), args=[text, *_]):
+                    yield ast.literal_eval(text)
 
 
 def test_each_hint_is_followed() -> None:

@@ -36,6 +36,8 @@ class CachedFeatures(Dataset):
         (1, ('road', 'car'), (16, 24))
     """
 
+    short_name = 'cached features'
+
     def __init__(self, folder: str | os.PathLike) -> None:
         self.store = FeatureStore(folder)
         self.metainfo = {'classes': tuple(self.store.description()['classes'])}

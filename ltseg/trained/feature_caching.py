@@ -83,6 +83,7 @@ def cache_features(model: Any, config: Mapping[str, Any], plan: FeaturePlan, roo
         FileWriteError: If the disk is too small; said after the first batch.
         ValueError: If the backbone does not give maps that the head alone works on.
     """
+    model.eval()
     part = config[f'{plan.split}_dataloader']
     dataset = DATASETS.build(part['dataset'])
     name_files(dataset)
@@ -107,7 +108,6 @@ def cache_features(model: Any, config: Mapping[str, Any], plan: FeaturePlan, roo
 
 
 def _compute(model: Any, loader: DataLoader, plan: FeaturePlan, store: FeatureStore, left: Sequence[int]) -> None:
-    model.eval()
     console, written = Console(stderr=True), 0
     device = next(model.parameters()).device.type
     with Progress(console=console, disable=not console.is_terminal) as progress:

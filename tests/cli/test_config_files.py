@@ -9,7 +9,8 @@ from mmengine.config import Config
 
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
 from ltseg.core.errors import UsageError
-from ltseg.environment import examine, findings
+from ltseg.environment.advice import findings
+from ltseg.environment.installed import examine
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 ARB = str(CONFIGS / 'unet_arb_camvid.py')

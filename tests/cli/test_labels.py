@@ -61,6 +61,11 @@ def test_no_two_methods_of_one_model_and_data_set_share_a_label(labelled: dict) 
         ('resnet32_ce_monitored_cifar10lt100', ('cross entropy', 'ResNet-32', 'CIFAR-10-LT 100')),
         ('resnet32_remix_drw_cifar10lt100', ('cross entropy, Remix, DRW', 'ResNet-32', 'CIFAR-10-LT 100')),
         ('resnet50_arb_inaturalist2018', ('ARB (dataset), mixup (alpha 0.2)', 'ResNet-50', 'iNaturalist 2018')),
+        (
+            'segformer-lite0_sqrt_weights_camvid',
+            ('re-weighting (sqrt inverse)', 'SegFormer EfficientNet-Lite0', 'CamVid'),
+        ),
+        ('unet-lite0_ce_camvid', ('cross entropy', 'U-Net EfficientNet-Lite0', 'CamVid')),
     ],
 )
 def test_labels_of_configs(labelled: dict, name: str, expected: tuple[str, ...]) -> None:

@@ -12,7 +12,8 @@ from hinted import hinted
 import ltseg
 from ltseg.cli.main import COMMANDS, main
 from ltseg.core.missing_packages import missing_package
-from ltseg.environment import Environment, findings
+from ltseg.environment.advice import findings
+from ltseg.environment.installed import Environment
 
 ROOT = Path(__file__).parents[2]
 

@@ -121,7 +121,6 @@ def test_refuses_data_without_class_names_or_images(tmp_path: Path, mmseg_regist
     whole = data_set(tmp_path / 'data')
     hinted('Count the data sets inside it.', lambda: count_dataset(Subset(whole, [0])))
     assert count_dataset(whole)[0].counts.samples.tolist() == [5, 1, 1]
-    whole._indices = []
     empty = data_set(tmp_path / 'data', indices=1)
     empty.get_subset_([])
     hinted('Check data_root, data_prefix, img_suffix and ann_file.', lambda: count_dataset(empty))

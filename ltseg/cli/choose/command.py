@@ -4,7 +4,6 @@ import ltseg.compat  # noqa: F401  isort: skip
 import argparse
 import hashlib
 import json
-import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,6 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.logging import print_log
 from rich.console import Console
 
 from ltseg.checkpoint_files.loading import trusted_files
@@ -103,6 +101,7 @@ def has_weights(config: Config, checkpoint: str | None) -> bool:
 
 def loaded_model(config: Config, checkpoint: str | None) -> Any:
     """The model with the weights of its backbone."""
+    torch.manual_seed(0)  # what has no weights is drawn alike when the command goes on
     with silent_logger():
         model = build_model(config)
         source = checkpoint or config.get('load_from')
@@ -173,12 +172,11 @@ def write_config(path: Path, base: str, method: Candidate, sentence: str, tau: f
 
 def write_results(verdict: Verdict, done: Sequence[Job], folder: Path) -> tuple[Path, Path]:
     """The page, and the table as Markdown."""
-    figure = verdict.figure()
-    first = Path(done[0].work_dir, 'collapse')
-    first.mkdir(parents=True, exist_ok=True)
-    with atomic_write(first / 'above_cross_entropy.json') as draft:  # the page has the figures beside the records
-        draft.write_text(json.dumps(figure.content()), encoding='utf-8')
-    save_figure(figure, folder / 'above_cross_entropy.png')
+    if verdict.others:
+        figure = verdict.figure()
+        save_figure(figure, folder / f'{figure.name}.png')
+        with atomic_write(Path(done[0].work_dir, 'collapse', f'{figure.name}.json')) as draft:  # where the page looks
+            draft.write_text(json.dumps(figure.content()), encoding='utf-8')
     runs = find_runs([Path(job.work_dir, 'records', 'val.json') for job in done])
     page = write_page(render_page(compare(runs), title='Heads on frozen features'), folder / 'choice.html')
     with atomic_write(folder / 'choice.md') as draft:
@@ -196,7 +194,7 @@ def run(options: argparse.Namespace) -> None:
     check_stage(config, True, BuiltDatasets())
     if not has_weights(config, options.checkpoint):
         text = 'The backbone has no pretrained weights: features of a random network say nothing about the data.'
-        print_log(text, logger='current', level=logging.WARNING)
+        console.print(text, style='yellow')
     folder = Path(config.work_dir) / 'choose'
     with locked(str(folder)):
         ignored = ignored_in_training(config)
@@ -244,7 +242,7 @@ def finish(methods: Sequence[Candidate], done: Sequence[Job], config: Config, fo
     """Compares what is done, prints and writes it."""
     runs = {each.name: [load_counts(job.work_dir) for job in done if job.method == each.name] for each in methods}
     if not runs[BASELINE]:
-        raise UsageError('ltseg choose', 'a run of cross entropy', 'none that ended', 'Give it more --minutes.')
+        raise UsageError('ltseg choose', 'a run of cross entropy', 'none that ended', 'Mend what its line says.')
     titles = {method.name: method.title for method in methods}
     verdict = verdict_of(titles, runs, BASELINE, done[0].taus)
     chosen = next(method for method in methods if method.title == verdict.winner.title)
