@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, distributed
 
-from ltseg.core.precision import widened, widest_dtype
+from ltseg.core.precision import widest_dtype
 
 __all__ = ['Average', 'Reduction', 'all_reduced_sum', 'reduce_losses', 'world_size']
 
@@ -69,12 +69,15 @@ def reduce_losses(
         return losses
     if reduction == 'sum':
         return losses.sum()
+    dtype = widest_dtype(losses.device)
     if average == 'weight' and class_weights is not None:
-        normaliser = class_weights.sum(dtype=widest_dtype(losses.device))
-    elif isinstance(avg_factor, int | float):  # full, and not tensor: that is a copy to the device
-        normaliser = torch.full((), avg_factor, dtype=widest_dtype(losses.device), device=losses.device)
-    else:
-        normaliser = widened(valid_samples if avg_factor is None else avg_factor.to(losses.device))
+        normaliser = class_weights.sum(dtype=dtype)
+    elif avg_factor is None:
+        normaliser = valid_samples.to(dtype)
+    elif isinstance(avg_factor, Tensor):
+        normaliser = avg_factor.to(losses.device, dtype)
+    else:  # as a tensor it would have to be copied to the device
+        normaliser = torch.full((), avg_factor, dtype=dtype, device=losses.device)
     shares = world_size() if sync else 1
     if shares > 1:
         normaliser = all_reduced_sum(normaliser)

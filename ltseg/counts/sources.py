@@ -182,7 +182,7 @@ class RunningCounts(ClassCountsSource):
         return self._state
 
     def set_extra_state(self, state: Tensor) -> None:
-        self._keep(state.detach().to(torch.float64))
+        self._keep(state.detach().to(self._state))
 
     def _keep(self, state: Tensor) -> None:
         """Changes the very tensor, which state dicts and copies hold, and its memory, which a CUDA graph writes to."""

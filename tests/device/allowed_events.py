@@ -26,7 +26,6 @@ CROSS_ENTROPY = rows(
     'losses/seesaw.py:sample_losses',
 )
 NORMALISER = rows('float64', EXACT_COUNTS, 'core/reduction.py')
-WIDENED = rows('float64', EXACT_COUNTS, 'core/precision.py')
 BANDS = rows(
     'float64', 'sums over bands, one number each', 'backward', 'core/fused_upsampling.py', 'losses/logits_loss.py'
 )
@@ -34,7 +33,7 @@ BANDS = rows(
 SAMPLE_LOSSES: Allowed = {
     **CROSS_ENTROPY,
     **NORMALISER,
-    **WIDENED,
+    **rows('float64', EXACT_COUNTS, 'core/precision.py'),
     **rows(
         'float64',
         EXACT_COUNTS,
@@ -72,7 +71,6 @@ MODELS: Allowed = {
 TRAINING: Allowed = {
     **rows('nondeterministic', 'as in losses', 'backward', 'core/chunked_cross_entropy.py:forward'),
     **NORMALISER,
-    **WIDENED,
     **BANDS,
     **VALID_PIXELS,
     **rows('wait', 'SkippingOptimWrapper looks at every loss before the step', 'hooks/stop_on_nan.py:update_params'),
