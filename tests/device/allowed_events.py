@@ -33,10 +33,10 @@ BANDS = rows(
 SAMPLE_LOSSES: Allowed = {
     **CROSS_ENTROPY,
     **NORMALISER,
-    **rows('float64', EXACT_COUNTS, 'core/precision.py'),
     **rows(
         'float64',
         EXACT_COUNTS,
+        'core/precision.py',
         'core/shares.py',
         'losses/dot_regression.py',
         'losses/equalization.py',
