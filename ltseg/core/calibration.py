@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.precision import widened
 
 __all__ = ['BINS', 'Calibration']
 
@@ -21,7 +22,7 @@ class Calibration:
     Args:
         samples: Number of samples, int64.
         correct: How many of them are classified correctly, int64.
-        confidence: Sum of their confidences, float64.
+        confidence: Sum of their confidences.
 
     Raises:
         ValueError: If the shapes differ, or a bin has more correct samples than samples.
@@ -54,10 +55,10 @@ class Calibration:
             confidence: Highest probability of each sample, (N,), in [0, 1]; nan makes the error of its class nan.
             num_classes: K.
         """
-        confidence = confidence.double()
-        edges = torch.arange(1, BINS, dtype=torch.float64, device=confidence.device) / BINS
+        confidence = widened(confidence)
+        edges = torch.arange(1, BINS, dtype=confidence.dtype, device=confidence.device) / BINS
         cell = label * BINS + torch.bucketize(confidence, edges)
-        weights = (torch.ones_like(cell).double(), (prediction == label).double(), confidence)
+        weights = (widened(torch.ones_like(cell)), widened(prediction == label), confidence)
         sums = [torch.bincount(cell, weight, num_classes * BINS).view(num_classes, BINS) for weight in weights]
         return cls(sums[0].long(), sums[1].long(), sums[2])
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.geometry import class_sums
+from ltseg.core.precision import widened
 from ltseg.core.reduction import all_reduced_sum
 
 __all__ = ['ClassStatistics']
@@ -13,7 +14,7 @@ __all__ = ['ClassStatistics']
 
 @dataclass(frozen=True, eq=False)
 class ClassStatistics:
-    """Statistics of N features of K classes, all float64.
+    """Statistics of N features of K classes, all in the widest numbers of the device.
 
     Args:
         counts: (K,), samples of each class.
@@ -38,7 +39,7 @@ class ClassStatistics:
     @classmethod
     def of(cls, rows: Tensor, labels: Tensor, num_classes: int) -> 'ClassStatistics':
         """Statistics of the features ``rows`` (N, D) with ``labels`` (N,) int64 in [0, K)."""
-        rows = rows.detach().double()
+        rows = widened(rows.detach())
         sums, counts = class_sums(rows, labels, num_classes)
         means = sums / counts.clamp(min=1)[:, None]
         rest = rows - means[labels]

@@ -1,8 +1,9 @@
 """Stops a training run whose loss is no number any more, before its checkpoints are overwritten."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -93,17 +94,19 @@ class StopOnNaN(Hook):
         due = (self.every_n_train_iters(runner, interval) for interval in intervals)
         return self.is_last_train_iter(runner) or any(due)
 
-    def _look(self, runner: Runner) -> None:
-        bad = {name: int(since) for name, since in self._bad_since.items() if since > 0}
+    def _look(self, runner: Runner, weights: Mapping[str, Tensor] = MappingProxyType({})) -> None:
+        flags = {name: (~torch.isfinite(value)).any().long() for name, value in weights.items()}
+        found = _numbers([*self._bad_since.values(), *flags.values()])
+        bad = {name: since for name, since in zip(self._bad_since, found, strict=False) if since > 0}
         if bad and not isinstance(runner.optim_wrapper, SkippingOptimWrapper):
             parts = [name for name in bad if name != 'loss'] or ['loss']
             _stop(runner, ', '.join(parts), min(bad[name] for name in parts))
+        for name, is_bad in zip(flags, found[len(self._bad_since) :], strict=True):
+            if is_bad:
+                _stop(runner, f'the weight {name}', self._iteration)
 
     def _look_before_saving(self, runner: Runner) -> None:
-        self._look(runner)
-        for name, value in runner.model.named_parameters():
-            if not torch.isfinite(value).all():
-                _stop(runner, f'the weight {name}', self._iteration)
+        self._look(runner, dict(runner.model.named_parameters()))
 
 
 def _bad_since(loss: Tensor, before: Tensor | None, iteration: int) -> Tensor:
@@ -111,6 +114,16 @@ def _bad_since(loss: Tensor, before: Tensor | None, iteration: int) -> Tensor:
     bad = ~torch.isfinite(loss).all()
     since = bad * iteration if before is None else torch.where(before > 0, before, iteration)
     return torch.where(bad, since, 0)
+
+
+def _numbers(values: Sequence[Tensor]) -> list[int]:
+    """Values (), of which a GPU hands over all of its own at once."""
+    numbers = [0] * len(values)
+    for device in {value.device for value in values}:
+        places = [place for place, value in enumerate(values) if value.device == device]
+        for place, number in zip(places, torch.stack([values[place] for place in places]).tolist(), strict=True):
+            numbers[place] = number
+    return numbers
 
 
 def _stop(runner: Runner, what: str, iteration: int) -> None:

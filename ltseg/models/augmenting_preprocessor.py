@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ltseg.core.batch_transform import BatchSequence, sent_together
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.extension import Extension
 from ltseg.core.labelled_batches import ChosenImages, LabelledSamples
@@ -92,7 +93,7 @@ class AugmentingClsPreprocessor(Extension):
         for name, values in (('mean', mean or [0.0]), ('std', std or [1.0])):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(-1, 1, 1), False)
         pipelines = views if views is not None else [augmentations]
-        self.pipelines = [[_built(transform) for transform in pipeline] for pipeline in pipelines]
+        self.pipelines = [BatchSequence([_built(transform) for transform in pipeline]) for pipeline in pipelines]
         self.num_views = None if views is None else len(views)
 
     def forward(self, data: dict, training: bool = False) -> dict:
@@ -146,13 +147,11 @@ class AugmentingClsPreprocessor(Extension):
         if self.num_views is not None and given not in (1, self.num_views):
             expected = f'one view of each image, or {self.num_views} as in views'
             raise InvalidValueError('AugmentingClsPreprocessor', expected, repr(given))
-        views = []
-        for view in range(self.num_views or given):
-            augmented = images[:, view if given > 1 else 0]
-            for transform in self.pipelines[view if self.num_views else 0]:
-                augmented = transform(augmented)
-            views.append(augmented)
-        return torch.stack(views, 1)
+        views = [images[:, view if given > 1 else 0] for view in range(self.num_views or given)]
+        pipelines = self.pipelines if self.num_views else self.pipelines * given
+        drawn = sent_together([pipeline.draw(views[0].shape) for pipeline in pipelines], images.device)
+        augmented = zip(pipelines, views, drawn, strict=True)
+        return torch.stack([pipeline.apply(view, each) for pipeline, view, each in augmented], 1)
 
 
 def _built(transform: Any) -> Any:

@@ -10,7 +10,7 @@ from torch import Tensor, distributed, nn
 from ltseg.core.checks import check_choice, check_integer, check_positive
 from ltseg.core.collectives import gathered_rows
 from ltseg.core.errors import InvalidValueError
-from ltseg.core.features import FeatureBatch, stratified_sample
+from ltseg.core.features import FeatureBatch, chosen_views, stratified_sample
 from ltseg.core.geometry import directions
 from ltseg.core.reduction import world_size
 from ltseg.regularizers.projection import Projection
@@ -107,9 +107,9 @@ class ContrastiveTerm(Regularizer):
                 hint = 'Let the data preprocessor give more views, or change views.'
                 got = f'{features.shape[1]} views'
                 raise InvalidValueError(type(self).__name__, f'the views {self.views}', got, hint)
-            features = features[:, self.views]
+            features = chosen_views(features, self.views)
         if len(labels) > self.max_samples:
-            chosen = stratified_sample(labels, self.max_samples, self.max_samples)
+            chosen = stratified_sample(labels, self.max_samples)
             features, labels = features[chosen], labels[chosen]
         if not self.sync or world_size() == 1:
             return Samples(features, labels, torch.arange(len(labels), device=labels.device))

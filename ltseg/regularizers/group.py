@@ -57,6 +57,7 @@ class RegularizerGroup(nn.ModuleList):
         """The terms of a batch by their names in the log."""
         values = {term.loss_name: term(batch) for term in self.terms}
         if self.training and torch.is_grad_enabled():
-            for term in self.terms:
-                term.step()
+            with torch.autocast(batch.features.device.type, enabled=False):
+                for term in self.terms:
+                    term.step()
         return values

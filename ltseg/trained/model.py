@@ -129,7 +129,8 @@ class TrainedModel(ABC):
         check_choice('by', by, tuple(WAYS))
         if by == 'prior':
             log_prior = log_prior_of(self.table.learned.samples, floor, names, self.table.cause_of_empty_classes)
-            return partial(predictions_over_tau, log_prior=log_prior, taus=taus)
+            device = next(self.model.parameters()).device
+            return partial(predictions_over_tau, log_prior=log_prior.to(device), taus=taus)
         classifier = linear_classifier_of(self.model)[1]
         return partial(normalized_predictions, norms=weight_norms(classifier.weight), bias=classifier.bias, taus=taus)
 

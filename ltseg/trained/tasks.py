@@ -49,6 +49,7 @@ class TrainedSegmentor(TrainedModel):
     """
 
     task = SEGMENTATION
+    _checked = False  # whether the model gives logits
 
     @property
     def num_classes(self) -> int:
@@ -69,7 +70,9 @@ class TrainedSegmentor(TrainedModel):
                 size, got = tuple(logits.shape[2:]), tuple(labels.shape[1:])
                 hint = "Put LoadAnnotations behind Resize in the test pipeline, as mmseg's configs do."
                 raise InvalidValueError(f'labels of {where}', f'the size {size}', repr(got), hint)
-            check_logits(logits)
+            if not self._checked:  # once, because looking makes a GPU wait
+                check_logits(logits)
+                self._checked = True
             yield logits, labels
 
 

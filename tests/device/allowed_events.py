@@ -14,8 +14,6 @@ def rows(kind: str, why: str, *places: str, times: int = 1) -> Allowed:
 
 
 EXACT_COUNTS = 'numbers of samples and their sums, which are exact in double precision; few numbers'
-PARAMETERS = 'parameters are drawn on the CPU, so that a seed gives the same images on every device'
-LISTED = 'a number of the config is copied to the device each time'
 BY_VALUE = 'how many there are depends on values'
 
 CROSS_ENTROPY = rows(
@@ -27,7 +25,6 @@ CROSS_ENTROPY = rows(
     'losses/equalization.py:sample_losses',
     'losses/seesaw.py:sample_losses',
 )
-UPLOADS_OF_RULES = rows('upload', LISTED, 'rules/class_weights.py:adjustment', 'rules/weighting.py:effective_number')
 NORMALISER = rows('float64', EXACT_COUNTS, 'core/reduction.py')
 BANDS = rows(
     'float64', 'sums over bands, one number each', 'backward', 'core/fused_upsampling.py', 'losses/logits_loss.py'
@@ -35,70 +32,46 @@ BANDS = rows(
 
 SAMPLE_LOSSES: Allowed = {
     **CROSS_ENTROPY,
-    **UPLOADS_OF_RULES,
     **NORMALISER,
     **rows(
         'float64',
         EXACT_COUNTS,
+        'core/precision.py',
         'core/shares.py',
         'losses/dot_regression.py',
         'losses/equalization.py',
         'losses/seesaw.py',
-        'rules/class_weights.py',
-        'rules/label_smoothing.py',
-        'rules/margin.py',
         'rules/prior_bias.py',
         'rules/rule.py',
-        'rules/temperature.py',
         'rules/weighting.py',
     ),
 }
-AVERAGE = 'core/reduction.py:reduce_losses'
-VIEWS = 'heads/long_tail_cls_head.py:_classified'
 VALID_PIXELS = rows('wait', BY_VALUE, 'core/features.py:feature_rows')
-SAMPLED = rows('wait', BY_VALUE, 'core/features.py:stratified_sample')
 
-LOSSES: Allowed = {**SAMPLE_LOSSES, **rows('float64', EXACT_COUNTS, 'counts/label_counts.py', 'counts/sources.py')}
+LOSSES: Allowed = {
+    **SAMPLE_LOSSES,
+    **rows('float64', EXACT_COUNTS, 'counts/label_counts.py', 'counts/sources.py', 'rules/label_smoothing.py'),
+}
 HEADS: Allowed = {
     **SAMPLE_LOSSES,
     **BANDS,
     **VALID_PIXELS,
-    **SAMPLED,
-    **rows('upload', 'avg_factor of MMPretrain, for each of two losses', AVERAGE, times=2),
-    **rows('upload', 'views are chosen by a list; in a loss and in a prediction', VIEWS, times=2),
 }
-REGULARIZERS: Allowed = {
-    **SAMPLED,
-    **rows('wait', "SciPy's assignment runs on the CPU", 'regularizers/targeted_contrastive.py:step'),
-    **rows('upload', "SciPy's assignment runs on the CPU", 'regularizers/targeted_contrastive.py:step'),
+REGULARIZERS: Allowed = rows('wait', "SciPy's assignment runs on the CPU", 'regularizers/targeted_contrastive.py:step')
+KEPT = 'labels, predictions and confidences are kept on the CPU, and go there in one table'
+METRICS: Allowed = {
+    **rows('wait', KEPT, 'metrics/long_tail_accuracy.py:_columns'),
+    **rows('float64', KEPT, 'core/precision.py', 'metrics/long_tail_accuracy.py'),
 }
-METRICS: Allowed = rows(
-    'wait', 'labels, predictions and confidences are kept on the CPU', 'metrics/long_tail_accuracy.py:_columns', times=3
-)
 MODELS: Allowed = {
     **rows('nondeterministic', 'bilinear upsampling of UNetNeck has no deterministic backward on CUDA', 'backward'),
     **NORMALISER,
     **rows('float64', EXACT_COUNTS, 'models/remix.py'),
-    **rows('upload', 'avg_factor of MMPretrain, for each of two losses', AVERAGE, times=2),
-    **rows('upload', 'views are chosen by a list; in a loss and in a prediction', VIEWS, times=2),
-    **rows('upload', PARAMETERS, 'models/remix.py:forward'),
-    **rows('upload', PARAMETERS, 'datasets/batch_transforms.py:__call__', times=6),
-    **rows('upload', PARAMETERS, 'datasets/batch_colours.py:__call__', times=33),
-    **rows('upload', PARAMETERS, 'datasets/batch_policies.py:_operated', times=40),
-    **rows('upload', LISTED, 'datasets/image_operations.py:affine', times=7),
-    **rows('upload', LISTED, 'datasets/image_operations.py:grey', times=9),
-    **rows('upload', LISTED, 'datasets/image_operations.py:hue', times=4),
-    **rows('upload', LISTED, 'datasets/image_operations.py:sharpness', times=2),
 }
 TRAINING: Allowed = {
     **rows('nondeterministic', 'as in losses', 'backward', 'core/chunked_cross_entropy.py:forward'),
     **NORMALISER,
     **BANDS,
     **VALID_PIXELS,
-    **rows('float64', EXACT_COUNTS, 'rules/prior_bias.py', 'rules/rule.py', 'rules/weighting.py'),
-    **rows('upload', LISTED, 'rules/weighting.py:effective_number'),
-    **rows('upload', 'avg_factor of MMPretrain', AVERAGE),
-    **rows('upload', 'views are chosen by a list', VIEWS),
-    **rows('upload', PARAMETERS, 'datasets/batch_transforms.py:__call__', times=2),
     **rows('wait', 'SkippingOptimWrapper looks at every loss before the step', 'hooks/stop_on_nan.py:update_params'),
 }

@@ -22,6 +22,15 @@ def side_by_side(request: pytest.FixtureRequest) -> SideBySide:
     return SideBySide(PretendedCuda())
 
 
+@pytest.fixture
+def device() -> Iterator[PretendedCuda]:
+    """The pretended device, for one test."""
+    if torch.cuda.is_available() or not hasattr(torch.utils, 'swap_tensors'):
+        pytest.skip('for a CPU alone, with PyTorch 2.3 or newer')
+    with PretendedCuda() as device:
+        yield device
+
+
 @pytest.fixture(autouse=True)
 def no_training() -> Iterator[None]:
     """Forgets the progress of training runs in other tests, which schedules read, and leaves none behind."""

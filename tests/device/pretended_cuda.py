@@ -61,7 +61,8 @@ class PretendedCuda(TorchDispatchMode):
             patches = [(torch.cuda, name, value) for name, value in RUNTIME.items()]
             patches += [(torch, name, make) for name, make in NEW_TENSOR.items()]
             patches += [(torch, 'Generator', self._generator_type()), (Tensor, 'data', CudaTensor.data)]
-            patches += [(Tensor, 'to', moved), (Tensor, 'cuda', lambda tensor, *_, **given: tensor.to(CUDA, **given))]
+            patches += [(Tensor, 'to', moved), (Tensor, 'pin_memory', lambda tensor, *_: tensor)]
+            patches += [(Tensor, 'cuda', lambda tensor, *_, **given: tensor.to(CUDA, **given))]
             for place, name, value in patches:
                 stack.enter_context(mock.patch.object(place, name, value))
             self._undo = stack.pop_all()

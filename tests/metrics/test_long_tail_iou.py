@@ -165,7 +165,7 @@ def test_a_bad_image_is_named(given: dict, message: str) -> None:
 def test_an_accelerator_is_looked_at_once_for_an_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = [sample(index) for index in range(3)]
     expected = evaluate(samples)
-    monkeypatch.setattr('ltseg.metrics.long_tail_iou.on_accelerator', lambda values: True)
+    monkeypatch.setattr('ltseg.core.confusion.on_accelerator', lambda values: True)
     assert evaluate(samples) == expected
     built = metric()
     built.process(None, [*samples, broken(gt_sem_seg=torch.full((1, 12, 17), 6))])
