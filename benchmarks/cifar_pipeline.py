@@ -5,8 +5,8 @@
 Both pipelines read the same official batches (random pixels), shuffle, crop with padding 4, flip, collate, normalise on
 the CPU, and give batches of 128. Rounds of the two alternate; the best round of each counts.
 
-One run on two CPU cores gave 16.0 and 42.6 thousand images a second in one process (ratio 2.66), and 3.5 and 21.5
-with two workers (ratio 6.22): with workers, handing over is what takes long.
+One run on two CPU cores, at real-time priority, gave 18.7 and 124.4 thousand images a second in one process (ratio
+6.66), and 4.9 and 41.7 with two workers (ratio 8.50): with workers, handing over is what takes long.
 """
 
 import ltseg.compat  # noqa: F401  isort: skip

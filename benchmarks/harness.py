@@ -4,6 +4,7 @@ import ltseg.compat  # noqa: F401  isort: skip
 import argparse
 import ctypes
 import gc
+import json
 import os
 import platform
 import re
@@ -114,6 +115,7 @@ def arguments_of(description: str | None, given: Sequence[str] | None, **default
     parser.add_argument('--batch-size', type=int, default=2)
     parser.add_argument('--only', default='', help='measure the cases whose name contains this')
     parser.add_argument('--quick', action='store_true', help='tiny shapes, to see whether it runs')
+    parser.add_argument('--record', type=Path, metavar='FOLDER', help='write the table there as JSON too')
     arguments = parser.parse_args(given)
     arguments.pairs = 2 if arguments.quick else arguments.pairs
     start(arguments)
@@ -218,15 +220,24 @@ def _wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
+HEADER = ('case', 'what', 'ltseg', 'reference', 'ratio', 'middle half', 'target', 'met')
+
+
 def show(title: str, results: Sequence[Result], arguments: argparse.Namespace) -> None:
-    """Prints the table, with the machine and the versions that it was measured on."""
-    table = Table('case', 'what', 'ltseg', 'reference', 'ratio', 'middle half', 'target', 'met', box=box.MARKDOWN)
-    for result in results:
-        table.add_row(*result.cells())
+    """Prints the table, with the machine and versions that it was measured on, and writes the file of --record."""
+    table, rows = Table(*HEADER, box=box.MARKDOWN), [result.cells() for result in results]
+    for row in rows:
+        table.add_row(*row)
+    how = f'{machine(arguments)}; {arguments.pairs} runs of each side in turns'
     console = Console(width=200, highlight=False)
     console.print(f'\n{title}', style='bold')
-    console.print(f'{machine(arguments)}; {arguments.pairs} runs of each side in turns', soft_wrap=True)
+    console.print(how, soft_wrap=True)
     console.print(table)
+    if arguments.record is not None:
+        content = {'kind': 'ltseg benchmark', 'title': title, 'how': how, 'header': HEADER, 'rows': rows}
+        name = '-'.join(re.findall('[a-z0-9]+', f'{title} {arguments.amp} {"compiled" * arguments.compile}'.lower()))
+        arguments.record.mkdir(parents=True, exist_ok=True)
+        (arguments.record / f'{name}.json').write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
 
 
 def machine(arguments: argparse.Namespace) -> str:

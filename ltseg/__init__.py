@@ -12,15 +12,18 @@ The map of the package, from the lowest floor up; a file imports from lower floo
     losses/        ``LongTailLoss`` applies rules; its presets carry the names of the papers
     regularizers/  terms on features, class means and class vectors beside a loss
     heads/         ``LongTailSegHead``, ``LongTailClsHead``: MMSegmentation's, with other classifiers and regularizers
-    models/        what MMPretrain lacks: ResNet for CIFAR, several views, branches and experts, Remix
+    models/        what MMSegmentation and MMPretrain lack: timm's encoders, U-Net's decoder, ResNet for CIFAR, several
+                   views, branches and experts, Remix
     metrics/       ``LongTailIoU``, ``LongTailAccuracy``: exact per-class rates as real metrics
     datasets/      street scenes, CamVid, CIFAR, long-tailed parts, list files, samplers, augmentation of batches
+    trained/       trained models: evaluated over tau, measured; features of a frozen backbone kept on the disk
     hooks/         counting before training, rules that begin late, training of a part, exact resume, monitors
     reports/       tables of one run and of many, and numbers of papers; figures/: what is drawn, and how; page/: the
                    report as one HTML page; collapse/: neural collapse; diagnosis/: findings and what to try
     environment    what is installed, and what to do about each fault
     cli/           the commands ``ltseg train``, ``ltseg test``, ..., which tools/*.py start too, and what they share:
-                   configs, stages, checks before training, one message for each fault
+                   configs, stages, checks before training, one message for each fault; choosing/: which
+                   loss for these data
 
 Any config can say ``type='ltseg.ARBLoss'``: mmengine imports ``ltseg.registry`` by itself on meeting the scope.
 """

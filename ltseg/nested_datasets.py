@@ -4,10 +4,17 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-__all__ = ['all_datasets', 'dataset_classes', 'dataset_config', 'innermost_configs', 'innermost_datasets']
+__all__ = [
+    'all_datasets',
+    'dataset_classes',
+    'dataset_config',
+    'held_datasets',
+    'innermost_configs',
+    'innermost_datasets',
+]
 
 
-def _inside(dataset: Any) -> list[Any]:
+def held_datasets(dataset: Any) -> list[Any]:
     """What a wrapper, or its config, holds: its ``datasets``, or its ``dataset``; nothing for any other data set."""
     part = dataset.get if isinstance(dataset, dict) else partial(getattr, dataset)
     held = part('datasets', None) or [part('dataset', None)]
@@ -17,13 +24,13 @@ def _inside(dataset: Any) -> list[Any]:
 def all_datasets(dataset: Any) -> Iterator[Any]:
     """The data set, or the config of one, and everything inside it, a wrapper before what it holds."""
     yield dataset
-    for each in _inside(dataset):
+    for each in held_datasets(dataset):
         yield from all_datasets(each)
 
 
 def innermost_datasets(dataset: Any) -> Iterator[Any]:
     """The data sets that are no wrappers in a built data set, which may be one itself."""
-    return (each for each in all_datasets(dataset) if not _inside(each))
+    return (each for each in all_datasets(dataset) if not held_datasets(each))
 
 
 def innermost_configs(config: dict | None) -> Iterator[dict]:

@@ -15,7 +15,7 @@ except ModuleNotFoundError as error:
         raise
     raise missing_package('ltseg.registry', 'mmengine') from error
 
-__all__ = ['DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIM_WRAPPERS', 'TRANSFORMS']
+__all__ = ['DATASETS', 'DATA_SAMPLERS', 'FUNCTIONS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIM_WRAPPERS', 'TRANSFORMS']
 
 PARTS = ['ltseg.rules', 'ltseg.losses', 'ltseg.regularizers', 'ltseg.heads', 'ltseg.models']
 
@@ -23,6 +23,7 @@ MODELS = Registry('model', parent=parent.MODELS, scope='ltseg', locations=PARTS)
 DATASETS = Registry('dataset', parent=parent.DATASETS, scope='ltseg', locations=['ltseg.datasets'])
 TRANSFORMS = Registry('transform', parent=parent.TRANSFORMS, scope='ltseg', locations=['ltseg.datasets'])
 DATA_SAMPLERS = Registry('data sampler', parent=parent.DATA_SAMPLERS, scope='ltseg', locations=['ltseg.datasets'])
+FUNCTIONS = Registry('function', parent=parent.FUNCTIONS, scope='ltseg', locations=['ltseg.datasets'])
 HOOKS = Registry('hook', parent=parent.HOOKS, scope='ltseg', locations=['ltseg.hooks'])
 METRICS = Registry('metric', parent=parent.METRICS, scope='ltseg', locations=['ltseg.metrics'])
 OPTIM_WRAPPERS = Registry('optim wrapper', parent=parent.OPTIM_WRAPPERS, scope='ltseg', locations=['ltseg.hooks'])

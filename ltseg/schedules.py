@@ -2,14 +2,18 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+import torch
 from mmengine.logging import MessageHub
+from torch import Tensor
 
 from ltseg.core.checks import check_choice, check_positive, check_range
 from ltseg.core.errors import InvalidValueError, describe
+from ltseg.core.graph_capture import refuse_capture
+from ltseg.core.torch_versions import is_compiling, opaque
 
-__all__ = ['Progress', 'Schedule', 'training_progress']
+__all__ = ['Progress', 'Schedule', 'epochs_done', 'training_progress']
 
 Shape = Literal['constant', 'linear', 'parabolic', 'cumulative']
 Unit = Literal['fraction', 'epoch', 'iter']
@@ -24,6 +28,12 @@ class Progress:
         max_iters: Iterations in all.
         epoch: Epochs that are done.
         max_epochs: Epochs in all; training that counts iterations only is one epoch.
+
+    Example:
+        >>> from ltseg.schedules import Progress, Schedule
+        >>> now = Progress(iter=30, max_iters=40, epoch=3, max_epochs=4)
+        >>> [Schedule('linear', unit=unit).factor(now) for unit in ('fraction', 'epoch', 'iter')]
+        [0.25, 0.25, 0.25]
     """
 
     iter: int = 0
@@ -37,7 +47,12 @@ def training_progress() -> Progress:
 
     mmengine's Runner writes it down before every iteration, after a resume too. Without a Runner it is the start; of
     several Runners in a process it is the one that was made last.
+
+    Raises:
+        RuntimeError: In the capture of a CUDA graph, where training would not go on.
     """
+    hint = 'Set schedule=None, or capture the model and compute its losses outside of the graph.'
+    refuse_capture('what follows the progress of training', 'in which it would stay as it is', hint)
     hub = MessageHub.get_current_instance()
     known = {name: hub.get_info(name) for name in ('iter', 'max_iters', 'epoch', 'max_epochs')}
     return Progress(**{name: int(value) for name, value in known.items() if value is not None})
@@ -60,6 +75,12 @@ class Schedule:
         unit: 'fraction' of training in steps of iterations, 'epoch' or 'iter'; t and T are counted in it.
         power: Of the shape 'cumulative'. It reaches 0 in the last step.
         complement: Whether the factor is 1 minus the above from ``start`` on.
+
+    Example:
+        >>> from ltseg.schedules import Progress, Schedule
+        >>> schedule = Schedule('linear', start=0.5)
+        >>> [schedule.factor(Progress(iter=done, max_iters=100)) for done in (0, 49, 50, 75, 100)]
+        [0.0, 0.0, 1.0, 0.5, 0.0]
     """
 
     shape: Shape = 'constant'
@@ -76,6 +97,12 @@ class Schedule:
             hint = "Name the unit: 'epoch' or 'iter'."
             raise InvalidValueError('Schedule.start', "less than 1 with unit='fraction'", repr(self.start), hint)
         check_positive('Schedule.power', self.power)
+
+    def current(self) -> Any:
+        """The factor at this point of training: a number, or in compiled code a scalar that is looked up each time."""
+        if not is_compiling():
+            return self.factor(training_progress())
+        return _opaque_factor(self.shape, float(self.start), self.unit, float(self.power), self.complement)
 
     def factor(self, progress: Progress) -> float:
         """The factor at a point of training; a warning says so if training ends before ``start``."""
@@ -97,3 +124,21 @@ class Schedule:
             'cumulative': 1 - min((now + 1 - start) / steps, 1.0) ** self.power,
         }[self.shape]
         return 1 - value if self.complement else value
+
+
+def epochs_done() -> Any:
+    """Epochs that are done: a number, or in compiled code a scalar that is looked up each time."""
+    return _opaque_epochs() if is_compiling() else training_progress().epoch
+
+
+def _factor(shape: str, start: float, unit: str, power: float, complement: bool) -> Tensor:
+    schedule = Schedule(shape, start, unit, power, complement)  # type: ignore[arg-type]
+    return torch.tensor(schedule.factor(training_progress()))
+
+
+def _epochs() -> Tensor:
+    return torch.tensor(training_progress().epoch)
+
+
+_opaque_factor = opaque('schedule_factor', _factor, lambda *_: torch.empty(()))
+_opaque_epochs = opaque('epochs_done', _epochs, lambda: torch.empty((), dtype=torch.int64))

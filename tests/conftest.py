@@ -14,8 +14,16 @@ if not torch.cuda.is_available():
     os.environ['TRITON_INTERPRET'] = '1'  # kernels run on the CPU; Triton looks at it when they are defined
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--device cuda``: tests/device run on the GPU of this machine instead of the pretended one."""
+    text = 'for tests/device; not mps: it does not tell when the CPU waits'
+    parser.addoption('--device', choices=('pretended', 'cuda'), default='pretended', help=text)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Turns warnings that our code gives, or gives in its caller's name, into errors."""
+    if config.getoption('--device') == 'cuda' and not torch.cuda.is_available():
+        raise pytest.UsageError('--device cuda: PyTorch finds no CUDA device here.')
     config.addinivalue_line('filterwarnings', 'error:::ltseg')
     config.addinivalue_line('filterwarnings', 'error::UserWarning:tests')
     for reference in ('torch.jit', 'mmcv.cnn'):  # what MMSegmentation and MMPretrain say of themselves on import

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hinted import hinted
 from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
@@ -205,6 +206,11 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     for name in ('flipped', 'cut', 'text', 'empty', 'program'):
         with pytest.raises(CheckpointError, match=rf'{name}\.pth: expected a checkpoint, got'):
             load_checkpoint_file(tmp_path / f'{name}.pth')
+    hinted(
+        'The file is damaged or incomplete: copy it again, or take another checkpoint.',
+        lambda: load_checkpoint_file(tmp_path / 'cut.pth'),
+    )
+    assert torch.equal(load_checkpoint_file(path)['state_dict']['weight'], torch.arange(1000.0))
     with pytest.raises(FileNotFoundError, match='expected a file'):
         load_checkpoint_file(tmp_path / 'none.pth')
 
@@ -260,7 +266,8 @@ def test_downloads_are_loaded_safely(website: tuple[Path, str], by_mmengine: boo
     (folder / 'damaged.pth').write_bytes(content.replace(torch.ones(1).numpy().tobytes(), b'\0\0\0\1'))
     with pytest.raises(CheckpointError, match=r"/damaged\.pth: .*wrong checksum of .*Remove '.*hub.*damaged\.pth'"):
         load(f'{address}/damaged.pth')
-    (folder / 'damaged.pth').write_bytes(content)  # what the hint says makes the fault go away
+    hinted(', such that it is downloaded again.', lambda: load_checkpoint_file(f'{address}/damaged.pth'))
+    (folder / 'damaged.pth').write_bytes(content)
     (tmp_path / 'hub/checkpoints/damaged.pth').unlink()
     assert torch.equal(load(f'{address}/damaged.pth')['weight'], torch.arange(9.0))
     with trusted_files():
@@ -326,6 +333,7 @@ def test_another_number_of_gpus_is_still_noticed(tmp_path: Path) -> None:
 
 def test_trust_ends_with_its_block(tmp_path: Path) -> None:
     torch.save({'meta': Calls(os.mkdir, str(tmp_path / 'made'))}, tmp_path / 'a.pth')
+    hinted('Only load files that you trust: ', lambda: load_checkpoint_file(tmp_path / 'a.pth'))
     with trusted_files(False), pytest.raises(CheckpointError):
         load_checkpoint_file(tmp_path / 'a.pth')
     with trusted_files():
@@ -355,6 +363,9 @@ def test_compressed_archives_are_refused(tmp_path: Path) -> None:
     assert path.stat().st_size < 20_000
     with pytest.raises(CheckpointError, match=r'got a compressed zip file\. Save it with torch\.save'):
         load_checkpoint_file(path)
+    hinted('Save it with torch.save.', lambda: load_checkpoint_file(path))
+    torch.save({'weight': torch.zeros(10**6)}, path)
+    assert load_checkpoint_file(path)['weight'].shape == (10**6,)
 
 
 def test_no_damage_goes_unnoticed(tmp_path: Path) -> None:
@@ -393,6 +404,12 @@ def test_no_damage_goes_unnoticed(tmp_path: Path) -> None:
 def test_other_content_is_named(content: Any, message: str) -> None:
     with pytest.raises(CheckpointError, match=message):
         check_content(content, 'a.pth')
+
+
+def test_another_checkpoint_is_loaded(tmp_path: Path) -> None:
+    damaged = lambda: check_content({'state_dict': {}, 'meta': 'text'}, 'a.pth')  # noqa: E731
+    hinted('The file is damaged or incomplete: copy it again, or take another checkpoint.', damaged)
+    assert check_content({'state_dict': {}, 'meta': {}}, 'a.pth') == {'state_dict': {}, 'meta': {}}
 
 
 @pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'before-1.6'])

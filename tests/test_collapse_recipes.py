@@ -196,9 +196,9 @@ def test_allnc_is_the_sum_of_its_equations(epoch: int, monkeypatch: pytest.Monke
 
 def test_views_of_the_recipes() -> None:
     preprocessor: Any = MODELS.build(on_cifar('bcl').data_preprocessor)
-    names = [[type(step).__name__ for step in steps] for steps in preprocessor.pipelines]
+    names = [[type(step).__name__ for step in pipeline.steps] for pipeline in preprocessor.pipelines]
     strong = ['BatchRandomCrop', 'BatchRandomFlip', 'BatchAutoAugment', 'BatchCutout']
     assert names == [strong, ['BatchSimAugment'], ['BatchSimAugment']]
     preprocessor = MODELS.build(on_cifar('allnc').data_preprocessor)
-    names = [[type(step).__name__ for step in steps] for steps in preprocessor.pipelines]
+    names = [[type(step).__name__ for step in pipeline.steps] for pipeline in preprocessor.pipelines]
     assert names == 2 * [['BatchRandomCrop', 'BatchRandomFlip', 'BatchRandAugment']]

@@ -114,9 +114,9 @@ def test_defaults_are_those_of_the_code(call: str) -> None:
 
 
 def test_every_type_is_documented_and_exists() -> None:
-    named, known = set(re.findall(r'ltseg\.([A-Z]\w+)', texts())), set(registered())
+    named, known = set(re.findall(r'ltseg\.(\w+)', texts())), set(registered())
     assert not known - named, 'types that neither page names'
-    assert not named - known, 'types that do not exist'
+    assert not {name for name in named if name[0].isupper()} - known, 'types that do not exist'
 
 
 @pytest.mark.parametrize('page', [*PAGES, *(ROOT / name for name in OTHERS)], ids=lambda page: page.name)

@@ -1,12 +1,19 @@
 import importlib
+import pickle
 import re
 import runpy
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from hinted import hinted
+from mmengine.logging import HistoryBuffer
 
-from ltseg.environment import ONEDL, ORIGINAL, Environment, examine, findings
+from ltseg.environment.advice import findings
+from ltseg.environment.installed import Environment, examine
+from ltseg.environment.pins import ONEDL, ORIGINAL
 
 SOUND = Environment(
     versions={
@@ -183,7 +190,7 @@ def test_an_old_torch_gets_the_packages_of_its_time() -> None:
         (changed(SOUND, torchvision=None), 'mmpretrain imports it', 'torchvision'),
     ],
 )
-def test_each_fault_is_named_with_its_cure(found: Environment, what: str, hint: str) -> None:
+def test_each_fault_is_named_with_its_hint(found: Environment, what: str, hint: str) -> None:
     (finding,) = findings(found)
     assert finding.is_fault and what in finding.what and hint in finding.hint
 
@@ -226,7 +233,7 @@ def test_parts_that_only_models_import_are_looked_at(monkeypatch: pytest.MonkeyP
 
 
 def test_libraries_are_those_that_setup_requires() -> None:
-    from ltseg.environment import LIBRARIES
+    from ltseg.environment.pins import LIBRARIES
 
     text = (Path(__file__).parents[1] / 'setup.py').read_text(encoding='utf-8')
     required = text.partition('install_requires=[')[2].partition(']')[0]
@@ -248,3 +255,104 @@ def test_tool_reports_this_installation(capsys: pytest.CaptureFixture[str]) -> N
     assert all(finding.hint in shown for finding in named) and ('No fault found.' in shown) == (code == 0)
     for module in ONEDL:
         assert examine().versions[module] in shown
+
+
+MODULES = {pin.strip("'"): module for pins in (ONEDL, ORIGINAL) for module, pin in pins.items()}
+OURS = ('mmengine', 'mmcv', 'mmseg', 'mmpretrain')
+CHOSEN = {'numpy<2': ('numpy', '1.26.4'), 'torch>=2.0': ('torch', '2.1.2')}
+
+
+def after(found: Environment, command: str) -> Environment:
+    """An installation after commands of pip, as far as findings look at it."""
+    for part in command.partition(' (')[0].split(' && '):
+        words = shlex.split(part)
+        names = [word for word in words[2:] if not word.startswith('-')]
+        if words[1] == 'uninstall':
+            kept = {module: set(provided) - {*names} for module, provided in found.distributions.items()}
+            found = replace(found, distributions={module: tuple(left) for module, left in kept.items() if left})
+            continue
+        for name in names:
+            module, version = CHOSEN.get(name) or (MODULES.get(name), name.partition('=')[2].strip('='))
+            if module is not None:
+                errors = {key: text for key, text in found.load_errors.items() if key.partition('.')[0] != module}
+                provided = {**found.distributions, module: (name.partition('=')[0],)} if module in OURS else {}
+                found = replace(changed(found, **{module: version}), load_errors=errors)
+                found = replace(found, distributions=provided or found.distributions, has_compiled_mmcv=True)
+        found = replace(
+            found,
+            load_errors={
+                key: text for key, text in found.load_errors.items() if not text.endswith(tuple(map(repr, names)))
+            },
+            missing_libraries=tuple(each for each in found.missing_libraries if each not in names),
+            missing_of_mmseg=tuple(each for each in found.missing_of_mmseg if each not in names),
+            has_pkg_resources=found.has_pkg_resources or any(name.startswith('setuptools<') for name in names),
+        )
+    return found
+
+
+def test_the_commands_leave_no_fault() -> None:
+    def said(found: Environment) -> list[str]:
+        return [finding.hint for finding in findings(found)]
+
+    def mended(found: Environment) -> None:
+        (command,) = said(found)
+        assert findings(after(found, command[command.index('pip ') :])) == [], command
+
+    lacks_mmcv, plain = changed(OPENMMLAB, mmcv=None), OPENMMLAB.distributions
+    lacks_mmcv = replace(lacks_mmcv, distributions={**plain, 'mmcv': ()})
+    lite = replace(OPENMMLAB, distributions={**plain, 'mmcv': ('mmcv-lite',)}, has_compiled_mmcv=False)
+    twice = {**SOUND.distributions, 'mmengine': ('mmengine', 'onedl-mmengine')}
+    twice = replace(SOUND, distributions=twice, has_pkg_resources=True)
+    old_numpy, bare = changed(OPENMMLAB, torch='2.1.2', numpy='2.0.0'), replace(OPENMMLAB, has_pkg_resources=False)
+    libraries = replace(SOUND, missing_libraries=('scikit-learn', 'rich'))
+    of_mmseg = {'mmseg.models': "ModuleNotFoundError: No module named 'ftfy'"}
+    of_mmseg = replace(OPENMMLAB, missing_of_mmseg=('ftfy',), load_errors=of_mmseg)
+    broken = replace(SOUND, load_errors={'cv2': 'ImportError: bad file'})
+    checkpoints = changed(OPENMMLAB, torch='2.6.0')
+    hinted("pip install 'setuptools<70' wheel && pip install --no-build-isolation mmcv==", lambda: said(lacks_mmcv))
+    hinted("pip install 'setuptools<70' wheel && pip install --no-build-isolation mmcv==", lambda: said(lite))
+    hinted('pip uninstall -y ', lambda: said(twice))
+    hinted('pip uninstall -y ', lambda: said(lite))
+    hinted("pip install 'numpy<2'", lambda: said(old_numpy))
+    hinted('pip install ', lambda: said(libraries))
+    hinted('pip install ', lambda: said(changed(SOUND, mmengine=None)))
+    hinted("pip install 'setuptools<81' (and build mmcv with pip install --no-build-isolation)", lambda: said(bare))
+    hinted("pip install -U 'torch>=", lambda: said(changed(OPENMMLAB, torch='1.13.1')))
+    hinted('Reinstall it: ', lambda: said(broken))
+    hinted('For those scripts, and for files that you trust: export TORCH_FORCE_NO_WEIGHTS', lambda: said(checkpoints))
+    for found in (lacks_mmcv, lite, twice, old_numpy, bare, libraries, of_mmseg, broken, checkpoints):
+        mended(found)
+    mended(changed(OPENMMLAB, torch='1.13.1'))
+    for sound in (SOUND, OPENMMLAB):
+        for module in ('torch', 'cv2', *OURS):
+            mended(changed(replace(sound, distributions={**sound.distributions, module: ()}), **{module: None}))
+
+
+def test_other_hints_leave_no_finding() -> None:
+    unlike = replace(SOUND, load_errors={'torchvision': 'OSError: libcudart.so'})
+    lacking = replace(SOUND, load_errors={'cv2': f'ImportError: {LACKING}'})
+    without, unused = changed(SOUND, torchvision=None), replace(SOUND, cuda_build='13.0')
+    hinted('Install both from the same index, both for the CPU', lambda: [each.hint for each in findings(unlike)])
+    hinted('apt-get install libgl1 libglib2.0-0 libxcb1', lambda: [each.hint for each in findings(lacking)])
+    assert findings(replace(unlike, load_errors={})) == []
+    hinted('torchvision 0.28.0 to torch 2.13.0', lambda: [each.hint for each in findings(without)])
+    assert findings(changed(without, torchvision='0.28.0')) == []
+    hinted('update its driver. Without: nothing, or install the CPU', lambda: [each.hint for each in findings(unused)])
+    assert findings(replace(unused, cuda_devices=1)) == findings(replace(unused, cuda_build=None)) == []
+
+
+def test_the_libraries_of_the_hint_bring_what_the_system_lacked() -> None:
+    """What OpenCV's wheel loads, by the package of Debian that has it."""
+    packages = {'libGL': 'libgl1', 'libglib-2.0': 'libglib2.0-0', 'libgthread-2.0': 'libglib2.0-0', 'libxcb': 'libxcb1'}
+    for library, package in packages.items():
+        (finding,) = findings(replace(SOUND, load_errors={'cv2': f'ImportError: {library}.so.1: cannot open'}))
+        assert package in finding.hint.split()
+
+
+def test_the_variable_of_the_hint_makes_mmengine_load_its_checkpoints(tmp_path: Path) -> None:
+    torch.save({'message_hub': HistoryBuffer()}, tmp_path / 'a.pth')
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load(tmp_path / 'a.pth', weights_only=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+        assert isinstance(torch.load(tmp_path / 'a.pth')['message_hub'], HistoryBuffer)

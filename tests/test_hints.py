@@ -1,183 +1,134 @@
-"""What a hint of counts, data sets and metrics says makes its fault go away."""
+"""Each hint of the package is followed by a test, which makes the fault, does what the hint says, and sees it gone.
 
-from collections.abc import Callable
+Such a test names the hint by :func:`hinted.hinted`. Here the hints are looked up in the source, and these calls in the
+tests. A text that several functions hand on needs a call for each of them.
+"""
+
+import ast
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pytest
-import torch
-from mmengine.evaluator import Evaluator
-from mmengine.registry import METRICS
-from PIL import Image
-from plain_segmentation import NAMES, stripes, write_images
+from ltseg.core import errors
 
-from ltseg.core.errors import LtsegError
-from ltseg.counts.class_counts import ClassCounts
-from ltseg.counts.data_set_counts import build_dataset, count_dataset
-from ltseg.counts.label_counts import count_labels
-from ltseg.counts.label_histogram import label_histogram
-from ltseg.counts.shots import build_shots
-from ltseg.counts.sources import build_counts
-from ltseg.counts.table import CountsTable, check_table
-from ltseg.datasets import LoadCheckedAnnotations, LoadCheckedImage, LongTailedDataset
-from ltseg.datasets.checked_loading import read_labels
-from ltseg.datasets.profiles import profile_counts
-
-pytestmark = pytest.mark.usefixtures('mmseg_registered')
-
-LABELS = stripes((0.5, 0.3, 0.2), (0, 1, 2))
-COUNTS = ClassCounts(torch.tensor([3, 2, 1]), torch.tensor([1, 1, 1]), torch.tensor([6, 6, 6]))
+ROOT = Path(__file__).parents[1]
+PLACES = {**dict.fromkeys((*errors.__all__, 'CheckpointError'), 3), 'Advice': 1, 'Finding': 4, 'Finding.of': 4}
+Function = tuple[str, ast.FunctionDef | None]  # with the name of its file
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a data set of three classes, in which relative paths begin."""
-    write_images(tmp_path / 'data', LABELS)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def modules() -> dict[str, ast.Module]:
+    paths = [*ROOT.glob('ltseg/**/*.py'), *ROOT.glob('tools/*.py')]
+    return {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding='utf-8')) for path in paths}
 
 
-def fault(made: Callable[[], Any]) -> str:
-    with pytest.raises(LtsegError) as caught:
-        made()
-    return str(caught.value)
+class Hints:
+    """The texts that may stand where a hint is expected, each with the function that gives it.
+
+    A hint is an argument of an error, or of a function that calls it ``hint``, and what is assigned to this name.
+    """
+
+    def __init__(self) -> None:
+        self.places = dict(PLACES)
+        self.functions: dict[str, list[Function]] = defaultdict(list)
+        self.constants: dict[tuple[str, str], list[ast.expr]] = defaultdict(list)
+        self.attributes: dict[str, list[tuple[str, ast.expr]]] = defaultdict(list)
+        self.given: set[tuple[str, str]] = set()
+        self.seen: set[tuple[ast.AST, ast.FunctionDef | None]] = set()
+        found = modules()
+        for file, tree in found.items():
+            for node in ast.walk(tree):
+                if isinstance(node, ast.FunctionDef):
+                    self.functions[node.name].append((file, node))
+                    names = [each.arg for each in node.args.args if each.arg != 'self']
+                    if 'hint' in names:
+                        self.places[node.name] = names.index('hint')
+                if isinstance(node, ast.ClassDef):
+                    for name, value in assignments(node.body):
+                        self.attributes[name].append((file, value))
+            for name, value in assignments(tree.body):
+                self.constants[file, name] = [value]
+        for file, tree in found.items():
+            for node in tree.body:
+                if isinstance(node, ast.ImportFrom):
+                    source = f'{node.module}.py'.replace('.', '/', node.module.count('.'))
+                    for each in node.names:
+                        self.constants[file, each.name] += self.constants.get((source, each.name), [])
+        for file, tree in found.items():
+            self.look_at(tree, (file, None))
+
+    def look_at(self, node: ast.AST, function: Function) -> None:
+        if isinstance(node, ast.FunctionDef):
+            function = (function[0], node)
+        if isinstance(node, ast.Assign):
+            for name, value in assignments([node]):
+                if name == 'hint':
+                    self.add(value, function)
+        if isinstance(node, ast.Call):
+            place = self.places.get(ast.unparse(node.func), len(node.args))
+            for hint in [*node.args[place : place + 1], *(each.value for each in node.keywords if each.arg == 'hint')]:
+                self.add(hint, function)
+        for child in ast.iter_child_nodes(node):
+            self.look_at(child, function)
+
+    def add(self, node: ast.expr, function: Function) -> None:
+        """Adds the texts of an expression, and those of the names and functions in it."""
+        file, inside = function
+        if (node, inside) in self.seen:
+            return
+        self.seen.add((node, inside))
+        match node:
+            case ast.Constant(value=str(text)):
+                self.given.add((f'{file}, {inside.name if inside else "module"}', text))
+            case ast.JoinedStr(values=values):
+                text = ''.join(part.value if isinstance(part, ast.Constant) else '\0' for part in values)
+                self.add(ast.Constant(text), function)
+                for part in values:
+                    if isinstance(part, ast.FormattedValue) and ast.unparse(part.value).isupper():
+                        self.add(part.value, function)
+            case ast.BoolOp() | ast.BinOp() | ast.IfExp():
+                for part in ast.iter_child_nodes(node):
+                    self.add(part, function)
+            case ast.Attribute(attr=name):
+                for source, value in self.attributes[name]:
+                    self.add(value, (source, None))
+            case ast.Name(id=name) if name != 'hint':
+                local = [value for to, value in assignments(ast.walk(inside) if inside else ()) if to == name]
+                for value in local or self.constants[file, name]:
+                    self.add(value, function)
+            case ast.Call(func=ast.Attribute(value=value, attr='replace' | 'format' | 'strip')):
+                self.add(value, function)
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+                for file, made in self.functions[name]:
+                    for inner in ast.walk(made):
+                        if isinstance(inner, ast.Return) and inner.value is not None:
+                            self.add(inner.value, (file, made))
 
 
-def dataset(**changes: Any) -> Any:
-    prefix = {'img_path': 'img/train', 'seg_map_path': 'ann/train'}
-    settings = {'data_root': 'data', 'data_prefix': prefix, 'metainfo': {'classes': NAMES}}
-    return build_dataset({'type': 'mmseg.BaseSegDataset', **settings, **changes})
+def assignments(nodes: Iterator[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
+    """Names and what is assigned to them, alone or as one of several."""
+    for node in nodes:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                several = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
+                pairs = zip(target.elts, node.value.elts, strict=True) if several else [(target, node.value)]
+                yield from ((to.id, value) for to, value in pairs if isinstance(to, ast.Name))
 
 
-def save(values: Any, kind: type = np.uint8, name: str = 'label.tif') -> str:
-    Image.fromarray(np.array(values, kind)).save(name)
-    return name
+def calls_of_hinted() -> Iterator[str]:
+    for path in ROOT.glob('tests/**/*.py'):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            match node:
+                case ast.Call(func=ast.Name(id='hinted'), args=[text, *_]):
+                    yield ast.literal_eval(text)
 
 
-def test_of_tables(here: Path) -> None:
-    """'ltseg count' writes what count_dataset returns."""
-    table, _ = count_dataset(dataset())
-    written = lambda: (table.save('table.json'), CountsTable.load('table.json'))[1]  # noqa: E731
-    assert 'Write it again with ltseg count.' in fault(lambda: CountsTable.load('table.json'))
-    for broken in ('{', '[]', '{"format": "other"}'):
-        Path('table.json').write_text(broken)
-        assert 'Write it again with ltseg count.' in fault(lambda: build_counts('table.json'))
-    assert written().counts.samples.tolist() == table.counts.samples.tolist()
-    other = CountsTable(COUNTS, tuple('abc'))
-    assert 'Count the training data of this config' in fault(lambda: check_table(other, 3, NAMES))
-    check_table(written(), 3, NAMES)
-    four = CountsTable(ClassCounts.from_list([1, 2, 3, 4]), tuple('abcd'))
-    assert 'ltseg count CONFIG --out TABLE.json' in fault(lambda: check_table(four, 3))
-    check_table(written(), 3)
-    assert 'The data set has 3: set num_classes=3 in the head' in fault(lambda: check_table(four, 5, NAMES))
-    check_table(written(), 3, NAMES)
-
-
-def test_of_counts(here: Path) -> None:
-    labels = torch.tensor([0, 1, 2])
-    source = build_counts('dataset')
-    assert 'give counts=PATH' in fault(lambda: source(labels, 3))
-    count_dataset(dataset())[0].save('table.json')
-    assert build_counts('table.json')(labels, 3).num_classes == 3
-    assert 'Give as many numbers, or a table' in fault(lambda: build_counts([1, 2])(labels, 3))
-    assert build_counts([1, 2, 3])(labels, 3).num_classes == 3
-    assert "Use unit='samples', or a table" in fault(lambda: ClassCounts.from_list([1, 2]).of('images'))
-    assert ClassCounts.from_list([1, 2]).of('samples').tolist() == [1, 2]
-    assert count_dataset(dataset())[0].counts.of('images').tolist() == [2, 2, 2]
-    assert 'Check num_classes of the head' in fault(lambda: count_labels(labels, 2))
-    assert count_labels(labels, 3)[0].tolist() == [1, 1, 1]
-    shots = lambda few: build_shots({'many': 1, 'medium': 1, 'few': few}, COUNTS.samples, NAMES)  # noqa: E731
-    assert 'the number of classes in each group' in fault(lambda: shots(2))
-    assert shots(1).num_classes == 3
-
-
-def test_of_data_sets(here: Path) -> None:
-    assert "Set the data set's data_root" in fault(lambda: dataset(data_root='elsewhere'))
-    assert 'Check data_root, data_prefix, img_suffix and ann_file.' in fault(lambda: dataset(img_suffix='.jpeg'))
-    assert 'metainfo=dict(classes=(...))' in fault(lambda: count_dataset(dataset(metainfo=None)))
-    without = {'img_path': 'img/train'}
-    assert "seg_map_path='LABELS'" in fault(lambda: count_dataset(dataset(data_prefix=without)))
-    assert 'seg_map_suffix' in fault(lambda: count_dataset(dataset(seg_map_suffix='_labels.png')))
-    assert 'Check classes' in fault(lambda: count_dataset(dataset(metainfo={'classes': ('a', 'b')})))
-    assert count_dataset(dataset())[0].counts.samples.tolist() == [2 * int((k == LABELS).sum()) for k in range(3)]
-
-
-def test_of_label_files(here: Path) -> None:
-    def load(path: str, **settings: Any) -> np.ndarray:
-        loader = LoadCheckedAnnotations(**settings)
-        return loader({'seg_map_path': path, 'seg_fields': [], 'reduce_zero_label': False})['gt_seg_map']
-
-    colours = save(np.zeros((2, 2, 3)))
-    assert 'not colours' in fault(lambda: read_labels(colours))
-    assert 'convert colour-coded labels first' in fault(lambda: label_histogram(colours))
-    floats = save([[0.0, 1.0]], np.float32)
-    for read in (read_labels, label_histogram):
-        assert '8-bit or 16-bit integers' in fault(lambda: read(floats))  # noqa: B023
-    assert read_labels(save([[0, 1]])).tolist() == [[0, 1]]
-    wide = save([[0, 299, 65535]], np.uint16)
-    hint = 'give num_classes and ignore_index to ltseg.LoadCheckedAnnotations'
-    assert hint in fault(lambda: load(wide))
-    assert load(wide, num_classes=300, ignore_index=65535).tolist() == [[0, 299, 65535]]
-    assert 'ignore_index of the data set' in fault(lambda: load(save([[0, 9]]), num_classes=2))
-    assert load(save([[0, 9]]), num_classes=2, ignore_index=9).tolist() == [[0, 9]]
-    whole = Path('data/img/train/0.jpg')
-    content = whole.read_bytes()
-    whole.write_bytes(content[:-400])
-    image = lambda: LoadCheckedImage()({'img_path': str(whole)})['img']  # noqa: E731
-    assert 'Copy or make it again.' in fault(image)
-    whole.write_bytes(content)
-    assert image().shape == (32, 32, 3)
-
-
-def test_of_long_tails(here: Path) -> None:
-    assert 'Take a smaller imbalance_factor.' in fault(lambda: profile_counts('exponential', 3, 10, 100))
-    assert profile_counts('exponential', 3, 10, 10) == [10, 3, 1]
-
-    class Images(list):
-        metainfo, CLASSES = {'classes': NAMES}, NAMES
-
-        def get_data_info(self, index: int) -> dict:
-            return {'gt_label': self[index]}
-
-    images = Images([0] * 2 + [1] * 8 + [2] * 4)
-    assert 'Set imbalance_factor' in fault(lambda: LongTailedDataset(images))
-    hint = 'Set largest to fewer images, or class_order so that large classes come first.'
-    assert hint in fault(lambda: LongTailedDataset(images, imbalance_factor=4))
-    assert len(LongTailedDataset(images, imbalance_factor=4, class_order=[1, 2, 0])) == 8 + 4 + 2
-    assert len(LongTailedDataset(images, imbalance_factor=2, largest=2)) == 2 + 1 + 1
-    LongTailedDataset(images, imbalance_factor=2, largest=2, indices_file='chosen.json')
-    again = lambda seed: LongTailedDataset(images, 2, largest=2, seed=seed, indices_file='chosen.json')  # noqa: E731
-    assert 'Delete the file to choose anew' in fault(lambda: again(1))
-    Path('chosen.json').unlink()
-    assert len(again(1)) == 4
-
-
-def test_of_metrics(here: Path) -> None:
-    def metric(**settings: Any) -> Any:
-        made = METRICS.build({'type': 'ltseg.LongTailIoU', **settings})
-        made.dataset_meta = {'classes': NAMES}
-        return made
-
-    maps = torch.from_numpy(LABELS).long()[None]
-    sample = {'pred_sem_seg': {'data': maps}, 'img_path': 'a.jpg'}
-    labelled = {**sample, 'gt_sem_seg': {'data': maps}}
-    assert "list mmseg's IoUMetric as a second metric" in fault(lambda: metric(iou_metrics=['mDice']))
-    both = Evaluator(
-        [{'type': 'ltseg.LongTailIoU'}, {'type': 'mmseg.IoUMetric', 'iou_metrics': ['mDice'], 'prefix': 'other'}]
-    )
-    both.dataset_meta = {'classes': NAMES}
-    both.process([labelled])
-    found = both.evaluate(1)
-    assert found['mIoU'] == found['other/mDice'] == 100
-    hint = 'Use format_only=True with output_dir'
-    assert hint in fault(lambda: metric().process(None, [sample]))
-    metric(format_only=True, output_dir='out').process(None, [sample])
-    assert Path('out/a.png').is_file()
-    few = metric(counts=[1, 2])
-    assert 'its table' in fault(lambda: few.class_names)
-    count_dataset(dataset())[0].save('table.json')
-    assert metric(counts='table.json').class_names == NAMES
-    right = metric()
-    right.process(None, [labelled])
-    assert right.evaluate(1)['mIoU'] == 100
+def test_each_hint_is_followed() -> None:
+    given = {(where, text) for where, text in Hints().given if ' ' in text.strip(' \0')}
+    # A part of several texts is one of the shortest.
+    texts = sorted({text for _, text in given}, key=len)
+    followed = Counter(next((text for text in texts if part in text), part) for part in calls_of_hinted())
+    missing = [
+        f'{where}: {text}' for where, text in sorted(given) if followed[text] < sum(text == each for _, each in given)
+    ]
+    assert not missing, '\n'.join(missing)
+    assert not set(followed) - set(texts)

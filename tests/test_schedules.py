@@ -1,6 +1,10 @@
 """Schedules at their ends, in every unit, and read from a Runner."""
 
+import warnings
+from typing import Any
+
 import pytest
+from hinted import hinted
 from mmengine.logging import MessageHub
 
 from ltseg.schedules import Progress, Schedule, training_progress
@@ -48,6 +52,20 @@ def test_a_start_that_training_never_reaches_is_named(start: float, unit: str) -
     assert Schedule(start=start, unit=unit).factor(Progress()) == 0  # no Runner, and so no end
 
 
+def test_a_start_in_iterations_or_as_a_fraction_is_reached() -> None:
+    now = Progress(iter=60, max_iters=100)  # training in iterations
+
+    def warned(**options: Any) -> list[Any]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            Schedule(**options).factor(now)
+        return [warning.message for warning in caught]
+
+    hinted("Training in iterations is one epoch: set unit='iter' or 'fraction'.", lambda: warned(start=5, unit='epoch'))
+    for right in ({'start': 50, 'unit': 'iter'}, {'start': 0.5, 'unit': 'fraction'}):
+        assert not warned(**right) and Schedule(**right).factor(now) == 1
+
+
 @pytest.mark.usefixtures('no_runner')
 def test_progress_is_what_the_runner_wrote_down() -> None:
     hub = MessageHub.get_current_instance()
@@ -64,3 +82,9 @@ def test_progress_is_what_the_runner_wrote_down() -> None:
 def test_a_wrong_option_is_named(wrong: dict) -> None:
     with pytest.raises(ValueError, match=f'Schedule.{next(iter(wrong))}'):
         Schedule(**wrong)
+
+
+def test_a_unit_makes_a_start_of_many_steps_right() -> None:
+    hinted("Name the unit: 'epoch' or 'iter'.", lambda: Schedule(start=100))
+    starts = Schedule(start=100, unit='iter')
+    assert [starts.factor(Progress(iter=step, max_iters=200)) for step in (99, 100)] == [0, 1]

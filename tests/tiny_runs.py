@@ -24,7 +24,7 @@ CUT = {
     'interval': 1,  # of the logger and of checkpoints
 }
 # ... the size of batches, pretrained weights, and widths.
-MODEL_CUT = {'size': (32, 64), 'pretrained': None}
+MODEL_CUT = {'size': (32, 64), 'pretrained': None, 'weights': None}
 WIDTH = 8  # channels of a backbone's first stage; every width of the model shrinks by the same factor
 WIDTHS = ('in_channels', 'channels', 'c1_in_channels', 'c1_channels', 'ocr_channels')
 SCENES = {'height': 64, 'width': 64, 'train': 2, 'val': 2, 'test': 1}  # where the data set is generated
@@ -45,7 +45,9 @@ def cut_down(config: Config, data_root: Path, work_dir: Path) -> None:
 
 
 def narrow(model: dict) -> None:
-    """Divides all widths of a segmentor by what makes its backbone's ``WIDTH`` channels wide."""
+    """Divides all widths of a segmentor by what makes its backbone's ``WIDTH`` channels wide; timm's have theirs."""
+    if model['backbone']['type'] == 'ltseg.TIMMEncoder':
+        return
     base = model['backbone'].get('base_channels', 64)
     model['backbone']['base_channels'] = WIDTH
     if model['backbone']['type'] != 'UNet':

@@ -6,7 +6,6 @@ Usage::
     python tools/build_docs.py --check    # only says which ones are out of date
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ import ltseg.compat  # noqa: E402, F401  isort: skip
 from document_tables import documents_in, fill_tables  # noqa: E402
 
 from ltseg.cli.errors import one_message_errors  # noqa: E402
+from ltseg.cli.parser import command_parser  # noqa: E402
 
 
 def outdated(root: Path) -> dict[Path, str]:
@@ -29,7 +29,7 @@ def outdated(root: Path) -> dict[Path, str]:
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument('--check', action='store_true', help='write nothing; exit with 1 where a table is out of date')
     options = parser.parse_args(arguments)
     with one_message_errors(OSError):

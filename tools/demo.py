@@ -13,11 +13,15 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from ltseg.cli.parser import command_parser  # noqa: E402
+
 METHODS = ('ce', 'arb')
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument('--iterations', type=int, default=500, help='training iterations of each model (default: 500)')
     parser.add_argument('--folder', default='work_dirs/demo', help='where everything is written')
     return parser.parse_args()

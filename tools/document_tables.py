@@ -8,7 +8,8 @@ A block stands between two comments, and its body is generated:
 ``compare RECORD... [--split --first --paper --tables]`` puts runs side by side, ``report RECORD [--tall]`` is the
 per-class report of one, ``tau RECORD`` its curve over post-hoc adjustment, ``frontier RECORD... --accuracy 55 60`` the
 curves of methods against each other, ``collapse FILE... --names NAME...`` the figures of ltseg collapse of
-several models. Paths are patterns from the root of the repository.
+several models, ``gpu FOLDER`` what benchmarks/gpu/session.sh has left. Paths are patterns from the root of the
+repository.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.core.json_files import read_json
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     kinds.choices['report'].add_argument('--tall', action='store_true')
     kinds.choices['frontier'].add_argument('--accuracy', nargs='+', type=float, required=True)
     kinds.choices['collapse'].add_argument('--names', nargs='+', required=True)
+    kinds.add_parser('gpu', add_help=False).add_argument('folder')
     return parser
 
 
@@ -79,6 +81,8 @@ def fill_tables(text: str, root: Path) -> str:
 def _body(command: str, root: Path) -> str:
     try:
         options = _parser().parse_args(shlex.split(command))
+        if options.kind == 'gpu':
+            return '\n' + gpu_section(root / options.folder)
         paths = [path for pattern in options.records for path in _matches(pattern, root)]
         if options.kind == 'compare':
             tables = selected_comparison(paths, options).tables(options.tables)
@@ -100,6 +104,25 @@ def _matches(pattern: str, root: Path) -> Sequence[str]:
     if not paths:
         raise MissingFileError(pattern, f'files below {root.name}', 'none')
     return paths
+
+
+def gpu_section(folder: Path) -> str:
+    """The tables of the benchmarks and the comparison of the runs in a folder, or that there are none."""
+    files = sorted(folder.glob('benchmarks/*.json'))
+    tables = [benchmark_table(read_json(path, f'file {str(path)!r}'), str(path)) for path in files]
+    runs: dict[tuple[str, str], list[RunRecord]] = {}
+    for record in find_records(sorted(folder.glob('runs/*.json'))):
+        runs.setdefault((record.model, record.dataset), []).append(record)
+    for records in runs.values():
+        tables += compare(sorted(records, key=lambda record: record.method != 'cross entropy')).tables()
+    return '\n'.join(table.markdown() for table in tables) if tables else 'Nothing was measured on a GPU.\n'
+
+
+def benchmark_table(content: Any, where: str) -> TextTable:
+    """The table of a file that a benchmark wrote with --record."""
+    if not isinstance(content, dict) or content.get('kind') != 'ltseg benchmark':
+        raise InvalidValueError(where, 'a file that a benchmark wrote with --record', 'something else')
+    return TextTable(content['title'], content['header'], content['rows'], [content['how']], labels=2)
 
 
 def collapse_table(paths: Sequence[str], names: Sequence[str]) -> TextTable:

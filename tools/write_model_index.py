@@ -5,25 +5,30 @@ Usage::
     python tools/write_model_index.py            # writes them anew
     python tools/write_model_index.py --check    # only says which ones are out of date
 
-Names come from the configs, and results from the run records in docs/runs, as means over seeds.
+Names come from the configs, and results from the run records in docs/runs, as means over seeds: of the longest training
+runs, where there are several lengths.
 """
 
-import ltseg.compat  # noqa: F401  isort: skip (mends MMSegmentation's imports and therefore comes first)
-import argparse
 import math
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import yaml
 
-from ltseg.cli.config_catalog import TASKS, CatalogConfig, catalog
-from ltseg.reports.record import RunRecord
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+sys.path.append(str(ROOT / 'tools'))  # behind the rest, because some tools are named as modules of Python
+
+import ltseg.compat  # noqa: E402, F401  isort: skip
+from config_results import config_results  # noqa: E402
+
+from ltseg.cli.config_catalog import TASKS, CatalogConfig, catalog  # noqa: E402
+from ltseg.cli.parser import command_parser  # noqa: E402
+from ltseg.reports.method import Method  # noqa: E402
+
 TASK_NAMES = {'segmentation': 'Semantic Segmentation', 'classification': 'Image Classification'}
 METRICS = {  # as MMSegmentation and MMPretrain call them, where they have them
     'mIoU': 'mIoU',
@@ -35,18 +40,7 @@ METRICS = {  # as MMSegmentation and MMPretrain call them, where they have them
 HEADER = '# Written by tools/write_model_index.py.\n'
 
 
-def records_of(root: Path) -> Mapping[str, list[RunRecord]]:
-    """The records of tests by the name of the config that they are runs of, under whatever settings."""
-    found = defaultdict(list)
-    for path in sorted((root / 'docs/runs').rglob('*-seed*-test.json')):
-        record = RunRecord.load(path)
-        stem = Path(record.config).stem
-        if path.name.startswith(f'{stem}-seed'):  # no other loss under the config's name
-            found[stem].append(record)
-    return found
-
-
-def entry(config: CatalogConfig, records: Sequence[RunRecord]) -> dict[str, Any]:
+def entry(config: CatalogConfig, results: Sequence[Method]) -> dict[str, Any]:
     """What a metafile says of a config."""
     data = {
         'Training Data': config.dataset.partition('_')[0],
@@ -59,33 +53,31 @@ def entry(config: CatalogConfig, records: Sequence[RunRecord]) -> dict[str, Any]
         'Config': f'configs/{config.file}',
         'Metadata': data,
     }
-    if records:
-        data['Seeds'] = len(records)
-        data |= _changes(records)
-        known['Results'] = [
-            {'Task': TASK_NAMES[config.task], 'Dataset': records[0].dataset, 'Metrics': _means(records)}
-        ]
+    for method in results[-1:]:
+        data['Seeds'] = len(method.runs)
+        data |= _changes(method)
+        dataset = method.runs[0].record.dataset
+        known['Results'] = [{'Task': TASK_NAMES[config.task], 'Dataset': dataset, 'Metrics': _means(method)}]
     return known
 
 
-def _means(records: Sequence[RunRecord]) -> dict[str, float]:
+def _means(method: Method) -> dict[str, float]:
     """Means over the runs, of the metrics that exist: a group without a class has none."""
-    metrics = [record.metrics() for record in records]
-    means = {name: fmean(each.get(key, math.nan) for each in metrics) for key, name in METRICS.items()}
-    return {name: round(mean, 2) for name, mean in means.items() if not math.isnan(mean)}
+    means = {name: round(method.mean(key), 2) for key, name in METRICS.items()}
+    return {name: mean for name, mean in means.items() if not math.isnan(mean)}
 
 
-def _changes(records: Sequence[RunRecord]) -> dict[str, list[str]]:
+def _changes(method: Method) -> dict[str, list[str]]:
     """What was set otherwise than in the config, and in how many runs if not in all."""
-    counted = Counter(f'{key}={value}' for record in records for key, value in record.settings.items())
-    number = len(records)
+    counted = Counter(f'{key}={value}' for run in method.runs for key, value in run.record.settings.items())
+    number = len(method.runs)
     texts = [text if seen == number else f'{text} ({seen} of {number} runs)' for text, seen in counted.items()]
     return {'Changed Settings': texts} if texts else {}
 
 
 def files(root: Path = ROOT) -> dict[Path, str]:
     """Every file with the text that it should have."""
-    configs, records = catalog(), records_of(root)
+    configs, results = catalog(), config_results(root)
     metafiles = {task: (Path('configs') / folder / 'metafile.yml').as_posix() for task, folder in TASKS.items()}
     texts = {root / 'model-index.yml': _text({'Import': list(metafiles.values())})}
     for task, name in metafiles.items():
@@ -93,7 +85,7 @@ def files(root: Path = ROOT) -> dict[Path, str]:
         collections = [
             {'Name': model, 'Metadata': {'Architecture': [model]}} for model in dict.fromkeys(c.model for c in those)
         ]
-        models = [entry(config, records.get(config.path.stem, ())) for config in those]
+        models = [entry(config, results.get(f'configs/{config.file}', ())) for config in those]
         texts[root / name] = _text({'Collections': collections, 'Models': models})
     return texts
 
@@ -103,7 +95,7 @@ def _text(content: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument('--check', action='store_true', help='write nothing; exit with 1 where a file is out of date')
     options = parser.parse_args(arguments)
     changed = {

@@ -109,7 +109,16 @@ INSTEAD: dict[tuple[str, str], Any] = {
 
 
 class MetaUnpickler(SafeUnpickler):
-    """Leaves the tensors out, None in their places."""
+    """Leaves the tensors out, None in their places.
+
+    Example:
+        >>> import io, torch, zipfile
+        >>> from ltseg.checkpoint_files.safe_pickle import MetaUnpickler
+        >>> file = io.BytesIO()
+        >>> torch.save({'iter': 7, 'weight': torch.ones(2)}, file)
+        >>> MetaUnpickler(zipfile.ZipFile(file).open('archive/data.pkl')).load()
+        {'iter': 7, 'weight': None}
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         found = super().find_class(module, name)
@@ -124,7 +133,19 @@ def _no_tensor(*_: Any) -> None:
 
 
 class SafePickle:
-    """Takes the place of the module ``pickle`` in ``torch.load``."""
+    """Takes the place of the module ``pickle`` in ``torch.load``.
+
+    Example:
+        >>> import io, pickle
+        >>> from ltseg.checkpoint_files.safe_pickle import SafePickle
+        >>> SafePickle.load(io.BytesIO(pickle.dumps({'iter': 7})))
+        {'iter': 7}
+        >>> try:
+        ...     SafePickle.load(io.BytesIO(pickle.dumps(print)))
+        ... except pickle.UnpicklingError as error:
+        ...     print(error)
+        builtins.print
+    """
 
     __name__ = 'pickle'
     Unpickler = SafeUnpickler

@@ -27,6 +27,7 @@ from ltseg.cli.config_files import add_common_arguments, load_config, register_m
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.label_faults import trained_classes
+from ltseg.cli.parser import command_parser
 from ltseg.cli.run_records import RunSource, record_of, training_of
 from ltseg.cli.runner import calm_warnings
 from ltseg.cli.stages import stages_of
@@ -48,7 +49,7 @@ MOST_SAMPLES = 2**53  # up to which floats count exactly
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     add_common_arguments(parser)
     add_trust_argument(parser)
     parser.add_argument('checkpoint', help='file with the weights')

@@ -10,20 +10,18 @@ import ltseg.compat  # noqa: F401  isort: skip
 import argparse
 from collections.abc import Sequence
 
-from ltseg.cli.checks import check_config
+from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
-from ltseg.cli.dry_model import dry_model
-from ltseg.cli.dry_run import dry_run
-from ltseg.cli.errors import message_of, one_message_errors
-from ltseg.cli.ignored import settle_ignored
-from ltseg.cli.monitored import infer_rules
-from ltseg.cli.runner import calm_warnings
+from ltseg.cli.errors import known_message, one_message_errors
+from ltseg.cli.parser import command_parser
+from ltseg.cli.runner import calm_warnings, each_warning_once
+from ltseg.cli.stage_checks import check_stage
 from ltseg.cli.stages import stages_of
 from ltseg.core.errors import UsageError
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     add_common_arguments(parser)
     return parser.parse_args(arguments)
 
@@ -34,24 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with one_message_errors():
         config = load_config(options, last_stage=False)
         register_modules(config)
-        stages, messages = stages_of(config), []
-        said: list[str] = []
-        for training in (True, False):
-            for stage in stages if training else stages[-1:]:
+        stages, messages, datasets = stages_of(config), [], BuiltDatasets()
+        runs = [*((stage, True) for stage in stages), (stages[-1], False)]
+        with each_warning_once():
+            for stage, training in runs:
                 if stage.get('train_dataloader' if training else 'test_dataloader') is None:
                     continue
                 try:
-                    said += settle_ignored(stage, training, said)
-                    check_config(stage, training)
-                    measured = dry_run(stage, training)
-                    if training:
-                        infer_rules(stage, measured.rules)
-                    dry_model(stage, training)
+                    check_stage(stage, training, datasets)
                 except Exception as error:
-                    message = message_of(error)
-                    if message is None:
-                        raise
-                    messages += [line for line in message.splitlines() if line not in messages]
+                    messages += [line for line in known_message(error).splitlines() if line not in messages]
         if messages:
             raise UsageError('\n'.join(messages))
     print('No fault found.')

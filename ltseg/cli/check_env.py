@@ -3,11 +3,11 @@
 Exits with 1 if there is a fault, with 0 otherwise.
 """
 
-import argparse
 from collections.abc import Sequence
 
-from ltseg.cli.output import forgiving_output
-from ltseg.environment import MODULES, Advice, Environment, examine, findings
+from ltseg.cli.parser import command_parser
+from ltseg.environment.advice import Advice, findings
+from ltseg.environment.installed import MODULES, Environment, examine
 
 
 def print_report(found: Environment, named: list[Advice]) -> None:
@@ -23,8 +23,7 @@ def print_report(found: Environment, named: list[Advice]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    forgiving_output()
-    argparse.ArgumentParser(description=__doc__).parse_args(arguments)
+    command_parser(__doc__).parse_args(arguments)
     found = examine()
     named = findings(found)
     print_report(found, named)

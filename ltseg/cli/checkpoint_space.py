@@ -2,8 +2,11 @@
 
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
+import torch
+from mmengine.registry import OPTIMIZERS
 from torch import Tensor, nn
 
 from ltseg.config_parts import type_name
@@ -11,7 +14,7 @@ from ltseg.core.errors import FileWriteError
 
 __all__ = ['check_space', 'checkpoint_bytes']
 
-STATES = {'Adam': 2, 'AdamW': 2, 'NAdam': 2, 'RAdam': 2}  # tensors that an optimizer keeps for each parameter
+HOW = ('foreach', 'fused', 'capturable')  # how an optimizer computes, which changes nothing in what it keeps
 
 
 def check_space(model: nn.Module, config: Mapping[str, Any]) -> None:
@@ -31,12 +34,20 @@ def checkpoint_bytes(model: nn.Module, config: Mapping[str, Any]) -> int:
 
 
 def _kept_states(config: Mapping[str, Any]) -> int:
+    """Values that a checkpoint keeps of the optimizer for each value of a parameter; 0 where that cannot be known."""
     if not ((config.get('default_hooks') or {}).get('checkpoint') or {}).get('save_optimizer', True):
         return 0
     optimizer = (config.get('optim_wrapper') or {}).get('optimizer') or {}
-    if type_name(optimizer) == 'SGD':
-        return int(bool(optimizer.get('momentum')))
-    return STATES.get(type_name(optimizer), 0)
+    parameter = torch.zeros(16, 16, requires_grad=True)
+    for gradient in (torch.ones(16, 16), torch.ones(16, 16).to_sparse()):
+        with suppress(Exception):  # optimizers of any package; SparseAdam takes no dense gradient
+            kept = {key: value for key, value in optimizer.items() if key not in HOW}
+            built = OPTIMIZERS.build({**kept, 'params': [parameter]})
+            parameter.grad = gradient
+            built.step()
+            values = (value for value in built.state[parameter].values() if isinstance(value, Tensor))
+            return sum(value.numel() for value in values) // parameter.numel()
+    return 0
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:

@@ -11,8 +11,9 @@ from mmengine.device import get_device
 from mmengine.runner import Runner
 
 from ltseg import registry
-from ltseg.cli.data_files import build_readable, file_faults
-from ltseg.cli.errors import message_of
+from ltseg.cli.built_datasets import BuiltDatasets
+from ltseg.cli.data_files import file_faults
+from ltseg.cli.errors import known_message
 from ltseg.cli.label_faults import label_faults
 from ltseg.cli.pretrained import weight_faults
 from ltseg.cli.setting_keys import key_faults
@@ -29,16 +30,20 @@ __all__ = ['check_config', 'head_faults']
 REGISTRIES = [getattr(registry, name) for name in registry.__all__]
 USED = (*inspect.signature(Runner.__init__).parameters, 'tta_model')  # other keys are a config's own variables
 PRECISION = ('loss_scale', 'dtype', 'use_fsdp')  # arguments of AmpOptimWrapper alone
-GIVEN = {'type', '_scope_', 'in_channels', 'num_classes'}  # to classifiers, by the head
+# What is no argument of the class: the head gives a classifier its sizes, and mmengine takes the rest.
+GIVEN = {'type', '_scope_', 'in_channels', 'num_classes', 'constructor', 'paramwise_cfg'}
 
 
-def check_config(config: Config, training: bool, trained: Sequence[str] = ()) -> None:
+def check_config(
+    config: Config, training: bool, trained: Sequence[str] = (), datasets: BuiltDatasets | None = None
+) -> None:
     """Checks what can be checked before the model is built.
 
     Args:
         config: Of the run.
         training: Whether it trains, or evaluates the test split.
         trained: Classes that the checkpoint to evaluate was trained with, where it says them.
+        datasets: Where those of the config are built, to be handed on to other checks.
 
     Raises:
         UsageError: With every fault found: unknown ``ltseg`` types with the nearest names, arguments that they do not
@@ -49,9 +54,10 @@ def check_config(config: Config, training: bool, trained: Sequence[str] = ()) ->
     if training:
         faults += _schedule_faults(config)
     if not faults:
-        classes, data_faults = _classes(config, training)
+        datasets = datasets or BuiltDatasets()
+        classes, data_faults = _classes(config, training, datasets)
         faults += data_faults + list(head_faults(config.model, classes))
-        faults += label_faults(config, classes, trained)
+        faults += label_faults(config, classes, datasets, trained)
     if training:
         faults += weight_faults(dict(parts_of(config.model, 'model')))
     faults += _device_faults(config, training)
@@ -99,7 +105,7 @@ def _schedule_faults(config: Config) -> Iterator[str]:
             yield describe(f'{path}.unit', "'iter' or 'fraction', as training is in iterations", "'epoch'")
 
 
-def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+def _classes(config: Config, training: bool, datasets: BuiltDatasets) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """Class names of each data set of the config, and what is wrong with the data."""
     classes: dict[str, tuple[str, ...]] = {}
     faults: dict[str, list[str]] = {}  # first lines by what follows them, the guide that splits share
@@ -108,12 +114,9 @@ def _classes(config: Config, training: bool) -> tuple[dict[str, tuple[str, ...]]
         if dataset is None:
             continue
         try:
-            built = build_readable(f'{split}_dataloader.dataset', dataset)
+            built = datasets.readable(config, split)
         except Exception as error:
-            message = message_of(error)
-            if message is None:
-                raise  # not theirs
-            first, *guide = message.split('\n', 1)
+            first, *guide = known_message(error).split('\n', 1)
             faults.setdefault('\n'.join(guide), []).append(first.rstrip())
         else:
             loads_labels = any('Annotations' in str(part.get('type')) for _, part in parts_of(dataset, split))
@@ -157,10 +160,7 @@ def _loss_faults(path: str, loss: dict, number: int, names: Sequence[str]) -> It
             counts(torch.empty(0, dtype=torch.int64), number)  # checks its number of classes
             check_class_names(f'counts: the table {loss["counts"]!r}', counts.class_names, names)
     except Exception as error:
-        message = message_of(error)
-        if message is None:
-            raise
-        yield f'{path}: {message}'
+        yield f'{path}: {known_message(error)}'
 
 
 def _device_faults(config: Config, training: bool) -> Iterator[str]:

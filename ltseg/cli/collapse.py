@@ -31,6 +31,7 @@ from ltseg.cli.config_files import add_common_arguments, load_config, register_m
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.label_faults import trained_classes
+from ltseg.cli.parser import command_parser
 from ltseg.cli.runner import CalmRunner, calm_warnings
 from ltseg.cli.split_counts import count_split
 from ltseg.cli.trust import add_trust_argument
@@ -50,7 +51,7 @@ from ltseg.trained.weights import load_weights
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     add_common_arguments(parser)
     add_trust_argument(parser)
     parser.add_argument('checkpoints', nargs='+', metavar='checkpoint', help='files with the weights, of one training')

@@ -15,12 +15,13 @@ from pathlib import Path
 from rich.console import Console
 
 from ltseg.cli.errors import one_message_errors
+from ltseg.cli.parser import command_parser
 from ltseg.core.files import atomic_write
 from ltseg.reports.selection import add_compare_options, selected_comparison
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument('runs', nargs='+', metavar='RUN', help='record, or folder with records')
     add_compare_options(parser)
     parser.add_argument('--markdown', type=Path, metavar='FILE', help='write the tables as Markdown')

@@ -8,13 +8,13 @@
 and the other commands take the name of such a config where there is no such file; ``ltseg cp`` copies one.
 """
 
-import argparse
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 
 from ltseg.cli.config_catalog import TASKS, CatalogConfig, catalog, words_of
 from ltseg.cli.errors import one_message_errors
+from ltseg.cli.parser import command_parser
 from ltseg.core.checks import near
 from ltseg.core.errors import UsageError
 
@@ -58,7 +58,7 @@ def table(configs: Sequence[CatalogConfig], width: int | None = None) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     for name, example in (('model', 'unet'), ('method', 'arb'), ('data', 'camvid')):
         parser.add_argument(f'--{name}', metavar='WORDS', help=f'e.g. {example}')
     parser.add_argument('--task', choices=list(TASKS), help='only configs of this task')

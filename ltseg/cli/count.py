@@ -19,6 +19,7 @@ from ltseg.cli.config_files import add_common_arguments, load_config, register_m
 from ltseg.cli.data_files import labelled_dataset
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import counted_label
+from ltseg.cli.parser import command_parser
 from ltseg.cli.runner import calm_warnings
 from ltseg.core.files import check_writable
 from ltseg.counts.data_set_counts import count_dataset, counts_folder
@@ -30,7 +31,7 @@ from ltseg.reports.text_table import TextTable
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     add_common_arguments(parser)
     parser.add_argument('--split', choices=('train', 'val', 'test'), default='train')
     parser.add_argument('--out', type=Path, metavar='FILE', help='file to write, ending in .json')

@@ -8,7 +8,6 @@ Configs that it inherits from go beside it, and their parts to _base_/ there. Fi
 are kept, unless --force is given. ``ltseg configs`` lists what can be copied.
 """
 
-import argparse
 import ast
 import os
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from ltseg.cli.config_catalog import catalog, config_folder, find_config
 from ltseg.cli.errors import one_message_errors
+from ltseg.cli.parser import command_parser
 from ltseg.core.checks import near
 from ltseg.core.errors import ExistingFileError, UsageError
 from ltseg.core.files import atomic_write
@@ -111,7 +111,7 @@ def copy(name: str, destination: str, force: bool) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument('name', metavar='NAME', help='config that comes with ltseg')
     parser.add_argument('destination', metavar='DEST', help='folder to copy it to, or name of the copy (*.py)')
     parser.add_argument('--force', action='store_true', help='overwrite files that are there and differ')

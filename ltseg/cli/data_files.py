@@ -91,7 +91,7 @@ def blank_line(config: Any) -> str:
     if config.get('ann_file') and path.suffix == '.txt' and path.is_file():
         for number, line in enumerate(path.read_text(encoding='utf-8', errors='replace').splitlines(), 1):
             if not line.strip():
-                return f'Take the blank line {number} out of {path}.'
+                return f'Line {number} of {path} is blank: take it out.'
     return blank_line([value for key, value in config.items() if key in ('dataset', 'datasets')])
 
 

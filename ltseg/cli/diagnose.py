@@ -24,8 +24,9 @@ from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.checks import head_faults
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.data_files import labelled_dataset
-from ltseg.cli.errors import message_of, one_message_errors
+from ltseg.cli.errors import known_message, one_message_errors
 from ltseg.cli.ignored import settle_ignored
+from ltseg.cli.parser import command_parser
 from ltseg.cli.runner import calm_warnings
 from ltseg.cli.split_counts import count_split
 from ltseg.cli.trust import add_trust_argument
@@ -47,7 +48,7 @@ from ltseg.trained.weights import load_weights
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     add_common_arguments(parser)
     add_trust_argument(parser)
     parser.add_argument('checkpoint', nargs='?', help='file with the weights')
@@ -74,10 +75,7 @@ class Diagnosis:
             dataset = labelled_dataset(f'{split}_dataloader.dataset', config)
             table = count_split(self.config, split, dataset)
         except Exception as error:
-            message = message_of(error)
-            if message is None:
-                raise
-            self.findings.append(label_fault(split, message))
+            self.findings.append(label_fault(split, known_message(error)))
             return None
         unit = 'pixels' if 'total_pixels' in table.provenance else 'images'
         number, files = int(table.counts.samples.sum()), table.provenance['files']

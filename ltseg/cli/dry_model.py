@@ -6,7 +6,7 @@ when training begins, and nothing is trained.
 
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -20,13 +20,17 @@ from mmengine.registry import OPTIMIZERS
 from mmengine.runner import Runner, autocast
 from mmengine.runner.base_loop import BaseLoop
 from mmengine.utils import ManagerMixin
+from torch import nn
 
+from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.errors import usage_errors
+from ltseg.cli.image_sizes import check_image_sizes
 from ltseg.cli.monitored import give_any_rule
 from ltseg.cli.runner import CalmRunner
 from ltseg.config_parts import parts_of
 from ltseg.core.checks import near
 from ltseg.core.errors import UsageError
+from ltseg.nested_datasets import dataset_config
 
 __all__ = ['dry_model']
 
@@ -43,7 +47,7 @@ class _DryRunner(CalmRunner):
         """Keeps no config."""
 
 
-def dry_model(config: Config, training: bool = True) -> None:
+def dry_model(config: Config, training: bool = True, datasets: BuiltDatasets | None = None) -> None:
     """Builds model, hooks, loops, optimizer and schedules, and takes one batch through the model to the evaluator.
 
     Random states, the config and what mmengine takes for its current logger or visualizer stay as they are. A config
@@ -52,6 +56,7 @@ def dry_model(config: Config, training: bool = True) -> None:
     Args:
         config: Of a run in whose data :func:`ltseg.cli.dry_run.dry_run` has found no fault.
         training: Whether to look at training and validation, or at the test split.
+        datasets: Where those of the config are built.
 
     Raises:
         UsageError: If a part cannot be built, or the batch cannot be predicted or evaluated.
@@ -63,14 +68,18 @@ def dry_model(config: Config, training: bool = True) -> None:
         if not training:
             give_any_rule(small)
         with usage_errors('config', 'a model and hooks that can be built'):
+            _put_built(small, ('train', 'val') if training else ('test',), datasets or BuiltDatasets())
             runner = _DryRunner.from_cfg(small)
         if training:
             with usage_errors('train_cfg, optim_wrapper and param_scheduler', 'parts that can be built'):
                 _build_training(runner)
+            _check_sizes(runner, runner.train_loop, 'train')
         split = 'val' if training else 'test'
         if config.get(f'{split}_dataloader') is not None:
             with usage_errors(f'{split}_dataloader, its first batch', IN_THE_FIRST_BATCH):
-                _predict_batch(runner, runner.val_loop if training else runner.test_loop, split)
+                loop = runner.val_loop if training else runner.test_loop
+                _check_sizes(runner, loop, split)
+                _predict_batch(runner, loop, split)
 
 
 def _small(config: Config, folder: str) -> Config:
@@ -91,6 +100,17 @@ def _small(config: Config, folder: str) -> Config:
     return config
 
 
+def _put_built(config: Config, splits: Sequence[str], datasets: BuiltDatasets) -> None:
+    """Lets mmengine take the data sets that are built already."""
+    for split in splits:
+        if dataset_config(config, split) is not None:
+            config[f'{split}_dataloader'].dataset = {'type': _giving(datasets.loading(config, split))}
+
+
+def _giving(dataset: Any) -> Callable[[], Any]:
+    return lambda: dataset  # a function: copies of the config hold the data set itself
+
+
 def _build_training(runner: Runner) -> None:
     """What :meth:`mmengine.runner.Runner.train` builds, in its order."""
     _ = runner.train_loop  # the schedules ask it for the length of an epoch
@@ -105,6 +125,11 @@ def _check_optimizer(kind: Any) -> None:
     if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
         where, expected = 'optim_wrapper.optimizer.type', 'an optimizer of the registry'
         raise UsageError(where, expected, repr(kind), near(kind, OPTIMIZERS.module_dict, 3))
+
+
+def _check_sizes(runner: Runner, loop: BaseLoop, split: str) -> None:
+    if isinstance(preprocessor := getattr(runner.model, 'data_preprocessor', None), nn.Module):
+        check_image_sizes(loop.dataloader, preprocessor, split)
 
 
 def _predict_batch(runner: Runner, loop: BaseLoop, split: str) -> None:

@@ -4,31 +4,28 @@ Builds the data sets with their pipelines and the evaluators as the run will, ta
 the evaluator its ground truth as the prediction. What comes out has the keys that the run will have.
 """
 
-import logging
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
-from mmengine.logging import MMLogger
 
+from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.errors import message_of, usage_errors
 from ltseg.cli.monitored import Measured, monitor_faults
+from ltseg.cli.runner import silent_logger
 from ltseg.cli.split_counts import count_split
 from ltseg.cli.training_labels import training_label_faults
 from ltseg.config_parts import type_name
 from ltseg.core.errors import UsageError, describe
-from ltseg.counts.data_set_counts import build_dataset
 from ltseg.metrics.counted_metric import CountedMetric
 from ltseg.metrics.task import SEGMENTATION, task_of
 from ltseg.nested_datasets import dataset_config, innermost_configs
-from ltseg.registry import DATASETS
 
-__all__ = ['dry_run']
+__all__ = ['dry_run', 'rules_of_validation']
 
 LABELS = ('gt_sem_seg', 'gt_label')
 NO_LABELS = "Add dict(type='LoadAnnotations') to this pipeline, behind the loading of the image."
@@ -40,12 +37,13 @@ KNOWN = ('IoUMetric', 'Accuracy', 'SingleLabelMetric')  # need nothing but predi
 SAME_KEYS = "Give one of the metrics a prefix, e.g. prefix='other': both have metrics of the same name."
 
 
-def dry_run(config: Config, training: bool = True) -> Measured:
+def dry_run(config: Config, training: bool = True, datasets: BuiltDatasets | None = None) -> Measured:
     """Takes one image of each split through the pipeline and the evaluator.
 
     Args:
         config: Of a run whose types and arguments are right, see :func:`ltseg.cli.checks.check_config`.
         training: Whether to look at training and validation, or at the test split.
+        datasets: Where those of the config are built.
 
     Returns:
         The metrics of the ground truth taken for the prediction.
@@ -55,31 +53,40 @@ def dry_run(config: Config, training: bool = True) -> Measured:
             same name, training labels of which nothing can be learned, and a ``save_best`` or an early stopping by a
             metric that there is not, that would never have a value, or of which nobody knows whether more is better.
     """
-    faults, measured = [], Measured()
+    faults, measured, datasets = [], Measured(), datasets or BuiltDatasets()
     for split in ('train', 'val') if training else ('test',):
         try:
-            sample = _sample(config, split)
+            sample = _sample(config, split, datasets)
             if sample is not None and split != 'train':
-                measured = _evaluated(config, split, sample)
+                measured = _evaluated(config, split, sample, datasets)
         except UsageError as error:
             faults.append(str(error))
     if training and not faults:
-        faults += training_label_faults(config)
+        faults += training_label_faults(config, datasets)
     if training and not faults:
-        faults += monitor_faults(config, measured, lambda: _never_known(config))
+        faults += monitor_faults(config, measured, lambda: _never_known(config, datasets))
     if faults:
         raise UsageError('\n'.join(faults))
     return measured
 
 
-def _sample(config: Config, split: str) -> Any:
+def rules_of_validation(config: Config, datasets: BuiltDatasets) -> Mapping[str, str]:
+    """The rules of the metrics of validation, see :class:`ltseg.cli.monitored.Measured`; no label file is counted.
+
+    Raises:
+        UsageError: If an image cannot be loaded or evaluated.
+    """
+    sample = _sample(config, 'val', datasets)
+    return {} if sample is None else _evaluated(config, 'val', sample, datasets).rules
+
+
+def _sample(config: Config, split: str, datasets: BuiltDatasets) -> Any:
     """The first image of a split as its pipeline gives it; None where the config has no such split."""
-    dataset = (config.get(f'{split}_dataloader') or {}).get('dataset')
-    if not isinstance(dataset, dict):
+    if dataset_config(config, split) is None:
         return None
     where = f'{split}_dataloader.dataset.pipeline'
     with usage_errors(where, 'a pipeline that can load the first image'):
-        sample = _first(DATASETS.build(deepcopy(dataset)))
+        sample = datasets.loading(config, split)[0]
     packed = sample.get('data_samples') if isinstance(sample, Mapping) else None
     packed = packed[0] if isinstance(packed, list | tuple) and packed else packed  # several views
     format_only = any(part.get('format_only') for part in _evaluators(config, split))
@@ -95,15 +102,8 @@ def _without_labels(config: Config, split: str) -> tuple[str, str, str, str]:
         hint = f'{NO_LABELS} {PREDICT_ONLY}' if split == 'test' else NO_LABELS
         return f'{where}.pipeline', 'a pipeline that loads labels', 'images without', hint
     hidden = any(part.get('with_label') is False for part in innermost_configs(dataset))
-    return where, 'images with their class', 'images without', WITHOUT_CLASSES if hidden else NOT_PACKED
-
-
-def _first(dataset: Any) -> Any:
-    """The first image, loaded as in training and testing: where a file is broken, the error names it."""
-    from ltseg.datasets.named_files import name_files  # imports MMSegmentation, which may be broken
-
-    name_files(dataset)
-    return dataset[0]
+    hint = WITHOUT_CLASSES if hidden else NOT_PACKED
+    return where, 'images with their class', 'images without', hint
 
 
 def _evaluators(config: Config, split: str) -> list[dict]:
@@ -111,7 +111,7 @@ def _evaluators(config: Config, split: str) -> list[dict]:
     return list(evaluators) if isinstance(evaluators, list | tuple) else [evaluators]
 
 
-def _evaluated(config: Config, split: str, sample: Mapping[str, Any]) -> Measured:
+def _evaluated(config: Config, split: str, sample: Mapping[str, Any], datasets: BuiltDatasets) -> Measured:
     """What the metrics of a split make of a prediction that is the ground truth.
 
     Metrics of other projects may need what is not here; they are left out, and so is what they would return.
@@ -119,7 +119,7 @@ def _evaluated(config: Config, split: str, sample: Mapping[str, Any]) -> Measure
     listed = [{key: part[key] for key in part if key != 'output_dir'} for part in _evaluators(config, split)]
     if not listed or any(part.get('format_only') for part in listed):
         return Measured(is_all=False)
-    measured, metainfo = Measured(), _metainfo(config, split)
+    measured, metainfo = Measured(), dict(getattr(datasets.loading(config, split), 'metainfo', None) or {})
     for part in listed:
         more = _measured(f'{split}_evaluator ({part.get("type")})', part, metainfo, sample)
         twice = sorted(measured.values.keys() & more.values.keys())
@@ -151,26 +151,11 @@ def _rule(part: dict, key: str) -> str:
 
 
 def _one_evaluated(part: dict, metainfo: dict[str, Any], sample: Mapping[str, Any]) -> dict[str, float]:
-    with _silence():  # tables of one image
+    with silent_logger():  # tables of one image
         evaluator = Evaluator([deepcopy(part)])
         evaluator.dataset_meta = metainfo
         evaluator.process(data_samples=[_with_prediction(sample['data_samples'], metainfo)], data_batch=dict(sample))
         return evaluator.evaluate(1)
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-def _metainfo(config: Config, split: str) -> dict[str, Any]:
-    return dict(getattr(build_dataset(config[f'{split}_dataloader']['dataset']), 'metainfo', None) or {})
 
 
 def _with_prediction(packed: Any, metainfo: Mapping[str, Any]) -> Any:
@@ -189,15 +174,12 @@ def _with_prediction(packed: Any, metainfo: Mapping[str, Any]) -> Any:
     return packed
 
 
-def _never_known(config: Config) -> set[str]:
+def _never_known(config: Config, datasets: BuiltDatasets) -> set[str]:
     """Keys of metrics that are nan on the whole validation split, whatever is predicted."""
     listed = [part for part in _evaluators(config, 'val') if str(part.get('type')).startswith('ltseg.')]
-    tables = {
-        split: count_split(config, split, build_dataset(config[f'{split}_dataloader']['dataset']))
-        for split in ('train', 'val')
-    }
+    tables = {split: count_split(config, split, datasets.loading(config, split)) for split in ('train', 'val')}
     names, unknown = tables['val'].class_names, set()
-    with _silence():
+    with silent_logger():
         metrics = Evaluator(deepcopy(listed)).metrics
     for metric in metrics:
         if isinstance(metric, CountedMetric):

@@ -11,7 +11,7 @@ from ltseg.cli.output import forgiving_output
 from ltseg.core.errors import LtsegError, UsageError, describe
 from ltseg.core.files import NOT_WRITTEN
 
-__all__ = ['message_of', 'one_message_errors', 'usage_errors']
+__all__ = ['known_message', 'message_of', 'one_message_errors', 'usage_errors']
 
 PACKAGE = str(Path(__file__).resolve().parents[1])
 # How the traceback of a data loader's worker, which comes as text, names an error of ours.
@@ -24,6 +24,16 @@ BUILT = {'torch', 'mmengine', 'mmcv', 'mmseg', 'mmpretrain'}
 KILLED_WORKER = re.compile(r'DataLoader worker \(pid.*?\) (exited unexpectedly|is killed by signal: [\w ]+)')
 # What torch says of a normalisation layer that sees one value of each channel.
 ONE_VALUE = 'Expected more than 1 value per channel when training'
+# What torch and MMSegmentation say of a batch of images of different sizes; the second one, torch in a worker.
+UNEQUAL = re.compile(
+    r'stack expects each tensor to be equal size(?:, but got (\[[\d, ]+\]) at entry \d+ and (\[[\d, ]+\]))?'
+    r'|Trying to resize storage that is not resizable|The image size in a batch should be the same'
+)
+ONE_SIZE = (
+    "Let the pipeline give images of one size, by dict(type='RandomCrop', crop_size=(H, W)) or dict(type='Resize', "
+    "scale=(W, H)), pad them in training by size_divisor in place of size in MMSegmentation's data_preprocessor, or "
+    'set batch_size=1.'
+)
 FEWER_WORKERS = 'It may have run out of memory: set the num_workers of the data loaders lower, or to 0.'
 NO_REST = 'Leave out the rest of an epoch, train_dataloader.drop_last=True, or change train_dataloader.batch_size.'
 
@@ -44,25 +54,46 @@ def message_of(error: BaseException) -> str | None:
     return _fault_of_config(error)
 
 
+def known_message(error: Exception) -> str:
+    """As :func:`message_of`; an error without a text for the user is raised again."""
+    message = message_of(error)
+    if message is None:
+        raise error
+    return message
+
+
 def _fault_of_worker(text: str) -> str | None:
+    if 'collate' in text and (message := _fault_of_sizes(text)) is not None:
+        return message
     ended = KILLED_WORKER.search(text)
     return describe('data loader', 'workers that live', f'one that {ended[1]}', FEWER_WORKERS) if ended else None
 
 
 def _fault_around(error: BaseException) -> str | None:
-    """What files, disks and batches of one image are to blame for, in whatever package."""
+    """What files, disks and batches of one image, or of several sizes, are to blame for, in whatever package."""
     if isinstance(error, OSError) and error.strerror and (error.filename is not None or error.errno in NOT_WRITTEN):
         return f'{error.filename or "writing"}: {error.strerror}.'
     if isinstance(error, ValueError) and ONE_VALUE in str(error):
         return describe('batch', 'two images or more, for normalisation layers over single values', 'one', NO_REST)
-    return None
+    frames = traceback.extract_tb(error.__traceback__)
+    makes_batch = any('collate' in frame.filename or 'preprocessor' in frame.filename for frame in frames)
+    return _fault_of_sizes(str(error)) if makes_batch else None
+
+
+def _fault_of_sizes(text: str) -> str | None:
+    found = UNEQUAL.search(text)
+    if found is None:
+        return None
+    got = f'{found[1]} and {found[2]}' if found[1] else 'several'
+    return describe('batch', 'images of one size', got, ONE_SIZE)
 
 
 def _fault_of_config(error: BaseException) -> str | None:
     """What is wrong with a type or an argument, of whatever package, that the config names."""
     text = str(error.args[0]) if error.args else ''
     if isinstance(error, KeyError) and (found := UNKNOWN_TYPE.search(text)):
-        return f'config: {found[1]}. Check the spelling of this type.'
+        hint = 'Check the spelling of this type.'
+        return f'config: {found[1]}. {hint}'
     frames = traceback.extract_tb(error.__traceback__)
     built = any('registry' in Path(frame.filename).parts for frame in frames)
     if not built or frames[-1].filename.startswith(PACKAGE):

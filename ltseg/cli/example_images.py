@@ -13,8 +13,8 @@ from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.known_types import check_known_types
 from ltseg.core.errors import LtsegError, UsageError
 from ltseg.core.json_values import check_kind
+from ltseg.reports.comparison import Comparison
 from ltseg.reports.page.examples import Examples, find_examples
-from ltseg.reports.page.methods import Study
 from ltseg.reports.runs import Run
 from ltseg.trained.model import TrainedModel
 from ltseg.trained.tasks import trained_model
@@ -27,7 +27,7 @@ EVALUATORS = ('val_evaluator', 'test_evaluator')  # which say what is ignored
 ANOTHER_WAY = ('posthoc', 'tta', 'nearest_mean')  # settings of records whose predictions are not those of the model
 
 
-def example_images(study: Study, number: int, console: Console) -> Examples:
+def example_images(study: Comparison, number: int, console: Console) -> Examples:
     """Images where rare classes fail, by the first run of each method whose checkpoint is in its work dir.
 
     Raises:

@@ -1,7 +1,6 @@
 """The ignored label of a config, settled before anything is built, with a word where a user may not know."""
 
 import logging
-from collections.abc import Container
 
 from mmengine.config import Config
 from mmengine.logging import print_log
@@ -12,27 +11,23 @@ from ltseg.metrics.task import SEGMENTATION, task_of
 __all__ = ['counted_label', 'settle_ignored']
 
 
-def settle_ignored(config: Config, training: bool, said: Container[str] = ()) -> list[str]:
+def settle_ignored(config: Config, training: bool, says: bool = True) -> None:
     """Gives every place of a segmentation config that names no ignored label the one of training, and says so.
 
     Args:
         config: It is changed.
         training: Whether to refuse places that contradict each other, and to look at padding; an evaluation says what
             is evaluated with another label than training's.
-        said: What was said before, and is not said again.
-
-    Returns:
-        What was said, whole sentences.
+        says: Whether to say it; not in each of several processes.
 
     Raises:
         ValueError: If places contradict each other.
     """
     if task_of(config) is not SEGMENTATION:
-        return []
-    words = [word for word in settle_ignored_label(config, training) if word not in said]
-    for word in words:
-        print_log(word, logger='current', level=logging.WARNING)
-    return words
+        return
+    for word in settle_ignored_label(config, training):
+        if says:
+            print_log(word, logger='current', level=logging.WARNING)
 
 
 def counted_label(config: Config, split: str) -> int | None:

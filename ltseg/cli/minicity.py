@@ -7,17 +7,17 @@ Usage::
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
-import argparse
 from collections.abc import Sequence
 from dataclasses import fields
 
 from ltseg.cli.errors import one_message_errors
+from ltseg.cli.parser import command_parser
 from ltseg.datasets.minicity.scenes import StreetScenes
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the arguments, each a setting of ``StreetScenes``, and writes the scenes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument('folder', help='where to write; scenes with the same settings there are kept')
     for field in fields(StreetScenes):
         number = type(field.default)

@@ -1,5 +1,6 @@
-"""What hooks monitor: the metrics by which a best checkpoint is kept or training is stopped."""
+"""What is monitored: metrics by which a best checkpoint is kept, training is stopped, or a learning rate falls."""
 
+import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,8 +8,10 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.hooks import EarlyStoppingHook
+from mmengine.optim import ReduceOnPlateauParamScheduler
+from mmengine.registry import PARAM_SCHEDULERS
 
-from ltseg.config_parts import hooks_of, type_name
+from ltseg.config_parts import hooks_of, parts_of, type_name
 from ltseg.core.checks import near
 from ltseg.core.errors import describe
 
@@ -40,27 +43,28 @@ class Measured:
 
 @dataclass(frozen=True)
 class _Monitor:
-    """A hook that monitors metrics, the setting of them and its dotted path."""
+    """A hook or a schedule that monitors metrics, its dotted path, and the setting of the metrics."""
 
-    hook: dict[str, Any]
+    part: dict[str, Any]
     path: str
     setting: str
+    is_schedule: bool = False
 
     @property
     def keys(self) -> list[str]:
         """The metrics, but for the first one that validation returns, 'auto'."""
-        keys = self.hook[self.setting]
+        keys = self.part.get(self.setting, 'loss')  # the default of schedules
         listed = keys if isinstance(keys, list | tuple) else [keys]
         return [key for key in listed if isinstance(key, str) and key != 'auto']
 
     @property
     def lacks_rule(self) -> bool:
-        """Whether nothing in the hook says which values are better."""
-        return not any(self.hook.get(key) for key in ('rule', 'greater_keys', 'less_keys'))
+        """Whether nothing says which values are better."""
+        return not any(self.part.get(key) for key in ('rule', 'greater_keys', 'less_keys'))
 
 
 def infer_rules(config: Config, rules: Mapping[str, str]) -> None:
-    """Gives hooks that monitor known metrics the rule that mmengine asks for, or would guess from the name wrongly.
+    """Gives what monitors known metrics the rule that mmengine asks for, or would wrongly guess or take by default.
 
     Args:
         config: Changed in place.
@@ -71,20 +75,20 @@ def infer_rules(config: Config, rules: Mapping[str, str]) -> None:
         if not found or None in found or not monitor.lacks_rule:
             continue
         if monitor.setting == 'save_best':
-            monitor.hook['rule'] = found
-        elif found[0] != _guess(monitor.keys[0]):
-            monitor.hook['rule'] = found[0]
+            monitor.part['rule'] = found
+        elif found[0] != ('less' if monitor.is_schedule else _guess(monitor.keys[0])):
+            monitor.part['rule'] = found[0]
 
 
 def give_any_rule(config: Config) -> None:
     """Lets hooks be built that lack a rule, for an evaluation: mmengine builds them there, too, and uses none."""
     for monitor in _monitors(config):
         if monitor.lacks_rule:
-            monitor.hook['rule'] = 'greater'
+            monitor.part['rule'] = 'greater'
 
 
 def monitor_faults(config: Config, measured: Measured, never_known: Callable[[], set[str]]) -> Iterator[str]:
-    """What is wrong with the metrics that hooks monitor.
+    """What is wrong with the metrics that hooks and schedules monitor.
 
     Args:
         config: Of the run.
@@ -114,6 +118,11 @@ def _monitors(config: Config) -> Iterator[_Monitor]:
         setting = 'monitor' if type_name(hook) == 'EarlyStoppingHook' else 'save_best'
         if hook.get(setting):
             yield _Monitor(hook, path, setting)
+    for path, schedule in parts_of(config.get('param_scheduler'), 'param_scheduler'):
+        kind = schedule.get('type')
+        made = PARAM_SCHEDULERS.get(kind) if isinstance(kind, str) else kind
+        if inspect.isclass(made) and issubclass(made, ReduceOnPlateauParamScheduler):
+            yield _Monitor(schedule, path, 'monitor', is_schedule=True)
 
 
 def _guess(key: str) -> str | None:

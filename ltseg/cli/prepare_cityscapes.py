@@ -17,13 +17,14 @@ from rich.console import Console
 from rich.progress import track
 
 from ltseg.cli.errors import one_message_errors
+from ltseg.cli.parser import command_parser
 from ltseg.core.errors import MissingFileError
 from ltseg.datasets import CityscapesDataset
 from ltseg.datasets.cityscapes_labels import official_files, write_train_ids
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument('data_root', type=Path, help='folder that holds gtFine/')
     parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes (default: one for each core)')
     return parser.parse_args(arguments)

@@ -3,6 +3,7 @@
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import torch
@@ -36,7 +37,34 @@ def weight_faults(parts: Mapping[str, dict]) -> list[str]:
         if problem:
             hint = f'To train from scratch: --cfg-options {setting}=None'
             faults.append(describe(setting, f'weights that can be loaded ({problem})', repr(source), hint))
-    return faults
+    return [*faults, *(fault for path, part in parts.items() if (fault := _encoder_fault(path, part)))]
+
+
+def _encoder_fault(path: str, part: Mapping[str, Any]) -> str | None:
+    """What keeps ``ltseg.TIMMEncoder`` from its weights, which timm downloads where there is no file."""
+    weights, name = part.get('weights'), str(part.get('model_name'))
+    if part.get('type') != 'ltseg.TIMMEncoder' or not isinstance(weights, str) or Path(weights).expanduser().is_file():
+        return None
+    if _in_hub_cache(name) or not (problem := _unavailable('https://huggingface.co/timm')):
+        return None
+    got = f'{weights!r}, which does not exist, and no way to download those of timm ({problem})'
+    hint = (
+        f'To write the file: ltseg weights {name} --out {weights}. '
+        f'To train from scratch: --cfg-options {path}.weights=None'
+    )
+    return describe(f'{path}.weights', f'weights of {name}', got, hint)
+
+
+def _in_hub_cache(name: str) -> bool:
+    """Whether timm has downloaded the weights of a model before."""
+    try:
+        import timm
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return False
+    repository = str(getattr(timm.get_pretrained_cfg(name), 'hf_hub_id', ''))
+    files = ('model.safetensors', 'pytorch_model.bin')
+    return any(isinstance(try_to_load_from_cache(repository, file), str) for file in files if repository)
 
 
 def _unavailable(source: str) -> str | None:

@@ -18,18 +18,19 @@ from rich.console import Console
 from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.example_images import example_images
+from ltseg.cli.parser import command_parser
 from ltseg.cli.runner import calm_warnings
 from ltseg.cli.trust import add_trust_argument
 from ltseg.core.checks import check_choice
 from ltseg.core.errors import UsageError
 from ltseg.core.files import check_writable
-from ltseg.reports.page.methods import Study
+from ltseg.reports.comparison import compare
 from ltseg.reports.page.page import render_page, write_page
 from ltseg.reports.runs import find_runs
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument('runs', nargs='+', metavar='RUN', help='work dir, or record of a run')
     parser.add_argument('--split', help='of the records (default: test where there is one, else val)')
     parser.add_argument('--first', metavar='METHOD', help='method that the others are compared to')
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> None:
     if options.first is not None:
         check_choice('--first', options.first, sorted({run.record.method for run in runs}))
         runs.sort(key=lambda run: run.record.method != options.first)
-    study = Study.of(runs)
+    study = compare(runs)
     examples = example_images(study, options.images, console) if options.images > 0 else None
     path = write_page(render_page(study, options.title, examples), options.out)
     console.print(f'Written: {path}', soft_wrap=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ltseg.cli.labels.data import split_label
 from ltseg.cli.labels.run_labels import labels_of
 from ltseg.cli.run_setup import evaluation_setup, training_setup
 from ltseg.core.errors import LtsegError
@@ -41,6 +42,7 @@ class RunSource:
         setup: What they depend on in training; empty where a checkpoint is tested, which says itself what made it.
         stages: How many stages the training run has.
         named: Labels that the config itself gives, by ``report``.
+        data: Label of the data set that is evaluated; empty where it is not known.
         given: Fields of :class:`RunRecord` from the command line; None for what it does not say.
     """
 
@@ -51,6 +53,7 @@ class RunSource:
     given: Mapping[str, Any] = field(default_factory=dict)
     stages: int = 1
     named: Mapping[str, str] = field(default_factory=dict)
+    data: str = ''
 
     @classmethod
     def of_training(cls, config: str, stages: Sequence[Config], index: int, given: Mapping[str, Any]) -> 'RunSource':
@@ -70,7 +73,8 @@ class RunSource:
         """That of an evaluation on a split; ``how`` is what the config does not say of it."""
         evaluation = evaluation_setup(stages[-1], split, **how)
         named = dict(stages[-1].get('report') or {})
-        return cls(config, labels_of(stages), evaluation, given=given, stages=len(stages), named=named)
+        data = split_label(stages[-1], split)
+        return cls(config, labels_of(stages), evaluation, given=given, stages=len(stages), named=named, data=data)
 
 
 def evaluation_of(loop: Any) -> Evaluation | None:
@@ -81,6 +85,8 @@ def evaluation_of(loop: Any) -> Evaluation | None:
 
 def training_of(meta: Mapping[str, Any], records: Path, stages: int = 1) -> dict[str, Any]:
     """What is known of the training run that made a checkpoint, as fields of :class:`RunRecord`.
+
+    And the label of the data set that it was 'validated' on, if its config is known.
 
     Args:
         meta: Of the checkpoint.
@@ -109,10 +115,11 @@ def _trained_with(text: Any, stages: int) -> dict[str, Any]:
         return {}
     try:
         known = {'setup': training_setup(config), **(labels_of([config]) if stages == 1 else {})}
+        validated = split_label(config, 'val')
         check_known_fields(parse_json(json.dumps(known)))
     except (AttributeError, KeyError, TypeError, ValueError, LtsegError):  # parts of any type, in any place
         return {}
-    return known
+    return known | ({'validated': validated} if validated else {})
 
 
 def other_metrics(evaluation: Evaluation, metrics: Mapping[str, Any]) -> dict[str, float]:
@@ -151,10 +158,12 @@ def record_of(
         metrics: Every metric of the evaluator.
     """
     trained = training.get('setup') or source.setup
+    labels = {**source.labels, **{key: value for key, value in training.items() if key != 'validated'}}
+    if source.data and training.get('validated', source.data) != source.data:
+        labels['dataset'] = f'{source.data}, trained on {labels["dataset"]}'
     known = {
         'name': Path(source.config).stem,
-        **source.labels,
-        **training,
+        **labels,
         **source.named,
         **{key: value for key, value in source.given.items() if value is not None},
         'settings': {**training.get('settings', {}), **(source.given.get('settings') or {})},

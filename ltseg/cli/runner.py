@@ -3,12 +3,15 @@
 import logging
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from weakref import WeakMethod
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
+from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import nn
@@ -16,7 +19,15 @@ from torch import nn
 from ltseg.compat import quietly
 from ltseg.core.files import atomic_write
 
-__all__ = ['CalmRunner', 'ReportingRunner', 'build_runner', 'calm_warnings']
+__all__ = [
+    'CalmRunner',
+    'LaterStageRunner',
+    'ReportingRunner',
+    'build_runner',
+    'calm_warnings',
+    'each_warning_once',
+    'silent_logger',
+]
 
 # How the dumps that MMSegmentation and MMPretrain write at set-up begin.
 DUMPS = (
@@ -103,9 +114,27 @@ class ReportingRunner(CalmRunner):
     HIDDEN = (*DUMPS, 'per class results')
 
 
+class LaterStageRunner(CalmRunner):
+    """Leaves out what an earlier stage has said of the training data that both have."""
+
+    HIDDEN = (*DUMPS, 'CountClasses: no pixel of ')
+
+
 def build_runner(config: Config, default: type[Runner] = CalmRunner) -> Runner:
     """The runner that the config asks for, or ``default``."""
     return RUNNERS.build(config) if 'runner_type' in config else default.from_cfg(config)
+
+
+@contextmanager
+def silent_logger() -> Iterator[None]:
+    """Keeps mmengine's logger from saying what only a training run's log is for."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def calm_warnings() -> None:
@@ -113,3 +142,20 @@ def calm_warnings() -> None:
     for module in ('mmengine', 'mmcv', 'mmseg', 'mmpretrain', 'torch', 'torchvision'):
         warnings.filterwarnings('ignore', module=rf'{module}(\.|$)')
     logging.getLogger('mmcv').setLevel(logging.ERROR)
+
+
+@contextmanager
+def each_warning_once() -> Iterator[None]:
+    """Lets mmengine's current logger give no warning twice: stages share their data and most of their settings."""
+    logger, said = MMLogger.get_current_instance(), set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        before = record.levelno >= logging.WARNING and record.getMessage() in said
+        said.add(record.getMessage())
+        return not before
+
+    logger.addFilter(is_new)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_new)

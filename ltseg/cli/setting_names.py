@@ -21,11 +21,13 @@ RUNNER = {*inspect.signature(Runner.__init__).parameters} - {'self', 'cfg'}
 READ = RUNNER | {
     'activation_checkpointing',
     'auto_scale_lr',
+    'choose',
     'compile',
     'custom_imports',
     'default_scope',
     'find_unused_parameters',
     'model_wrapper_cfg',
+    'report',
     'runner_type',
     'stages',
     'strategy',
@@ -52,8 +54,9 @@ def check_setting_names(config: Config, options: Mapping[str, Any]) -> None:
         raise UsageError('\n'.join(faults))
     late = sorted({name for name in map(_part, options) if name in config and name not in READ})
     if late:
-        text = f'--cfg-options: {", ".join(late)}: variables of the config file, put where they are used before. '
-        print_log(text + 'Change them there, e.g. optim_wrapper.optimizer.lr.', 'current', logging.WARNING)
+        hint = 'Change them there, e.g. optim_wrapper.optimizer.lr.'
+        text = f'--cfg-options: {", ".join(late)}: variables of the config file, put where they are used before. {hint}'
+        print_log(text, 'current', logging.WARNING)
 
 
 def _part(key: str) -> str:

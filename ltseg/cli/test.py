@@ -24,6 +24,7 @@ from mmengine.runner import Runner
 from rich.console import Console
 
 from ltseg.checkpoint_files.loading import trusted_files
+from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.checkpoints import check_checkpoint
 from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
@@ -33,6 +34,7 @@ from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.label_faults import trained_classes
 from ltseg.cli.monitored import give_any_rule
 from ltseg.cli.nearest_mean import ClassifyByNearestMean
+from ltseg.cli.parser import command_parser
 from ltseg.cli.pictures import NumberedPictures, check_prediction_names, number_pictures
 from ltseg.cli.run_records import RunSource, evaluation_of, record_of, training_of
 from ltseg.cli.runner import ReportingRunner, build_runner, calm_warnings
@@ -50,7 +52,7 @@ VISUALIZER = {'type': 'SegLocalVisualizer', 'vis_backends': [{'type': 'LocalVisB
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     add_common_arguments(parser)
     add_trust_argument(parser)
     parser.add_argument('checkpoint', help='file with the weights')
@@ -111,6 +113,14 @@ def source_of(stages: Sequence[Config], options: argparse.Namespace) -> RunSourc
     return RunSource.of_test(options.config, stages, options.split, given, **how)
 
 
+def check_evaluation(config: Config, meta: dict[str, Any], options: argparse.Namespace) -> None:
+    """Checks the config with the flags in it, and the classes that the checkpoint says it was trained with."""
+    datasets = BuiltDatasets()  # gone before the evaluation
+    check_config(config, training=False, trained=trained_classes(meta), datasets=datasets)
+    if not options.tta:  # whose pipelines give several images for one
+        dry_run(config, training=False, datasets=datasets)
+
+
 def keep_folders(runner: Runner) -> None:
     """Lets predictions be written to the folders of their images."""
     parts = innermost_datasets(runner.test_dataloader.dataset)
@@ -160,10 +170,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         meta = check_checkpoint(options.checkpoint)
         apply_options(config, options)
         settle_ignored(config, training=False)
-        check_config(config, training=False, trained=trained_classes(meta))
+        check_evaluation(config, meta, options)
         give_any_rule(config)
-        if not options.tta:  # whose pipelines give several images for one
-            dry_run(config, training=False)
         folders = (Path(config.work_dir) / 'records', options.out, options.show_dir)
         check_writable(*(Path(folder) / 'any' for folder in folders if folder))
         runner = build_runner(config, ReportingRunner)

@@ -17,18 +17,16 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ltseg.checkpoint_files.loading import trusted_files
+from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.checkpoint_space import check_space
 from ltseg.cli.checkpoints import check_resumable, newest_checkpoint
-from ltseg.cli.checks import check_config
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
-from ltseg.cli.dry_model import dry_model
-from ltseg.cli.dry_run import dry_run
 from ltseg.cli.errors import one_message_errors
-from ltseg.cli.ignored import settle_ignored
-from ltseg.cli.monitored import infer_rules
+from ltseg.cli.parser import command_parser
 from ltseg.cli.recording import RunRecorder
 from ltseg.cli.run_records import RunSource
-from ltseg.cli.runner import build_runner, calm_warnings
+from ltseg.cli.runner import CalmRunner, LaterStageRunner, build_runner, calm_warnings, each_warning_once
+from ltseg.cli.stage_checks import check_stage, is_first_process, settle_stage
 from ltseg.cli.stages import stages_of, stages_to_train
 from ltseg.cli.trust import add_trust_argument
 from ltseg.cli.work_dir_lock import locked
@@ -36,11 +34,12 @@ from ltseg.core.errors import UsageError
 from ltseg.core.files import check_writable, naming_folder
 from ltseg.hooks.last_batch import CheckLastBatch
 from ltseg.hooks.sync_statistics import SyncRunningStatistics
+from ltseg.nested_datasets import dataset_config
 from ltseg.trained.weights import check_weights
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     add_common_arguments(parser)
     add_trust_argument(parser)
     parser.add_argument(
@@ -76,9 +75,20 @@ def apply_resume(config: Config, resume: str | None) -> None:
         check_resumable(path, config)
 
 
-def train(config: Config, source: RunSource) -> None:
+def check_stages(stages: Sequence[Config], is_first: bool) -> None:
+    """Checks all stages before the first one trains; other processes than the first wait for it to begin training."""
+    datasets = BuiltDatasets()  # gone before training
+    with each_warning_once():
+        for stage in stages:
+            if is_first:
+                check_stage(stage, True, datasets)
+            else:
+                settle_stage(stage, datasets)
+
+
+def train(config: Config, source: RunSource, kind: type[CalmRunner] = CalmRunner) -> None:
     """Trains one stage, or the only one."""
-    runner = build_runner(config)
+    runner = build_runner(config, kind)
     runner.register_hook(RunRecorder(source))
     runner.register_hook(SyncRunningStatistics())
     runner.register_hook(CheckLastBatch())
@@ -87,6 +97,19 @@ def train(config: Config, source: RunSource) -> None:
         check_weights(runner.model, config.load_from)
     with naming_folder(config.work_dir):
         runner.train()
+
+
+def train_stages(stages: Sequence[Config], options: argparse.Namespace) -> None:
+    """Trains what is left of the stages, one after the other."""
+    given = {'name': options.name, 'method': options.method, 'settings': options.cfg_options}
+    learned: list[dict | None] = []  # data sets of the stages that this process has trained
+    for stage, resume in stages_to_train(stages, options.resume):
+        index = next(index for index, each in enumerate(stages) if each is stage)
+        source = RunSource.of_training(options.config, stages, index, given)
+        apply_resume(stage, resume)
+        dataset = dataset_config(stage, 'train')
+        train(stage, source, LaterStageRunner if dataset in learned else CalmRunner)
+        learned.append(dataset)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -102,18 +125,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             check_writable(Path(config.work_dir) / 'records')
         for stage in stages:
             apply_flags(stage, options)
-            settle_ignored(stage, training=True)
-            check_config(stage, training=True)
-            infer_rules(stage, dry_run(stage).rules)
-            if os.environ['LOCAL_RANK'] == '0':  # other processes wait for this one to begin training
-                dry_model(stage)
+        is_first = is_first_process(options.launcher)
+        check_stages(stages, is_first)
         if options.dry_run:
-            print('No fault found. Nothing was trained.')
+            if is_first:
+                print('No fault found. Nothing was trained.')
             return
-        given = {'name': options.name, 'method': options.method, 'settings': options.cfg_options}
         with locked(config.work_dir, options.launcher):
-            for stage, resume in stages_to_train(stages, options.resume):
-                index = next(index for index, each in enumerate(stages) if each is stage)
-                source = RunSource.of_training(options.config, stages, index, given)
-                apply_resume(stage, resume)
-                train(stage, source)
+            train_stages(stages, options)

@@ -2,24 +2,22 @@
 
 import logging
 from collections.abc import Iterator
-from copy import deepcopy
 
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.split_counts import count_split
 from ltseg.core.errors import UnusableLabelsError, describe
-from ltseg.counts.data_set_counts import build_dataset
 from ltseg.counts.label_pipelines import learns_label_files
 from ltseg.counts.table import CountsTable
 from ltseg.metrics.task import SEGMENTATION, task_of
 from ltseg.nested_datasets import dataset_config
-from ltseg.registry import DATASETS
 
 __all__ = ['training_label_faults']
 
 
-def training_label_faults(config: Config) -> Iterator[str]:
+def training_label_faults(config: Config, datasets: BuiltDatasets) -> Iterator[str]:
     """What is wrong with the training labels of a segmentation config as a whole; the table of counts is kept.
 
     Labels that cannot be used, or of a single class because of what is ignored, are a fault. Other classes that seem to
@@ -27,14 +25,14 @@ def training_label_faults(config: Config) -> Iterator[str]:
 
     Args:
         config: Of a run whose data sets can be built.
+        datasets: Where they are built.
     """
-    dataset = dataset_config(config, 'train')
-    if dataset is None or task_of(config) is not SEGMENTATION:
+    if dataset_config(config, 'train') is None or task_of(config) is not SEGMENTATION:
         return
     try:
-        if not learns_label_files(DATASETS.build(deepcopy(dataset))):
+        if not learns_label_files(datasets.loading(config, 'train')):
             return
-        table = count_split(config, 'train', build_dataset(dataset))
+        table = count_split(config, 'train', datasets.loading(config, 'train'))
     except UnusableLabelsError as error:
         yield str(error)
     except Exception:  # data sets of any package: one may train without being countable

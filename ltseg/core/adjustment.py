@@ -27,6 +27,14 @@ class Adjustment:
         smoothing: Share of a label of class y that is spread evenly over all K classes, (K,), in [0, 1].
 
     A field that is None leaves its term out: bias 0, margin 0, scale 1, weight 1, smoothing 0.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.adjustment import Adjustment
+        >>> bias, weight = torch.tensor([0.0, -2.0]), torch.tensor([1.0, 3.0])
+        >>> both = Adjustment(bias=bias) & Adjustment(bias=bias, weight=weight)
+        >>> both.bias.tolist(), both.weight.tolist(), both.margin
+        ([0.0, -4.0], [1.0, 3.0], None)
     """
 
     bias: Tensor | None = None

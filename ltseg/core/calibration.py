@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.precision import widened
 
 __all__ = ['BINS', 'Calibration']
 
@@ -21,10 +22,18 @@ class Calibration:
     Args:
         samples: Number of samples, int64.
         correct: How many of them are classified correctly, int64.
-        confidence: Sum of their confidences, float64.
+        confidence: Sum of their confidences.
 
     Raises:
         ValueError: If the shapes differ, or a bin has more correct samples than samples.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.calibration import Calibration
+        >>> prediction, label = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 0, 1])
+        >>> calibration = Calibration.of(prediction, label, confidence=torch.full((4,), 0.9), num_classes=2)
+        >>> round(calibration.error(), 4), round(calibration.error([1]), 4)  # |3 / 4 - 0.9|; |1 / 1 - 0.9|
+        (15.0, 10.0)
     """
 
     samples: Tensor
@@ -46,10 +55,10 @@ class Calibration:
             confidence: Highest probability of each sample, (N,), in [0, 1]; nan makes the error of its class nan.
             num_classes: K.
         """
-        confidence = confidence.double()
-        edges = torch.arange(1, BINS, dtype=torch.float64, device=confidence.device) / BINS
+        confidence = widened(confidence)
+        edges = torch.arange(1, BINS, dtype=confidence.dtype, device=confidence.device) / BINS
         cell = label * BINS + torch.bucketize(confidence, edges)
-        weights = (torch.ones_like(cell).double(), (prediction == label).double(), confidence)
+        weights = (widened(torch.ones_like(cell)), widened(prediction == label), confidence)
         sums = [torch.bincount(cell, weight, num_classes * BINS).view(num_classes, BINS) for weight in weights]
         return cls(sums[0].long(), sums[1].long(), sums[2])
 

@@ -1,11 +1,10 @@
 """Cross entropy of biased logits in less time and memory than the cross entropy alone takes in PyTorch.
 
 PyTorch keeps the log-softmax, and going back makes two more tensors of its size: the gradient of the log-softmax, which
-is zero but for the labels, and that of the logits. Only the last is needed. The bias is added chunk by chunk, so that
-the sum never leaves the cache.
+is zero but for the labels, and that of the logits. Only the last is needed. On the CPU the bias is added chunk by
+chunk, so that the sum never leaves the cache.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from ltseg.core.torch_versions import is_compiling
 
 __all__ = ['chunked_cross_entropy']
 
-CHUNK_BYTES = 2 * 2**20  # stays in a core's cache; on an accelerator a chunk is all there is
+CHUNK_BYTES = 2 * 2**20  # stays in a core's cache
 
 
 def chunked_cross_entropy(logits: Tensor, labels: Tensor, bias: Tensor | None, ignore_index: int = -100) -> Tensor:
@@ -38,15 +37,39 @@ def chunked_cross_entropy(logits: Tensor, labels: Tensor, bias: Tensor | None, i
     return _ChunkedCrossEntropy.apply(logits, labels, bias, ignore_index)[0]
 
 
-def _chunks(logits: Tensor) -> Iterator[tuple[slice, ...]]:
-    """Where the chunks of ``logits`` are: some rows of an image."""
+def _chunks(logits: Tensor) -> list[tuple[slice, ...]]:
+    """Where the chunks of ``logits`` are, some rows of an image; none where all are computed at once."""
     if logits.device.type != 'cpu' or logits.ndim < 4 or logits.numel() == 0:
-        yield (slice(None),)
-        return
+        return []
     rows = max(CHUNK_BYTES // (logits[0, :, 0].numel() * logits.element_size()), 1)
-    for image in range(len(logits)):
-        for start in range(0, logits.shape[2], rows):
-            yield slice(image, image + 1), slice(None), slice(start, start + rows)
+    return [
+        (slice(image, image + 1), slice(None), slice(start, start + rows))
+        for image in range(len(logits))
+        for start in range(0, logits.shape[2], rows)
+    ]
+
+
+def _log_softmax(logits: Tensor, bias: Tensor | None) -> Tensor:
+    """The log-softmax of ``logits + bias``."""
+    chunks = _chunks(logits)
+    added = None if bias is None else per_class(bias, logits)
+    if not chunks:  # nothing is copied: each pass over the logits costs time on an accelerator
+        return torch.log_softmax(logits if added is None else logits + added, 1)
+    result = torch.empty_like(logits)
+    for chunk in chunks:
+        result[chunk] = torch.log_softmax(logits[chunk] if added is None else logits[chunk] + added, 1)
+    return result
+
+
+def _softmax_times(log_probability: Tensor, factor: Tensor) -> Tensor:
+    """``exp(log_probability) * factor``, (N, K, *), for a factor (N, 1, *)."""
+    chunks = _chunks(log_probability)
+    if not chunks:
+        return log_probability.exp().mul_(factor)
+    result = torch.empty_like(log_probability)
+    for chunk in chunks:
+        torch.mul(log_probability[chunk].exp(), factor[chunk], out=result[chunk])
+    return result
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -56,10 +79,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     def forward(
         ctx: Any, logits: Tensor, labels: Tensor, bias: Tensor | None, ignore_index: int
     ) -> tuple[Tensor, Tensor]:
-        log_probability = torch.empty_like(logits)
-        for chunk in _chunks(logits):
-            biased = logits[chunk] if bias is None else logits[chunk] + per_class(bias, logits)
-            log_probability[chunk] = torch.log_softmax(biased, 1)
+        log_probability = _log_softmax(logits, bias)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(log_probability, labels)
         ctx.ignore_index = ignore_index
@@ -77,7 +97,4 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                 gradient = gradient.scatter_add(1, own, -received)
             gradient = gradient - log_probability.exp() * gradient.sum(1, keepdim=True)
             return gradient, None, None, None
-        gradient = torch.empty_like(log_probability)
-        for chunk in _chunks(log_probability):
-            torch.mul(log_probability[chunk].exp(), received[chunk], out=gradient[chunk])
-        return gradient.scatter_add_(1, own, -received), None, None, None
+        return _softmax_times(log_probability, received).scatter_add_(1, own, -received), None, None, None

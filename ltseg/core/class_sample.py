@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ltseg.core.checks import check_integer
 from ltseg.core.collectives import gathered_rows
+from ltseg.core.precision import widened, widest_dtype
 
 __all__ = ['ClassSample']
 
@@ -19,8 +20,16 @@ class ClassSample:
         rows: Features (M, D) float32, or of the precision of those given.
         labels: (M,) int64.
         predictions: The classifier's decision for each, (M,) int64.
-        keys: Random numbers in [0, 1); the samples kept of a class are those with the smallest, (M,) float64.
+        keys: Random numbers in [0, 1); the samples kept of a class are those with the smallest, (M,).
         per_class: Most samples of a class.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.class_sample import ClassSample
+        >>> rows, labels = torch.randn(6, 4), torch.tensor([0, 0, 0, 0, 0, 1])
+        >>> first, second = (ClassSample.of(rows, labels, predictions=labels, per_class=3) for _ in range(2))
+        >>> (first + second).labels.bincount().tolist()  # 3 of 10, and both of 2
+        [3, 2]
     """
 
     rows: Tensor
@@ -35,7 +44,7 @@ class ClassSample:
     ) -> 'ClassSample':
         """A sample of features (N, D)."""
         check_integer('ClassSample.per_class', per_class, 1)
-        keys = torch.rand(len(labels), dtype=torch.float64, device=labels.device, generator=generator)
+        keys = torch.rand(len(labels), dtype=widest_dtype(labels.device), device=labels.device, generator=generator)
         return cls(rows.detach(), labels, predictions, keys, per_class)._cut()
 
     def __add__(self, other: 'ClassSample') -> 'ClassSample':
@@ -61,7 +70,8 @@ class ClassSample:
         return self._with([part[kept] for part in self._parts()])
 
     def class_means(self, values: Tensor, num_classes: int) -> Tensor:
-        """The mean of ``values`` (M,) over the samples of each class, (K,) float64; nan for absent classes."""
-        sums = torch.zeros(2, num_classes, dtype=torch.float64, device=values.device)
-        sums.index_add_(1, self.labels, torch.stack([values.double(), torch.ones_like(values, dtype=torch.float64)]))
+        """The mean of ``values`` (M,) over the samples of each class, (K,); nan for absent classes."""
+        values = widened(values)
+        sums = values.new_zeros(2, num_classes)
+        sums.index_add_(1, self.labels, torch.stack([values, torch.ones_like(values)]))
         return sums[0] / sums[1]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.geometry import class_sums
+from ltseg.core.precision import widened
 from ltseg.core.reduction import all_reduced_sum
 
 __all__ = ['ClassStatistics']
@@ -13,13 +14,21 @@ __all__ = ['ClassStatistics']
 
 @dataclass(frozen=True, eq=False)
 class ClassStatistics:
-    """Statistics of N features of K classes, all float64.
+    """Statistics of N features of K classes, all in the widest numbers of the device.
 
     Args:
         counts: (K,), samples of each class.
         means: (K, D), zeros for absent classes.
         scatter: (D, D), ``sum_i (h_i - mu_yi) (h_i - mu_yi)^T``.
         squares: (K,), ``sum_{y_i = k} |h_i - mu_k|^2``.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.class_statistics import ClassStatistics
+        >>> rows, labels = torch.tensor([[1.0], [3.0], [7.0]]), torch.tensor([0, 0, 1])
+        >>> first, rest = (ClassStatistics.of(rows[part], labels[part], 2) for part in (slice(1), slice(1, 3)))
+        >>> (first + rest).means.tolist(), (first + rest).variances.tolist()
+        ([[2.0], [7.0]], [1.0, 0.0])
     """
 
     counts: Tensor
@@ -30,7 +39,7 @@ class ClassStatistics:
     @classmethod
     def of(cls, rows: Tensor, labels: Tensor, num_classes: int) -> 'ClassStatistics':
         """Statistics of the features ``rows`` (N, D) with ``labels`` (N,) int64 in [0, K)."""
-        rows = rows.detach().double()
+        rows = widened(rows.detach())
         sums, counts = class_sums(rows, labels, num_classes)
         means = sums / counts.clamp(min=1)[:, None]
         rest = rows - means[labels]

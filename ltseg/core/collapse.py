@@ -1,4 +1,4 @@
-"""How far features and classifier are from neural collapse, as figures; all float64.
+"""How far features and classifier are from neural collapse, as figures, in the widest numbers of the device.
 
 ``vectors`` and ``means`` are (K, D): one row for each class. The figures are those of the formulas' sources but for
 normalisers and centres that are named with each.
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.geometry import directions
+from ltseg.core.precision import widened
 
 __all__ = [
     'Balance',
@@ -29,7 +30,7 @@ __all__ = [
 
 def centred(vectors: Tensor, center: Tensor | None = None) -> Tensor:
     """Vectors as seen from ``center``; by default their mean, in which each class has the same share."""
-    vectors = vectors.detach().double()
+    vectors = widened(vectors.detach())
     return vectors - (vectors.mean(0) if center is None else center)
 
 
@@ -58,8 +59,8 @@ def within_class_variability(within: Tensor, means: Tensor) -> Tensor:
     _, sizes, basis = torch.linalg.svd(rows, full_matrices=False)
     rank = min(len(rows) - 1, rows.shape[1])
     sizes, basis = sizes[:rank], basis[:rank]
-    kept = sizes > torch.finfo(torch.float64).eps * max(rows.shape) * means.detach().double().norm()
-    within = within.double()
+    kept = sizes > torch.finfo(rows.dtype).eps * max(rows.shape) * widened(means.detach()).norm()
+    within = widened(within)
     if not kept.any():
         trace = within.diagonal(dim1=-2, dim2=-1).sum(-1)
         return torch.where(trace > 0, torch.inf, torch.zeros_like(trace))
@@ -81,6 +82,14 @@ class Equiangularity:
         cosine_deviation: Standard deviation of the cosines of all pairs.
         simplex_gap: Mean of ``|cos + 1 / (K - 1)|`` over all pairs.
         least_angle: Degrees.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.collapse import centred, equiangularity
+        >>> equiangularity(torch.eye(3))
+        Equiangularity(norm_variation=0.0, cosine_deviation=0.0, simplex_gap=0.5, least_angle=90.0)
+        >>> round(equiangularity(centred(torch.eye(3))).least_angle, 4)  # that of a simplex
+        120.0
     """
 
     norm_variation: float
@@ -95,7 +104,7 @@ def equiangularity(vectors: Tensor) -> Equiangularity:
     Source:
         Papyan, Han and Donoho, PNAS 2020; Zhang et al., All-around Neural Collapse, TKDE 2025, eq. 6-7 (cosines).
     """
-    vectors = vectors.detach().double()
+    vectors = widened(vectors.detach())
     norms, unit, ideal = vectors.norm(dim=1), directions(vectors), -1 / (len(vectors) - 1)
     cosines = off_diagonal(unit @ unit.T).clamp(-1, 1)
     return Equiangularity(
@@ -112,13 +121,13 @@ def self_duality_gap(classifier: Tensor, means: Tensor) -> float:
     Source:
         Zhang et al., All-around Neural Collapse, TKDE 2025, eq. 4. Released code of Papyan et al. squares it.
     """
-    weights, centred_means = classifier.detach().double(), centred(means)
+    weights, centred_means = widened(classifier.detach()), centred(means)
     return (weights / weights.norm() - centred_means / centred_means.norm()).norm().item()
 
 
 def nearest_mean_disagreement(rows: Tensor, logits: Tensor, means: Tensor) -> Tensor:
     """NC4, for each of N features (N, D) whether the classifier and the nearest class mean decide differently, (N,)."""
-    nearest = torch.cdist(rows.detach().double(), means.detach().double()).argmin(1)
+    nearest = torch.cdist(widened(rows.detach()), widened(means.detach())).argmin(1)
     return nearest != logits.argmax(1)
 
 
@@ -130,6 +139,12 @@ class Balance:
         product: B_D, standard deviation of the products ``w_i . w_j`` over all pairs.
         angle: B_A, that of the cosines.
         length: B_L, that of the norms.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.collapse import balance
+        >>> balance(torch.eye(2) * torch.tensor([1.0, 3.0]))  # at right angles, of lengths 1 and 3
+        Balance(product=0.0, angle=0.0, length=1.0)
     """
 
     product: float
@@ -148,7 +163,7 @@ def balance(vectors: Tensor, literal: bool = False) -> Balance:
     Source:
         Xie et al., ARB-Loss, Neurocomputing 2023, eq. 19; the figures are the roots of the variances there.
     """
-    vectors = vectors.detach().double()
+    vectors = widened(vectors.detach())
     unit = directions(vectors)
     pairs = (len(vectors) - 1) ** 2 if literal else len(vectors) * (len(vectors) - 1)
 
@@ -171,7 +186,7 @@ def relative_products(vectors: Tensor) -> Tensor:
     Source:
         Xie et al., ARB-Loss, Neurocomputing 2023, eq. 20.
     """
-    vectors = vectors.detach().double()
+    vectors = widened(vectors.detach())
     products = (vectors @ vectors.T).fill_diagonal_(0)
     sums = products.sum(1, keepdim=True)
     least = torch.full_like(sums, 1e-12).copysign(sums)

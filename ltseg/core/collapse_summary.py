@@ -19,6 +19,7 @@ from ltseg.core.collapse import (
     within_class_variability,
 )
 from ltseg.core.geometry import directions
+from ltseg.core.precision import widened
 from ltseg.core.shares import shares_of
 
 __all__ = ['CollapseSummary', 'angles', 'collapse_summary']
@@ -26,7 +27,7 @@ __all__ = ['CollapseSummary', 'angles', 'collapse_summary']
 
 def angles(vectors: Tensor) -> Tensor:
     """Angles of all pairs of ``vectors`` (K, D) in degrees, (K, K), 0 on the diagonal; nan for vectors of length 0."""
-    unit = directions(vectors.detach().double())
+    unit = directions(widened(vectors.detach()))
     found = (unit @ unit.T).clamp(-1, 1).arccos().rad2deg().fill_diagonal_(0)
     known = unit.any(1)
     return torch.where(known & known[:, None], found, torch.nan)
@@ -53,11 +54,23 @@ class CollapseSummary:
                                                                B_D, B_A and B_L of the class vectors
         optimal_angle: Of a simplex, in degrees.
         present: Whether each class has samples, (K,) bool.
-        classes: Numbers of each class by name, (K,) float64 with nan for absent classes: ``mean_norm`` (from the mean
+        classes: Numbers of each class by name, (K,) with nan for absent classes: ``mean_norm`` (from the mean
             of class means), ``classifier_norm``, ``variance`` (mean squared distance from the class mean),
             ``disagreement`` (NC4), ``self_duality`` (cosine of class vector and class mean).
-        matrices: Of all pairs of classes, (K, K) float64: ``mean_angles``, ``classifier_angles``, both seen from their
+        matrices: Of all pairs of classes, (K, K): ``mean_angles``, ``classifier_angles``, both seen from their
             mean, and ``relative_products``, ARB-Loss' M.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.class_sample import ClassSample
+        >>> from ltseg.core.class_statistics import ClassStatistics
+        >>> from ltseg.core.collapse_summary import collapse_summary
+        >>> rows, labels = torch.eye(3).repeat(2, 1), torch.arange(3).repeat(2)  # fully collapsed
+        >>> sample = ClassSample.of(rows, labels, predictions=labels, per_class=2)
+        >>> summary = collapse_summary(ClassStatistics.of(rows, labels, 3), sample, classifier=torch.eye(3))
+        >>> figures = summary.figures
+        >>> figures['nc1'], round(figures['nc2_means_least_angle'], 4), figures['nc4_disagreement']
+        (0.0, 120.0, 0.0)
     """
 
     figures: Mapping[str, float]
@@ -98,10 +111,10 @@ def collapse_summary(
         figures['nc4_disagreement'] = (share * disagreement)[present].sum().item()
         if classifier is not None:
             figures['nc3_self_duality'] = self_duality_gap(classifier[present], means)
-            cosines = (directions(classifier.detach().double()) * directions(from_centre)).sum(1)
+            cosines = (directions(widened(classifier.detach())) * directions(from_centre)).sum(1)
             classes['self_duality'] = cosines.masked_fill(~present, torch.nan)
     if classifier is not None:
-        vectors = classifier.detach().double()
+        vectors = widened(classifier.detach())
         measures = balance(vectors, literal)
         figures |= _equiangular('classifier', centred(vectors))
         figures |= {f'balance_{name}': getattr(measures, name) for name in ('product', 'angle', 'length')}
@@ -118,7 +131,7 @@ def _equiangular(of: str, vectors: Tensor) -> dict[str, float]:
 
 def _class_averaged_within(statistics: ClassStatistics, sample: ClassSample) -> Tensor:
     """The mean over classes of each class's covariance, (D, D)."""
-    rest = sample.rows.double() - statistics.means[sample.labels]
+    rest = widened(sample.rows) - statistics.means[sample.labels]
     number = torch.zeros_like(statistics.counts).index_add(0, sample.labels, torch.ones_like(rest[:, 0]))
     rest = rest / (number[sample.labels] * (number > 0).sum()).sqrt()[:, None]
     return rest.T @ rest

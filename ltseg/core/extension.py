@@ -13,6 +13,7 @@ class Extension:
 
     Example:
         >>> from torch import nn
+        >>> from ltseg.core.extension import Extension
         >>> class Doubled(Extension):
         ...     @classmethod
         ...     def base_class(cls, *sizes: int) -> type:

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from ltseg.core.checks import check_integer
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.graph_capture import refuse_capture
 from ltseg.core.layout import at_least_float32
 
-__all__ = ['FeatureBatch', 'feature_rows', 'nearest_labels', 'stratified_sample']
+__all__ = ['FeatureBatch', 'chosen_views', 'feature_rows', 'nearest_labels', 'stratified_sample']
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,14 @@ class FeatureBatch:
 
     Raises:
         ValueError: If the shapes do not fit.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> batch = FeatureBatch(torch.zeros(3, 2, 8), torch.tensor([0, 0, 1]), num_classes=2)
+        >>> rows, labels = batch.rows
+        >>> tuple(rows.shape), labels.tolist()
+        ((6, 8), [0, 0, 0, 0, 1, 1])
     """
 
     features: Tensor
@@ -61,6 +70,11 @@ class FeatureBatch:
         return self.classifier
 
 
+def chosen_views(features: Tensor, views: Sequence[int]) -> Tensor:
+    """Some of the V views, (N, V, *) -> (N, V', *); as an index, a list would be copied to the device."""
+    return torch.stack([features[:, view] for view in views], 1)
+
+
 def nearest_labels(labels: Tensor, size: Sequence[int]) -> Tensor:
     """Labels (N, h, w) at another resolution (H, W): of row r, that in row floor(r h / H), and so with columns."""
     rows, columns = (  # in whole numbers, which are exact where a float scale is not
@@ -87,35 +101,32 @@ def feature_rows(features: Tensor, labels: Tensor, ignore_index: int = 255) -> t
     if features.ndim != 4 or labels.ndim != 3 or len(features) != len(labels):
         got = (tuple(features.shape), tuple(labels.shape))
         raise InvalidValueError('feature_rows', 'features (N, D, H, W) and labels (N, h, w)', repr(got))
+    hint = 'Compute the losses of heads with regularizers outside of the graph.'
+    refuse_capture('feature_rows', 'in which the number of valid pixels cannot be known', hint)
     labels = nearest_labels(labels, features.shape[2:]).flatten().long()
     pixels = features.permute(0, 2, 3, 1).flatten(0, 2)
     valid = (labels != ignore_index).nonzero().squeeze(1)
     return pixels.index_select(0, valid), labels[valid]
 
 
-def stratified_sample(labels: Tensor, per_class: int, limit: int, generator: torch.Generator | None = None) -> Tensor:
+def stratified_sample(labels: Tensor, limit: int, generator: torch.Generator | None = None) -> Tensor:
     """A random subset with as many samples of rare classes as of frequent ones, for terms that compare pairs.
 
-    Each class gives ``per_class`` samples, or all it has. Where that is more than ``limit``, the classes with most
-    give up samples first.
+    Of more than ``limit`` samples, the classes with most give up samples first. How many are left is known beforehand:
+    no accelerator has to wait for the CPU.
 
     Args:
         labels: (N,) int64.
-        per_class: Most samples of one class.
-        limit: Most samples in all.
+        limit: Most samples.
         generator: Of the choice.
 
     Returns:
-        Indices into ``labels``, (M,) int64 with M <= ``limit``, without repetition.
+        Indices into ``labels``, (min(N, limit),) int64, without repetition.
     """
-    check_integer('stratified_sample.per_class', per_class, 1)
     check_integer('stratified_sample.limit', limit, 1)
     shuffled = torch.randperm(len(labels), generator=generator, device=labels.device)
     ordered, order = labels[shuffled].sort(stable=True)
     place = torch.arange(len(labels), device=labels.device)
     rank = place - torch.searchsorted(ordered, ordered)  # 0, 1, 2 ... within each class
-    kept = (rank < per_class).nonzero().squeeze(1)
-    if len(kept) > limit:
-        ties = torch.rand(len(kept), generator=generator, device=labels.device)  # of classes that are all too many
-        kept = kept[(rank[kept] + ties).argsort()[:limit]]
-    return shuffled[order[kept]]
+    ties = torch.rand(len(labels), generator=generator, device=labels.device)  # of classes that are all too many
+    return shuffled[order[(rank + ties).argsort()[:limit]]]

@@ -56,6 +56,15 @@ class UpsampledLosses(NamedTuple):
         losses: Sum of each loss, (L,), with a graph.
         class_weights: Sum of the class weights of valid pixels under each loss, (L,); their number without weights.
         correct: Number of valid pixels whose label has the largest logit, a scalar. Ties count as correct.
+
+    Example:
+        >>> import torch
+        >>> from torch.nn.functional import cross_entropy
+        >>> from ltseg.core.fused_upsampling import upsampled_losses
+        >>> logits, labels = torch.zeros(1, 2, 1, 1), torch.zeros(1, 2, 2, dtype=torch.int64)
+        >>> sums = upsampled_losses(logits, labels, [lambda *band: (cross_entropy(*band, reduction='none'), None)])
+        >>> [round(value, 4) for value in sums.losses.tolist()], sums.class_weights.tolist()  # 4 log 2, of 4 pixels
+        ([2.7726], [4.0])
     """
 
     losses: Tensor

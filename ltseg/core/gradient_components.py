@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.histogram import histogram
+from ltseg.core.precision import widened, widest_dtype
 from ltseg.core.reduction import all_reduced_sum, world_size
 
 __all__ = ['ComponentNorms', 'component_norms', 'gradient_components']
 
-ROWS = 2**14  # computed in float64 at a time
+ROWS = 2**14  # computed at a time, in the widest numbers of the device
 
 
 def gradient_components(
@@ -32,7 +34,7 @@ def gradient_components(
             DistributedDataParallel takes of gradients. Then every process must come here.
 
     Yields:
-        Each label that occurs, and ``c_ik`` of all i, (K, D) float64. Nothing of the size N K D or K K D is made.
+        Each label that occurs, and ``c_ik`` of all i, (K, D). Nothing of the size N K D or K K D is made.
 
     Raises:
         ValueError: If the shapes do not fit.
@@ -43,8 +45,7 @@ def gradient_components(
     if gradients.ndim != 2 or rows.ndim != 2 or not len(gradients) == len(rows) == len(labels):
         got = tuple(tuple(value.shape) for value in (gradients, rows, labels))
         raise InvalidValueError('gradient_components', 'gradients (N, K), rows (N, D) and labels (N,)', repr(got))
-    counts = torch.zeros(num_labels, dtype=torch.int64, device=labels.device)
-    counts.scatter_add_(0, labels, torch.ones_like(labels))
+    counts = histogram(labels, num_labels)
     own = counts.tolist()
     everywhere = all_reduced_sum(counts).tolist() if sync else own
     order, begin = labels.argsort(), 0
@@ -56,20 +57,28 @@ def gradient_components(
 
 
 def _product(gradients: Tensor, rows: Tensor, chosen: Tensor) -> Tensor:
-    """``G^T H`` of the chosen samples, (K, D) float64."""
-    total = torch.zeros(gradients.shape[1], rows.shape[1], dtype=torch.float64, device=rows.device)
+    """``G^T H`` of the chosen samples, (K, D)."""
+    total = rows.new_zeros(gradients.shape[1], rows.shape[1], dtype=widest_dtype(rows.device))
     for part in chosen.split(ROWS):
-        total.addmm_(gradients[part].double().T, rows[part].double())
+        total.addmm_(widened(gradients[part]).T, widened(rows[part]))
     return total
 
 
 @dataclass(frozen=True, eq=False)
 class ComponentNorms:
-    """Lengths of the components of each class vector's gradient, float64.
+    """Lengths of the components of each class vector's gradient.
 
     Args:
         components: ``|c_ik|``, (K, K): row i is of the class vector i, column k of the samples of class k.
         repulsion: ``|sum_k r_ik|`` of the sum over k != i, (K,).
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.gradient_components import component_norms
+        >>> gradients = torch.tensor([[-0.5, 0.5], [0.25, -0.25]])  # of p = (1/2, 1/2) and (1/4, 3/4)
+        >>> norms = component_norms(gradients, rows=torch.eye(2), labels=torch.tensor([0, 1]))
+        >>> norms.attraction.tolist(), norms.repulsion.tolist()
+        ([0.5, 0.25], [0.25, 0.5])
     """
 
     components: Tensor
@@ -95,14 +104,14 @@ def component_norms(
             are those with respect to the cosines. Only what is orthogonal to a class vector changes it.
     """
     number = gradients.shape[1]
-    components = torch.zeros(number, number, dtype=torch.float64, device=rows.device)
-    repulsion = torch.zeros(number, rows.shape[1], dtype=torch.float64, device=rows.device)
+    components = rows.new_zeros(number, number, dtype=widest_dtype(rows.device))
+    repulsion = components.new_zeros(number, rows.shape[1])
     if cosine_weight is not None:
-        rows = torch.nn.functional.normalize(rows.double())
+        rows = torch.nn.functional.normalize(widened(rows))
     for label, part in gradient_components(gradients, rows, labels, number + 1, sync):
         if label == number:
             continue
-        part = part if cosine_weight is None else _through_direction(part, cosine_weight.double())
+        part = part if cosine_weight is None else _through_direction(part, widened(cosine_weight))
         components[:, label] = part.norm(dim=1)
         part[label] = 0
         repulsion += part

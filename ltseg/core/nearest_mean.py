@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from ltseg.core.checks import check_choice
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.geometry import class_means, directions
+from ltseg.core.precision import widened
 from ltseg.core.reduction import all_reduced_sum
 
 __all__ = ['FEATURE_FORMS', 'NearestMean']
@@ -21,7 +22,7 @@ class NearestMean(nn.Module):
 
     The features ``f(h)`` are taken as they are ('un'), with length 1 ('l2n'), or with length 1 after the mean of all
     training features was subtracted ('cl2n'); class means are those of ``f(h)``. A class without samples is never
-    predicted. All is float64, because distances are small differences of large numbers.
+    predicted. All is in the widest numbers of the device, because distances are small differences of large numbers.
 
     Args:
         features: ``h`` of the training samples, (N, D).
@@ -30,7 +31,7 @@ class NearestMean(nn.Module):
         form: 'un', 'l2n' or 'cl2n'.
         sync: Whether the samples of all processes count. Then every process must come here.
 
-    Shapes: (N, D) -> (N, K) float64.
+    Shapes: (N, D) -> (N, K).
 
     Raises:
         ValueError: If the form is none of these, or there are no samples.
@@ -38,6 +39,14 @@ class NearestMean(nn.Module):
     Source:
         Kang et al., Decoupling Representation and Classifier for Long-Tailed Recognition, ICLR 2020, section 4; the
         three forms are its released code's.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.nearest_mean import NearestMean
+        >>> features, labels = torch.tensor([[0.0, 1.0], [0.0, 3.0], [4.0, 0.0]]), torch.tensor([0, 0, 1])
+        >>> classifier = NearestMean(features, labels, num_classes=2)  # of the means (0, 2) and (4, 0)
+        >>> classifier(torch.tensor([[1.0, 2.0], [3.0, 2.0]])).argmax(1).tolist()
+        [0, 1]
     """
 
     def __init__(
@@ -49,7 +58,7 @@ class NearestMean(nn.Module):
         self.weight: Tensor
         self.bias: Tensor
         self.center: Tensor
-        rows = features.detach().double()
+        rows = widened(features.detach())
         total = torch.cat([rows.sum(0), rows.new_tensor([len(rows)])])
         total = all_reduced_sum(total) if sync else total
         if total[-1] == 0:
@@ -64,4 +73,4 @@ class NearestMean(nn.Module):
         return features if self.form == 'un' else directions(features - self.center)
 
     def forward(self, features: Tensor) -> Tensor:
-        return F.linear(self._formed(features.double()), self.weight, self.bias)
+        return F.linear(self._formed(widened(features)), self.weight, self.bias)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.layout import at_least_float32, per_class
+from ltseg.core.precision import widened
 from ltseg.core.shares import shares_of
 
 __all__ = ['posthoc_logits', 'check_logits', 'log_prior_of', 'predictions_over_tau']
@@ -24,13 +25,13 @@ def log_prior_of(
         cause_of_zeros: Why classes have no samples, where it is known, and what to do then; for the message.
 
     Returns:
-        (K,) float64.
+        (K,), in the widest numbers of the device.
 
     Raises:
         ValueError: If a class has no samples and no floor is given. Its logarithm is -inf: any tau above 0 would
             make it the prediction everywhere.
     """
-    floored = counts.double().clamp(min=floor)
+    floored = widened(counts).clamp(min=floor)
     absent = (floored == 0).nonzero().flatten().tolist()
     if absent:
         names = ', '.join(class_names[k] if class_names else str(k) for k in absent)
@@ -99,4 +100,4 @@ def _offset(logits: Tensor, log_prior: Tensor, tau: float) -> Tensor:
         raise InvalidValueError(
             'log_prior', f'{logits.shape[1]} classes, as the logits', repr(tuple(log_prior.shape)), hint
         )
-    return per_class((tau * log_prior.double()).to(logits), logits)
+    return per_class((tau * widened(log_prior)).to(logits), logits)

@@ -5,6 +5,8 @@ from typing import Literal
 import torch
 from torch import Tensor, distributed
 
+from ltseg.core.precision import widest_dtype
+
 __all__ = ['Average', 'Reduction', 'all_reduced_sum', 'reduce_losses', 'world_size']
 
 Average = Literal['weight', 'count']
@@ -67,12 +69,15 @@ def reduce_losses(
         return losses
     if reduction == 'sum':
         return losses.sum()
+    dtype = widest_dtype(losses.device)
     if average == 'weight' and class_weights is not None:
-        normaliser = class_weights.sum(dtype=torch.float64)
-    elif avg_factor is not None:
-        normaliser = torch.as_tensor(avg_factor, dtype=torch.float64, device=losses.device)
-    else:
-        normaliser = valid_samples.to(torch.float64)
+        normaliser = class_weights.sum(dtype=dtype)
+    elif avg_factor is None:
+        normaliser = valid_samples.to(dtype)
+    elif isinstance(avg_factor, Tensor):
+        normaliser = avg_factor.to(losses.device, dtype)
+    else:  # as a tensor it would have to be copied to the device
+        normaliser = torch.full((), avg_factor, dtype=dtype, device=losses.device)
     shares = world_size() if sync else 1
     if shares > 1:
         normaliser = all_reduced_sum(normaliser)

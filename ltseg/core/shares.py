@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from ltseg.core.precision import widened
+
 __all__ = ['shares_of']
 
 
@@ -12,8 +14,8 @@ def shares_of(counts: Tensor) -> Tensor:
         counts: n, (K,), at least 0.
 
     Returns:
-        (K,) float64; they sum to 1, or to 0 where there are no samples.
+        (K,); they sum to 1, or to 0 where there are no samples.
     """
-    counts = counts.double()
+    counts = widened(counts)
     total = counts.sum()
     return counts / total.where(total > 0, 1.0)  # not a branch: no accelerator has to wait for the CPU

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.layout import at_least_float32, per_class
+from ltseg.core.precision import widened
 
 __all__ = ['normalized_logits', 'normalized_predictions', 'normalized_weight', 'weight_norms']
 
@@ -17,12 +18,12 @@ def weight_norms(weight: Tensor) -> Tensor:
         weight: (K, D) or, of a 1x1 convolution, (K, D, 1, 1).
 
     Returns:
-        (K,) float64.
+        (K,), in the widest numbers of the device.
 
     Raises:
         ValueError: If one is 0, which no power makes another one, or not finite.
     """
-    norms = weight.detach().double().flatten(1).norm(dim=1)
+    norms = widened(weight.detach()).flatten(1).norm(dim=1)
     wrong = (~((norms > 0) & norms.isfinite())).nonzero().flatten().tolist()
     if wrong:
         raise InvalidValueError('weight_norms', 'lengths above 0', f'{norms[wrong[0]].item()} for class {wrong[0]}')

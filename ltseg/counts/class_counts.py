@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from ltseg.core.checks import check_choice
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.precision import widest_dtype
 from ltseg.core.shares import shares_of
 from ltseg.core.torch_versions import is_compiling
 
@@ -24,13 +25,20 @@ class ClassCounts:
     A sample is a valid (not ignored) pixel in segmentation and an image in classification.
 
     Args:
-        samples: Samples of each class, (K,) int64 or float64. float32 would stop counting at 2^24 pixels.
+        samples: Samples of each class, (K,) int64 or float64. float32, which stops counting at 2^24 pixels, is for
+            devices that lack float64 only.
         images: Images that contain each class, (K,).
         samples_of_images: All valid samples of the images that contain each class, (K,); median frequency needs it.
 
     Raises:
         ValueError: If a count is of another type or length, negative or not finite (checked on the CPU only, so that
             no accelerator has to wait).
+
+    Example:
+        >>> from ltseg.counts.class_counts import ClassCounts
+        >>> counts = ClassCounts.from_list([75, 25])
+        >>> counts.num_classes, counts.prior.tolist()
+        (2, [0.75, 0.25])
     """
 
     samples: Tensor
@@ -42,9 +50,10 @@ class ClassCounts:
             value = getattr(self, name)
             if value is None:
                 continue
-            if value.ndim != 1 or value.shape != self.samples.shape or value.dtype not in (torch.int64, torch.float64):
-                got = f'{tuple(value.shape)} {value.dtype}'
-                raise InvalidValueError(f'ClassCounts.{name}', f'({self.samples.numel()},) int64 or float64', got)
+            kinds = (torch.int64, widest_dtype(value.device))
+            if value.ndim != 1 or value.shape != self.samples.shape or value.dtype not in kinds:
+                got, expected = f'{tuple(value.shape)} {value.dtype}', f'({self.samples.numel()},) int64 or {kinds[1]}'
+                raise InvalidValueError(f'ClassCounts.{name}', expected.replace('torch.', ''), got)
             may_look = (
                 value.device.type == 'cpu' and not is_compiling()
             )  # else a device waits, a compiled function breaks
@@ -65,7 +74,7 @@ class ClassCounts:
 
     @property
     def prior(self) -> Tensor:
-        """Share of the samples that each class has, (K,) float64, summing to 1; all 0 where there are no samples."""
+        """Share of the samples that each class has, (K,), summing to 1; all 0 where there are no samples."""
         return shares_of(self.samples)
 
     def of(self, unit: Unit) -> Tensor:
@@ -84,5 +93,9 @@ class ClassCounts:
 
     def to(self, device: torch.device | str) -> 'ClassCounts':
         """The same counts on ``device``."""
-        others = (None if part is None else part.to(device) for part in (self.images, self.samples_of_images))
-        return ClassCounts(self.samples.to(device), *others)
+        floating = widest_dtype(torch.device(device))
+
+        def moved(part: Tensor | None) -> Any:
+            return None if part is None else part.to(device, floating if part.is_floating_point() else part.dtype)
+
+        return ClassCounts(moved(self.samples), moved(self.images), moved(self.samples_of_images))

@@ -45,8 +45,12 @@ def counts_folder(work_dir: str | PathLike) -> Path:
     return Path(work_dir).resolve().parent / 'class_counts'
 
 
-def build_dataset(config: dict[str, Any]) -> Any:
-    """Builds a data set, of any registry in scope, without its pipeline.
+def build_dataset(config: dict[str, Any], with_pipeline: bool = False) -> Any:
+    """Builds a data set, of any registry in scope.
+
+    Args:
+        config: Of the data set; it stays as it is.
+        with_pipeline: Whether its samples can be loaded, and not only their file names be known.
 
     Raises:
         FileNotFoundError: If there are no data; names folder or file.
@@ -56,7 +60,7 @@ def build_dataset(config: dict[str, Any]) -> Any:
     for part in innermost_configs(config):
         _check_given_classes(part)
     try:
-        return _checked(DATASETS.build(without_pipeline(config)))
+        return _checked(DATASETS.build(deepcopy(config) if with_pipeline else without_pipeline(config)))
     except FileNotFoundError as error:
         if error.filename is None:  # a message of our own data sets
             raise

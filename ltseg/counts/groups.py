@@ -30,6 +30,13 @@ class ClassGroups:
 
     Raises:
         ValueError: If a class is missing or named twice.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.counts.groups import ClassGroups
+        >>> groups = ClassGroups.tertiles(torch.tensor([900, 10, 90]))
+        >>> dict(groups.items()), groups.group_of(1)
+        ({'head': (0,), 'medium': (2,), 'tail': (1,)}, 'tail')
     """
 
     head: tuple[int, ...]

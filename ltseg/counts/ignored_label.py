@@ -41,6 +41,13 @@ class IgnoredLabelHome:
         path: Dotted path of the argument.
         label: What it says, 255 by default.
         is_named: Whether the config names it.
+
+    Example:
+        >>> from ltseg.counts.ignored_label import homes_of
+        >>> head = {'num_classes': 11, 'ignore_index': 11}
+        >>> config = {'model': {'decode_head': head}, 'val_evaluator': {'type': 'IoUMetric'}}
+        >>> [str(home) for home in homes_of(config)]
+        ['model.decode_head.ignore_index=11', 'val_evaluator.ignore_index=255 (default)']
     """
 
     kind: str
@@ -160,5 +167,6 @@ def _check_reduced(config: Mapping[str, Any], label: int) -> None:
 
 def _word(home: IgnoredLabelHome, label: int) -> str:
     if home.kind == 'padding':
-        return f'{home}, but the ignored label is {label}: padded pixels are not ignored. Set {home.path}={label}.'
+        hint = f'Set {home.path}={label}.'
+        return f'{home}, but the ignored label is {label}: padded pixels are not ignored. {hint}'
     return f'{home}, but training ignores {label}: what is evaluated and what is learned differ.'

@@ -4,7 +4,7 @@ import hashlib
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,16 @@ from ltseg.counts.ignored_pixels import MMSEG_IGNORED
 from ltseg.counts.label_histogram import label_histograms
 from ltseg.counts.many_classes import needs_16_bits
 
-__all__ = ['NO_LABELS', 'LabelFile', 'count_label_files', 'fingerprint', 'label_files', 'labels_of_values']
+__all__ = [
+    'NO_LABELS',
+    'LabelFile',
+    'count_label_files',
+    'counts_of_files',
+    'fingerprint',
+    'label_file',
+    'label_files',
+    'labels_of_values',
+]
 
 NO_LABELS = "Set data_prefix=dict(img_path='IMAGES', seg_map_path='LABELS')."
 
@@ -33,6 +42,12 @@ class LabelFile:
         reduce_zero_label: Whether 0 is ignored and every other value goes down by one.
         label_map: Pairs of an old and a new label, applied after that.
         repeats: How often the data set holds the file, relative to the others.
+
+    Example:
+        >>> from ltseg.counts.label_files import LabelFile
+        >>> file = LabelFile('labels/0.png', reduce_zero_label=True)
+        >>> file.classes_of_values(5, num_classes=3, ignore_index=255).tolist()  # 0 is ignored, 4 is no class
+        [3, 0, 1, 2, 4]
     """
 
     path: str
@@ -81,16 +96,23 @@ def label_files(dataset: Any) -> list[LabelFile]:
     Raises:
         ValueError: If the data set holds no label files.
     """
-    where = type(dataset).__name__
-    found: Counter[LabelFile] = Counter()
-    for index in range(len(dataset)):
-        info = dataset.get_data_info(index)
-        if not info.get('seg_map_path'):
-            raise InvalidValueError(where, "'seg_map_path' in each data info", repr(sorted(info)), NO_LABELS)
-        label_map = tuple(sorted((info.get('label_map') or {}).items()))
-        found[LabelFile(info['seg_map_path'], bool(info.get('reduce_zero_label')), label_map)] += 1
+    found = Counter(label_file(dataset, index) for index in range(len(dataset)))
     common = math.gcd(*found.values())
     return [replace(file, repeats=repeats // common) for file, repeats in found.items()]
+
+
+def label_file(dataset: Any, index: int) -> LabelFile:
+    """The label file of one image.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    info = dataset.get_data_info(index)
+    if not info.get('seg_map_path'):
+        where, expected = type(dataset).__name__, "'seg_map_path' in each data info"
+        raise InvalidValueError(where, expected, repr(sorted(info)), NO_LABELS)
+    label_map = tuple(sorted((info.get('label_map') or {}).items()))
+    return LabelFile(info['seg_map_path'], bool(info.get('reduce_zero_label')), label_map)
 
 
 def fingerprint(files: Sequence[LabelFile], settings: str, local: bool = True) -> str:
@@ -146,6 +168,23 @@ def count_label_files(
         ValueError: If a file cannot be read as labels or holds a value outside the classes; names file and value.
     """
     counts, ignored = np.zeros((3, num_classes), dtype=np.int64), Counter[int]()
+    counted = counts_of_files(files, num_classes, ignore_index, workers, show_progress, backend_args)
+    for file, (of_image, values) in zip(files, counted, strict=True):
+        contains = of_image > 0
+        counts += file.repeats * np.stack([of_image, contains, contains * of_image.sum()])
+        ignored.update({value: file.repeats * pixels for value, pixels in values.items()})
+    return ClassCounts(*torch.from_numpy(counts)), dict(ignored)
+
+
+def counts_of_files(
+    files: Sequence[LabelFile],
+    num_classes: int,
+    ignore_index: int = 255,
+    workers: int | None = None,
+    show_progress: bool = False,
+    backend_args: dict[str, Any] | None = None,
+) -> Iterator[tuple[np.ndarray, dict[int, int]]]:
+    """As :func:`count_label_files`, for each file: pixels of each class, (K,) int64, and ignored pixels by value."""
     classes_of_values: dict[tuple, np.ndarray] = {}
     with label_histograms([file.path for file in files], workers, backend_args) as histograms:
         console = Console(stderr=True)
@@ -157,11 +196,8 @@ def count_label_files(
             if key not in classes_of_values:
                 classes_of_values[key] = file.classes_of_values(num_values, num_classes, ignore_index)
             of_image = _of_classes(file.path, histogram, classes_of_values[key], num_classes)
-            contains = of_image > 0
-            counts += file.repeats * np.stack([of_image, contains, contains * of_image.sum()])
-            for value in np.flatnonzero((classes_of_values[key][: len(histogram)] == num_classes) & (histogram > 0)):
-                ignored[int(value)] += file.repeats * int(histogram[value])
-    return ClassCounts(*torch.from_numpy(counts)), dict(ignored)
+            ignored = (classes_of_values[key][: len(histogram)] == num_classes) & (histogram > 0)
+            yield of_image, {int(value): int(histogram[value]) for value in np.flatnonzero(ignored)}
 
 
 def _of_classes(path: str, histogram: np.ndarray, classes_of_values: np.ndarray, num_classes: int) -> np.ndarray:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from ltseg.core.checks import check_choice, check_range
 from ltseg.core.errors import InvalidValueError, WrongStateError
+from ltseg.core.graph_capture import RUN_BEFORE, refuse_capture
+from ltseg.core.precision import widest_dtype
 from ltseg.core.reduction import all_reduced_sum, world_size
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.label_counts import count_labels
@@ -28,12 +30,20 @@ class ClassCountsSource(nn.Module):
         mode: 'batch' counts each batch's labels; 'dataset' waits until ``ltseg.CountClasses`` fills it before
             training; 'fixed' was filled from a list or a table.
         sync: Whether batch counts cover all processes.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.counts.sources import ClassCountsSource
+        >>> source, labels = ClassCountsSource('batch'), torch.tensor([[0, 0, 1, 255]])
+        >>> source(labels, num_classes=3, ignore_index=255).samples.tolist()
+        [2, 1, 0]
     """
 
     def __init__(self, mode: str, sync: bool = True) -> None:
         super().__init__()
         self.mode, self.sync = mode, sync
         self._filled: ClassCounts | None = None
+        self._placed: ClassCounts | None = None  # the same on the device of the labels
         self._unmixed: Tensor | None = None
         self.class_names: tuple[str, ...] | None = None
         self.cause_of_empty_classes = ''
@@ -55,7 +65,7 @@ class ClassCountsSource(nn.Module):
 
     def fill(self, table: Any) -> None:
         """Takes over the counts of a ``CountsTable`` or a ``ClassCounts``."""
-        self._filled = getattr(table, 'learned', table)
+        self._filled, self._placed = getattr(table, 'learned', table), None
         self.class_names = getattr(table, 'class_names', None)
         self.cause_of_empty_classes = getattr(table, 'cause_of_empty_classes', '')
 
@@ -93,9 +103,10 @@ class ClassCountsSource(nn.Module):
             raise InvalidValueError(
                 'counts', f'{num_classes} classes, as the logits', repr(self._filled.num_classes), hint
             )
-        if self._filled.samples.device != labels.device:
-            self._filled = self._filled.to(labels.device)
-        return self._filled
+        if self._placed is None or self._placed.samples.device != labels.device:
+            refuse_capture('class counts', 'before they are on the device', RUN_BEFORE)
+            self._placed = self._filled.to(labels.device)
+        return self._placed
 
     def _of_batch(self, labels: Tensor, num_classes: int, ignore_index: int) -> ClassCounts:
         return ClassCounts(*self._counted(labels, num_classes, ignore_index))
@@ -118,6 +129,14 @@ class RunningCounts(ClassCountsSource):
 
     The state is a statistic of the data and not of the weights: copies made by ``copy.deepcopy``, such as the averaged
     model of mmengine's EMAHook, share it. It is saved with the module's state dict.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.counts.sources import RunningCounts
+        >>> source = RunningCounts('ema', momentum=0.75)
+        >>> first, second = (source(torch.full((4,), label), num_classes=2) for label in (0, 1))
+        >>> first.samples.tolist(), second.samples.tolist()  # 0.75 * 4 + 0.25 * 0, 0.75 * 0 + 0.25 * 4
+        ([4.0, 0.0], [3.0, 1.0])
     """
 
     def __init__(self, mode: str, sync: bool = True, momentum: float = 0.99) -> None:
@@ -127,8 +146,10 @@ class RunningCounts(ClassCountsSource):
         self._state = torch.zeros(3, 0, dtype=torch.float64)  # (3, K), K = 0 before the first batch
 
     def _of_batch(self, labels: Tensor, num_classes: int, ignore_index: int) -> ClassCounts:
-        batch = self._counted(labels, num_classes, ignore_index).double()
-        state = self._state.to(labels.device)
+        # Where a device lacks float64, sums would stop growing: they stay on the CPU.
+        place = labels.device if widest_dtype(labels.device) == torch.float64 else torch.device('cpu')
+        batch = self._counted(labels, num_classes, ignore_index).to(place, torch.float64)
+        state = self._state.to(place)
         if state.shape[1] not in (0, num_classes):
             warnings.warn(
                 f'counts={self.mode!r}: saved counts are of {state.shape[1]} classes, the logits have {num_classes}: '
@@ -143,8 +164,9 @@ class RunningCounts(ClassCountsSource):
         elif self._advances:
             state = torch.lerp(batch, state, self.momentum)
         if self._advances:
-            self._state.data = state  # in place: state dicts and copies hold this very tensor
-        return ClassCounts(*state)
+            self._keep(state)
+        counts = ClassCounts(*state)
+        return counts if place == labels.device else counts.to(labels.device)
 
     @property
     def _advances(self) -> bool:
@@ -160,7 +182,15 @@ class RunningCounts(ClassCountsSource):
         return self._state
 
     def set_extra_state(self, state: Tensor) -> None:
-        self._state.data = state.detach().to(torch.float64).clone()
+        self._keep(state.detach().to(self._state))
+
+    def _keep(self, state: Tensor) -> None:
+        """Changes the very tensor, which state dicts and copies hold, and its memory, which a CUDA graph writes to."""
+        if self._state.shape == state.shape and self._state.device == state.device:
+            self._state.copy_(state)
+            return
+        refuse_capture('running class counts', 'before the first batch was counted', RUN_BEFORE)
+        self._state.data = state.clone()
 
 
 def build_counts(counts: CountsOption, sync: bool = True, momentum: float = 0.99) -> ClassCountsSource:

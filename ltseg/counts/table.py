@@ -36,6 +36,16 @@ class CountsTable:
     Raises:
         ValueError: If the lengths differ, a class occurs in more files than there are, or the counts add up to more
             pixels than the files have.
+
+    Example:
+        >>> from ltseg.counts.class_counts import ClassCounts
+        >>> from ltseg.counts.table import CountsTable
+        >>> names, counts = ('background', 'road', 'pole'), ClassCounts.from_list([0, 900, 100])
+        >>> CountsTable(counts, names).empty_classes
+        [0]
+        >>> table = CountsTable(counts, names, provenance={'ignore_index': 0})
+        >>> table.empty_classes, table.learned.samples.tolist()
+        ([], [900.0, 900.0, 100.0])
     """
 
     counts: ClassCounts
@@ -49,14 +59,10 @@ class CountsTable:
             )
         total, pixels = self.counts.samples.sum().item(), self.provenance.get('total_pixels')
         if pixels is not None and total > pixels:
-            raise InvalidValueError(
-                'CountsTable', f'at most {pixels} samples, files x height x width', repr(total), REMEDY
-            )
+            raise InvalidValueError('CountsTable', f'at most {pixels} samples, files x height x width', repr(total))
         images, files = self.counts.images, self.provenance.get('files')
         if files is not None and images is not None and images.max().item() > files:
-            raise InvalidValueError(
-                'CountsTable', f'at most {files} images of a class', repr(images.max().item()), REMEDY
-            )
+            raise InvalidValueError('CountsTable', f'at most {files} images of a class', repr(images.max().item()))
 
     @property
     def ignored_class(self) -> int | None:
@@ -132,8 +138,8 @@ class CountsTable:
             counts = ClassCounts(_column(rows, 'samples'), **{key: _column(rows, key) for key in held})
             return cls(counts, tuple(row['name'] for row in rows), provenance)
         except (KeyError, ValueError) as error:
-            reason = f'no {error}' if isinstance(error, KeyError) else str(error)
-            raise InvalidValueError(f'{where}: {reason}') from error
+            reason = f'no {error}.' if isinstance(error, KeyError) else str(error)
+            raise InvalidValueError(f'{where}: {reason} {REMEDY}') from error
 
 
 def _copied(values: torch.Tensor, source: int, target: int) -> torch.Tensor:
@@ -154,7 +160,7 @@ def _check_fields(rows: Any, provenance: Any) -> None:
 def _column(rows: list[dict[str, Any]], key: str) -> torch.Tensor:
     values = [row[key] for row in rows]
     if not values or not all(is_number(value) for value in values):
-        raise InvalidValueError(f'{key} of the classes', 'one number for each class', shown(values), REMEDY)
+        raise InvalidValueError(f'{key} of the classes', 'one number for each class', shown(values))
     check_total(f'{key} of the classes', sum(values))
     exact = all(isinstance(value, int) for value in values)
     return torch.tensor(values, dtype=torch.int64 if exact else torch.float64)

@@ -27,6 +27,7 @@ with quietly():
     from ltseg.datasets.exact_sampling import PositionedSampler, SeededDataset
     from ltseg.datasets.list_files import ImageNetLTDataset, INaturalist2018Dataset, PlacesLTDataset
     from ltseg.datasets.long_tailed import LongTailedDataset
+    from ltseg.datasets.resident_collate import resident_collate
 
 
 def _leave_out(reason: Exception) -> None:
@@ -37,7 +38,7 @@ def _leave_out(reason: Exception) -> None:
         raise MissingPackageError('mmseg', expected, f'{type(reason).__name__}: {reason}') from reason
 
     for registry, names in (
-        (DATASETS, ('CamVidDataset', 'CityscapesDataset', 'MiniCityDataset')),
+        (DATASETS, ('CachedFeatures', 'CamVidDataset', 'CityscapesDataset', 'MiniCityDataset')),
         (TRANSFORMS, ('LoadCheckedAnnotations',)),
     ):
         for name in names:
@@ -47,6 +48,7 @@ def _leave_out(reason: Exception) -> None:
 if find_spec('mmseg') is not None:
     try:
         with quietly():
+            from ltseg.datasets.cached_features import CachedFeatures
             from ltseg.datasets.camvid import CamVidDataset
             from ltseg.datasets.checked_loading import LoadCheckedAnnotations
             from ltseg.datasets.cityscapes import CityscapesDataset
@@ -66,6 +68,7 @@ __all__ = [
     'BatchSimAugment',
     'BilateralSampler',
     'CIFARDataset',
+    'CachedFeatures',
     'CamVidDataset',
     'CityscapesDataset',
     'ClassAwareSampler',
@@ -80,4 +83,5 @@ __all__ = [
     'PositionedSampler',
     'RepeatFactorSampler',
     'SeededDataset',
+    'resident_collate',
 ]

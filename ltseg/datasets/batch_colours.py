@@ -1,10 +1,9 @@
 """Random changes of colour on a whole batch, and the views of SimCLR."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
+from ltseg.core.batch_transform import BatchSequence, BatchTransform, Drawn, Operation, drawn_groups, operated
 from ltseg.core.checks import check_range
 from ltseg.datasets import image_operations as op
 from ltseg.datasets.batch_transforms import BatchRandomFlip, BatchRandomResizedCrop
@@ -14,7 +13,7 @@ __all__ = ['BatchColorJitter', 'BatchRandomGrayscale', 'BatchSimAugment']
 
 
 @TRANSFORMS.register_module()
-class BatchColorJitter:
+class BatchColorJitter(BatchTransform):
     """Changes brightness, contrast, saturation and hue, in an order drawn for each image.
 
     Args:
@@ -42,29 +41,32 @@ class BatchColorJitter:
         check_range('BatchColorJitter.hue', hue, 0, 0.5)
         check_range('BatchColorJitter.prob', prob, 0, 1)
         factors = {'brightness': brightness, 'contrast': contrast, 'saturation': saturation}
-        self.ranges: list[tuple[Callable[[Tensor, Tensor], Tensor], float, float]] = []
+        self.ranges: list[tuple[Operation, float, float]] = []
         for name, strength in factors.items():
             check_range(f'BatchColorJitter.{name}', strength, 0)
             self.ranges.append((getattr(op, name), max(0.0, 1 - strength), 1 + strength))
         self.ranges.append((op.hue, -hue, hue))
         self.prob = prob
 
-    def __call__(self, images: Tensor) -> Tensor:  # (N, 3, H, W), 0..255 -> the same
-        images = images.float().clone()
-        changed = torch.rand(len(images)) < self.prob
-        order = torch.rand(len(images), len(self.ranges)).argsort(1)  # (N, 4)
-        amounts = torch.stack([torch.empty(len(images)).uniform_(low, high) for _, low, high in self.ranges], 1)
-        for step in range(len(self.ranges)):
-            for index, (operation, _, _) in enumerate(self.ranges):
-                rows = (changed & (order[:, step] == index)).nonzero().squeeze(1)
-                if len(rows):
-                    here = rows.to(images.device)
-                    images[here] = operation(images[here], amounts[rows, index].to(images.device))
+    def draw(self, shape: torch.Size) -> Drawn:
+        number, operations = shape[0], len(self.ranges)
+        changed = torch.rand(number) < self.prob
+        order = torch.rand(number, operations).argsort(1).masked_fill(~changed[:, None], operations)  # (N, 4)
+        amounts = [torch.empty(number).uniform_(low, high) for _, low, high in self.ranges]
+        table = torch.stack([*amounts, torch.zeros(number)])  # (5, N)
+        steps = [drawn_groups(chosen, table[chosen, torch.arange(number)], operations + 1) for chosen in order.T]
+        return Drawn(torch.cat([step.numbers for step in steps]), [step.plan for step in steps])
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        images = images.float()
+        operations = [*(operation for operation, _, _ in self.ranges), op.identity]
+        for numbers, plan in zip(drawn.numbers.chunk(len(drawn.plan)), drawn.plan, strict=True):
+            images = operated(images, Drawn(numbers, plan), operations)
         return images
 
 
 @TRANSFORMS.register_module()
-class BatchRandomGrayscale:
+class BatchRandomGrayscale(BatchTransform):
     """Takes the colour from images.
 
     Args:
@@ -82,14 +84,16 @@ class BatchRandomGrayscale:
         check_range('BatchRandomGrayscale.prob', prob, 0, 1)
         self.prob = prob
 
-    def __call__(self, images: Tensor) -> Tensor:  # (N, 3, H, W) -> (N, 3, H, W)
-        chosen = (torch.rand(len(images)) < self.prob).to(images.device)
+    def draw(self, shape: torch.Size) -> Drawn:
+        return Drawn((torch.rand(1, shape[0]) < self.prob).float())
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         images = images.float()
-        return torch.where(chosen[:, None, None, None], op.grey(images), images)
+        return torch.where(drawn.numbers[0, :, None, None, None] > 0, op.grey(images), images)
 
 
 @TRANSFORMS.register_module()
-class BatchSimAugment:
+class BatchSimAugment(BatchSequence):
     """SimCLR's augmentation without blur, as long-tail papers use it on CIFAR.
 
     A resized crop of 0.2 to 1 of the area, a flip, color jitter of 0.4, 0.4, 0.4, 0.1 with probability 0.8, and grey
@@ -111,9 +115,4 @@ class BatchSimAugment:
 
     def __init__(self) -> None:
         jitter = BatchColorJitter(prob=0.8)
-        self.steps = (BatchRandomResizedCrop(), BatchRandomFlip(), jitter, BatchRandomGrayscale(0.2))
-
-    def __call__(self, images: Tensor) -> Tensor:  # (N, 3, H, W), 0..255 -> the same
-        for step in self.steps:
-            images = step(images)
-        return images
+        super().__init__([BatchRandomResizedCrop(), BatchRandomFlip(), jitter, BatchRandomGrayscale(0.2)])

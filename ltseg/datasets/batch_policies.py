@@ -1,21 +1,21 @@
 """Augmentation policies on a whole batch, with choices and amounts drawn for each image."""
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from ltseg.core.batch_transform import BatchTransform, Drawn, Operation, drawn_groups, operated
 from ltseg.core.checks import check_integer, check_range
 from ltseg.datasets import image_operations as op
 from ltseg.registry import TRANSFORMS
 
 __all__ = ['CIFAR_POLICY', 'OPERATIONS', 'BatchAutoAugment', 'BatchRandAugment']
 
-Operation = Callable[[Tensor, Tensor], Tensor]
-
 # An operation and its amounts at strength 0 and at strength 1. Translation is in shares of the width.
 OPERATIONS: dict[str, tuple[Operation, float, float]] = {
-    'Identity': (lambda images, amount: images, 0.0, 0.0),
+    'Identity': (op.identity, 0.0, 0.0),
     'AutoContrast': (op.autocontrast, 0.0, 0.0),
     'Equalize': (op.equalize, 0.0, 0.0),
     'Posterize': (op.posterize, 8.0, 4.0),
@@ -65,8 +65,45 @@ CIFAR_POLICY = (
 )
 
 
+class _Policy(BatchTransform):
+    """Operations one after the other, chosen for each image."""
+
+    @abstractmethod
+    def choices(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """For each step, the operation ``NAMES[k]`` of each image, (N,) int64, and its strength (N,) in 0..1."""
+
+    def draw(self, shape: torch.Size) -> Drawn:
+        steps = [
+            drawn_groups(chosen, _amounts(chosen, strength, shape[3]), len(NAMES))
+            for chosen, strength in self.choices(shape[0])
+        ]
+        return Drawn(torch.cat([step.numbers for step in steps]), [step.plan for step in steps])
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        images = images.float()
+        for numbers, plan in zip(drawn.numbers.chunk(len(drawn.plan)), drawn.plan, strict=True):
+            images = operated(images, Drawn(numbers, plan), [operation for operation, _, _ in OPERATIONS.values()])
+        return images
+
+
+def _amounts(chosen: Tensor, strength: Tensor, width: int) -> Tensor:
+    """The amount of each image's operation ``NAMES[chosen]`` (N,) at a strength (N,) in 0..1."""
+    signs = torch.randint(2, chosen.shape) * 2 - 1
+    amounts = torch.zeros_like(strength)
+    for index, (name, (_, least, most)) in enumerate(OPERATIONS.items()):
+        amount = least + (most - least) * strength
+        if name in SIGNED:
+            amount = amount * signs
+        if name in ENHANCEMENTS:
+            amount = amount + 1
+        if name.startswith('Translate'):
+            amount = amount * width
+        amounts = torch.where(chosen == index, amount, amounts)
+    return amounts
+
+
 @TRANSFORMS.register_module()
-class BatchAutoAugment:
+class BatchAutoAugment(_Policy):
     """The AutoAugment policy for CIFAR: one of 25 pairs of operations for each image.
 
     Differs from the authors' pipeline in that values are not rounded between the two operations.
@@ -83,22 +120,18 @@ class BatchAutoAugment:
         True
     """
 
-    def __call__(self, images: Tensor) -> Tensor:  # (N, 3, H, W), 0..255 -> the same
-        number = len(images)
+    def choices(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
         pair = torch.randint(len(CIFAR_POLICY), (number,))
-        images = images.float()
         for place in range(2):
             table = [policy[place] for policy in CIFAR_POLICY]
             chosen = torch.tensor([NAMES.index(name) for name, _, _ in table])[pair]
             probability = torch.tensor([share for _, share, _ in table])[pair]
             strength = torch.tensor([ninths / 9 for _, _, ninths in table])[pair]
-            chosen = torch.where(torch.rand(number) < probability, chosen, NAMES.index('Identity'))
-            images = _operated(images, chosen, strength)
-        return images
+            yield torch.where(torch.rand(number) < probability, chosen, NAMES.index('Identity')), strength
 
 
 @TRANSFORMS.register_module()
-class BatchRandAugment:
+class BatchRandAugment(_Policy):
     """RandAugment: ``num_ops`` of 14 operations one after the other for each image, all of one strength.
 
     Args:
@@ -127,29 +160,7 @@ class BatchRandAugment:
         check_range('BatchRandAugment.magnitude_std', magnitude_std, 0)
         self.num_ops, self.magnitude, self.magnitude_std = num_ops, magnitude, magnitude_std
 
-    def __call__(self, images: Tensor) -> Tensor:  # (N, 3, H, W), 0..255 -> the same
-        images, number = images.float(), len(images)
+    def choices(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
         for _ in range(self.num_ops):
             chosen = torch.randint(NAMES.index('Invert'), (number,))
-            strength = (self.magnitude + self.magnitude_std * torch.randn(number)).clamp(0, 10) / 10
-            images = _operated(images, chosen, strength)
-        return images
-
-
-def _operated(images: Tensor, chosen: Tensor, strength: Tensor) -> Tensor:
-    """Applies to each image the operation ``NAMES[chosen]`` (N,) with a strength (N,) in 0..1; both on the CPU."""
-    images = images.clone()
-    signs = torch.randint(2, (len(images),)) * 2 - 1
-    for index in chosen.unique().tolist():
-        name, rows = NAMES[index], (chosen == index).nonzero().squeeze(1)
-        operation, least, most = OPERATIONS[name]
-        amount = least + (most - least) * strength[rows]
-        if name in SIGNED:
-            amount = amount * signs[rows]
-        if name in ENHANCEMENTS:
-            amount = amount + 1
-        if name.startswith('Translate'):
-            amount = amount * images.shape[3]
-        here = rows.to(images.device)
-        images[here] = operation(images[here], amount.to(images.device))
-    return images
+            yield chosen, (self.magnitude + self.magnitude_std * torch.randn(number)).clamp(0, 10) / 10

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ltseg.core.batch_transform import BatchTransform, Drawn
 from ltseg.core.checks import check_integer, check_range
 from ltseg.core.errors import InvalidValueError
 from ltseg.datasets.image_operations import crop_and_resize
@@ -14,11 +15,9 @@ from ltseg.registry import TRANSFORMS
 
 __all__ = ['BatchCutout', 'BatchRandomCrop', 'BatchRandomFlip', 'BatchRandomResizedCrop']
 
-# Parameters are drawn on the CPU: which images an operation concerns is then known without waiting for a GPU.
-
 
 @TRANSFORMS.register_module()
-class BatchRandomCrop:
+class BatchRandomCrop(BatchTransform):
     """Pads each image with zeros and cuts a place at random out of it, of the old size.
 
     Args:
@@ -39,15 +38,18 @@ class BatchRandomCrop:
         check_integer('BatchRandomCrop.padding', padding, 1)
         self.padding = padding
 
-    def __call__(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, C, H, W)
+    def draw(self, shape: torch.Size) -> Drawn:
+        return Drawn(torch.randint(2 * self.padding + 1, (2, shape[0])).float())
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         number, _, height, width = images.shape
-        top, left = torch.randint(2 * self.padding + 1, (2, number)).to(images.device)
+        top, left = drawn.numbers.long()
         places = F.pad(images, [self.padding] * 4).unfold(2, height, 1).unfold(3, width, 1)  # a view of every crop
         return places[torch.arange(number, device=images.device), :, top, left]
 
 
 @TRANSFORMS.register_module()
-class BatchRandomFlip:
+class BatchRandomFlip(BatchTransform):
     """Mirrors images left to right.
 
     Args:
@@ -64,13 +66,15 @@ class BatchRandomFlip:
         check_range('BatchRandomFlip.prob', prob, 0, 1)
         self.prob = prob
 
-    def __call__(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, C, H, W)
-        chosen = (torch.rand(len(images)) < self.prob).nonzero().squeeze(1).to(images.device)
-        return images.index_copy(0, chosen, images[chosen].flip(-1))
+    def draw(self, shape: torch.Size) -> Drawn:
+        return Drawn((torch.rand(1, shape[0]) < self.prob).float())
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        return torch.where(drawn.numbers[0, :, None, None, None] > 0, images.flip(-1), images)
 
 
 @TRANSFORMS.register_module()
-class BatchCutout:
+class BatchCutout(BatchTransform):
     """Blanks a square at a place drawn for each image; the part of it outside of the image is lost.
 
     Args:
@@ -89,24 +93,28 @@ class BatchCutout:
 
     def __init__(self, size: int = 16, value: Any = 0.0) -> None:
         check_integer('BatchCutout.size', size, 1)
-        self.size, self.value = size, value
+        self.size, self.values = size, list(value) if isinstance(value, list | tuple) else [value]
 
-    def __call__(self, images: Tensor) -> Tensor:  # (N, C, H, W) -> (N, C, H, W)
-        number, _, height, width = images.shape
-        row, column = torch.randint(height, (number, 1)), torch.randint(width, (number, 1))
-        rows, columns = self._inside(row, height), self._inside(column, width)  # (N, H), (N, W)
-        hole = (rows[:, None, :, None] & columns[:, None, None, :]).to(images.device)
-        value = torch.as_tensor(self.value, dtype=images.dtype, device=images.device).reshape(-1, 1, 1)
-        return torch.where(hole, value, images)
+    def draw(self, shape: torch.Size) -> Drawn:
+        return Drawn(torch.stack([torch.randint(length, shape[:1]) for length in shape[2:]]).float())
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        row, column = drawn.numbers
+        rows, columns = self._inside(row, images.shape[2]), self._inside(column, images.shape[3])  # (N, H), (N, W)
+        hole = rows[:, :, None] & columns[:, None, :]
+        if len(self.values) == 1:
+            return images.masked_fill(hole.unsqueeze(1), self.values[0])
+        channels = zip(images.unbind(1), self.values, strict=True)
+        return torch.stack([channel.masked_fill(hole, value) for channel, value in channels], 1)
 
     def _inside(self, middle: Tensor, length: int) -> Tensor:
-        first = middle - self.size // 2
-        place = torch.arange(length)
+        first = middle[:, None] - self.size // 2
+        place = torch.arange(length, device=middle.device)
         return (place >= first) & (place < first + self.size)
 
 
 @TRANSFORMS.register_module()
-class BatchRandomResizedCrop:
+class BatchRandomResizedCrop(BatchTransform):
     """Cuts a part of random size and shape out of each image and enlarges it to the old size.
 
     Args:
@@ -135,8 +143,8 @@ class BatchRandomResizedCrop:
                 )
         self.scale, self.ratio = scale, ratio
 
-    def __call__(self, images: Tensor) -> Tensor:  # (N, 3, H, W) -> (N, 3, H, W)
-        number, _, height, width = images.shape
+    def draw(self, shape: torch.Size) -> Drawn:
+        number, _, height, width = shape
         area = height * width * torch.empty(number, 10).uniform_(*self.scale)
         ratio = torch.empty(number, 10).uniform_(*map(math.log, self.ratio)).exp()
         wide, high = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
@@ -147,4 +155,7 @@ class BatchRandomResizedCrop:
         high = torch.where(found, high.gather(1, first).squeeze(1), height)
         top = (torch.rand(number) * (height - high + 1)).floor()
         left = (torch.rand(number) * (width - wide + 1)).floor()
-        return crop_and_resize(images.float(), *(place.to(images.device) for place in (top, left, high, wide)))
+        return Drawn(torch.stack([top, left, high, wide]))
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        return crop_and_resize(images.float(), *drawn.numbers)

@@ -31,6 +31,16 @@ class ChosenIndices:
     Args:
         indices: Chosen images, (N,) int64.
         settings: Plain JSON values.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from ltseg.datasets.chosen_indices import ChosenIndices, fingerprint
+        >>> settings = {'seed': 0, 'data': fingerprint(np.array([0, 0, 1]))}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     ChosenIndices(np.array([2, 0]), settings).save(f'{folder}/chosen.json')
+        ...     ChosenIndices.load(f'{folder}/chosen.json', expected=settings).indices.tolist()
+        [2, 0]
     """
 
     indices: np.ndarray

@@ -32,6 +32,18 @@ class EpochSampler(Sampler, ABC):
         dataset: The data set, or a wrapper.
         length: Indices of an epoch, of all processes; rounded up to a multiple of their number.
         seed: Whole number of at least 0; None draws one for all processes.
+
+    Example:
+        >>> from ltseg.datasets.class_sampling import EpochSampler
+        >>> class Shuffled(EpochSampler):
+        ...     def epoch_indices(self, number, random):
+        ...         return random.permutation(number)
+        >>> sampler, epochs = Shuffled(range(9), length=9, seed=0), []
+        >>> for epoch in (0, 1, 0):
+        ...     sampler.set_epoch(epoch)
+        ...     epochs.append(list(sampler))
+        >>> epochs[0] == epochs[2], epochs[0] == epochs[1]
+        (True, False)
     """
 
     def __init__(self, dataset: Any, length: int, seed: int | None = None) -> None:

@@ -18,6 +18,17 @@ class CheckedFolders(BaseSegDataset):
 
     Attributes:
         GUIDE: Where the data come from and how they are laid out; ``{root}`` stands for the data root.
+
+    Example:
+        >>> from ltseg.datasets.data_folders import CheckedFolders
+        >>> class Harbors(CheckedFolders):
+        ...     METAINFO = {'classes': ('water', 'ship')}
+        ...     GUIDE = 'Unpack harbors.zip into {root}.'
+        >>> try:
+        ...     Harbors(data_root='data/harbors', data_prefix={'img_path': 'images', 'seg_map_path': 'labels'})
+        ... except FileNotFoundError as error:
+        ...     print(error.got, '-', error.hint)
+        no such folder - Unpack harbors.zip into data/harbors.
     """
 
     GUIDE = ''

@@ -20,6 +20,19 @@ class LoadEightBitAnnotations(LoadAnnotations):
     that it loads right are the same here, 65535, a usual void of 16-bit files, included.
 
     Source: ``mmseg.datasets.transforms.LoadAnnotations``.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> from ltseg.datasets.eight_bit_labels import LoadEightBitAnnotations
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Image.fromarray(np.array([[1, 258]], np.uint16)).save(f'{folder}/0.png')
+        ...     try:
+        ...         LoadEightBitAnnotations()({'seg_map_path': f'{folder}/0.png', 'reduce_zero_label': False})
+        ...     except ValueError as error:
+        ...         print('expected', error.expected, 'got', error.got)
+        expected values 0..255 got 258
     """
 
     @classmethod

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.device import get_device
 from torch.utils.data import Dataset, Sampler
 
 from ltseg.registry import DATASETS
@@ -17,12 +18,19 @@ def seed_everything(*state: int, accelerators: bool = True) -> None:
     """Seeds the generators of Python, numpy and torch from whole numbers of at least 0, e.g. (seed, position).
 
     Without ``accelerators`` only torch's generator for the CPU is seeded, which is some hundred times faster.
+    ``torch.manual_seed`` itself is called for accelerators other than CUDA only: it notes a stack trace for each kind
+    that is not in use.
     """
     words = np.random.SeedSequence(state).generate_state(4)
     random.seed(int(words[0]))
     np.random.seed(int(words[1]))
-    seed = torch.manual_seed if accelerators else torch.default_generator.manual_seed
-    seed(int(words[2]) << 32 | int(words[3]))
+    seed = int(words[2]) << 32 | int(words[3])
+    if accelerators and get_device() not in ('cpu', 'cuda'):
+        torch.manual_seed(seed)
+        return
+    torch.default_generator.manual_seed(seed)
+    if accelerators and torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
 
 
 class PositionedSampler(Sampler):
@@ -35,6 +43,11 @@ class PositionedSampler(Sampler):
         epoch: Pass over the sampler to start in.
         start: Indices of that pass to leave out, because they were trained on before an interruption.
         follow_epochs: Whether the training loop says which epoch it is in; otherwise passes are counted here.
+
+    Example:
+        >>> from ltseg.datasets.exact_sampling import PositionedSampler
+        >>> list(PositionedSampler([7, 5, 9], rank=1, world_size=2))  # the other process has the positions 0, 2 and 4
+        [(7, 1), (5, 3), (9, 5)]
     """
 
     def __init__(

@@ -35,6 +35,21 @@ class ImageListDataset(LabelledImages):
     Raises:
         FileNotFoundError: If the list or its first images are missing; says where to get them and how to lay them out.
         ValueError: If a line is no ``path label``, or the totals are not the published ones.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from ltseg.datasets.image_lists import ImageListDataset
+        >>> class Pets(ImageListDataset):
+        ...     LISTS, TOTALS, NUM_CLASSES = {'train': 'train.txt'}, {'train': 2}, 2
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     for name in ('cat', 'owl'):
+        ...         Path(root, name).mkdir()
+        ...         Path(root, name, '0.jpg').touch()
+        ...     _ = Path(root, 'train.txt').write_text('cat/0.jpg 0\\nowl/0.jpg 1\\n')
+        ...     pets = Pets(data_root=root)
+        >>> pets.CLASSES, pets.get_gt_labels().tolist()
+        (('cat', 'owl'), [0, 1])
     """
 
     LISTS: dict[str, str] = {}

@@ -17,6 +17,7 @@ __all__ = [
     'equalize',
     'grey',
     'hue',
+    'identity',
     'invert',
     'posterize',
     'rotate',
@@ -41,8 +42,8 @@ def affine(images: Tensor, matrix: Tensor) -> Tensor:
         matrix: (N, 2, 3), in pixels from the middle of the image.
     """
     height, width = images.shape[2:]
-    size = matrix.new_tensor([width / 2, height / 2])
-    scaled = torch.cat([matrix[:, :, :2] * (size / size[:, None]), matrix[:, :, 2:] / size[:, None]], 2)
+    (a, b, x), (c, d, y) = (row.unbind(1) for row in matrix.unbind(1))
+    scaled = _matrix(a, b * (height / width), x / (width / 2), c * (width / height), d, y / (height / 2))
     grid = F.affine_grid(scaled.to(images), list(images.shape), align_corners=False)
     return F.grid_sample(images - FILL, grid, mode='nearest', align_corners=False) + FILL
 
@@ -100,8 +101,8 @@ def _blend(base: Tensor, images: Tensor, amount: Tensor) -> Tensor:
 
 def grey(images: Tensor) -> Tensor:
     """The brightness of each pixel, (N, 1, H, W)."""
-    weights = torch.tensor(LUMA, dtype=images.dtype, device=images.device)
-    return torch.einsum('nchw,c->nhw', images, weights).unsqueeze(1)
+    red, green, blue = images.split(1, 1)  # numbers, not a tensor, which would have to be copied to a GPU
+    return red * LUMA[0] + green * LUMA[1] + blue * LUMA[2]
 
 
 def saturation(images: Tensor, amount: Tensor) -> Tensor:
@@ -121,9 +122,9 @@ def brightness(images: Tensor, amount: Tensor) -> Tensor:
 
 def sharpness(images: Tensor, amount: Tensor) -> Tensor:
     """From smoothed (0) over the image (1) to sharper; the border stays."""
-    kernel = images.new_tensor([[1, 1, 1], [1, 5, 1], [1, 1, 1]]).div(13).expand(3, 1, 3, 3)
     smooth = images.clone()
-    smooth[:, :, 1:-1, 1:-1] = F.conv2d(images, kernel, groups=3)
+    sums = F.avg_pool2d(images, 3, 1, divisor_override=1)  # exact, where a convolution on a GPU is not
+    smooth[:, :, 1:-1, 1:-1] = (sums + 4 * images[:, :, 1:-1, 1:-1]) / 13
     return _blend(smooth, images, amount)
 
 
@@ -140,9 +141,13 @@ def hue(images: Tensor, amount: Tensor) -> Tensor:
     )
     sixths = sixths + 6 * amount.to(images)[:, None, None]
     # A channel is ``high`` within one sixth of its own hue and ``low`` beyond two sixths.
-    shift = sixths.new_tensor([5, 3, 1])[None, :, None, None]
-    place = (shift + sixths.unsqueeze(1)) % 6
+    place = torch.stack([sixths + 5, sixths + 3, sixths + 1], 1) % 6
     return high.unsqueeze(1) - spread.unsqueeze(1) * torch.minimum(place, 4 - place).clamp(0, 1)
+
+
+def identity(images: Tensor, amount: Tensor) -> Tensor:
+    """The image itself."""
+    return images
 
 
 def invert(images: Tensor, amount: Tensor) -> Tensor:

@@ -15,6 +15,15 @@ class LabelledImages(BaseDataset):
 
     Attributes:
         GUIDE: Where the data come from and how they are laid out; ``{root}`` stands for the data root.
+
+    Example:
+        >>> from ltseg.datasets.labelled_images import LabelledImages
+        >>> class Pets(LabelledImages):
+        ...     METAINFO = {'classes': ('cat', 'owl')}
+        ...     def load_data_list(self):
+        ...         return [{'gt_label': label} for label in (0, 0, 1)]
+        >>> Pets().CLASSES, Pets().get_gt_labels().tolist(), Pets().get_cat_ids(2)
+        (('cat', 'owl'), [0, 0, 1], [1])
     """
 
     GUIDE = ''

@@ -20,6 +20,15 @@ class NamedLoading:
 
     Args:
         loading: mmcv's ``LoadImageFromFile`` or ``LoadAnnotations``, or one that is derived from them.
+
+    Example:
+        >>> from mmcv.transforms import LoadImageFromFile
+        >>> from ltseg.datasets.named_files import NamedLoading
+        >>> try:
+        ...     NamedLoading(LoadImageFromFile())({'img_path': 'images/7.jpg'})
+        ... except FileNotFoundError as error:
+        ...     print(error.where)
+        image file images/7.jpg
     """
 
     def __init__(self, loading: Any) -> None:

@@ -46,6 +46,22 @@ class ClassifierWatch:
 
     Raises:
         ValueError: As :func:`class_vectors_of`.
+
+    Example:
+        >>> import torch
+        >>> from mmpretrain.models import ImageClassifier
+        >>> from mmpretrain.structures import DataSample
+        >>> from ltseg.heads.classifier_watch import ClassifierWatch
+        >>> model = ImageClassifier(
+        ...     data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor'),
+        ...     backbone=dict(type='ltseg.CIFARResNet', depth=20, base_channels=2),
+        ...     neck=dict(type='mmpretrain.GlobalAveragePooling'),
+        ...     head=dict(type='mmpretrain.LinearClsHead', in_channels=8, num_classes=3))
+        >>> watch = ClassifierWatch(model)
+        >>> _ = model(torch.zeros(2, 3, 8, 8), [DataSample().set_gt_label(label) for label in (0, 2)])
+        >>> watch.labels().tolist(), tuple(watch.features().shape), tuple(watch.logits().shape)
+        ([0, 2], (2, 8), (2, 3))
+        >>> watch.close()
     """
 
     def __init__(self, model: Any, gradients: bool = False) -> None:

@@ -1,6 +1,7 @@
 """Classifiers that take the place of a head's last linear layer or 1x1 convolution."""
 
 import warnings
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,8 @@ from ltseg.core.checks import check_positive
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.geometry import simplex_vectors
 from ltseg.core.layout import at_least_float32
+from ltseg.core.precision import exact_products
+from ltseg.core.torch_versions import is_compiling
 from ltseg.registry import MODELS
 
 __all__ = ['CosineClassifier', 'ETFClassifier', 'simplex_vectors', 'spread_vectors', 'vectors_of']
@@ -100,10 +103,10 @@ class ETFClassifier(nn.Module):
         self.norm = (nn.BatchNorm2d if spatial_dims else nn.BatchNorm1d)(in_channels)
         vectors = spread_vectors(num_classes, in_channels, torch.Generator().manual_seed(seed)).float()
         if in_channels < num_classes - 1:
+            hint = 'Use wider features for the method of the paper.'
             warnings.warn(
                 f'ETFClassifier: a simplex of {num_classes} classes needs {num_classes - 1} feature dimensions, got '
-                f'{in_channels}. Small simplices in orthogonal subspaces take its place; use wider features for the '
-                'method of the paper.',
+                f'{in_channels}. Small simplices in orthogonal subspaces take its place. {hint}',
                 stacklevel=2,
             )
         # Not called weight: MMSegmentation's heads initialise what is called so.
@@ -125,7 +128,13 @@ class ETFClassifier(nn.Module):
 
 
 def _products(features: Tensor, vectors: Tensor) -> Tensor:
-    return F.linear(features, vectors) if features.ndim == 2 else F.conv2d(features, vectors)
+    """Features (N, D, *) times class vectors (K, D, *1), in the precision of both: TF32 has 3 digits only."""
+    with nullcontext() if is_compiling() else exact_products():
+        if features.ndim == 2:
+            return F.linear(features, vectors)
+        if features.device.type == 'cpu':
+            return F.conv2d(features, vectors)
+        return (vectors.flatten(1) @ features.flatten(2)).unflatten(2, features.shape[2:])  # cuDNN would round
 
 
 def spread_vectors(num_classes: int, dimensions: int, generator: torch.Generator | None = None) -> Tensor:

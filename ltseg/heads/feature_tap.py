@@ -27,6 +27,21 @@ class FeatureTap:
     Raises:
         ValueError: If the head does not classify all features in ``conv_seg``, or two terms have the same name in the
             log.
+
+    Example:
+        >>> import torch
+        >>> from mmengine.structures import PixelData
+        >>> from mmseg.structures import SegDataSample
+        >>> from ltseg.heads import LongTailSegHead  # has it in front of MMSegmentation's head
+        >>> head = LongTailSegHead(
+        ...     head_type='FCNHead', in_channels=1, channels=1, num_convs=0, num_classes=3, concat_input=False,
+        ...     loss_decode=dict(type='ltseg.ARBLoss'),
+        ...     regularizers=[dict(type='ltseg.WithinClassRegularizer', centers='batch')])
+        >>> features, labels = torch.tensor([[1.0, 7.0], [9.0, 9.0]]), torch.tensor([[0] * 4] * 2 + [[1] * 4] * 2)
+        >>> sample = SegDataSample(gt_sem_seg=PixelData(data=labels[None]))
+        >>> losses = head.loss((features[None, None],), [sample], {})
+        >>> round(losses['loss_within_class'].item(), 4)  # class 0 has the mean 4: 1/3 ((9 + 9) / 2 + 0 + 0)
+        3.0
     """
 
     conv_seg: Any

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.extension import Extension
-from ltseg.core.features import FeatureBatch
+from ltseg.core.features import FeatureBatch, chosen_views
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.heads.classifiers import vectors_of
 from ltseg.heads.mixed_labels import labels_of_larger_share, targets_of
@@ -178,7 +178,7 @@ class LongTailClsHead(Extension):
 
     def _classified(self, rows: Tensor, data_samples: list) -> Tensor:
         """The rows of the classified views, (N * V, *) -> (N * V', *)."""
-        return rows.unflatten(0, (len(data_samples), -1))[:, self.classified_views].flatten(0, 1)
+        return chosen_views(rows.unflatten(0, (len(data_samples), -1)), self.classified_views).flatten(0, 1)
 
     def _get_loss(self, cls_score: Tensor, data_samples: list, **kwargs: Any) -> dict[str, Tensor]:
         """Losses of logits (N * V', K), under MMPretrain's name."""

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.labelled_batches import LabelledSamples
 
 __all__ = ['labels_of_larger_share', 'targets_of']
 
@@ -19,6 +20,9 @@ def targets_of(data_samples: list) -> tuple[Tensor, Tensor | None]:
     Raises:
         ValueError: If images have several labels.
     """
+    if isinstance(data_samples, LabelledSamples):
+        labels, scores = data_samples.labels, data_samples.scores
+        return (labels, None) if scores is None else (scores if scores.is_floating_point() else scores.float(), labels)
     if 'gt_label' not in data_samples[0]:
         return _scores(data_samples), None
     labels = torch.cat([sample.gt_label for sample in data_samples])

@@ -51,7 +51,17 @@ def linear_classifier_of(model: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
 
 @dataclass
 class RecordedCalls:
-    """What has entered a module (first arguments) and left it, in the order of its calls."""
+    """What has entered a module (first arguments) and left it, in the order of its calls.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.heads.predicted_logits import recorded_calls
+        >>> layer = torch.nn.Linear(2, 3)
+        >>> with recorded_calls(layer) as calls:
+        ...     _ = layer(torch.ones(5, 2))
+        >>> [tuple(value.shape) for value in calls.inputs + calls.outputs]
+        [(5, 2), (5, 3)]
+    """
 
     inputs: list[Tensor] = field(default_factory=list)
     outputs: list[Tensor] = field(default_factory=list)

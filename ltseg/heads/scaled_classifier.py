@@ -21,6 +21,17 @@ class AdaptedClassifier(nn.Module, ABC):
         spatial_dims: 2 for maps, 0 for vectors.
 
     Shapes: (N, D, H, W) -> (N, K, H, W), or (N, D) -> (N, K).
+
+    Example:
+        >>> import torch
+        >>> from ltseg.heads.scaled_classifier import AdaptedClassifier
+        >>> class Halved(AdaptedClassifier):
+        ...     def adapted(self, logits, features):
+        ...         return logits / 2
+        >>> classifier = Halved(in_channels=2, num_classes=2, spatial_dims=0)
+        >>> _ = classifier.load_state_dict({'weight': torch.eye(2), 'bias': torch.zeros(2)})  # of a first stage
+        >>> classifier(torch.tensor([[4.0, 2.0]])).tolist()
+        [[2.0, 1.0]]
     """
 
     def __init__(self, in_channels: int, num_classes: int, spatial_dims: int = 2) -> None:

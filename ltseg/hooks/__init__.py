@@ -1,5 +1,7 @@
 """Hooks: counting before training, schedules, monitors."""
 
+import ltseg.registry  # noqa: F401  isort: skip (names mmengine where it is missing)
+
 from ltseg.hooks.autocast import AutocastOptimWrapper
 from ltseg.hooks.collapse_monitor import CollapseMonitor
 from ltseg.hooks.count_classes import CountClasses

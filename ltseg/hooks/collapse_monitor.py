@@ -111,7 +111,7 @@ class CollapseMonitor(Hook):
         known = (labels < watch.num_classes).nonzero().squeeze(1)
         generator = torch.Generator(labels.device).manual_seed(seed)
         number = max(self.samples // world_size(), 1)
-        chosen = known[stratified_sample(labels[known], number, number, generator)]
+        chosen = known[stratified_sample(labels[known], number, generator)]
         predictions = watch.logits(chosen).argmax(1)
         return ClassSample.of(
             watch.features(chosen), labels[chosen], predictions, self.samples * self.batches, generator

@@ -14,6 +14,7 @@ from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_fo
 from ltseg.counts.label_pipelines import learns_label_files
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import CountsTable, check_class_names, check_table
+from ltseg.losses import LongTailLoss
 from ltseg.nested_datasets import dataset_classes
 from ltseg.registry import HOOKS
 
@@ -74,7 +75,8 @@ class CountClasses(Hook):
 
         Raises:
             ValueError: If the table does not fit the heads or the data set, naming all that do not, the table of a
-                loss is of other classes, or training would use a label file that cannot be used; names it.
+                loss is of other classes, a rule is undefined for a class without pixels, or training would use a label
+                file that cannot be used; names it.
             FileNotFoundError: If the training data, or the given table, is missing.
         """
         training = isinstance(runner._train_loop, BaseLoop)
@@ -105,6 +107,9 @@ class CountClasses(Hook):
         _check_heads(table, waiting, runner.model)
         for module in waiting.values():
             module.fill(table)
+        for module in runner.model.modules():
+            if isinstance(module, LongTailLoss):
+                module.check_counts()  # before a loss is compiled, which cannot look at them
         for metric in metrics:
             metric.fill_counts(table)
 
@@ -116,7 +121,8 @@ class CountClasses(Hook):
             counted = table.provenance.get('ignore_index', ignored)
             if ignored is not None and counted != ignored:
                 text = f'CountClasses: {self.table} was counted with the ignored label {counted}, the head ignores'
-                runner.logger.warning(f'{text} {ignored}. Count again: ltseg count CONFIG --out {self.table}.')
+                hint = f'Count again: ltseg count CONFIG --out {self.table}'
+                runner.logger.warning(f'{text} {ignored}. {hint}')
             return table
         table, path = count_dataset(
             _train_dataset(runner),
@@ -196,9 +202,9 @@ def _check_heads(table: CountsTable, waiting: dict[str, ClassCountsSource], mode
             loss = name.rsplit('.', 1)[0]
             owner = f'{type(modules[head]).__name__} {head!r} with the loss {loss!r}'
             found, dataset = len(table.class_names), table.provenance.get('dataset', 'data set')
+            hint = f'Set num_classes={found} in the head, or the classes of the data set.'
             faults.append(
-                f'CountClasses: the {owner} has {modules[head].num_classes} classes, {dataset!r} has {found}. Set '
-                f'num_classes={found} in the head, or the classes of the data set.'
+                f'CountClasses: the {owner} has {modules[head].num_classes} classes, {dataset!r} has {found}. {hint}'
             )
     if faults:
         raise InvalidValueError('\n'.join(faults))

@@ -19,6 +19,20 @@ class CheckLastBatch(Hook):
     """Stops in the first iteration, and not at the end of an epoch, where the last batch would be of one image.
 
     Batch normalisation over single values, behind global pooling, cannot be trained with one image.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> import torch
+        >>> from torch.utils.data import DataLoader
+        >>> from ltseg.hooks.last_batch import CheckLastBatch
+        >>> model = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.BatchNorm2d(3))
+        >>> runner = SimpleNamespace(model=model, train_dataloader=DataLoader(range(9), batch_size=4))  # 4 + 4 + 1
+        >>> CheckLastBatch().before_train(runner)
+        >>> try:
+        ...     model(torch.zeros(4, 3, 8, 8))  # the first batch
+        ... except ValueError as error:
+        ...     print(error.hint)
+        Set train_dataloader.drop_last=True, or another train_dataloader.batch_size.
     """
 
     priority = 'HIGHEST'  # before the data loader is replaced by one that resumes exactly

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ltseg.core.checks import check_range
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.precision import widened
 from ltseg.hooks.wrapped_model import unwrapped
 from ltseg.registry import HOOKS
 
@@ -17,7 +18,7 @@ INFO = 'ltseg_max_norm'
 
 def norm_bound(weight: Tensor, ratio: float) -> float:
     """``r = min |w_k| + ratio * (max |w_k| - min |w_k|)`` of the rows w_k of a weight (K, *)."""
-    norms = weight.detach().flatten(1).double().norm(dim=1)
+    norms = widened(weight.detach().flatten(1)).norm(dim=1)
     return torch.lerp(norms.min(), norms.max(), ratio).item()
 
 

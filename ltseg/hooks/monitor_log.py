@@ -24,7 +24,8 @@ def check_model(runner: Runner, hook: str) -> None:
     try:
         ClassifierWatch(unwrapped(runner)).close()
     except ValueError as error:
-        raise InvalidValueError(f'{hook}: {error} Leave this hook out for this model.') from error
+        hint = 'Leave this hook out for this model.'
+        raise InvalidValueError(f'{hook}: {error} {hint}') from error
 
 
 def class_names_of(runner: Runner) -> list[str]:
@@ -45,6 +46,18 @@ class MonitorLog:
         runner: Of the training run.
         name: Of the file.
         class_names: K names.
+
+    Example:
+        >>> import tempfile
+        >>> from unittest.mock import Mock
+        >>> from ltseg.hooks.monitor_log import MonitorLog
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     runner = Mock(work_dir=folder, iter=49)  # in the 50th iteration
+        ...     log = MonitorLog(runner, 'norms', class_names=['road', 'pole'])
+        ...     log.write(runner, {'norms/mean': 1.5}, {'norms': [1.0, 2.0]})
+        ...     print(log.path.read_text(), end='')
+        {"kind": "ltseg norms", "class_names": ["road", "pole"]}
+        {"iteration": 50, "norms": [1.0, 2.0]}
     """
 
     def __init__(self, runner: Runner, name: str, class_names: Sequence[str]) -> None:

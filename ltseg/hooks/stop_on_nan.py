@@ -1,8 +1,9 @@
 """Stops a training run whose loss is no number any more, before its checkpoints are overwritten."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -93,17 +94,19 @@ class StopOnNaN(Hook):
         due = (self.every_n_train_iters(runner, interval) for interval in intervals)
         return self.is_last_train_iter(runner) or any(due)
 
-    def _look(self, runner: Runner) -> None:
-        bad = {name: int(since) for name, since in self._bad_since.items() if since > 0}
+    def _look(self, runner: Runner, weights: Mapping[str, Tensor] = MappingProxyType({})) -> None:
+        flags = {name: (~torch.isfinite(value)).any().long() for name, value in weights.items()}
+        found = _numbers([*self._bad_since.values(), *flags.values()])
+        bad = {name: since for name, since in zip(self._bad_since, found, strict=False) if since > 0}
         if bad and not isinstance(runner.optim_wrapper, SkippingOptimWrapper):
             parts = [name for name in bad if name != 'loss'] or ['loss']
             _stop(runner, ', '.join(parts), min(bad[name] for name in parts))
+        for name, is_bad in zip(flags, found[len(self._bad_since) :], strict=True):
+            if is_bad:
+                _stop(runner, f'the weight {name}', self._iteration)
 
     def _look_before_saving(self, runner: Runner) -> None:
-        self._look(runner)
-        for name, value in runner.model.named_parameters():
-            if not torch.isfinite(value).all():
-                _stop(runner, f'the weight {name}', self._iteration)
+        self._look(runner, dict(runner.model.named_parameters()))
 
 
 def _bad_since(loss: Tensor, before: Tensor | None, iteration: int) -> Tensor:
@@ -113,16 +116,24 @@ def _bad_since(loss: Tensor, before: Tensor | None, iteration: int) -> Tensor:
     return torch.where(bad, since, 0)
 
 
+def _numbers(values: Sequence[Tensor]) -> list[int]:
+    """Values (), of which a GPU hands over all of its own at once."""
+    numbers = [0] * len(values)
+    for device in {value.device for value in values}:
+        places = [place for place, value in enumerate(values) if value.device == device]
+        for place, number in zip(places, torch.stack([values[place] for place in places]).tolist(), strict=True):
+            numbers[place] = number
+    return numbers
+
+
 def _stop(runner: Runner, what: str, iteration: int) -> None:
     last = runner.message_hub.runtime_info.get('last_ckpt')
     saved = f'The last checkpoint, from before, is {last}.' if last else 'No checkpoint had been written.'
     # A loss scaler leaves out single batches by itself.
     scaled = isinstance(runner.optim_wrapper, AmpOptimWrapper)
     skip = '' if scaled else ", or set optim_wrapper.type='ltseg.SkippingOptimWrapper' to leave such batches out"
-    raise NotFiniteError(
-        f'StopOnNaN: {what} is not finite at iteration {iteration}. {saved} Lower the learning rate, clip gradients, '
-        f'look for bad labels{skip}.'
-    )
+    hint = f'Lower the learning rate, clip gradients, look for bad labels{skip}.'
+    raise NotFiniteError(f'StopOnNaN: {what} is not finite at iteration {iteration}. {saved} {hint}')
 
 
 @OPTIM_WRAPPERS.register_module()

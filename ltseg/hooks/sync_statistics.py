@@ -18,6 +18,13 @@ class SyncRunningStatistics(Hook):
     images with its own statistics, and the checkpoint holds those of the first one: its results could not be had
     again. mmengine's ``SyncBuffersHook`` does not serve: it is no default hook, and where training counts iterations
     it comes before validation, which is behind the checkpoint. The model of an EMAHook is treated alike.
+
+    Example:
+        >>> from mmengine.hooks import CheckpointHook, EMAHook
+        >>> from mmengine.runner import get_priority
+        >>> from ltseg.hooks.sync_statistics import SyncRunningStatistics
+        >>> [get_priority(hook.priority) for hook in (EMAHook, SyncRunningStatistics, CheckpointHook)]  # in this order
+        [50, 60, 90]
     """
 
     priority = 'BELOW_NORMAL'  # behind EMAHook, ahead of CheckpointHook

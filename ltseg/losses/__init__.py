@@ -1,5 +1,7 @@
 """Losses on logits: one loss that applies rules, its presets under the papers' names, and those outside the family."""
 
+import ltseg.registry  # noqa: F401  isort: skip (names mmengine where it is missing)
+
 from ltseg.losses.arb import ARBLoss
 from ltseg.losses.dot_regression import DotRegressionLoss
 from ltseg.losses.equalization import EqualizationLoss

@@ -55,8 +55,9 @@ class ARBLoss(LongTailLoss):
 
     def inspect_counts(self, logits: Tensor, counts: ClassCounts) -> None:
         if not self._smoothing and self.may_synchronize(logits) and int((counts.samples > 0).sum()) == 1:
+            hint = "Use larger crops or batches, counts='dataset', or smoothing=1."
             warnings.warn(
                 'ARBLoss: only one class is present, so that the loss is 0 and nothing is learned from this batch. '
-                "Use larger crops or batches, counts='dataset', or smoothing=1.",
+                + hint,
                 stacklevel=2,
             )

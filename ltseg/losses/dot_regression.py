@@ -8,6 +8,7 @@ from torch import Tensor
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.fused_upsampling import SampleLosses
 from ltseg.core.layout import per_class
+from ltseg.core.precision import widened
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
 
@@ -74,7 +75,7 @@ class DotRegressionLoss(LogitsLoss):
         norm = torch.as_tensor(self._feature_norm, dtype=logits.dtype).clamp(min=1e-8).unsqueeze(1)  # (N, 1, *)
         scale = logits.new_ones(logits.shape[1])  # s^2
         if self.balanced:
-            counts = self.count(logits, labels, ignore_index).samples.double()
+            counts = widened(self.count(logits, labels, ignore_index).samples)
             present = counts > 0
             scale = (counts.sum() / present.sum().clamp(min=1) / counts).where(present, 1.0).to(logits.dtype)
 

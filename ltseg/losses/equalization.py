@@ -10,6 +10,7 @@ from ltseg.core.differentiated_cross_entropy import ShiftedCrossEntropy
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.fused_upsampling import SampleLosses
 from ltseg.core.layout import per_class
+from ltseg.core.precision import widened
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
@@ -70,5 +71,5 @@ class EqualizationLoss(LogitsLoss):
         return ShiftedCrossEntropy(log_weights, ignore_index)
 
     def _rare(self, counts: ClassCounts) -> Tensor:
-        of_class = (counts.samples if counts.images is None else counts.images).double()
+        of_class = widened(counts.samples if counts.images is None else counts.images)
         return of_class < self.frequency_threshold * of_class.sum()

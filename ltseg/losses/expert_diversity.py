@@ -9,7 +9,7 @@ from ltseg.core.errors import InvalidValueError
 from ltseg.core.fused_upsampling import SampleLosses
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
-from ltseg.schedules import training_progress
+from ltseg.schedules import epochs_done
 
 __all__ = ['ExpertDiversityLoss', 'class_temperatures']
 
@@ -94,7 +94,6 @@ class ExpertDiversityLoss(LogitsLoss):
         if self.begin is None:
             return logits.new_ones(1)
         counts = self.count(logits, labels, ignore_index)  # from the start, so that missing counts come to light
-        if training_progress().epoch < self.begin:
-            return logits.new_ones(1)
-        temperatures = class_temperatures(counts.prior.to(logits), self.sharpening)
+        begun = (epochs_done() >= self.begin) * 1.0
+        temperatures = class_temperatures(counts.prior.to(logits), self.sharpening) ** begun
         return temperatures.view(-1, *[1] * (logits.ndim - 2))

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ltseg.core.errors import describe
 from ltseg.core.fused_upsampling import SampleLosses
 from ltseg.losses.long_tail_loss import LongTailLoss
 from ltseg.registry import MODELS
@@ -48,9 +49,6 @@ class LDAMLoss(LongTailLoss):
     def prepare(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
         if not self._warned and self.may_synchronize(logits) and bool((logits.detach().abs() > 1.01).any()):
             self._warned = True
-            warnings.warn(
-                'LDAMLoss: expected cosines as logits, got values beyond 1. Use a head with a normalised classifier: '
-                "LongTailSegHead(classifier=dict(type='ltseg.CosineClassifier')).",
-                stacklevel=2,
-            )
+            hint = "Use a head with a normalised classifier: classifier=dict(type='ltseg.CosineClassifier')."
+            warnings.warn(describe('LDAMLoss', 'cosines as logits', 'values beyond 1', hint), stacklevel=2)
         return super().prepare(logits, labels, ignore_index)

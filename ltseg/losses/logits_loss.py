@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,13 +10,14 @@ from torch import Tensor, nn
 from ltseg.core.checks import check_choice, check_range
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.fused_upsampling import Path, SampleLosses, upsampled_losses
+from ltseg.core.graph_capture import is_capturing
 from ltseg.core.layout import at_least_float32
 from ltseg.core.reduction import Average, Reduction, reduce_losses
 from ltseg.core.torch_versions import is_compiling
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.label_counts import explaining_label_errors
 from ltseg.counts.sources import CountsOption, build_counts
-from ltseg.schedules import Schedule, training_progress
+from ltseg.schedules import Schedule
 
 __all__ = ['LogitsLoss', 'check_labels', 'fused_losses']
 
@@ -39,6 +41,20 @@ class LogitsLoss(nn.Module):
         momentum: Of ``counts='ema'``.
         schedule: Arguments of a :class:`ltseg.schedules.Schedule`, a further factor of the result over training.
         ignore_index: Label to leave out where the caller names none, as heads of DDRNet and PIDNet do.
+
+    Example:
+        >>> import torch
+        >>> from torch.nn.functional import cross_entropy
+        >>> from ltseg.losses.logits_loss import LogitsLoss
+        >>> class AbsoluteErrorLoss(LogitsLoss):
+        ...     def prepare(self, logits, labels, ignore_index):
+        ...         def losses(logits, labels):  # 1 - p_y, and 0 where ignored
+        ...             entropy = cross_entropy(logits, labels, reduction='none', ignore_index=ignore_index)
+        ...             return 1 - entropy.neg().exp(), None
+        ...         return losses
+        >>> loss, labels = AbsoluteErrorLoss(counts='batch', ignore_index=255), torch.tensor([0, 3, 255])
+        >>> loss(torch.zeros(3, 4), labels).item()  # 1 - 1/4, for two valid samples
+        0.75
     """
 
     def __init__(
@@ -132,9 +148,9 @@ class LogitsLoss(nn.Module):
         """Whether :func:`fused_losses` may compute this loss."""
         return self.of_single_samples and self.reduction != 'none'
 
-    def factor(self) -> float:
-        """``loss_weight``, times that of the schedule at this point of training."""
-        return self.loss_weight * (1.0 if self.schedule is None else self.schedule.factor(training_progress()))
+    def factor(self) -> Any:
+        """``loss_weight``, times that of the schedule at this point of training; in compiled code this is a scalar."""
+        return self.loss_weight * (1.0 if self.schedule is None else self.schedule.current())
 
     def count(self, logits: Tensor, labels: Tensor, ignore_index: int) -> ClassCounts:
         """The class counts for this batch."""
@@ -142,7 +158,8 @@ class LogitsLoss(nn.Module):
 
     def may_synchronize(self, logits: Tensor) -> bool:
         """Whether this call may look at values: always on the CPU, now and then where looking makes a device wait."""
-        if is_compiling():  # a compiled function would be made anew for every count of calls
+        # A compiled function would be made anew for every count of calls; in a CUDA graph nothing can be looked at.
+        if is_compiling() or is_capturing():
             return False
         self._calls += 1
         return logits.device.type == 'cpu' or self._calls % CHECK_INTERVAL == 1

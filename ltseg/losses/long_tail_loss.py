@@ -12,6 +12,8 @@ from ltseg.core.adjustment import Adjustment
 from ltseg.core.checks import check_range
 from ltseg.core.differentiated_cross_entropy import AdjustedCrossEntropy
 from ltseg.core.fused_upsampling import SampleLosses
+from ltseg.core.graph_capture import RUN_BEFORE, refuse_capture
+from ltseg.core.torch_versions import is_compiling
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.sources import build_counts
 from ltseg.losses.logits_loss import LogitsLoss
@@ -57,7 +59,9 @@ class LongTailLoss(LogitsLoss):
         self.focusing, self._counts_given = focusing, 'counts' in options
         check_range(f'{type(self).__name__}.focusing', focusing, 0)
         self._checked: ClassCounts | None = None
+        self._kept: dict[int, tuple[Any, Adjustment]] = {}  # by the place of the rule: of what, and the adjustment
         self._check_varying(built)
+        self.check_counts()
 
     def expect_rules(self, rules: Sequence[Rule]) -> None:
         """Gets ready for rules that ``add_rules`` brings during training; the loss stays what it is.
@@ -75,6 +79,16 @@ class LongTailLoss(LogitsLoss):
     def add_rules(self, rules: Sequence[Rule]) -> None:
         """Applies further rules from now on."""
         self.rules, self._checked = [*self.rules, *rules], None
+
+    def check_counts(self) -> None:
+        """Checks the rules against the counts that every batch gets, where they are known and were not checked yet.
+
+        Raises:
+            ValueError: If a rule is undefined for a class without samples.
+        """
+        if self.counts.filled is not self._checked:
+            self.check_rules(self.rules)
+            self._checked = self.counts.filled
 
     def check_rules(self, rules: Sequence[Rule]) -> None:
         """Checks rules against the counts that every batch gets, where they are known.
@@ -101,10 +115,21 @@ class LongTailLoss(LogitsLoss):
         else:
             counts = self.count(logits, labels, ignore_index)
             self.inspect_counts(logits, counts)
-            if self.counts.constant and counts is not self._checked:
-                self.check_rules(self.rules)
-                self._checked = counts
-        return reduce(and_, [rule(counts) for rule in self.rules]).to(logits.device, logits.dtype)
+            if not is_compiling():  # which can neither look at values nor be made anew for it
+                self.check_counts()
+        parts = [self._of_rule(place, rule, counts) for place, rule in enumerate(self.rules)]
+        return reduce(and_, parts).to(logits.device, logits.dtype)
+
+    def _of_rule(self, place: int, rule: Rule, counts: ClassCounts) -> Adjustment:
+        """The adjustment of a rule; what is the same for every batch is made once and stays on the device."""
+        if is_compiling() or (rule.uses_counts and not self.counts.constant):
+            return rule(counts)
+        given = (rule, counts if rule.uses_counts else (counts.num_classes, counts.samples.device))
+        if place not in self._kept or self._kept[place][0] != given:
+            refuse_capture('LongTailLoss', 'before the constants of the loss are on the device', RUN_BEFORE)
+            with torch.inference_mode(False):
+                self._kept[place] = given, rule(counts)
+        return self._kept[place][1]
 
     def inspect_counts(self, logits: Tensor, counts: ClassCounts) -> None:
         """For subclasses that warn of counts under which they do nothing."""

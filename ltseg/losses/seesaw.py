@@ -11,6 +11,7 @@ from ltseg.core.checks import check_positive, check_range
 from ltseg.core.differentiated_cross_entropy import ShiftedCrossEntropy
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.fused_upsampling import SampleLosses
+from ltseg.core.precision import widened
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
 
@@ -59,7 +60,7 @@ class SeesawLoss(LogitsLoss):
     def prepare(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
         if labels.is_floating_point():
             raise InvalidValueError('SeesawLoss', 'class indices', 'soft labels', 'Train without mixed labels.')
-        counts = self.count(logits, labels, ignore_index).samples.double().clamp(min=1)
+        counts = widened(self.count(logits, labels, ignore_index).samples).clamp(min=1)
         log_mitigation = self._log_mitigation(counts).to(logits.dtype)
 
         def log_factors(logits: Tensor, labels: Tensor) -> Tensor:

@@ -39,6 +39,23 @@ class CountedMetric(BaseMetric, ABC):
     Raises:
         FileNotFoundError: If the table of ``counts`` does not exist.
         ValueError: When it gets to know the data set, if that names no classes, or training has another order of them.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.metrics.counted_metric import CountedMetric
+        >>> from ltseg.metrics.task import CLASSIFICATION
+        >>> class Accuracies(CountedMetric):
+        ...     task, groups = CLASSIFICATION, dict(many=['cat'], medium=['dog'], few=['owl'])
+        ...     def process(self, batch, matrices):
+        ...         self.results += matrices
+        ...     def compute_metrics(self, matrices):
+        ...         return self.report(self.evaluation_of(sum(matrices)))
+        >>> metric = Accuracies(counts=[900, 90, 10])  # training images: many, medium and few
+        >>> metric.dataset_meta = {'classes': ('cat', 'dog', 'owl')}
+        >>> metric.process(None, [torch.tensor([[8, 2, 0], [0, 1, 1], [0, 0, 4]])])
+        >>> values = metric.evaluate(size=1)
+        >>> values['accuracy/many'], values['accuracy/medium'], values['accuracy/few']
+        (80.0, 50.0, 100.0)
     """
 
     #: What the samples are, and how groups are made of the option ``groups``.

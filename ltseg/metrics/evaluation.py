@@ -41,6 +41,16 @@ class Evaluation:
 
     Raises:
         ValueError: If the sizes differ, or the matrix holds something else than counts.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.counts.groups import ClassGroups
+        >>> from ltseg.metrics.evaluation import Evaluation
+        >>> matrix, counts = torch.tensor([[8, 0, 0], [2, 4, 0], [0, 1, 1]]), torch.tensor([900, 90, 10])
+        >>> groups = ClassGroups.tertiles(counts)
+        >>> metrics = Evaluation(matrix, ('road', 'car', 'pole'), groups, counts, 'the training labels').metrics()
+        >>> metrics['IoU/road'], metrics['Acc/road'], metrics['mIoU_tail']  # 8 of 10, 8 of 8, 1 of 2
+        (80.0, 100.0, 50.0)
     """
 
     matrix: Tensor

@@ -16,6 +16,7 @@ from ltseg.core.calibration import Calibration
 from ltseg.core.confusion import confusion_matrix
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.files import atomic_write
+from ltseg.core.precision import widened
 from ltseg.counts.shots import ShotsOption, check_shots_option
 from ltseg.metrics.counted_metric import BESIDE_ANOTHER_METRIC, CountedMetric, CountsOption
 from ltseg.metrics.evaluation import Evaluation
@@ -151,7 +152,9 @@ def _columns(samples: Sequence[dict], num_classes: int) -> tuple[list[int], list
     else:
         scores = _same_size([sample['pred_score'].flatten() for sample in samples], 'pred_score', num_classes)
         confidence, prediction = scores.float().max(dim=1)
-    columns = label.flatten().tolist(), prediction.flatten().tolist(), confidence.flatten().tolist()
+    together = torch.stack([widened(x.flatten().to(confidence.device)) for x in (label, prediction, confidence)])
+    *integers, confidences = together.tolist()  # of a GPU, in one copy
+    columns = [int(value) for value in integers[0]], [int(value) for value in integers[1]], confidences
     for name, values in zip(('gt_label', 'prediction'), columns[:2], strict=True):
         outside = next((value for value in values if not 0 <= value < num_classes), None)
         if outside is not None:

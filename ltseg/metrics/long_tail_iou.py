@@ -13,9 +13,8 @@ from mmengine.dist import all_reduce, get_rank, get_world_size
 from mmengine.logging import print_log
 from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
 
-from ltseg.core.confusion import class_block, confusion_matrix, on_accelerator, padded_confusion_matrix
+from ltseg.core.confusion import class_block, counted_pixels
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.files import atomic_write
 from ltseg.counts.groups import GroupsOption, check_groups_option
@@ -132,7 +131,7 @@ class LongTailIoU(CountedMetric):
             raise InvalidValueError(f'LongTailIoU, {where}', 'a ground truth', 'none', hint)
         label = sample['gt_sem_seg']['data'].squeeze(0)
         try:
-            matrix = _counted(prediction, label, len(self.class_names), self.ignore_index)
+            matrix = counted_pixels(prediction, label, len(self.class_names), self.ignore_index)
         except ValueError as error:
             raise InvalidValueError(f'LongTailIoU, {where}: {error}') from error
         self._matrix = matrix if self._matrix is None else self._matrix.add_(matrix.to(self._matrix.device))
@@ -201,13 +200,6 @@ class LongTailIoU(CountedMetric):
     def ignored_class(self, counts: Tensor) -> int | None:
         is_class = 0 <= self.ignore_index < len(counts) and not counts[self.ignore_index]
         return self.ignore_index if is_class else None
-
-
-def _counted(prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int) -> Tensor:
-    """(K + 1, K + 1); an image that is no good is refused at once where looking costs nothing, else at the end."""
-    if on_accelerator(prediction):
-        return padded_confusion_matrix(prediction, label, num_classes, ignore_index)
-    return F.pad(confusion_matrix(prediction, label, num_classes, ignore_index), (0, 1, 0, 1))
 
 
 def prediction_name(image: str, root: str) -> Path:

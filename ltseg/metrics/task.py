@@ -33,6 +33,13 @@ class Task:
         groups: Makes the groups from the option of the metric, the counts of the classes, their names, and the class
             that is the ignored label, if any.
         axes: Keys of the quality that counts the most, and of what serves rare classes.
+
+    Example:
+        >>> from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION
+        >>> SEGMENTATION.key('IoU', 'tail'), CLASSIFICATION.key('accuracy', 'few')
+        ('mIoU_tail', 'accuracy/few')
+        >>> SEGMENTATION.labels(['road', 'pole', 'road'])
+        ['road (0)', 'pole', 'road (2)']
     """
 
     name: str

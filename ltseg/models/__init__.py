@@ -1,12 +1,15 @@
-"""What mmpretrain lacks for long-tailed classification."""
+"""Encoders, necks and classifiers that MMSegmentation and MMPretrain lack."""
 
 from ltseg.models.augmenting_preprocessor import AugmentingClsPreprocessor
 from ltseg.models.bbn import BilateralClassifier
 from ltseg.models.bottleneck_neck import BottleneckNeck
 from ltseg.models.cifar_resnet import CIFARResNet
+from ltseg.models.given_features import FeaturePreprocessor, GivenFeatures
 from ltseg.models.multi_view_classifier import MultiViewClassifier
 from ltseg.models.remix import Remix
 from ltseg.models.ride import ExpertBackbone
+from ltseg.models.timm_encoder import TIMMEncoder
+from ltseg.models.unet_neck import UNetNeck
 
 __all__ = [
     'AugmentingClsPreprocessor',
@@ -14,6 +17,10 @@ __all__ = [
     'BottleneckNeck',
     'CIFARResNet',
     'ExpertBackbone',
+    'FeaturePreprocessor',
+    'GivenFeatures',
     'MultiViewClassifier',
     'Remix',
+    'TIMMEncoder',
+    'UNetNeck',
 ]

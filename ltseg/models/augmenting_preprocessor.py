@@ -1,13 +1,17 @@
 """A data preprocessor that augments batches of images as tensors."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from ltseg.core.batch_transform import BatchSequence, sent_together
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.extension import Extension
+from ltseg.core.labelled_batches import ChosenImages, LabelledSamples
 from ltseg.registry import MODELS, TRANSFORMS
 
 __all__ = ['AugmentingClsPreprocessor']
@@ -49,6 +53,8 @@ class AugmentingClsPreprocessor(Extension):
     """
 
     device: Any
+    to_onehot: bool
+    num_classes: int | None
     cast_data: Any
     register_buffer: Any
     batch_augments: Any
@@ -87,20 +93,21 @@ class AugmentingClsPreprocessor(Extension):
         for name, values in (('mean', mean or [0.0]), ('std', std or [1.0])):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(-1, 1, 1), False)
         pipelines = views if views is not None else [augmentations]
-        self.pipelines = [[_built(transform) for transform in pipeline] for pipeline in pipelines]
+        self.pipelines = [BatchSequence([_built(transform) for transform in pipeline]) for pipeline in pipelines]
         self.num_views = None if views is None else len(views)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """MMPretrain's inputs and data samples.
 
         Args:
-            data: inputs: (N, C, H, W), or a list of N images (C, H, W), or of V views of either form; data_samples.
+            data: inputs: (N, C, H, W), or a list of N images (C, H, W), or of V views of either form, or what
+                :func:`ltseg.datasets.resident_collate` gives; data_samples.
             training: Whether to augment.
 
         Returns:
             inputs: (N, C, H, W), or (N, V, C, H, W) with several views, float32; data_samples.
         """
-        images = self.cast_data(_stacked(data['inputs']))  # (N, V, C, H, W), one transfer of bytes to the device
+        images = self._on_device(data['inputs'])  # (N, V, C, H, W)
         if self.reverses_channels and images.shape[2] == 3:
             images = images.flip(2)
         if training:
@@ -108,24 +115,43 @@ class AugmentingClsPreprocessor(Extension):
         images = images.float()
         if self.normalizes:
             images = (images - self.mean) / self.std
-        number, views = images.shape[:2]
-        done = super().forward({**data, 'inputs': images.flatten(1, 2)}, training)  # type: ignore[misc]
+        views, samples, inputs = images.shape[1], data.get('data_samples'), images.flatten(1, 2)
+        if isinstance(samples, LabelledSamples):
+            padded = super().forward({'inputs': inputs}, training)['inputs']  # type: ignore[misc]
+            done = self._labelled(padded, samples, training)
+        else:
+            done = super().forward({**data, 'inputs': inputs}, training)  # type: ignore[misc]
         if views > 1:
             done['inputs'] = done['inputs'].unflatten(1, (views, -1))
         return done
+
+    def _on_device(self, inputs: Any) -> Tensor:
+        if isinstance(inputs, ChosenImages):
+            return inputs.on(self.device).unsqueeze(1)
+        return self.cast_data(_stacked(inputs))  # one transfer of bytes
+
+    def _labelled(self, images: Tensor, samples: LabelledSamples, training: bool) -> dict:
+        """What MMPretrain does with labels and ``batch_augments``, for all labels as one tensor."""
+        labels, scores = samples.labels.to(self.device, non_blocking=True), None
+        if self.to_onehot:
+            if self.num_classes is None:
+                hint = 'Set data_preprocessor.num_classes.'
+                raise InvalidValueError('AugmentingClsPreprocessor.num_classes', 'a number for mixing', 'None', hint)
+            scores = F.one_hot(labels, self.num_classes)
+            if training and self.batch_augments is not None:
+                images, scores = self.batch_augments(images, scores)
+        return {'inputs': images, 'data_samples': replace(samples, labels=labels, scores=scores)}
 
     def _augmented(self, images: Tensor) -> Tensor:
         given = images.shape[1]
         if self.num_views is not None and given not in (1, self.num_views):
             expected = f'one view of each image, or {self.num_views} as in views'
             raise InvalidValueError('AugmentingClsPreprocessor', expected, repr(given))
-        views = []
-        for view in range(self.num_views or given):
-            augmented = images[:, view if given > 1 else 0]
-            for transform in self.pipelines[view if self.num_views else 0]:
-                augmented = transform(augmented)
-            views.append(augmented)
-        return torch.stack(views, 1)
+        views = [images[:, view if given > 1 else 0] for view in range(self.num_views or given)]
+        pipelines = self.pipelines if self.num_views else self.pipelines * given
+        drawn = sent_together([pipeline.draw(views[0].shape) for pipeline in pipelines], images.device)
+        augmented = zip(pipelines, views, drawn, strict=True)
+        return torch.stack([pipeline.apply(view, each) for pipeline, view, each in augmented], 1)
 
 
 def _built(transform: Any) -> Any:

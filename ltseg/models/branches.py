@@ -21,6 +21,17 @@ class Branches(nn.Module):
 
     Attributes:
         chosen: Number of the copy that all rows pass through instead, as long as it is not None.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.models.branches import Branches
+        >>> fork = Branches(torch.nn.Linear(4, 8), number=3)
+        >>> last = Branches(torch.nn.Linear(8, 2), number=3, forks=False)
+        >>> tuple(last(fork(torch.zeros(5, 4))).shape)
+        (15, 2)
+        >>> fork.chosen = last.chosen = 0
+        >>> tuple(last(fork(torch.zeros(5, 4))).shape)
+        (5, 2)
     """
 
     def __init__(self, module: nn.Module, number: int, forks: bool = True) -> None:

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from ltseg.core.checks import check_positive, check_range
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.precision import widened
+from ltseg.core.transfers import sent
 from ltseg.counts.sources import CountsOption, build_counts
 from ltseg.registry import MODELS
 
@@ -74,15 +76,15 @@ class Remix(nn.Module):
             got = (tuple(inputs.shape), tuple(scores.shape))
             raise InvalidValueError('Remix', 'images (N, C, H, W) and one-hot labels (N, K)', repr(got))
         share = np.random.beta(self.alpha, self.alpha)  # drawn as MMPretrain's Mixup draws them
-        partner = torch.randperm(len(inputs)).to(inputs.device)
+        partner = sent(torch.randperm(len(inputs)), inputs.device)
         labels, scores = scores.argmax(1), scores.float()
-        counts = self.counts(labels, scores.shape[1]).samples.double()[labels]
+        counts = widened(self.counts(labels, scores.shape[1]).samples)[labels]
         label_share = self.label_shares(share, counts, counts[partner]).to(scores)[:, None]
         mixed = share * inputs + (1 - share) * inputs[partner]
         return mixed, label_share * scores + (1 - label_share) * scores[partner]
 
     def label_shares(self, share: float, counts: Tensor, partner_counts: Tensor) -> Tensor:
-        """l of each image, (N,) float64, for the image share m and the counts n_i and n_j."""
+        """l of each image, (N,), for the image share m and the counts n_i and n_j."""
         to_partner = (counts >= self.kappa * partner_counts) & (share < self.tau)
         to_own = (partner_counts >= self.kappa * counts) & (1 - share < self.tau)
         shares = torch.full_like(counts, share)

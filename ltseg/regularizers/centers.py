@@ -22,6 +22,16 @@ class LearnedCenters(nn.Module):
         num_classes: K.
         feature_dim: D.
         learning_rate: Of the step.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.regularizers.centers import LearnedCenters
+        >>> centers = LearnedCenters(num_classes=2, feature_dim=1, learning_rate=0.5)
+        >>> _ = centers.vectors.zero_()
+        >>> centers.pull(torch.tensor([[-4.0], [0.0]]))
+        >>> centers.step()
+        >>> centers.vectors.tolist()
+        [[2.0], [0.0]]
     """
 
     def __init__(self, num_classes: int, feature_dim: int, learning_rate: float = 0.5) -> None:
@@ -55,6 +65,16 @@ class MovingCenters(nn.Module):
         num_classes: K.
         feature_dim: D.
         momentum: Of the average.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.regularizers.centers import MovingCenters
+        >>> centers = MovingCenters(num_classes=2, feature_dim=1, momentum=0.75)
+        >>> for mean in (4.0, 8.0):
+        ...     centers.observe(torch.tensor([[mean], [0.0]]), present=torch.tensor([True, False]))
+        ...     centers.step()
+        >>> centers.vectors.tolist(), centers.seen.tolist()  # 0.75 * 4 + 0.25 * 8
+        ([[5.0], [0.0]], [True, False])
     """
 
     def __init__(self, num_classes: int, feature_dim: int, momentum: float = 0.9) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, distributed, nn
 from ltseg.core.checks import check_choice, check_integer, check_positive
 from ltseg.core.collectives import gathered_rows
 from ltseg.core.errors import InvalidValueError
-from ltseg.core.features import FeatureBatch, stratified_sample
+from ltseg.core.features import FeatureBatch, chosen_views, stratified_sample
 from ltseg.core.geometry import directions
 from ltseg.core.reduction import world_size
 from ltseg.regularizers.projection import Projection
@@ -26,6 +26,15 @@ class Samples(NamedTuple):
         features: (N, V, D), of all processes.
         labels: (N,).
         own: Which of them are of this process, (M,) int64.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.regularizers.contrastive_term import ContrastiveTerm
+        >>> batch = FeatureBatch(torch.zeros(4, 3, 8), torch.tensor([0, 0, 1, 1]), num_classes=2)
+        >>> samples = ContrastiveTerm(views=[1, 2], loss_name='loss_contrastive').samples(batch)
+        >>> tuple(samples.features.shape), samples.own.tolist()
+        ((4, 2, 8), [0, 1, 2, 3])
     """
 
     features: Tensor
@@ -44,6 +53,18 @@ class ContrastiveTerm(Regularizer):
             many of rare classes as of frequent ones.
         **options: As for :class:`ltseg.regularizers.regularizer.Regularizer`. With ``sync``, the samples of all
             processes are compared with each other, and share the batch normalisation of the projection.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.regularizers.contrastive_term import ContrastiveTerm
+        >>> class Alignment(ContrastiveTerm):
+        ...     def value(self, batch):
+        ...         first, second = self.samples(batch).features.unbind(1)
+        ...         return (self.projected(first) - self.projected(second)).square().sum(1).mean()
+        >>> term = Alignment(hidden_channels=None, loss_name='loss_alignment')
+        >>> term(FeatureBatch(torch.eye(2)[None], torch.tensor([0]), num_classes=2)).item()  # views (1, 0) and (0, 1)
+        2.0
     """
 
     def __init__(
@@ -86,9 +107,9 @@ class ContrastiveTerm(Regularizer):
                 hint = 'Let the data preprocessor give more views, or change views.'
                 got = f'{features.shape[1]} views'
                 raise InvalidValueError(type(self).__name__, f'the views {self.views}', got, hint)
-            features = features[:, self.views]
+            features = chosen_views(features, self.views)
         if len(labels) > self.max_samples:
-            chosen = stratified_sample(labels, self.max_samples, self.max_samples)
+            chosen = stratified_sample(labels, self.max_samples)
             features, labels = features[chosen], labels[chosen]
         if not self.sync or world_size() == 1:
             return Samples(features, labels, torch.arange(len(labels), device=labels.device))
@@ -110,6 +131,18 @@ class PairwiseTerm(ContrastiveTerm):
         temperature: Divisor of the cosines.
         anchors: 'samples' gives each anchor the same share in the mean, 'classes' each class that the batch has.
         **options: As for :class:`ContrastiveTerm`.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.regularizers.contrastive_term import PairwiseTerm
+        >>> class Uniformity(PairwiseTerm):
+        ...     def losses(self, batch, rows, labels, own):
+        ...         return (rows[own] @ rows.T / self.temperature).mean(1)
+        >>> term = Uniformity(temperature=0.5, hidden_channels=None, loss_name='loss_uniformity')
+        >>> batch = FeatureBatch(torch.eye(2)[:, None], torch.tensor([0, 1]), num_classes=2)
+        >>> term(batch).item()  # cosines 1 and 0: (1 + 0) / 0.5 / 2
+        1.0
     """
 
     def __init__(self, temperature: float, anchors: Literal['samples', 'classes'] = 'samples', **options: Any) -> None:

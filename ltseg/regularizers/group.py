@@ -23,6 +23,16 @@ class RegularizerGroup(nn.ModuleList):
 
     Raises:
         ValueError: If two have the same name in the log.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.regularizers import RegularizerGroup
+        >>> terms = [dict(type='ltseg.WithinClassRegularizer', centers='batch'), dict(type='ltseg.WeightRepulsion')]
+        >>> group = RegularizerGroup(terms, num_classes=2, feature_dim=4)
+        >>> batch = FeatureBatch(torch.zeros(3, 1, 4), torch.tensor([0, 0, 1]), 2, classifier=torch.eye(2, 4))
+        >>> sorted(group(batch))
+        ['loss_weight_repulsion', 'loss_within_class']
     """
 
     def __init__(self, regularizers: Sequence[dict | Regularizer], num_classes: int, feature_dim: int) -> None:
@@ -47,6 +57,7 @@ class RegularizerGroup(nn.ModuleList):
         """The terms of a batch by their names in the log."""
         values = {term.loss_name: term(batch) for term in self.terms}
         if self.training and torch.is_grad_enabled():
-            for term in self.terms:
-                term.step()
+            with torch.autocast(batch.features.device.type, enabled=False):
+                for term in self.terms:
+                    term.step()
         return values

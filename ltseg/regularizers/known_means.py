@@ -18,6 +18,17 @@ class KnownMeansRegularizer(Regularizer):
         remember: Whether moving averages, without gradient, stand in for the means of absent classes.
         momentum: Of the moving averages.
         **options: As for :class:`ltseg.regularizers.regularizer.Regularizer`.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.regularizers.known_means import KnownMeansRegularizer
+        >>> term = KnownMeansRegularizer(remember=True, momentum=0.9, loss_name='loss_means')
+        >>> term.build(num_classes=2, feature_dim=1)
+        >>> term.observe(torch.tensor([[3.0], [5.0]]), counts=torch.tensor([1, 1]))
+        >>> term.step()
+        >>> means, known = term.known_means(torch.tensor([[4.0], [0.0]]), counts=torch.tensor([1, 0]))
+        >>> means.tolist(), known.tolist()  # class 1, which is absent, from memory
+        ([[4.0], [5.0]], [True, True])
     """
 
     def __init__(self, remember: bool, momentum: float, **options: Any) -> None:

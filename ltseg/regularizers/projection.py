@@ -21,6 +21,15 @@ class Projection(nn.Module):
         out_channels: Of the result.
 
     Shapes: (N, in_channels) -> (N, out_channels), in the precision of the input.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.regularizers.projection import Projection
+        >>> projection, rows = Projection(in_channels=8, hidden_channels=16, out_channels=4), torch.randn(5, 8)
+        >>> tuple(projection(rows).shape)
+        (5, 4)
+        >>> torch.allclose(projection(100 * rows), projection(200 * rows + 1), atol=1e-3)  # normalised over the rows
+        True
     """
 
     def __init__(self, in_channels: int, hidden_channels: int, out_channels: int) -> None:

@@ -25,6 +25,17 @@ class Regularizer(nn.Module):
         schedule: Arguments of a :class:`ltseg.schedules.Schedule`, a further factor over training.
         loss_name: Name in the log; mmengine optimises what has "loss" in its name.
         sync: Whether sums over samples cover all processes. Without it each process has the term of its own samples.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.regularizers import Regularizer
+        >>> class FeatureDecay(Regularizer):
+        ...     def value(self, batch):
+        ...         return batch.features.square().sum(-1).mean()
+        >>> term = FeatureDecay(loss_weight=0.5, loss_name='loss_decay')
+        >>> term(FeatureBatch(torch.ones(4, 1, 3), torch.zeros(4).long(), num_classes=2)).item()  # 0.5 * (1 + 1 + 1)
+        1.5
     """
 
     def __init__(

@@ -11,6 +11,7 @@ from ltseg.core.checks import check_positive
 from ltseg.core.contrastive import contrastive_losses
 from ltseg.core.features import FeatureBatch
 from ltseg.core.geometry import class_means, directions, uniform_vectors
+from ltseg.core.transfers import sent
 from ltseg.registry import MODELS
 from ltseg.regularizers.centers import MovingCenters
 from ltseg.regularizers.regularizer import not_built
@@ -100,6 +101,6 @@ class TargetedContrastiveLoss(SupervisedContrastiveLoss):
         """Moves the averages, and gives each class its target."""
         if self.centers is not None:
             self.centers.step()
-            known = directions(self.centers.vectors)
-            _, places = linear_sum_assignment((known @ self.targets.T).cpu().numpy(), maximize=True)
-            self.targets.copy_(self.targets[torch.as_tensor(places, device=self.targets.device)])
+            known = directions(self.centers.vectors.float())  # NumPy has no bfloat16, which a model may be in
+            _, places = linear_sum_assignment((known @ self.targets.float().T).cpu().numpy(), maximize=True)
+            self.targets.copy_(self.targets[sent(torch.as_tensor(places), self.targets.device)])

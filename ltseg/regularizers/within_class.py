@@ -26,6 +26,19 @@ class CenterPull(Regularizer):
         learning_rate: Of the learnable centres.
         momentum: Of the moving averages.
         **options: As for :class:`ltseg.regularizers.regularizer.Regularizer`.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.regularizers.within_class import CenterPull
+        >>> class MeanPull(CenterPull):
+        ...     def class_weights(self, counts):
+        ...         return (1 / counts.sum()).expand(len(counts))
+        ...     def center_rates(self, counts):
+        ...         return counts / counts.sum()
+        >>> batch = FeatureBatch(torch.tensor([[[1.0]], [[3.0]], [[9.0]]]), torch.tensor([0, 0, 1]), num_classes=2)
+        >>> round(MeanPull('batch', loss_name='loss_pull')(batch).item(), 4)  # of the means 2 and 9: (1 + 1 + 0) / 3
+        0.6667
     """
 
     def __init__(

@@ -24,43 +24,36 @@ def wide_table(record: RunRecord) -> TextTable:
     Columns: the classes in the order of the data set, the mean, and the means of the groups.
     """
     evaluation = record.evaluation
-    groups = (None, *evaluation.groups.names)
-    classes = range(len(evaluation.class_names))
-    rows: list[list[Cell]] = []
-    for rate in evaluation.rates:
-        means = [evaluation.mean(rate, group) for group in groups]
-        rows.append([rate, *(_rate(evaluation, rate, index) for index in classes), *means])
-    rows += [[name, *texts, *[''] * len(groups)] for name, texts in _texts(evaluation).items()]
-    rows.append(['group', *(evaluation.groups.group_of(index) for index in classes), *[''] * len(groups)])
-    header = ('', *evaluation.class_names, *(group or 'mean' for group in groups))
+    rates, texts = _columns(evaluation)
+    texts['group'] = texts.pop('group')  # the last row
+    rows: list[list[Cell]] = [[name, *cells] for name, cells in (rates | texts).items()]
+    header = ('', *evaluation.class_names, 'mean', *evaluation.groups.names)
     return TextTable(_title(record), header, rows, _notes(record))
 
 
 def tall_table(record: RunRecord) -> TextTable:
     """A row for each class and a column for each metric, for terminals on which ``wide_table`` has no room."""
     evaluation = record.evaluation
-    texts = _texts(evaluation)
-    rows: list[list[Cell]] = []
-    for index, (name, *of_class) in enumerate(zip(evaluation.class_names, *texts.values(), strict=True)):
-        rates = (_rate(evaluation, rate, index) for rate in evaluation.rates)
-        rows.append([name, evaluation.groups.group_of(index), *of_class, *rates])
-    for group in (None, *evaluation.groups.names):
-        means = (evaluation.mean(rate, group) for rate in evaluation.rates)
-        rows.append([f'mean {group}' if group else 'mean', '', *[''] * len(texts), *means])
-    header = ('class', 'group', *(name.replace('share of pixels', 'share') for name in texts), *evaluation.rates)
+    rates, texts = _columns(evaluation)
+    names = (*evaluation.class_names, 'mean', *(f'mean {group}' for group in evaluation.groups.names))
+    rows = [list(row) for row in zip(names, *texts.values(), *rates.values(), strict=True)]
+    header = ('class', *(name.replace('share of pixels', 'share') for name in texts), *rates)
     return TextTable(_title(record), header, rows, _notes(record), labels=2)
 
 
-def _texts(evaluation: Evaluation) -> dict[str, list[str]]:
-    """What is told of each class besides its rates."""
-    shares = [f'{share:.3g}' for share in evaluation.share.tolist()]
-    if evaluation.task is SEGMENTATION:
-        return {'share of pixels %': shares}
-    return {'images': [f'{count:g}' for count in evaluation.counts.tolist()], 'share %': shares}
-
-
-def _rate(evaluation: Evaluation, rate: str, index: int) -> Cell:
-    return ABSENT if evaluation.absent[index] else evaluation.rates[rate][index].item()
+def _columns(evaluation: Evaluation) -> tuple[dict[str, list[Cell]], dict[str, list[Cell]]]:
+    """The rates, and what else is told of each class; cells of the classes, of the mean and of those of the groups."""
+    classes, groups = range(len(evaluation.class_names)), (None, *evaluation.groups.names)
+    rates: dict[str, list[Cell]] = {}
+    for name, values in evaluation.rates.items():
+        of_classes = [ABSENT if evaluation.absent[index] else values[index].item() for index in classes]
+        rates[name] = [*of_classes, *(evaluation.mean(name, group) for group in groups)]
+    texts = {'group': [evaluation.groups.group_of(index) for index in classes]}
+    if evaluation.task is not SEGMENTATION:
+        texts['images'] = [f'{count:g}' for count in evaluation.counts.tolist()]
+    share = 'share of pixels %' if evaluation.task is SEGMENTATION else 'share %'
+    texts[share] = [f'{share:.3g}' for share in evaluation.share.tolist()]
+    return rates, {name: [*cells, *('' for _ in groups)] for name, cells in texts.items()}
 
 
 def _title(record: RunRecord) -> str:

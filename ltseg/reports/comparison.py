@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from ltseg.core.checks import check_choice
 from ltseg.core.errors import InvalidValueError
+from ltseg.counts.groups import by_frequency
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import CLASSIFICATION, TASKS
 from ltseg.reports.method import DEVIATION_FROM, Method, measured
@@ -23,21 +25,61 @@ NAMING = 'A config can name them: report=dict(model=..., dataset=...).'
 MANY_CLASSES = 30  # of classifiers; the single classes are shown from here on only where they are asked for
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
-    """Methods over the same classes.
+    """Methods over the same classes, each with the runs of its seeds.
 
     Args:
         methods: In the order of the runs.
         reference: An evaluation whose classes, groups and shares are those of all methods.
         notes: What a reader must know.
         cautions: What a reader may take for more than it is, such as columns that were not averaged.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.counts.groups import ClassGroups
+        >>> from ltseg.metrics.evaluation import Evaluation
+        >>> from ltseg.reports.comparison import compare
+        >>> from ltseg.reports.record import RunRecord
+        >>> groups, counts = ClassGroups((0,), (1,), (2,), 'as listed'), torch.tensor([900, 90, 10])
+        >>> def record(method, right):
+        ...     matrix = torch.tensor([[8, 0, 0], [0, 4, 0], [0, 4 - right, right]])
+        ...     evaluation = Evaluation(matrix, ('road', 'car', 'pole'), groups, counts, 'the training labels')
+        ...     about = dict(model='U-Net', dataset='CamVid', split='test', seed=0)
+        ...     return RunRecord(name=method, method=method, evaluation=evaluation, **about)
+        >>> comparison = compare([record('cross entropy', 1), record('ARB', 3)])
+        >>> next(row for row in comparison.summary().rows if row[0] == 'mIoU_tail')
+        ['mIoU_tail', '25.00', '75.00 (+50.00)']
     """
 
     methods: tuple[Method, ...]
     reference: Evaluation
     notes: tuple[str, ...]
     cautions: tuple[str, ...] = ()
+
+    @property
+    def compared(self) -> list[Method]:
+        """The methods that have a baseline."""
+        return [method for method in self.methods if method.baseline]
+
+    @property
+    def rates(self) -> list[str]:
+        """Names of the rates, the one that counts the most first."""
+        return list(self.reference.rates)
+
+    @property
+    def rarest(self) -> str:
+        """Name of the group of rare classes."""
+        return self.reference.groups.names[-1]
+
+    @cached_property
+    def order(self) -> list[int]:
+        """The classes, the most frequent first."""
+        return by_frequency(self.reference.counts)
+
+    def key(self, rate: str, index: int) -> str:
+        """Key of the rate of a class."""
+        return self.reference.class_key(rate, index)
 
     @property
     def other_keys(self) -> list[str]:
@@ -70,11 +112,11 @@ class Comparison:
     def of_classes(self, rate: str) -> TextTable:
         """A rate of each class, the most frequent first, and the means; methods without that rate are left out."""
         reference, task = self.reference, self.reference.task
-        methods = [method for method in self.methods if method.has(reference.class_key(rate, 0))]
+        methods = [method for method in self.methods if method.has(self.key(rate, 0))]
         rows: list[list[Cell]] = []
-        for index in reference.counts.argsort(descending=True, stable=True).tolist():
+        for index in self.order:
             name, share = reference.class_names[index], f'{reference.share[index].item():.3g}'
-            cells = [method.cell(reference.class_key(rate, index)) for method in methods]
+            cells = [method.cell(self.key(rate, index)) for method in methods]
             rows.append([name, reference.groups.group_of(index), share, *cells])
         for group in (None, *(task.group_names if rate in task.grouped else ())):
             cells = [method.cell(task.key(rate, group)) for method in methods]

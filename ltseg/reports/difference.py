@@ -1,20 +1,14 @@
-"""A metric over the seeds of one method and against another: the mean, the difference, and whether that is clear."""
+"""A metric of one method against another: the difference over their seeds, and whether it is clear."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-__all__ = ['CLEAR', 'SINGLE', 'WITHIN', 'Difference', 'mean_of_known']
+__all__ = ['CLEAR', 'SINGLE', 'WITHIN', 'Difference']
 
 CLEAR, WITHIN, SINGLE = 'clear', 'within', 'single'
 WIDEST = 2.0  # times the widest spread of the seeds that a clear difference is larger than
-
-
-def mean_of_known(values: Sequence[float]) -> float:
-    """The mean over the seeds that have a value; nan where none has."""
-    known = [value for value in values if not math.isnan(value)]
-    return fmean(known) if known else math.nan
 
 
 @dataclass(frozen=True)
@@ -26,6 +20,13 @@ class Difference:
         low: The smallest difference between any two seeds.
         high: The largest.
         verdict: ``CLEAR``, ``WITHIN`` the spread of the seeds, or ``SINGLE`` where a method has one seed.
+
+    Example:
+        >>> from ltseg.reports.difference import Difference
+        >>> Difference.between([54.0, 54.5, 55.0], [50.0, 50.5, 51.0])
+        Difference(value=4.0, low=3.0, high=5.0, verdict='clear')
+        >>> Difference.between([50.0, 54.0], [49.0, 53.0]).verdict  # 1.0, where seeds of one method differ by 4.0
+        'within'
     """
 
     value: float

@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from statistics import stdev
+from statistics import fmean, stdev
 
 from torch import Tensor
 
 from ltseg.metrics.evaluation import ABSENT, Evaluation
-from ltseg.reports.difference import Difference, mean_of_known
+from ltseg.reports.difference import Difference
 from ltseg.reports.runs import Run
 from ltseg.reports.text_table import Cell, number_text
 
@@ -32,6 +32,14 @@ class Method:
         label: As reports show it: the name, and what else distinguishes the method from the others.
         index: Position in the report, which decides colour and marker.
         baseline: What it is compared to; None for the first method of a setting.
+
+    Example:
+        >>> from ltseg.reports.method import Method
+        >>> setting = ('U-Net', 'CamVid', 'test')
+        >>> baseline = Method('cross entropy', setting, metrics=({'mIoU': 50.0}, {'mIoU': 51.0}))
+        >>> method = Method('ARB', setting, metrics=({'mIoU': 51.0}, {'mIoU': 52.0}, {'mIoU': 53.0}), baseline=baseline)
+        >>> baseline.cell('mIoU'), method.cell('mIoU')
+        ('50.00, 51.00', '52.00 ± 1.00 (+1.50)')
     """
 
     name: str
@@ -54,20 +62,22 @@ class Method:
             return []
         return [metrics.get(key, math.nan) for metrics in self.metrics]
 
+    def known(self, key: str) -> list[float]:
+        """The metric in the runs that have a value."""
+        return [value for value in self.values(key) if not math.isnan(value)]
+
     def mean(self, key: str) -> float:
         """Mean over the runs that have a value; nan where none has."""
-        return mean_of_known(self.values(key))
+        return fmean(known) if (known := self.known(key)) else math.nan
 
     def deviation(self, key: str) -> float:
         """Standard deviation (n - 1) over the runs that have a value; nan below three."""
-        known = [value for value in self.values(key) if not math.isnan(value)]
-        return stdev(known) if len(known) >= DEVIATION_FROM else math.nan
+        return stdev(known) if len(known := self.known(key)) >= DEVIATION_FROM else math.nan
 
     def coverage(self, key: str) -> str:
         """How many runs have a value, '2 of 3 seeds'; empty where all have."""
-        values = self.values(key)
-        known = sum(not math.isnan(value) for value in values)
-        return f'{known} of {len(values)} seeds' if known < len(values) else ''
+        known, number = len(self.known(key)), len(self.values(key))
+        return f'{known} of {number} seeds' if known < number else ''
 
     def difference(self, key: str) -> Difference:
         """To the baseline; of a method without one, nan."""

@@ -35,6 +35,11 @@ class PublishedRun:
 
     Raises:
         ValueError: If a number is no percentage, or the rows are not of all classes or not of the means.
+
+    Example:
+        >>> from ltseg.reports.published import find_published
+        >>> [(run.method, run.model, run.means['IoU']) for run in find_published('arb/unet')]
+        [('cross entropy', 'U-Net', 67.56), ('ARB-Loss', 'U-Net', 67.89)]
     """
 
     paper: str

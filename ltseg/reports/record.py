@@ -17,9 +17,9 @@ from ltseg.core.files import atomic_write
 from ltseg.core.json_files import read_json
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.evaluation_fields import evaluation_from, fields_of
-from ltseg.reports.record_checks import check_fields
+from ltseg.reports.record_checks import check_known_fields
 
-__all__ = ['RunRecord', 'commit_of', 'find_records', 'installed_versions', 'record_files']
+__all__ = ['Point', 'RunRecord', 'commit_of', 'find_records', 'installed_versions', 'record_files']
 
 KIND = 'ltseg run record'
 PACKAGES = ('torch', 'mmengine', 'mmcv', 'mmseg', 'ltseg', 'mmpretrain')
@@ -76,6 +76,17 @@ class RunRecord:
 
     Raises:
         ValueError: If a point of a curve has no 'iteration' or 'tau'.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.counts.groups import ClassGroups
+        >>> from ltseg.metrics.evaluation import Evaluation
+        >>> from ltseg.reports.record import RunRecord
+        >>> matrix, groups = torch.tensor([[8, 0, 0], [0, 4, 0], [0, 1, 3]]), ClassGroups((0,), (1,), (2,), 'as listed')
+        >>> evaluation = Evaluation(matrix, ('road', 'car', 'pole'), groups, matrix.sum(1), 'the evaluated labels')
+        >>> about = dict(method='ARB', model='U-Net', dataset='CamVid', split='test', seed=0)
+        >>> RunRecord(name='camvid-unet-arb-seed0', evaluation=evaluation, **about).metrics()['mIoU_tail']
+        75.0
     """
 
     name: str
@@ -116,13 +127,11 @@ class RunRecord:
 
     def save(self, path: str | os.PathLike) -> Path:
         """Writes the record."""
-        with atomic_write(path) as draft:
-            draft.write_text(_layout(_finite(self._content())) + '\n', encoding='utf-8')
-        return Path(path)
-
-    def _content(self) -> dict[str, Any]:
         content = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != 'evaluation'}
-        return {'kind': KIND, **content, **fields_of(self.evaluation)}
+        text = _layout(_finite({'kind': KIND, **content, **fields_of(self.evaluation)}))
+        with atomic_write(path) as draft:
+            draft.write_text(f'{text}\n', encoding='utf-8')
+        return Path(path)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> 'RunRecord':
@@ -137,7 +146,7 @@ class RunRecord:
         if not isinstance(content, dict) or content.pop('kind', None) != KIND:
             raise InvalidValueError(where, 'a record that ltseg test wrote', 'a JSON file of another kind')
         try:
-            check_fields(content)
+            check_known_fields(content)
             return cls(evaluation=evaluation_from(content), **content)
         except KeyError as error:
             raise InvalidValueError(where, f'the field {error}', 'a record without it') from error

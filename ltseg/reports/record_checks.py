@@ -3,7 +3,7 @@
 Each check knows the field alone; whether all of them fit each other, the values that are made of them check.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ltseg.core.calibration import BINS
@@ -18,41 +18,25 @@ from ltseg.core.json_values import (
     shown,
 )
 
-__all__ = ['check_fields', 'check_known_fields']
+__all__ = ['check_known_fields']
 
 MOST_CLASSES = 10_000  # of which a matrix takes 0.8 GB
+OPTIONAL = ('commit', 'seed', 'iterations')  # null in the file of a record that lacks them
 
 
-def check_fields(content: Mapping[str, Any]) -> None:
+def check_known_fields(content: Mapping[str, Any]) -> None:
     """Checks the fields of a record as JSON gives them; of those that are missing or unknown nothing is said.
 
     Raises:
-        KeyError: If there are no class names.
         ValueError: If a field is of another type, or a number or text in it cannot be right; names it.
     """
-    names = content['class_names']
-    check_known_fields(content, len(names) if isinstance(names, list) else 0)
-
-
-def check_known_fields(content: Mapping[str, Any], size: int = 0) -> None:
-    """Raises ValueError where one of the fields that are there cannot be right; ``size`` is the number of classes."""
+    given = {field: value for field, value in content.items() if value is not None or field not in OPTIONAL}
     for field, check in CHECKS.items():
-        if field in content:
-            check(field, content[field], size)
-
-
-def _text(where: str, value: Any, _: int) -> None:
-    check_text(where, value)
-
-
-def _text_or_none(where: str, value: Any, _: int) -> None:
-    if value is not None:
-        check_text(where, value)
-
-
-def _count_or_none(where: str, value: Any, _: int) -> None:
-    if value is not None:
-        check_count(where, value)
+        if field in given:
+            check(field, given[field])
+    for field, check_of_classes in CHECKS_OF_CLASSES.items():
+        if field in given and 'class_names' in given:
+            check_of_classes(field, given[field], len(given['class_names']))
 
 
 def _list(where: str, value: Any) -> list:
@@ -65,45 +49,70 @@ def _dict(where: str, value: Any) -> dict:
     return value
 
 
-def _texts(where: str, value: Any, _: int) -> None:
-    for key, text in _dict(where, value).items():
+def _of_list(where: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The place and the value of each entry of a list."""
+    return ((f'{where}.{index}', entry) for index, entry in enumerate(_list(where, value)))
+
+
+def _of_dict(where: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The place and the value of each entry of a dict, whose keys have to be texts."""
+    for key, entry in _dict(where, value).items():
         check_text(f'{where}, a key', key)
-        check_text(f'{where}.{key}', text)
+        yield f'{where}.{key}', entry
 
 
-def _settings(where: str, value: Any, _: int) -> None:
-    for key in _dict(where, value):
-        check_text(f'{where}, a key', key)
-    if 'posthoc' in value:
-        _dict(f'{where}.posthoc', value['posthoc'])
+def _texts(where: str, value: Any) -> None:
+    for place, text in _of_dict(where, value):
+        check_text(place, text)
 
 
-def _class_names(where: str, value: Any, _: int) -> None:
+def _numbers(where: str, value: Any) -> None:
+    for place, number in _of_dict(where, value):
+        check_number(place, number)
+
+
+def _points(where: str, value: Any) -> None:
+    for place, point in _of_list(where, value):
+        _numbers(place, point)
+
+
+def _curves(where: str, value: Any) -> None:
+    for place, curve in _of_dict(where, value):
+        _points(place, curve)
+
+
+def _settings(where: str, value: Any) -> None:
+    for place, entry in _of_dict(where, value):
+        if place == f'{where}.posthoc':
+            _dict(place, entry)
+
+
+def _class_names(where: str, value: Any) -> None:
     if not 0 < len(_list(where, value)) <= MOST_CLASSES:
         raise InvalidValueError(where, f'1 to {MOST_CLASSES:,} names', f'{len(value):,}')
-    for index, name in enumerate(value):
-        check_text(f'{where}.{index}', name)
+    for place, name in _of_list(where, value):
+        check_text(place, name)
 
 
-def _class_counts(where: str, value: Any, _: int) -> None:
-    for index, number in enumerate(_list(where, value)):
+def _class_counts(where: str, value: Any) -> None:
+    for place, number in _of_list(where, value):
         if not is_number(number) or number < 0:
-            raise InvalidValueError(f'{where}.{index}', 'a number of at least 0', shown(number))
+            raise InvalidValueError(place, 'a number of at least 0', shown(number))
     check_total(where, sum(value))
 
 
 def _groups(where: str, value: Any, size: int) -> None:
-    for key, classes in _dict(where, value).items():
-        if key == 'rule':
-            check_text(f'{where}.rule', classes)
+    for place, classes in _of_dict(where, value):
+        if place == f'{where}.rule':
+            check_text(place, classes)
             continue
-        for index, each in enumerate(_list(f'{where}.{key}', classes)):
-            check_count(f'{where}.{key}.{index}', each, max(size, 1))
+        for inside, index in _of_list(place, classes):
+            check_count(inside, index, size)
 
 
 def _matrix(where: str, value: Any, size: int) -> None:
-    for index, row in enumerate(_list(where, value)):
-        if len(_list(f'{where}.{index}', row)) != size or len(value) != size:
+    for place, row in _of_list(where, value):
+        if len(_list(place, row)) != size or len(value) != size:
             got = f'{len(value)} rows, one of {len(row)}'
             raise InvalidValueError(where, f'({size}, {size}) int64 counts, a row for each class', got)
         for count in row:
@@ -113,8 +122,7 @@ def _matrix(where: str, value: Any, size: int) -> None:
 
 def _matrix_entries(where: str, value: Any, size: int) -> None:
     cells = set()
-    for index, entry in enumerate(_list(where, value)):
-        place = f'{where}.{index}'
+    for place, entry in _of_list(where, value):
         if len(_list(place, entry)) != 3:
             raise InvalidValueError(place, 'truth, prediction and count', shown(entry))
         for number, below in zip(entry, (size, size, 2**63), strict=True):
@@ -126,8 +134,7 @@ def _matrix_entries(where: str, value: Any, size: int) -> None:
 
 
 def _calibration(where: str, value: Any, size: int) -> None:
-    for index, row in enumerate(_list(where, value)):
-        place = f'{where}.{index}'
+    for place, row in _of_list(where, value):
         if len(_list(place, row)) != 5:
             raise InvalidValueError(place, 'class, bin, samples, correct ones and confidence', shown(row))
         for number, below in zip(row, (size, BINS, 2**63, 2**63), strict=False):
@@ -137,30 +144,10 @@ def _calibration(where: str, value: Any, size: int) -> None:
     check_total(where, sum(row[2] for row in value))
 
 
-def _points(where: str, value: Any, _: int) -> None:
-    for index, point in enumerate(_list(where, value)):
-        for key, number in _dict(f'{where}.{index}', point).items():
-            check_text(f'{where}.{index}, a key', key)
-            check_number(f'{where}.{index}.{key}', number)
-
-
-def _curves(where: str, value: Any, _: int) -> None:
-    for key, curve in _dict(where, value).items():
-        check_text(f'{where}, a key', key)
-        _points(f'{where}.{key}', curve, 0)
-
-
-def _numbers(where: str, value: Any, _: int) -> None:
-    for key, number in _dict(where, value).items():
-        check_text(where, key)
-        check_number(f'{where}.{key}', number)
-
-
-CHECKS: Mapping[str, Callable[[str, Any, int], None]] = {
-    **dict.fromkeys(('name', 'method', 'model', 'dataset', 'split', 'config', 'date'), _text),
-    **dict.fromkeys(('task', 'class_counts_from'), _text),
-    'commit': _text_or_none,
-    **dict.fromkeys(('seed', 'iterations'), _count_or_none),
+CHECKS: Mapping[str, Callable[[str, Any], None]] = {
+    **dict.fromkeys(('name', 'method', 'model', 'dataset', 'split', 'config', 'date'), check_text),
+    **dict.fromkeys(('task', 'class_counts_from', 'commit'), check_text),
+    **dict.fromkeys(('seed', 'iterations'), check_count),
     'settings': _settings,
     'setup': _settings,
     'other_metrics': _numbers,
@@ -169,6 +156,8 @@ CHECKS: Mapping[str, Callable[[str, Any, int], None]] = {
     'tau_curve': _points,
     'class_names': _class_names,
     'class_counts': _class_counts,
+}
+CHECKS_OF_CLASSES: Mapping[str, Callable[[str, Any, int], None]] = {
     'groups': _groups,
     'matrix': _matrix,
     'matrix_entries': _matrix_entries,

@@ -27,6 +27,13 @@ class Run:
     Args:
         record: The record.
         path: Its file; None for a record that was not read from one.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from unittest.mock import Mock
+        >>> from ltseg.reports.runs import Run
+        >>> Run(Mock(), Path('work_dirs/unet_arb_camvid/records/test.json')).work_dir.name
+        'unet_arb_camvid'
     """
 
     record: RunRecord

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.reports.page.phrases import shortened
 from ltseg.reports.record import RunRecord
 from ltseg.reports.runs import Run
 
@@ -46,6 +47,7 @@ def identity_of(record: RunRecord) -> dict[str, str]:
     if isinstance(posthoc, Mapping):
         is_fixed = str(posthoc.get('chosen_on', '')).startswith('nothing')
         left_out = {'curve'} if is_fixed else {'curve', 'tau'}
+        known['posthoc'] = 'adjusted'
         known |= {f'posthoc.{key}': value for key, value in posthoc.items() if key not in left_out}
     return {key: json.dumps(value, sort_keys=True, default=str) for key, value in known.items()}
 
@@ -93,7 +95,11 @@ def differences_of(records: Sequence[RunRecord]) -> list[dict[str, str]]:
     names = [name if short.count(name) == 1 else key for name, key in zip(short, shown, strict=True)]
     more = {'and': f'{len(differing) - len(shown)} more'} if len(differing) > len(shown) else {}
     return [
-        {name: _short_value(identity.get(key)) for name, key in zip(names, shown, strict=True)} | more
+        {
+            name: shortened(identity.get(key, MISSING).strip('"'), LONGEST)
+            for name, key in zip(names, shown, strict=True)
+        }
+        | more
         for identity in identities
     ]
 
@@ -108,8 +114,3 @@ def _short_key(key: str) -> str:
     words = key.split('.')
     names = [place for place, word in enumerate(words) if not word.isdigit()]
     return '.'.join(words[names[-2] if len(names) > 1 else 0 :])
-
-
-def _short_value(text: str | None) -> str:
-    value = MISSING if text is None else text.strip('"')
-    return value if len(value) <= LONGEST else f'{value[: LONGEST - 1]}…'

@@ -38,6 +38,16 @@ class TextTable:
 
     Raises:
         ValueError: If a row has another length than the header.
+
+    Example:
+        >>> from ltseg.reports.text_table import TextTable
+        >>> table = TextTable('Rates in percent', ('class', 'IoU'), [('road', 98.125), ('pole', float('nan'))])
+        >>> print(table.csv(), end='')
+        class,IoU
+        road,98.125
+        pole,nan
+        >>> table.markdown().splitlines()[-2:]
+        ['| road | 98.12 |', '| pole | - |']
     """
 
     title: str

@@ -44,4 +44,4 @@ class ClassWeights(Rule):
     def adjustment(self, counts: Tensor, given: ClassCounts) -> Adjustment:
         if counts.numel() != len(self.weights):
             raise InvalidValueError('class_weight', f'{counts.numel()} weights, as the logits', repr(len(self.weights)))
-        return Adjustment(weight=torch.tensor(self.weights, dtype=torch.float64, device=counts.device))
+        return Adjustment(weight=torch.tensor(self.weights, dtype=counts.dtype, device=counts.device))

@@ -8,6 +8,7 @@ from torch import Tensor
 from ltseg.core.adjustment import Adjustment
 from ltseg.core.checks import check_choice, check_range
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.precision import widened
 from ltseg.counts.class_counts import ClassCounts, Unit
 
 __all__ = ['Rule']
@@ -15,12 +16,22 @@ __all__ = ['Rule']
 
 @dataclass(frozen=True, kw_only=True)
 class Rule(ABC):
-    """One long-tail method: class counts -> adjustment of the softmax. All of it is float64.
+    """One long-tail method: class counts -> adjustment of the softmax, in the widest numbers of the device.
 
     Args:
         unit: Counts to use, 'samples' (pixels in segmentation) or 'images' that contain the class.
         floor: Counts below it are raised to it. A rule that is undefined at zero counts needs it where a class may be
             absent: always with counts of batches, and with counts of a data set that lacks a class.
+
+    Example:
+        >>> from ltseg.core.adjustment import Adjustment
+        >>> from ltseg.counts.class_counts import ClassCounts
+        >>> from ltseg.rules import Rule
+        >>> class Weighting(Rule):
+        ...     def adjustment(self, counts, given):
+        ...         return Adjustment(weight=counts.max() / counts)
+        >>> Weighting(floor=1)(ClassCounts.from_list([8, 2, 0])).weight.tolist()
+        [1.0, 4.0, 8.0]
     """
 
     unit: Unit = 'samples'
@@ -37,11 +48,11 @@ class Rule(ABC):
 
     @abstractmethod
     def adjustment(self, counts: Tensor, given: ClassCounts) -> Adjustment:
-        """The adjustment for counts (K,) float64 in this rule's unit, floored, taken from ``given``."""
+        """The adjustment for counts (K,) in this rule's unit, floored, taken from ``given``."""
 
     def __call__(self, counts: ClassCounts) -> Adjustment:
-        """The adjustment that this rule makes of ``counts``, in float64."""
-        return self.adjustment(counts.of(self.unit).double().clamp(min=self.floor), counts)
+        """The adjustment that this rule makes of ``counts``, in the widest numbers of their device."""
+        return self.adjustment(widened(counts.of(self.unit)).clamp(min=self.floor), counts)
 
     def check_constant(
         self, counts: ClassCounts, class_names: tuple[str, ...] | None = None, cause_of_zeros: str = ''

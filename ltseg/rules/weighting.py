@@ -10,6 +10,7 @@ from torch import Tensor
 from ltseg.core.adjustment import Adjustment
 from ltseg.core.checks import check_choice, check_range
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.precision import widened
 from ltseg.core.shares import shares_of
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.registry import MODELS
@@ -26,7 +27,8 @@ def effective_number(counts: Tensor, one_minus_beta: Tensor | float) -> Tensor:
     Source:
         Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019, eq. 2.
     """
-    one_minus_beta = torch.as_tensor(one_minus_beta, dtype=counts.dtype, device=counts.device)
+    if isinstance(one_minus_beta, int | float):
+        one_minus_beta = counts.new_full((), one_minus_beta)
     effective = -torch.expm1(counts * torch.log1p(-one_minus_beta)) / one_minus_beta
     return effective.where(one_minus_beta > 0, counts)
 
@@ -106,7 +108,7 @@ class Weighting(Rule):
         if given.samples_of_images is None:
             hint = 'Use a table made by ltseg count.'
             raise InvalidValueError('median frequency', 'the samples of the images with each class', 'none', hint)
-        return given.samples_of_images.double().clamp(min=max(self.floor, 1))
+        return widened(given.samples_of_images).clamp(min=max(self.floor, 1))
 
     def check_constant(
         self, counts: ClassCounts, class_names: tuple[str, ...] | None = None, cause_of_zeros: str = ''
@@ -115,12 +117,13 @@ class Weighting(Rule):
             super().check_constant(counts, class_names, cause_of_zeros)
         if self.scheme != 'effective_number':
             return
-        used = counts.of(self.unit).double().clamp(min=1)
+        used = widened(counts.of(self.unit)).clamp(min=1)
         weight = _normalised(self._weights(used, counts))
         if used.max() > 10 * used.min() and weight.max() < 1.01 * weight.min():
+            hint = "Use beta='1-1/N'."
             warnings.warn(
                 f'Weighting: effective numbers with beta={self.beta} are equal for all classes although the counts '
-                f"differ up to {used.max() / used.min():.0f} : 1, so they change nothing. Use beta='1-1/N'.",
+                f'differ up to {used.max() / used.min():.0f} : 1, so they change nothing. {hint}',
                 stacklevel=2,
             )
 

@@ -34,6 +34,17 @@ class Measurement:
         statistics: Of all features.
         sample: Of each class.
         classifier: The class vectors, (K, D).
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.class_sample import ClassSample
+        >>> from ltseg.core.class_statistics import ClassStatistics
+        >>> from ltseg.trained.measuring import Measurement
+        >>> rows, labels = torch.eye(2).repeat(3, 1), torch.arange(2).repeat(3)
+        >>> sample = ClassSample.of(rows, labels, predictions=labels, per_class=2)
+        >>> measured = Measurement(ClassStatistics.of(rows, labels, 2), sample, classifier=torch.eye(2))
+        >>> measured.is_exact, measured.summary().figures['nc1']  # 2 of 3 samples of a class
+        (False, 0.0)
     """
 
     statistics: ClassStatistics

@@ -55,6 +55,11 @@ class TrainedModel(ABC):
     Raises:
         ValueError: If the checkpoint is of another model, or the table of other classes.
         FileNotFoundError: If a file is missing.
+
+    Example:
+        >>> from ltseg.trained.model import TrainedModel
+        >>> sorted(TrainedModel.__abstractmethods__)  # what a task defines
+        ['ignored_label', 'logits_and_labels', 'num_classes']
     """
 
     task: Task
@@ -124,7 +129,8 @@ class TrainedModel(ABC):
         check_choice('by', by, tuple(WAYS))
         if by == 'prior':
             log_prior = log_prior_of(self.table.learned.samples, floor, names, self.table.cause_of_empty_classes)
-            return partial(predictions_over_tau, log_prior=log_prior, taus=taus)
+            device = next(self.model.parameters()).device
+            return partial(predictions_over_tau, log_prior=log_prior.to(device), taus=taus)
         classifier = linear_classifier_of(self.model)[1]
         return partial(normalized_predictions, norms=weight_norms(classifier.weight), bias=classifier.bias, taus=taus)
 

@@ -19,9 +19,37 @@ __all__ = ['TrainedClassifier', 'TrainedSegmentor', 'trained_model']
 
 
 class TrainedSegmentor(TrainedModel):
-    """A segmentor of mmseg; its ``test_step`` yields logits at the size of the original image."""
+    """A segmentor of mmseg; its ``test_step`` yields logits at the size of the original image.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from mmengine.config import Config
+        >>> from mmengine.structures import PixelData
+        >>> from mmseg.structures import SegDataSample
+        >>> from ltseg.counts.class_counts import ClassCounts
+        >>> from ltseg.counts.table import CountsTable
+        >>> from ltseg.trained.model import build_model
+        >>> from ltseg.trained.tasks import TrainedSegmentor
+        >>> config = Config(dict(default_scope='mmseg', model=dict(
+        ...     type='mmseg.EncoderDecoder', test_cfg=dict(mode='whole'),
+        ...     backbone=dict(type='mmseg.ResNet', depth=18, stem_channels=2, base_channels=2),
+        ...     decode_head=dict(
+        ...         type='mmseg.FCNHead', in_channels=16, channels=16, num_convs=0, concat_input=False, num_classes=3),
+        ... )))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     torch.save(build_model(config).state_dict(), f'{folder}/weights.pth')
+        ...     CountsTable(ClassCounts.from_list([900, 90, 10]), ('road', 'car', 'pole')).save(f'{folder}/counts.json')
+        ...     trained = TrainedSegmentor(config, f'{folder}/weights.pth', f'{folder}/counts.json')
+        >>> sizes = dict(img_shape=(32, 32), ori_shape=(48, 48))
+        >>> sample = SegDataSample(gt_sem_seg=PixelData(data=torch.zeros(1, 48, 48)), metainfo=sizes)
+        >>> batch = dict(inputs=torch.zeros(1, 3, 32, 32), data_samples=[sample])
+        >>> logits, labels = next(trained.logits_and_labels(batch, by='prior'))
+        >>> trained.num_classes, tuple(logits.shape), tuple(labels.shape)
+        (3, (1, 3, 48, 48), (1, 48, 48))
+    """
 
     task = SEGMENTATION
+    _checked = False  # whether the model gives logits
 
     @property
     def num_classes(self) -> int:
@@ -42,7 +70,9 @@ class TrainedSegmentor(TrainedModel):
                 size, got = tuple(logits.shape[2:]), tuple(labels.shape[1:])
                 hint = "Put LoadAnnotations behind Resize in the test pipeline, as mmseg's configs do."
                 raise InvalidValueError(f'labels of {where}', f'the size {size}', repr(got), hint)
-            check_logits(logits)
+            if not self._checked:  # once, because looking makes a GPU wait
+                check_logits(logits)
+                self._checked = True
             yield logits, labels
 
 
@@ -52,6 +82,29 @@ class TrainedClassifier(TrainedModel):
     Where they are the softmax of the last layer its logits are adjusted. For other heads the logarithms of the
     probabilities are, which are logits but for a constant in each image: logit adjustment has the same best class then,
     tau-normalisation, which scales each class differently, has not.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from mmengine.config import Config
+        >>> from mmpretrain.structures import DataSample
+        >>> from ltseg.counts.class_counts import ClassCounts
+        >>> from ltseg.counts.table import CountsTable
+        >>> from ltseg.trained.model import build_model
+        >>> from ltseg.trained.tasks import TrainedClassifier
+        >>> config = Config(dict(default_scope='mmpretrain', model=dict(
+        ...     type='mmpretrain.ImageClassifier', data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor'),
+        ...     backbone=dict(type='ltseg.CIFARResNet', depth=20, base_channels=2),
+        ...     neck=dict(type='mmpretrain.GlobalAveragePooling'),
+        ...     head=dict(type='mmpretrain.LinearClsHead', in_channels=8, num_classes=3))))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     torch.save(build_model(config).state_dict(), f'{folder}/weights.pth')
+        ...     CountsTable(ClassCounts.from_list([900, 90, 10]), ('cat', 'dog', 'owl')).save(f'{folder}/counts.json')
+        ...     trained = TrainedClassifier(config, f'{folder}/weights.pth', f'{folder}/counts.json')
+        >>> samples = [DataSample().set_gt_label(label) for label in (0, 2)]
+        >>> batch = dict(inputs=torch.rand(2, 3, 8, 8), data_samples=samples)
+        >>> logits, labels = next(trained.logits_and_labels(batch, by='prior'))
+        >>> trained.num_classes, tuple(logits.shape), labels.tolist()
+        (3, (2, 3), [0, 2])
     """
 
     task = CLASSIFICATION

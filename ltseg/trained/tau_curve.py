@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.checks import check_choice
-from ltseg.core.confusion import confusion_matrix
+from ltseg.core.confusion import class_block, counted_pixels
 from ltseg.core.errors import InvalidValueError
 from ltseg.metrics.evaluation import Evaluation
 
@@ -29,6 +29,19 @@ class TauCurve:
         split: 'val' or 'test'.
         taus: The T strengths.
         evaluations: The evaluation at each of them.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.counts.groups import ClassGroups
+        >>> from ltseg.metrics.evaluation import Evaluation
+        >>> from ltseg.trained.tau_curve import TauCurve
+        >>> groups, counts = ClassGroups((0,), (1,), (2,), 'as listed'), torch.tensor([900, 90, 10])
+        >>> matrices = [torch.tensor([[8, 0, 0], [0, 4, 0], [0, 4 - right, right]]) for right in (1, 3)]
+        >>> names, origin = ('road', 'car', 'pole'), 'the training labels'
+        >>> evaluations = tuple(Evaluation(matrix, names, groups, counts, origin) for matrix in matrices)
+        >>> curve = TauCurve('val', taus=(0.0, 1.0), evaluations=evaluations)
+        >>> curve.values('Acc/pole'), curve.best('Acc/pole')
+        ([25.0, 75.0], 1.0)
     """
 
     split: str
@@ -81,11 +94,12 @@ def evaluate_over_tau(
     Returns:
         Confusion matrices, (T, K, K) int64.
     """
-    matrices = torch.zeros(num_taus, num_classes, num_classes, dtype=torch.int64)
+    total = torch.zeros(num_taus, num_classes + 1, num_classes + 1, dtype=torch.int64)
 
     def count(predicted: Iterable[Tensor], labels: Tensor) -> None:
-        for matrix, of_tau in zip(matrices, predicted, strict=True):
-            matrix += confusion_matrix(of_tau, labels, num_classes, ignore_index).cpu()
+        nonlocal total
+        counted = torch.stack([counted_pixels(each, labels, num_classes, ignore_index) for each in predicted])
+        total = total.to(counted.device) + counted  # stays there: the CPU waits at the end only
 
     images: list[Tensor] = []  # labels and T predictions; a batch of them is fewer than the cells of its K x K matrix
     for logits, labels in logits_and_labels:
@@ -96,7 +110,7 @@ def evaluate_over_tau(
     if images:
         labels, *predicted = torch.cat(images, dim=1)
         count(predicted, labels)
-    return matrices
+    return torch.stack([class_block(matrix) for matrix in total.cpu()])
 
 
 def parse_taus(words: Sequence[str]) -> tuple[float, ...]:

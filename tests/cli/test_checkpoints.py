@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.config import Config
 from mmengine.logging import MMLogger
+from mmengine.runner import load_checkpoint
 
 from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.checkpoints import check_checkpoint, check_resumable, newest_checkpoint, trained_checkpoint
@@ -51,6 +53,9 @@ def test_newest_by_what_it_says_inside(tmp_path: Path, messages: list[str]) -> N
     (tmp_path / 'last_checkpoint').write_text(str(older))
     with pytest.raises(UsageError, match=r'--resume.*iter_20\.pth.*without --resume'):
         newest_checkpoint(str(tmp_path))
+    hinted('Move them away, or train without --resume.', lambda: newest_checkpoint(str(tmp_path)))
+    newest.rename(tmp_path.with_name('moved.pth'))
+    assert newest_checkpoint(str(tmp_path)) is None
 
 
 def test_refused_files_are_whole_and_can_be_trusted(tmp_path: Path) -> None:
@@ -59,6 +64,7 @@ def test_refused_files_are_whole_and_can_be_trusted(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r'iter_20\.pth \(\w+\.mkdir\)\. Only load files.*--trust-files') as caught:
         newest_checkpoint(str(tmp_path))
     assert 'without --resume' not in str(caught.value)
+    hinted('Only load files that you trust: ', str(caught.value))
     with trusted_files():
         assert newest_checkpoint(str(tmp_path)) == str(tmp_path / 'iter_20.pth')
 
@@ -153,6 +159,13 @@ def test_weights_alone_cannot_be_resumed(tmp_path: Path) -> None:
     torch.save({'weight': torch.ones(1)}, tmp_path / 'bare.pth')
     with pytest.raises(UsageError, match=r'weights only\. To start from its weights: --cfg-options load_from='):
         check_resumable(str(tmp_path / 'bare.pth'), Config({}))
+    hinted(
+        "To start from its weights: --cfg-options load_from='",
+        lambda: check_resumable(str(tmp_path / 'bare.pth'), Config({})),
+    )
+    model = torch.nn.ParameterDict({'weight': torch.zeros(1)})
+    load_checkpoint(model, str(tmp_path / 'bare.pth'))  # what load_from makes a Runner do
+    assert model.weight.item() == 1
 
 
 def test_what_a_checkpoint_says_of_its_training(tmp_path: Path) -> None:
@@ -165,6 +178,8 @@ def test_no_checkpoint(tmp_path: Path) -> None:
     save(tmp_path / 'iter_1.pth')
     with pytest.raises(UsageError, match=r'expected a file.*iter_2\.pth.*In its folder: iter_1\.pth'):
         check_checkpoint(str(tmp_path / 'iter_2.pth'))
+    hinted('In its folder: ', lambda: check_checkpoint(str(tmp_path / 'iter_2.pth')))
+    check_checkpoint(str(tmp_path / 'iter_1.pth'))
     with pytest.raises(UsageError, match=r'torch can load.*cut\.pth'):
         check_checkpoint(str(save(tmp_path / 'cut.pth', cut=True)))
     (tmp_path / 'text.pth').write_text('no checkpoint')

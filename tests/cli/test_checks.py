@@ -1,5 +1,6 @@
 """What is wrong with a config is said at once, in one message, before the model is built."""
 
+import io
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -9,17 +10,21 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.config import Config
 from mmengine.registry import OPTIM_WRAPPERS
 from tiny_runs import cut_down, quick_runners, write_camvid
 from tiny_training import CONFIG, ROOT
 
 from ltseg import registry
-from ltseg.cli import checks
+from ltseg.cli import checks, weights
+from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.checks import check_config
+from ltseg.cli.pretrained import weight_faults
 from ltseg.core.errors import UsageError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.table import CountsTable
+from ltseg.nested_datasets import dataset_config
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
 
@@ -59,7 +64,8 @@ def test_sound_config_passes(config: Config) -> None:
 
 @pytest.mark.slow
 def test_every_config_of_the_project_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    def classes_of_mmsegmentation(dataset: dict) -> Any:
+    def classes_of_mmsegmentation(_: BuiltDatasets, config: Config, split: str) -> Any:
+        dataset = dataset_config(config, split)
         while 'dataset' in dataset:
             dataset = dataset['dataset']
         if 'num_classes' in dataset:
@@ -67,7 +73,7 @@ def test_every_config_of_the_project_passes(monkeypatch: pytest.MonkeyPatch) -> 
         made = registry.DATASETS.get(dataset['type'].removeprefix('ltseg.'))
         return SimpleNamespace(metainfo=made.METAINFO)
 
-    monkeypatch.setattr('ltseg.cli.data_files.build_dataset', classes_of_mmsegmentation)
+    monkeypatch.setattr(BuiltDatasets, 'readable', classes_of_mmsegmentation)
     monkeypatch.setattr(checks, 'weight_faults', lambda parts: [])  # they would be downloaded
     leaves = [path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts]
     assert leaves
@@ -90,6 +96,15 @@ def test_unknown_types_and_arguments_come_in_one_message_with_the_nearest(config
     assert f"{HEAD}.loss_decode.type: expected a type that ltseg has, got 'ltseg.ARBLos'" in text
     assert 'ltseg.ARBLoss' in text and 'ltseg.CountClasses' in text
     assert "Did you mean 'gamma'" in text and 'Did you mean' not in next(line for line in lines if "'zzz'" in line)
+    hinted('Near it: ', text)
+    hinted('Did you mean', text)
+    hinted('It takes ', text)
+    right = {'loss_decode': {'type': 'ltseg.ARBLoss'}}
+    auxiliary = {'loss_decode': {'_delete_': True, 'type': 'ltseg.FocalLoss', 'gamma': 1}}
+    sound = config.copy()
+    del sound.val_evaluator.ignore_idx
+    sound.merge_from_dict({HEAD: right, AUXILIARY: auxiliary, 'custom_hooks': [{'type': 'ltseg.CountClasses'}]})
+    check_config(sound, training=True)
     assert 'custom_hooks.0.type' in text and 'custom_hooks.1' not in text
     assert "val_evaluator (ltseg.LongTailIoU): expected arguments that it takes, got 'ignore_idx'" in text
 
@@ -130,6 +145,9 @@ def test_numbers_of_classes(config: Config, tmp_path: Path) -> None:
     assert f'{AUXILIARY}.loss_decode.class_weight: expected 11 numbers, as num_classes, got 10' in text
     assert f'{AUXILIARY}.loss_decode: counts: expected 11 classes' in text
     assert len(text.splitlines()) == 4
+    hinted('.num_classes=', text)
+    config.merge_from_dict({f'{HEAD}.num_classes': 11})
+    assert f'{HEAD}.num_classes' not in message(config)
 
 
 def test_tables_of_other_classes(config: Config, tmp_path: Path) -> None:
@@ -211,9 +229,33 @@ def test_weights_that_cannot_be_had(config: Config, tmp_path: Path, monkeypatch:
     check_config(config, training=False)
     weights = {'init_cfg': {'type': 'Pretrained', 'checkpoint': str(tmp_path / 'none.pth')}}
     text = message(config, model__pretrained='open-mmlab://no_such', model__backbone=weights)
+    hinted('To train from scratch: --cfg-options ', text)
+    scratch = config.copy()
+    scratch.merge_from_dict({'model.pretrained': None, 'model.backbone.init_cfg': None})
+    check_config(scratch, training=True)
     assert 'model.backbone.init_cfg: expected weights that can be loaded (no such file)' in text
     assert 'knows none of this name' in text and 'model.backbone.init_cfg=None' in text
     check_config(config, training=False)  # a checkpoint replaces them
+
+
+def test_encoder_weights_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / 'encoder.pth'
+    encoder = {'type': 'ltseg.TIMMEncoder', 'model_name': 'tf_efficientnet_lite0', 'weights': str(path)}
+
+    def offline(request: urllib.request.Request, timeout: float) -> None:
+        raise urllib.error.URLError('Name or service not known')
+
+    monkeypatch.setattr(urllib.request, 'urlopen', offline)
+    monkeypatch.setenv('HF_HUB_CACHE', str(tmp_path))
+    (fault,) = weight_faults({'model.backbone': encoder})
+    assert 'Name or service not known' in fault and '--cfg-options model.backbone.weights=None' in fault
+    hinted('To write the file: ltseg weights ', fault)
+    weights.main(fault.partition('To write the file: ltseg weights ')[2].partition('. ')[0].split())
+    assert not weight_faults({'model.backbone': encoder})
+    assert not weight_faults({'model.backbone': {**encoder, 'weights': None}})
+    path.unlink()
+    monkeypatch.setattr(urllib.request, 'urlopen', lambda *_, **__: io.BytesIO())  # with a network, timm's own
+    assert not weight_faults({'model.backbone': encoder})
 
 
 def test_mixed_precision_without_a_gpu(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,6 +263,7 @@ def test_mixed_precision_without_a_gpu(config: Config, monkeypatch: pytest.Monke
     config.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
     text = message(config)
     assert "Set optim_wrapper.type='OptimWrapper' without loss_scale; where --amp is given, leave it out." in text
+    hinted("Set optim_wrapper.type='OptimWrapper'", text)
     monkeypatch.setattr(checks, 'get_device', lambda: 'cuda')
     check_config(config, training=True)
     monkeypatch.setattr(checks, 'get_device', lambda: 'cpu')
@@ -233,7 +276,13 @@ def test_mixed_precision_without_a_gpu(config: Config, monkeypatch: pytest.Monke
 @pytest.mark.parametrize('training', [True, False])
 def test_several_processes_without_a_gpu(config: Config, training: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, 'get_device', lambda: 'cpu')
-    assert 'leave out --launcher' in message(config, training, launcher='pytorch')
+    hinted(
+        'mmengine starts several processes on GPUs only: leave out --launcher.',
+        lambda: message(config, training, launcher='pytorch'),
+    )
+    without = config.copy()
+    without.launcher = 'none'
+    check_config(without, training)
     monkeypatch.setattr(checks, 'get_device', lambda: 'cuda')
     check_config(config, training)
 
@@ -241,9 +290,10 @@ def test_several_processes_without_a_gpu(config: Config, training: bool, monkeyp
 def test_what_mmengine_says_of_missing_data_is_passed_on(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """mmpretrain's data sets raise RuntimeError."""
 
-    def empty(_: dict) -> Any:
+    def empty(*_: Any, **__: Any) -> Any:
         raise RuntimeError('Found 0 files in subfolders')
 
-    monkeypatch.setattr('ltseg.cli.data_files.build_dataset', empty)
+    for module in ('data_files', 'built_datasets'):
+        monkeypatch.setattr(f'ltseg.cli.{module}.build_dataset', empty)
     text = message(config)
     assert 'train_dataloader.dataset: expected data that can be read' in text and text.count('Found 0 files') == 2

@@ -1,12 +1,16 @@
 import sys
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hinted import hinted
 from mmengine.config import Config
 
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
 from ltseg.core.errors import UsageError
+from ltseg.environment.advice import findings
+from ltseg.environment.installed import examine
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 ARB = str(CONFIGS / 'unet_arb_camvid.py')
@@ -117,6 +121,11 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, scope: str 
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(UsageError, match=f'expected the package {package}.*check-env'):
         register_modules(Config({'default_scope': scope}))
+    hinted('ltseg check-env says how to install it.', lambda: register_modules(Config({'default_scope': scope})))
+    found = replace(examine(), versions={'python': '3.11.7', 'torch': '2.13.0'})
+    assert any(package in advice.hint for advice in findings(found))
+    monkeypatch.undo()  # it is installed
+    register_modules(Config({'default_scope': scope}))
 
 
 def test_the_launcher_is_that_of_the_command_line() -> None:

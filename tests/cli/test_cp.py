@@ -1,13 +1,16 @@
 """``ltseg cp``."""
 
+import re
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hinted import hinted
 from mmengine.config import Config
 
 from ltseg.cli.config_catalog import catalog
+from ltseg.cli.configs import main as list_configs
 from ltseg.cli.cp import bases_of, copies, copy, main
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -92,6 +95,7 @@ def test_files_that_differ_are_kept(tmp_path: Path, capsys: pytest.CaptureFixtur
     shown = capsys.readouterr().err
     assert str(tmp_path / 'unet_ce_camvid.py') in shown and '--force' in shown and 'default.py' not in shown
     assert files(tmp_path) == changed  # half a copy is none
+    hinted('--force overwrites them.', shown)
     main(['unet_arb_camvid.py', str(tmp_path), '--force'])
     assert files(tmp_path) == whole
 
@@ -109,4 +113,15 @@ def test_what_cannot_be_copied(
 ) -> None:
     with pytest.raises(SystemExit, match='1'):
         main([name, str(tmp_path / target), '--force'])
-    assert expected in capsys.readouterr().err and not files(tmp_path)
+    text = capsys.readouterr().err
+    assert expected in text and not files(tmp_path)
+    if target:
+        hinted(' inherits from it.', text)
+        main([name, str(tmp_path / 'mine.py')])
+        assert (tmp_path / 'mine.py').is_file()
+    elif name.startswith('_base_'):
+        hinted(' ltseg configs lists all.', text)
+        list_configs([])
+        listed = re.findall(r'\S+\.py', capsys.readouterr().out)
+        main([listed[0], str(tmp_path)])
+        assert (tmp_path / listed[0]).is_file()

@@ -1,10 +1,12 @@
 """What would fail after the first validation interval fails before training, with a hint that works."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hinted import hinted
 from mmengine.config import Config
 from PIL import Image
 from tiny_training import quick_tools, tool, write_classification, write_training
@@ -107,12 +109,16 @@ def test_a_pipeline_without_labels(folder: Path, split: str) -> None:
     changes = {f'{split}_dataloader__dataset__pipeline': [LOAD[0], LOAD[2]]}
     text = fault(folder, **changes)
     assert text.startswith(f'{split}_dataloader.dataset.pipeline: expected a pipeline that loads labels')
-    assert "dict(type='LoadAnnotations')" in text
+    hinted("Add dict(type='LoadAnnotations') to this pipeline, behind the loading of the image.", text)
+    changes = {f'{split}_dataloader.dataset.pipeline': [LOAD[0], {'type': 'LoadAnnotations'}, LOAD[2]]}
+    assert dry_run(config_of(folder, **changes)).values['mIoU'] == 100
 
 
 def test_a_test_split_without_labels_is_meant_so_where_predictions_are_written(folder: Path) -> None:
     changes = {'test_dataloader.dataset.pipeline': [LOAD[0], LOAD[2]]}
-    assert fault(folder, training=False, **changes).startswith('test_dataloader.dataset.pipeline')
+    text = fault(folder, training=False, **changes)
+    assert text.startswith('test_dataloader.dataset.pipeline')
+    hinted('Use format_only=True with output_dir in the evaluator', text)
     written = {'test_evaluator.format_only': True, 'test_evaluator.output_dir': str(folder / 'out')}
     assert dry_run(config_of(folder, **changes, **written), training=False).values == {}
     assert not (folder / 'out').exists()
@@ -122,6 +128,7 @@ def test_two_metrics_of_the_same_name(folder: Path) -> None:
     both = [{'type': 'ltseg.LongTailIoU'}, {'type': 'mmseg.IoUMetric', 'iou_metrics': ['mIoU', 'mDice']}]
     text = fault(folder, val_evaluator=both)
     assert 'expected metrics of different names' in text and 'prefix' in text
+    hinted("Give one of the metrics a prefix, e.g. prefix='other'", text)
     both[1]['prefix'] = 'other'
     assert 'other/mDice' in dry_run(config_of(folder, val_evaluator=both)).values
 
@@ -180,4 +187,15 @@ def test_images_without_classes(tmp_path: Path, mmpretrain_registered: None) -> 
     first, second = str(caught.value).splitlines()
     assert first.startswith('train_dataloader.dataset: expected images with their class, got images without.')
     assert first.endswith('Leave out with_label=False.') and second.startswith('val_dataloader.dataset:')
+    hinted('Leave out with_label=False.', first)
     assert dry_run(config(packing, data_prefix='')).values['accuracy/top1'] == 100
+
+    def listed(**info: Any) -> Config:
+        infos = {'metainfo': {'classes': CLASSES}, 'data_list': [{'img_path': f'{tmp_path}/train/aa/0.png', **info}]}
+        (tmp_path / 'list.json').write_text(json.dumps(infos))
+        dataset = {'type': 'mmpretrain.BaseDataset', 'ann_file': str(tmp_path / 'list.json'), 'pipeline': packing}
+        loaders = {f'{split}_dataloader': {'dataset': dataset} for split in ('train', 'val')}
+        return Config({'default_scope': 'mmpretrain', 'model': {}, 'val_evaluator': ACCURACY, **loaders})
+
+    hinted("and the pipeline has to hand it to dict(type='PackInputs').", lambda: dry_run(listed()))
+    assert dry_run(listed(gt_label=0)).values['accuracy/top1'] == 100

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.config import ConfigDict
 from mmengine.registry import OPTIMIZERS
 from PIL import Image
 from torch._utils import ExceptionWrapper
+from torch.utils.data import DataLoader, TensorDataset
 
-from ltseg.cli.errors import message_of, one_message_errors
+from ltseg.cli.errors import known_message, message_of, one_message_errors
 from ltseg.core.checks import check_positive
 from ltseg.core.errors import UsageError
 from ltseg.core.reduction import reduce_losses
@@ -63,6 +65,12 @@ def test_faults_of_the_code_have_no_message() -> None:
     assert message_of(raised(lambda: int('x'))) is None
     assert message_of(raised(lambda: [][0])) is None
     assert message_of(raised(lambda: ConfigDict().absent)) is None
+
+
+def test_an_error_without_a_message_is_raised_again() -> None:
+    assert known_message(raised(wrapped)) == message_of(raised(wrapped))
+    error = raised(lambda: int('x'))
+    assert raised(lambda: known_message(error)) is error
 
 
 def from_worker(action: Callable[[], Any]) -> str | None:
@@ -122,6 +130,10 @@ def test_files_and_disks(tmp_path: Path) -> None:
 def test_normalisation_of_a_single_value() -> None:
     message = message_of(raised(lambda: torch.nn.BatchNorm2d(3)(torch.ones(1, 3, 1, 1))))
     assert message is not None and 'train_dataloader.drop_last=True' in message
+    hinted('Leave out the rest of an epoch, train_dataloader.drop_last=True, or change', message)
+    for batch_size, drop_last in ((4, True), (3, False)):
+        for (images,) in DataLoader(TensorDataset(torch.ones(9, 3, 1, 1)), batch_size, drop_last=drop_last):
+            assert torch.nn.BatchNorm2d(3)(images).isfinite().all()
 
 
 @pytest.mark.parametrize(
@@ -141,6 +153,8 @@ def test_values_that_constructors_refuse(config: dict, expected: str) -> None:
 def test_unknown_types_and_arguments_of_mmengine() -> None:
     message = message_of(raised(lambda: MODELS.build({'type': 'mmseg.FCNHeadd'})))
     assert message is not None and message.startswith('config: mmseg.FCNHeadd is not in the mmseg::model registry')
+    hinted('Check the spelling of this type.', message)
+    assert MODELS.build({'type': 'mmseg.FCNHead', 'in_channels': 4, 'channels': 4, 'num_classes': 2}) is not None
     message = message_of(raised(lambda: MODELS.build({'type': 'mmseg.EncoderDecoder', 'bakbone': 1})))
     assert message is not None and "unexpected keyword argument 'bakbone'" in message
     assert message_of(raised(lambda: Image.Image(size=3))) is None  # not from a config  # type: ignore

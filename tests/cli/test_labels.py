@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hinted import hinted
 from mmengine.config import Config, ConfigDict
 
 from ltseg.cli.labels.data import OWN_DATA, data_label
@@ -60,6 +61,11 @@ def test_no_two_methods_of_one_model_and_data_set_share_a_label(labelled: dict) 
         ('resnet32_ce_monitored_cifar10lt100', ('cross entropy', 'ResNet-32', 'CIFAR-10-LT 100')),
         ('resnet32_remix_drw_cifar10lt100', ('cross entropy, Remix, DRW', 'ResNet-32', 'CIFAR-10-LT 100')),
         ('resnet50_arb_inaturalist2018', ('ARB (dataset), mixup (alpha 0.2)', 'ResNet-50', 'iNaturalist 2018')),
+        (
+            'segformer-lite0_sqrt_weights_camvid',
+            ('re-weighting (sqrt inverse)', 'SegFormer EfficientNet-Lite0', 'CamVid'),
+        ),
+        ('unet-lite0_ce_camvid', ('cross entropy', 'U-Net EfficientNet-Lite0', 'CamVid')),
     ],
 )
 def test_labels_of_configs(labelled: dict, name: str, expected: tuple[str, ...]) -> None:
@@ -86,6 +92,9 @@ def test_a_config_may_say_its_labels() -> None:
     for wrong in (dict(methd='mine'), dict(method=3), dict(method='')):
         with pytest.raises(LtsegError, match='report'):
             labels_of(stages_in(CONFIGS / 'unet_ce_camvid.py', report=wrong))
+    config = CONFIGS / 'unet_ce_camvid.py'
+    hinted("E.g. report=dict(method='my method').", lambda: labels_of(stages_in(config, report={'method': 3})))
+    assert labels_of(stages_in(config, report={'method': 'my method'}))['method'] == 'my method'
 
 
 @pytest.mark.parametrize(
@@ -177,7 +186,11 @@ def test_models_are_named_by_head_and_backbone(backbone: dict, head: str, expect
     ('dataset', 'expected'),
     [
         (dict(type='BaseSegDataset', data_root='/disk/potsdam/'), 'potsdam'),
+        (dict(type='BaseSegDataset', data_root='/disk/potsdam/train'), 'potsdam'),
+        (dict(type='BaseSegDataset', data_prefix=dict(img_path='roads/images/val')), 'roads'),
         (dict(type='BaseSegDataset'), OWN_DATA),
+        (dict(type='BaseSegDataset', data_root='.'), OWN_DATA),
+        (dict(type='COCOStuffDataset'), 'COCO-Stuff'),
         (dict(type='CityscapesDataset', data_root='x'), 'Cityscapes'),
         (dict(type='ADE20KDataset', data_root='x'), 'ADE20K'),
         (dict(type='RepeatDataset', times=3, dataset=dict(type='ltseg.CamVidDataset')), 'CamVid'),

@@ -7,9 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hinted import hinted
 
 import ltseg
 from ltseg.cli.main import COMMANDS, main
+from ltseg.core.missing_packages import missing_package
+from ltseg.environment.advice import findings
+from ltseg.environment.installed import Environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -91,7 +95,13 @@ def test_a_missing_mmengine_names_the_extras(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, 'mmengine', None)
     assert main(['train', 'x']) == 1
-    assert "pip install 'ltseg[mmseg]'" in capsys.readouterr().err
+    hinted("For segmentation: pip install 'ltseg[mmseg]'. For classification: pip install", capsys.readouterr().err)
+    monkeypatch.undo()  # it is installed
+    with pytest.raises(SystemExit, match='0'):
+        main(['train', '--help'])
+    hinted('ltseg check-env says how to install it.', lambda: str(missing_package('ltseg report', 'jinja2')))
+    lacking = Environment(versions={'python': '3.11.7'}, missing_libraries=('jinja2',))
+    assert any(advice.hint == 'pip install jinja2' for advice in findings(lacking))
 
 
 def test_the_registry_names_the_extras_without_mmengine(tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook
+from mmengine.optim import ReduceOnPlateauLR
 from mmengine.registry import METRICS
 from tiny_training import quick_tools, tool, write_classification, write_training
 
@@ -21,6 +23,7 @@ HOOKS = {
     'default': lambda key: {'default_hooks': {'checkpoint': {'save_best': key}}},
     'custom': lambda key: {'custom_hooks': [{'type': 'CheckpointHook', 'save_best': [key]}]},
     'stopping': lambda key: {'custom_hooks': [{'type': 'mmengine.EarlyStoppingHook', 'monitor': key}]},
+    'plateau': lambda key: {'param_scheduler': {'optimizer': [{'type': 'ReduceOnPlateauLR', 'monitor': key}]}},
 }
 every_hook = pytest.mark.parametrize('kind', HOOKS)
 
@@ -31,7 +34,9 @@ def config_of(kind: str, key: str, **more: Any) -> Config:
 
 
 def hook_of(config: Config) -> dict:
-    return (config.get('custom_hooks') or [config.get('default_hooks', {}).get('checkpoint')])[0]
+    """The hook, or the schedule."""
+    schedules = config.get('param_scheduler', {}).get('optimizer')
+    return (schedules or config.get('custom_hooks') or [config.get('default_hooks', {}).get('checkpoint')])[0]
 
 
 def faults(config: Config, measured: Measured = MEASURED) -> list[str]:
@@ -46,7 +51,10 @@ def test_more_is_better_whatever_a_class_is_called(kind: str, key: str) -> None:
     infer_rules(config, MEASURED.rules)
     hook = dict(hook_of(config))
     hook.pop('type', None)
-    made = EarlyStoppingHook(**hook).rule if kind == 'stopping' else CheckpointHook(**hook).rules[0]
+    if kind == 'plateau':
+        made = ReduceOnPlateauLR(torch.optim.SGD([torch.zeros(1)], 0.1), **hook).rule
+    else:
+        made = EarlyStoppingHook(**hook).rule if kind == 'stopping' else CheckpointHook(**hook).rules[0]
     assert made == 'greater'
 
 
@@ -63,6 +71,7 @@ def test_a_metric_of_which_nothing_is_known_needs_a_rule(kind: str) -> None:
     config, foreign = config_of(kind, 'other/mse'), Measured({**VALUES, 'other/mse': 1.0}, MEASURED.rules, False)
     (fault,) = faults(config, foreign)
     assert ".rule: expected which values of 'other/mse' are better, got none. Set " in fault
+    hinted(".rule='greater', or 'less' where a smaller value is better.", fault)
     infer_rules(config, foreign.rules)
     assert 'rule' not in hook_of(config)
     hook_of(config)['rule'] = 'less'
@@ -73,8 +82,16 @@ def test_a_metric_of_which_nothing_is_known_needs_a_rule(kind: str) -> None:
 @pytest.mark.parametrize(('key', 'said'), [('IoU/cra', 'Near it: IoU/car'), ('IoU/bus', 'have no sample there')])
 def test_a_metric_that_there_is_not(kind: str, key: str, said: str) -> None:
     (fault,) = faults(config_of(kind, key))
-    path = 'default_hooks.checkpoint.save_best' if kind == 'default' else 'custom_hooks.0.'
-    assert fault.startswith(path) and said in fault
+    paths = {'default': 'default_hooks.checkpoint.save_best', 'plateau': 'param_scheduler.optimizer.0.monitor'}
+    assert fault.startswith(paths.get(kind, 'custom_hooks.0.')) and said in fault
+    if key == 'IoU/bus':
+        hinted('Choose another metric, or another split.', fault)
+        assert not faults(config_of(kind, 'mIoU'))
+        full = Measured({**VALUES, key: 50.0}, MEASURED.rules)  # a split with buses
+        assert not list(monitor_faults(config_of(kind, key), full, set))
+    else:
+        hinted('Near it: ', fault)
+        assert not faults(config_of(kind, 'IoU/car'))
 
 
 @every_hook
@@ -87,6 +104,8 @@ def test_what_is_never_measured(kind: str, without: dict) -> None:
         assert not found
     else:
         assert 'expected validation during training' in found[0] and len(found) == 1
+        hinted('Give the config a val_dataloader, val_cfg and val_evaluator, or leave this setting out.', found[0])
+        assert not faults(config_of(kind, 'mIoU')) and not faults(Config({'train_cfg': {}, **without}))
 
 
 def test_errors_of_calibration_are_better_when_smaller(tmp_path: Path) -> None:
@@ -117,3 +136,25 @@ def test_the_command_asks_for_a_rule(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "Set default_hooks.checkpoint.rule='greater', or 'less'" in capsys.readouterr().err
     with quick_tools():
         tool('train')([str(path), '--dry-run', '--cfg-options', 'default_hooks.checkpoint.rule=less'])
+
+
+@pytest.mark.parametrize('kind', ['ReduceOnPlateauLR', 'ReduceOnPlateauMomentum', ReduceOnPlateauLR])
+def test_a_schedule_monitors_the_loss_by_default_which_validation_does_not_give(kind: Any) -> None:
+    (fault,) = faults(Config({'val_dataloader': {}, 'param_scheduler': {'type': kind}}))
+    assert fault.startswith("param_scheduler.monitor: expected the name of a metric of val_evaluator, got 'loss'")
+
+
+def test_a_learning_rate_that_falls_by_a_metric(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Training with the name of the hint lets it fall when the metric does not rise, without a rule."""
+    schedule = {'type': 'ReduceOnPlateauLR', 'monitor': 'IoU/cra', 'patience': 0, 'factor': 0.1}
+    path = write_training(tmp_path, 2, param_scheduler=[schedule], **{'train_cfg.val_interval': 1})
+    with quick_tools(), pytest.raises(SystemExit):
+        tool('train')([str(path), '--dry-run'])
+    text = capsys.readouterr().err
+    assert "param_scheduler.0.monitor: expected the name of a metric of val_evaluator, got 'IoU/cra'. " in text
+    assert 'IoU/Car' in text
+    with quick_tools():
+        tool('train')([str(path), '--cfg-options', 'param_scheduler.0.monitor=IoU/Car'])
+    saved = torch.load(tmp_path / 'work_dirs/training/iter_2.pth', weights_only=False)
+    (state,) = saved['param_schedulers']
+    assert state['monitor'] == 'IoU/Car' and state['rule'] == 'greater'

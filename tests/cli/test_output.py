@@ -18,6 +18,7 @@ with one_message_errors():
         print('Straße', line, file=sys.stderr)
     Path(sys.argv[1]).write_text('written at the end')
 """
+BUFFERED = {'PYTHONUNBUFFERED': ''}  # what is printed meets the pipe at the end of the process, outside of any try
 
 
 @pytest.mark.parametrize('unbuffered', [False, True])
@@ -45,15 +46,22 @@ def test_a_command_goes_on_without_a_reader(tmp_path: Path, unbuffered: bool) ->
         (['-m', 'ltseg', 'configs', '--help'], 0),
         (['-m', 'ltseg', 'check-env'], 1),  # it finds no package
         ([str(ROOT / 'tools/check_env.py')], 1),
+        ([str(ROOT / 'tools/check_env.py'), '--help'], 0),
     ],
 )
 def test_a_reader_that_has_gone_before(command: list[str], code: int) -> None:
     """Without what is installed, which takes seconds to import."""
     reader, writer = os.pipe()
     os.close(reader)
-    environment = os.environ | {'PYTHONPATH': str(ROOT)}
+    environment = os.environ | BUFFERED | {'PYTHONPATH': str(ROOT)}
     done = subprocess.run(
         [sys.executable, '-S', *command], stdout=writer, stderr=subprocess.PIPE, env=environment, check=False
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (code, b'')
+
+
+def test_every_command_and_tool_has_the_parser_that_survives_it() -> None:
+    sources = [*(ROOT / 'ltseg/cli').glob('*.py'), *(ROOT / 'tools').glob('*.py')]
+    texts = {path.name: path.read_text(encoding='utf-8') for path in sources}
+    assert [name for name, text in texts.items() if 'ArgumentParser(' in text] == ['parser.py']

@@ -5,10 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from hinted import hinted
 from PIL import Image
 
 from ltseg.cli.pictures import NumberedPictures, check_prediction_names
 from ltseg.core.errors import UsageError
+from ltseg.registry import METRICS
 
 
 @pytest.mark.usefixtures('mmpretrain_registered')
@@ -47,6 +49,11 @@ FLAT, IN_FOLDERS = SimpleNamespace(output_dir='out'), SimpleNamespace(output_dir
 def test_predictions_that_would_be_overwritten_are_refused(metrics: tuple) -> None:
     with pytest.raises(UsageError, match=r'a/seq1/0001\.jpg and a/seq2/0001\.png.*LongTailIoU'):
         check_prediction_names(runner_of(TWICE, *metrics))
+    hinted(
+        "Evaluate with test_evaluator=dict(type='ltseg.LongTailIoU'), which keeps the folders of the images.",
+        lambda: check_prediction_names(runner_of(TWICE, *metrics)),
+    )
+    check_prediction_names(runner_of(TWICE, METRICS.build({'type': 'ltseg.LongTailIoU', 'output_dir': 'out'})))
     check_prediction_names(runner_of(TWICE[:2], *metrics))
     check_prediction_names(runner_of([TWICE[0], TWICE[0]], *metrics))  # one image twice, of which one file is enough
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.logging import MessageHub
 from mmengine.runner import EpochBasedTrainLoop
 
@@ -179,6 +180,19 @@ def test_a_test_takes_the_setup_from_the_checkpoint_and_else_has_none() -> None:
     record = record_of(evaluation(), 'test', unknown, training_of(meta, Path('none')))
     assert record.setup == {'model': {'type': 'B', 'depth': 50}, **SOURCE.evaluation}
     assert (record.seed, record.model) == (4, 'B')  # and not what the config that it is tested with says
+
+
+@pytest.mark.parametrize(
+    ('tested', 'label'), [('ltseg.CamVidDataset', 'CamVid'), ('DarkZurichDataset', 'Dark Zurich, trained on CamVid')]
+)
+def test_a_test_on_other_data_says_so(tested: str, label: str) -> None:
+    loaders = [f"{split}_dataloader = dict(dataset=dict(type='ltseg.CamVidDataset'))" for split in ('train', 'val')]
+    meta = {'cfg': '\n'.join(["model = dict(type='B')", *loaders])}
+    config = Config({'model': {'type': 'B'}, 'test_dataloader': {'dataset': {'type': tested}}})
+    source = RunSource.of_test('any.py', [config], 'test', {})
+    assert record_of(evaluation(), 'test', source, training_of(meta, Path('none'))).dataset == label
+    named = RunSource.of_test('any.py', [Config({**config, 'report': {'dataset': 'night'}})], 'test', {})
+    assert record_of(evaluation(), 'test', named, training_of(meta, Path('none'))).dataset == 'night'
 
 
 def test_labels_are_those_of_the_config_that_a_checkpoint_was_trained_with() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
 from mmengine.optim import OptimWrapper
@@ -45,6 +46,8 @@ def test_a_misspelt_setting(setting: str, meant: str) -> None:
     (fault,) = faults(**{setting: 1})
     path, _, key = setting.rpartition('.')
     assert fault.startswith(f'{path}: expected the settings ') and f'got {key!r}. Did you mean {meant!r}?' in fault
+    hinted('Did you mean', fault)
+    assert not faults(**{f'{path}.{meant}': 1})
 
 
 def test_a_hook_beside_the_default_ones() -> None:

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from hinted import hinted
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from tiny_training import ROOT
@@ -34,6 +35,7 @@ def test_a_change_of_what_nobody_reads_is_refused(tmp_path: Path, key: str, mean
     with pytest.raises(UsageError) as caught:
         check_setting_names(written(tmp_path), {key: 5.0})
     assert str(caught.value) == f'--cfg-options: expected a part of the config, got {key!r}. Did you mean {meant!r}?'
+    hinted('Did you mean', str(caught.value))
     check_setting_names(written(tmp_path), {key.replace(key.split('.')[0], meant): 5.0})
 
 
@@ -45,6 +47,9 @@ def test_a_change_of_a_variable_is_said_to_come_too_late(tmp_path: Path, monkeyp
     assert not logged
     check_setting_names(config, {'crop_size': (1, 2)})
     assert len(logged) == 1 and 'crop_size' in logged[0]
+    hinted('Change them there, e.g. optim_wrapper.optimizer.lr.', logged.pop())
+    check_setting_names(config, {'optim_wrapper.optimizer.lr': 1})
+    assert not logged
 
 
 @pytest.mark.parametrize('text', ['optim_wraper = dict(clip_grad=1)', 'default_hoks = dict()', 'custom_hoks = [1]'])
@@ -52,6 +57,11 @@ def test_a_misspelt_part_of_a_config_is_refused(tmp_path: Path, text: str) -> No
     wrong = text.split()[0]
     with pytest.raises(UsageError, match=rf"expected parts that mmengine reads, got '{wrong}'. Did you mean '"):
         check_setting_names(written(tmp_path, text), {})
+    hinted(
+        'Give a variable of your own a name that is less alike.',
+        lambda: check_setting_names(written(tmp_path, text), {}),
+    )
+    check_setting_names(written(tmp_path, text.replace(wrong, 'mine')), {})
 
 
 @pytest.mark.parametrize(

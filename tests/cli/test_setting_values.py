@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from hinted import hinted
 from mmengine.config import Config
 
 from ltseg.cli.setting_values import value_faults
@@ -51,6 +52,19 @@ def test_sound_values_pass() -> None:
 def test_a_value_that_can_never_be_right(setting: str, value: Any, expected: str) -> None:
     (found,) = faults(**{setting: value})
     assert expected in found
+
+
+def test_what_the_hints_say_is_right() -> None:
+    hinted(', or more workers.', lambda: faults(**{'val_dataloader.prefetch_factor': 2}))
+    assert not faults(**{'val_dataloader.prefetch_factor': None})
+    assert not faults(**{'val_dataloader.prefetch_factor': 2, 'val_dataloader.num_workers': 1})
+    assert not faults(**{'val_dataloader.persistent_workers': True, 'val_dataloader.num_workers': 1})
+    hinted('Give it a type; mmengine knows those of ', lambda: faults(**{'default_hooks.zzz': {'interval': 3}}))
+    assert not faults(**{'default_hooks.zzz': {'type': 'mmengine.EMAHook'}})
+    hinted('Did you mean', lambda: faults(**{'default_hooks.checkpont': {'interval': 3}}))
+    assert not faults(**{'default_hooks.checkpoint': {'interval': 3}})
+    hinted('Did you mean', lambda: faults(**{'train_dataloader.batchsize': 2}))
+    assert not faults(**{'train_dataloader.batch_size': 2})
 
 
 def test_testing_looks_at_what_it_uses() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from hinted import hinted
 from torch.nn import functional as F
 
 from ltseg.core.adjustment import Adjustment
@@ -106,8 +107,16 @@ def test_class_outside_the_softmax():
 @pytest.mark.parametrize('terms', [['margin'], ['smoothing']], ids='-'.join)
 def test_soft_labels_without_a_formula_are_refused(terms):
     adjustment = Adjustment(**{name: TERMS[name] for name in terms})
+    logits, mixed = torch.randn(2, K, dtype=torch.float64), torch.full((2, K), 1 / K, dtype=torch.float64)
     with pytest.raises(ValueError, match='expected class indices'):
-        adjusted_cross_entropy(torch.randn(2, K), torch.full((2, K), 1 / K), adjustment)
+        adjusted_cross_entropy(logits, mixed, adjustment)
+    hinted(
+        'Train without mixed labels, or with a loss that has a formula for them.',
+        lambda: adjusted_cross_entropy(logits, mixed, adjustment),
+    )
+    assert adjusted_cross_entropy(logits, torch.tensor([0, 1]), adjustment)[0].isfinite().all()
+    with_formula = adjusted_cross_entropy(logits, mixed, Adjustment())[0]
+    torch.testing.assert_close(with_formula, -logits.log_softmax(1).mean(1))
 
 
 def test_fields_combine():

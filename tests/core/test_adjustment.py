@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from hinted import hinted
 
 from ltseg.core.adjustment import Adjustment
 
@@ -30,6 +31,8 @@ def test_a_term_of_one_alone_is_kept(field: str) -> None:
 def test_labels_are_smoothed_once() -> None:
     with pytest.raises(ValueError, match='Adjustment: expected one rule that smooths labels, got two'):
         Adjustment(smoothing=FIRST) & Adjustment(smoothing=SECOND)
+    hinted('Remove one of them.', lambda: Adjustment(smoothing=FIRST) & Adjustment(smoothing=SECOND))
+    assert (Adjustment(smoothing=FIRST) & Adjustment()).smoothing is FIRST
 
 
 def test_terms_move_together() -> None:

@@ -4,8 +4,9 @@ import math
 from typing import Any
 
 import pytest
+from hinted import hinted
 
-from ltseg.core.checks import check_integer, check_positive, check_range
+from ltseg.core.checks import check_choice, check_integer, check_positive, check_range, near
 
 
 @pytest.mark.parametrize('value', [-0.1, 1.1, math.nan, True, '0.5', None])
@@ -24,6 +25,13 @@ def test_not_positive(value: Any) -> None:
 def test_not_whole(value: Any) -> None:
     with pytest.raises(ValueError, match=r'a\.b: expected a whole number of at least 2'):
         check_integer('a.b', value, 2)
+
+
+def test_the_nearest_choice_is_one() -> None:
+    hinted('Did you mean', lambda: check_choice('a', 'invers', ('inverse', 'enet')))
+    assert near('invers', ('inverse', 'enet')) == "Did you mean 'inverse'?"
+    check_choice('a', 'inverse', ('inverse', 'enet'))
+    assert not near('zzz', ('inverse', 'enet')) and not near('zzz', ('inverse', 'enet'), 3)
 
 
 def test_both_ends_are_in_the_range() -> None:

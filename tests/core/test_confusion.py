@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from hinted import hinted
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -35,6 +36,19 @@ def test_equals_counting_one_by_one(pixels: list, ignore_index: int, dtype: torc
     matrix = confusion_matrix(prediction, label, K, ignore_index)
     assert matrix.dtype == torch.int64
     assert torch.equal(matrix, naive_matrix(prediction, label, K, ignore_index))
+
+
+def test_what_the_hint_says_makes_them_classes() -> None:
+    prediction, label = torch.tensor([0, 1, 5]), torch.tensor([0, 1, 5])
+    hinted('and ignore_index and reduce_zero_label of the data set.', lambda: confusion_matrix(prediction, label, K))
+    assert confusion_matrix(prediction, label, K + 1).diagonal().tolist() == [1, 1, 0, 0, 0, 1]
+    padded = padded_confusion_matrix(prediction.clamp(max=4), label, K)
+    hinted(
+        'Check num_classes of the head, and ignore_index and reduce_zero_label of the data set.',
+        lambda: class_block(padded),
+    )
+    ignored = padded_confusion_matrix(prediction.clamp(max=4), label, K, ignore_index=5)
+    assert class_block(ignored).diagonal().tolist() == [1, 1, 0, 0, 0]
 
 
 def test_chunks_add_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,12 @@
 import errno
 import io
 import os
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hinted import hinted
 
 from ltseg.core.errors import FileWriteError
 from ltseg.core.files import atomic_write, check_writable, naming_folder
@@ -54,11 +57,16 @@ def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize('write', [True, False])
 def test_a_file_in_the_place_of_a_folder_is_named(write: bool, tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
+    hinted(
+        'is a file, no folder: give another folder, or move the file away.',
+        lambda: write_or_check(write, tmp_path / 'file/table.json'),
+    )
     with pytest.raises(FileWriteError) as caught:
         write_or_check(write, tmp_path / 'file/table.json')
     text = str(caught.value)
     assert f'{tmp_path}/file is a file, no folder: give another folder, or move the file away.' in text
     assert 'space' not in text
+    write_or_check(write, tmp_path / 'other/table.json')
     (tmp_path / 'file').rename(tmp_path / 'moved')
     write_or_check(write, tmp_path / 'file/table.json')
 
@@ -67,6 +75,7 @@ def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / 'table.json').mkdir()
     with pytest.raises(FileWriteError, match=r'table\.json is a folder: give the name of a file\.$'):
         write_or_check(True, tmp_path / 'table.json')
+    hinted('is a folder: give the name of a file.', lambda: write_or_check(True, tmp_path / 'table.json'))
     write_or_check(True, tmp_path / 'table.json/table.json')
 
 
@@ -95,6 +104,22 @@ def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr('ltseg.core.files.tempfile.TemporaryFile', lambda dir: io.FileIO('/dev/full', 'wb'))
     with pytest.raises(FileWriteError, match=r'iter_2\.pth: .*No space left'):
         check_writable(path)
+    hinted('Free some space, or give another folder.', lambda: check_writable(path))
+    monkeypatch.undo()  # there is space
+    check_writable(path)
+
+
+def test_another_folder_can_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_only(folder: Path) -> Any:
+        if folder.name == 'mounted':
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return made(dir=folder)
+
+    made = tempfile.TemporaryFile
+    monkeypatch.setattr('ltseg.core.files.tempfile.TemporaryFile', lambda dir: read_only(Path(dir)))
+    (tmp_path / 'mounted').mkdir()
+    hinted('Give another folder.', lambda: check_writable(tmp_path / 'mounted/table.json'))
+    check_writable(tmp_path / 'table.json')
 
 
 def test_a_fault_of_what_goes_into_the_file_is_no_fault_of_the_file(tmp_path: Path) -> None:

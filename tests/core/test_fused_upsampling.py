@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from hinted import hinted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
@@ -126,6 +127,13 @@ def test_differentiating_twice_says_what_to_do():
     value = upsampled_losses(logits, labels, [family([], 0.0)]).losses[0]
     with pytest.raises(RuntimeError, match='fused=False'):
         torch.autograd.grad(value, logits, create_graph=True)
+    hinted(
+        'Set fused=False in the head, or call the loss on upsampled logits.',
+        lambda: torch.autograd.grad(value, logits, create_graph=True),
+    )
+    value, *_ = plain(logits, labels, family([], 0.0), align_corners=False)
+    (once,) = torch.autograd.grad(value, logits, create_graph=True)
+    assert torch.autograd.grad(once.square().sum(), logits)[0].abs().sum() > 0
 
 
 def test_runs_inside_activation_checkpointing_and_a_compiled_function():

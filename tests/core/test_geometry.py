@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from hinted import hinted
 from two_processes import in_two_processes
 
 from ltseg.core.collectives import gathered_rows
@@ -33,6 +34,11 @@ def test_sums_and_means_are_those_of_each_class():
     assert (sums[-1] == 0).all() and (means[-1] == 0).all()
     assert counts.tolist() == again.tolist() == [10, 10, 10, 0]
     assert torch.autograd.gradcheck(lambda r: class_means(r, labels, K)[0], rows.requires_grad_())
+
+
+def test_a_simplex_needs_wide_features():
+    hinted('Use wider features or a learned classifier.', lambda: simplex_vectors(K, K - 2))
+    assert simplex_vectors(K, K - 1).shape == (K, K - 1)
 
 
 def test_directions():

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from hinted import hinted
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +69,7 @@ def test_absent_class_needs_a_floor() -> None:
         log_prior_of(torch.tensor([3, 0, 5]))
     with pytest.raises(ValueError, match='0 for class car, rider'):
         log_prior_of(torch.tensor([3, 0, 0]), class_names=('road', 'car', 'rider'))
+    hinted('Give a floor (1: as if each such class had one sample).', lambda: log_prior_of(torch.tensor([3, 0, 5])))
     assert torch.equal(log_prior_of(torch.tensor([3, 0, 5]), floor=1), log_prior_of(torch.tensor([3, 1, 5])))
 
 
@@ -78,11 +80,21 @@ def test_probabilities_and_sigmoid_outputs_are_refused() -> None:
         check_logits(maps().softmax(dim=1))
     with pytest.raises(ValueError, match='two or more classes'):
         check_logits(maps(1))
+    averaged = (maps().softmax(1) + maps().flip(-1).softmax(1).flip(-1)) / 2  # what test-time augmentation returns
+    hinted(
+        'Evaluate without test-time augmentation, and with a model that returns logits.', lambda: check_logits(averaged)
+    )
+    check_logits(maps())
 
 
 def test_prior_of_another_number_of_classes_is_named() -> None:
     with pytest.raises(ValueError, match='expected 5 classes'):
         posthoc_logits(maps(), log_prior_of(counts(4)), 1.0)
+    hinted(
+        'Give the prior of the data set that the model was trained on.',
+        lambda: posthoc_logits(maps(), log_prior_of(counts(4)), 1.0),
+    )
+    assert posthoc_logits(maps(), log_prior_of(counts()), 1.0).shape == maps().shape
 
 
 def rows_summing_to(*sums: float) -> torch.Tensor:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hinted import hinted
 
 from ltseg.core import torch_versions
 
@@ -19,6 +20,9 @@ def test_a_torch_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(torch, '__version__', '1.13.1')
     with pytest.raises(ImportError, match=r'got torch 1\.13\.1\. torch >= 2\.0 is needed'):
         runpy.run_path(str(FILE))
+    hinted("torch >= 2.0 is needed: pip install -U 'torch>=2.0'", lambda: runpy.run_path(str(FILE)))
+    monkeypatch.undo()  # a newer one is installed
+    assert not runpy.run_path(str(FILE))['is_compiling']()
 
 
 def test_older_versions_keep_it_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:

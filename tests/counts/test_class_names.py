@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hinted import hinted
 from mmengine.registry import METRICS
 from plain_segmentation import NAMES, stripes, write_images, write_plain_config
 from plain_training import save
@@ -49,6 +50,14 @@ def test_what_is_no_list_of_names_is_refused(wrong: Any, parts: tuple, wrapped: 
     with pytest.raises(ValueError, match='BaseSegDataset.metainfo.classes') as caught:
         build_dataset(config)
     assert all(part in str(caught.value) for part in parts)
+    if wrong == 'water':
+        hinted('One name needs a comma: classes=(', lambda: build_dataset(config))
+    elif isinstance(wrong, str):
+        hinted(': correct the path, or list the names.', lambda: build_dataset(config))
+    elif None in wrong:
+        hinted('Give each class a name.', lambda: build_dataset(config))
+    else:
+        hinted('Write names in quotes, e.g. ', lambda: build_dataset(config))
 
 
 @pytest.mark.parametrize('key', ['CLASSES', 'Classes'])
@@ -59,6 +68,7 @@ def test_names_under_a_key_that_nobody_reads(key: str, kind: str, root: Path) ->
     suffixes = {'img_suffix': '.jpg', 'seg_map_suffix': '.png'}
     with pytest.raises(ValueError, match=rf"{kind}.metainfo: expected .* as 'classes', got '{key}'. Write the key in"):
         build_dataset(config | suffixes)
+    hinted('Write the key in lower case.', lambda: build_dataset(config | suffixes))
     made = build_dataset(config | suffixes | {'metainfo': {key.lower(): NAMES}})
     assert made.metainfo['classes'] == NAMES
 
@@ -140,6 +150,10 @@ def test_names_may_be_missing_or_repeated() -> None:
     check_class_order('here', ('a', 'b'), ())
     with pytest.raises(ValueError, match="'b' is class 1, got 'b' as class 2"):
         check_class_order('here', ('a', 'c', 'b'), ('a', 'b'))
+    hinted(
+        'Give all data sets the same classes in the same order: metainfo=dict(classes=(...)).',
+        lambda: check_class_order('here', ('b', 'a'), ('a', 'b')),
+    )
 
 
 @pytest.mark.parametrize('split', ['val', 'test'])

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hinted import hinted
 from mmengine.dataset import ConcatDataset, RepeatDataset
 from mmseg.datasets import ADE20KDataset, BaseSegDataset
 from PIL import Image
+from torch.utils.data import Subset
 
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, without_pipeline
 from ltseg.counts.table import CountsTable
@@ -116,6 +118,13 @@ def test_refuses_data_without_class_names_or_images(tmp_path: Path, mmseg_regist
         count_dataset(data_set(tmp_path / 'void'))
     with pytest.raises(ValueError, match='get_data_info'):
         count_dataset([1, 2])
+    whole = data_set(tmp_path / 'data')
+    hinted('Count the data sets inside it.', lambda: count_dataset(Subset(whole, [0])))
+    assert count_dataset(whole)[0].counts.samples.tolist() == [5, 1, 1]
+    empty = data_set(tmp_path / 'data', indices=1)
+    empty.get_subset_([])
+    hinted('Check data_root, data_prefix, img_suffix and ann_file.', lambda: count_dataset(empty))
+    hinted('Check data_root, data_prefix, img_suffix and ann_file.', lambda: build_dataset(config))
 
 
 def test_counts_survive_a_cache_that_cannot_be_written(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from hinted import hinted
 from mmengine.config import Config
 
 from ltseg.counts.ignored_label import (
@@ -97,6 +98,8 @@ def test_padding_does_not_decide() -> None:
         'Set model.data_preprocessor.seg_pad_val=255.'
     ]
     assert settle_ignored_label(config, training=False) == []  # nothing is padded with a label
+    hinted('Set ', lambda: settle_ignored_label(config, training=True))
+    assert settle_ignored_label(config_of(model__data_preprocessor__seg_pad_val=255), training=True) == []
 
 
 @pytest.mark.parametrize(
@@ -113,6 +116,8 @@ def test_names_that_contradict_each_other_are_a_fault_of_training(first: str, se
     with pytest.raises(ValueError, match=f'{first}=0, {second}=255') as caught:
         settle_ignored_label(config, training=True)
     assert 'name it in the head only: the others follow' in str(caught.value)
+    hinted('Give all of them the same, or name it in the head only: the others follow.', str(caught.value))
+    settle_ignored_label(config_of(**{first: 0, second: 0}), training=True)
     settle_ignored_label(config, training=False)  # of a model that is trained already
     only_head = config_of(model__decode_head__0__ignore_index=0)
     settle_ignored_label(only_head, training=True)
@@ -129,4 +134,14 @@ def test_labels_that_are_reduced_to_255_are_ignored() -> None:
     settle_ignored_label(config, training=True)
     config.model.auxiliary_head.ignore_index = 0
     with pytest.raises(ValueError, match='writes 255 for what it ignores'):
+        settle_ignored_label(config, training=True)
+    config = config_of(train_dataloader__dataset__dataset__reduce_zero_label=True)
+    config.model.auxiliary_head.ignore_index = 0
+    hinted(
+        'Leave ignore_index at 255 in heads, data sets and metrics, or set reduce_zero_label=False.',
+        lambda: settle_ignored_label(config, training=True),
+    )
+    for right in ({'reduce_zero_label': True}, {'reduce_zero_label': False, 'ignore_index': 0}):
+        config = config_of()
+        config.train_dataloader.dataset.dataset.update(right)
         settle_ignored_label(config, training=True)

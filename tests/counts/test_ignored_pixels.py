@@ -1,9 +1,15 @@
 """What a count has ignored is said with its values, and what it does to classes with its cause."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from hinted import hinted
+from mmseg.datasets import BaseSegDataset
+from plain_segmentation import stripes, write_images
 
 from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.data_set_counts import count_dataset
 from ltseg.counts.ignored_pixels import cause_of_empty_classes, describe_ignored
 from ltseg.counts.sources import build_counts
 from ltseg.counts.table import CountsTable
@@ -69,3 +75,17 @@ def test_the_ignored_class_of_a_table_counts_as_the_most_frequent() -> None:
 def test_without_an_ignored_class_the_counts_stay(label: object) -> None:
     table = CountsTable(ClassCounts.from_list([0, 5, 9]), ('void', 'a', 'b'), {'ignore_index': label})
     assert table.ignored_class is None and table.empty_classes == [0] and table.learned is table.counts
+
+
+def test_a_label_map_that_is_right_ignores_no_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_images(tmp_path, stripes((0.6, 0.4), (0, 7)), ('train',))
+
+    def cause(label_map: dict[int, int]) -> str:
+        monkeypatch.setattr(BaseSegDataset, 'get_label_map', lambda *_: label_map)
+        folders = {'img_path': 'img/train', 'seg_map_path': 'ann/train'}
+        made = BaseSegDataset(data_root=str(tmp_path), data_prefix=folders, metainfo={'classes': ('a', 'b', 'c')})
+        table, _ = count_dataset(made)
+        return cause_of_empty_classes(table.empty_classes, table.class_names, table.provenance)
+
+    hinted('Check ignore_index, reduce_zero_label and label_map of the data sets.', lambda: cause({7: 255}))
+    assert not cause({7: 1})

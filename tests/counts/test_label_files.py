@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hinted import hinted
 from mmseg.datasets.transforms import LoadAnnotations
 from PIL import Image
 
@@ -196,11 +197,23 @@ def test_an_error_of_a_counting_process_is_one_of_ours(
 def test_a_counting_process_that_dies_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = write_labels(tmp_path, number=4)
     monkeypatch.setattr('ltseg.counts.label_histogram.label_histogram', die)
-    with pytest.raises(WrongStateError, match='counting: expected workers that live, got one that died'):
+    with pytest.raises(WrongStateError, match='counting: expected workers that live, got one that died') as caught:
         count_label_files([LabelFile(path) for path in paths], CLASSES, workers=2)
+    hinted('It may have run out of memory; use fewer workers.', str(caught.value))
     monkeypatch.undo()
-    count_label_files([LabelFile(path) for path in paths], CLASSES, workers=1)  # the hint
+    count_label_files([LabelFile(path) for path in paths], CLASSES, workers=1)
 
 
 def die(*_: object, **__: object) -> None:
     os._exit(9)
+
+
+def test_a_file_that_is_restored_or_left_out_is_counted(tmp_path: Path) -> None:
+    paths = write_labels(tmp_path, number=2)
+    whole = Path(paths[1]).read_bytes()
+    Path(paths[1]).write_bytes(b'no image')
+    count = lambda chosen: count_label_files([LabelFile(path) for path in chosen], CLASSES, workers=1)[0]  # noqa: E731
+    hinted('Restore the file, or take it out of the data set.', lambda: count(paths))
+    left = count(paths[:1]).samples.sum()
+    Path(paths[1]).write_bytes(whole)
+    assert 0 < left < count(paths).samples.sum()

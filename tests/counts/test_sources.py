@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from hinted import hinted
 
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.label_counts import count_labels
@@ -240,3 +241,10 @@ def test_counts_on_an_accelerator_are_the_same_and_leave_out_what_is_no_class(ig
 @pytest.mark.parametrize('shape', [(0,), (0, 4, 4), (2, 0, 4)])
 def test_no_labels_are_no_counts(shape):
     assert count_labels(torch.zeros(shape, dtype=torch.int64), 3, 255).tolist() == [[0] * 3] * 3
+
+
+def test_classes_and_labels_that_fit_are_counted() -> None:
+    labels = torch.tensor([0, 5])
+    count = lambda number: build_counts('batch')(labels, number)  # noqa: E731
+    hinted('Check num_classes of the head, reduce_zero_label of the data set, and ignore_index.', lambda: count(3))
+    assert count(6).samples.tolist() == [1, 0, 0, 0, 0, 1]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hinted import hinted
 
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.table import CountsTable, check_table
@@ -95,6 +96,9 @@ def test_load_names_file_and_fault(text: str, message: str, tmp_path: Path) -> N
     with pytest.raises(ValueError, match=r'counts\.json') as caught:
         CountsTable.load(tmp_path / 'counts.json')
     assert message in str(caught.value)
+    hinted('Write it again with ltseg count.', str(caught.value))
+    example().save(tmp_path / 'counts.json')  # as ltseg count does
+    assert CountsTable.load(tmp_path / 'counts.json').class_names == example().class_names
 
 
 def test_load_names_a_missing_file(tmp_path: Path) -> None:

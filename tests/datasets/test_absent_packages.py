@@ -32,6 +32,24 @@ def test_either_package_may_be_missing(absent: str, message: str) -> None:
     assert message in result.stdout
 
 
+NEEDING_MMENGINE = ('losses', 'rules', 'regularizers', 'heads', 'hooks', 'metrics', 'datasets', 'models', 'trained')
+
+
+def test_every_part_that_needs_mmengine_names_it() -> None:
+    script = f"""
+import importlib, sys
+sys.modules['mmengine'] = None
+from ltseg.core.errors import MissingPackageError
+for part in {NEEDING_MMENGINE!r}:
+    try:
+        importlib.import_module('ltseg.' + part)
+    except MissingPackageError as error:
+        print(part, 'mmengine' in str(error) and "pip install 'ltseg[mmseg]'" in str(error))
+"""
+    answer = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=False)
+    assert answer.stdout.splitlines() == [f'{part} True' for part in NEEDING_MMENGINE], answer.stderr
+
+
 COMMANDS = """
 import sys
 sys.path.insert(0, {folder!r})

@@ -1,5 +1,7 @@
 """Augmentation of a batch draws for each image alone, stays an image, and is repeatable."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,11 +9,11 @@ from torch.nn import functional as F
 from torchvision.transforms import AutoAugment, AutoAugmentPolicy
 
 from ltseg.datasets import (
+    BatchAutoAugment,
     BatchColorJitter,
     BatchRandAugment,
     BatchRandomCrop,
     BatchRandomResizedCrop,
-    batch_policies,
 )
 from ltseg.datasets.batch_policies import CIFAR_POLICY, ENHANCEMENTS, NAMES, OPERATIONS, SIGNED
 from ltseg.datasets.image_operations import rotate
@@ -152,24 +154,19 @@ def test_strengths_are_torchvisions() -> None:
     assert set(space) <= set(NAMES) and set(ENHANCEMENTS) < set(SIGNED)
 
 
-def test_rand_augment_takes_all_operations_alike_and_none_at_strength_0(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken: list[Tensor] = []
-    operated = batch_policies._operated
-
-    def record(images: Tensor, chosen: Tensor, strength: Tensor) -> Tensor:
-        taken.append(chosen)
-        assert strength.min() >= 0 and strength.max() <= 1
-        return operated(images, chosen, strength)
-
-    monkeypatch.setattr(batch_policies, '_operated', record)
+def test_rand_augment_takes_all_operations_alike_and_none_at_strength_0() -> None:
     images = noise(700)
-    BatchRandAugment(num_ops=3)(images)
+    taken, strengths = zip(*BatchRandAugment(num_ops=3).choices(len(images)), strict=True)
     times = torch.bincount(torch.cat(taken), minlength=len(NAMES))
     assert len(taken) == 3 and times[NAMES.index('Invert')] == 0
     assert (times[:14] > 100).all() and (times[:14] < 200).all()
-    weak = BatchRandAugment(num_ops=1, magnitude=0, magnitude_std=0)(images)
-    same = (weak - images.float()).abs().flatten(1).amax(1) < 1e-2
-    assert set(taken[-1][~same].tolist()) <= {NAMES.index('AutoContrast'), NAMES.index('Equalize')}
+    assert torch.cat(strengths).min() >= 0 and torch.cat(strengths).max() <= 1
+    weak = BatchRandAugment(num_ops=1, magnitude=0, magnitude_std=0)
+    torch.manual_seed(0)
+    ((chosen, _),) = weak.choices(len(images))
+    torch.manual_seed(0)
+    same = (weak(images) - images.float()).abs().flatten(1).amax(1) < 1e-2
+    assert set(chosen[~same].tolist()) <= {NAMES.index('AutoContrast'), NAMES.index('Equalize')}
 
 
 def wide_noise(number: int) -> Tensor:
@@ -226,16 +223,9 @@ def test_resized_crops_lie_within_the_image_and_at_each_place() -> None:
     assert torch.equal(BatchRandomResizedCrop(scale=(1, 1), ratio=(4, 4))(images).round(), images)  # none fits
 
 
-def test_auto_augment_takes_both_operations_of_a_policy_as_often_and_as_strongly_as_it_says(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    taken: list[tuple[Tensor, Tensor]] = []
-    monkeypatch.setattr(
-        batch_policies,
-        '_operated',
-        lambda images, chosen, strength: taken.append((chosen, strength)) or images,
-    )
-    applied('BatchAutoAugment', torch.zeros(20000, 3, 1, 1))
+def test_auto_augment_takes_both_operations_of_a_policy_as_often_and_as_strongly_as_it_says() -> None:
+    torch.manual_seed(0)
+    taken = list(BatchAutoAugment().choices(20000))
     assert len(taken) == 2
     for place, (chosen, strength) in enumerate(taken):
         operations = [pair[place] for pair in CIFAR_POLICY]
@@ -248,9 +238,12 @@ def test_auto_augment_takes_both_operations_of_a_policy_as_often_and_as_strongly
 
 
 def test_signed_operations_go_both_ways() -> None:
+    class Rotations(BatchRandAugment):
+        def choices(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
+            yield torch.full((number,), NAMES.index('Rotate')), torch.ones(number)
+
     images = noise(40).float()
-    chosen, strength = torch.full((40,), NAMES.index('Rotate')), torch.ones(40)
     torch.manual_seed(0)
-    result = batch_policies._operated(images, chosen, strength)
+    result = Rotations()(images)
     ways = [(result == rotate(images, amount.expand(40))).flatten(1).all(1) for amount in torch.tensor([30.0, -30.0])]
     assert (ways[0] ^ ways[1]).all() and 10 < ways[0].sum() < 30

@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import shutil
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hinted import hinted
 from PIL import Image
 from tiny_images import cifar_pixels, write_cifar_batches, write_cifar_tree, zipped
 from torch.utils.data import DataLoader
@@ -107,6 +109,11 @@ def test_missing_data_is_one_message_with_folder_source_and_layout(tmp_path: Pat
         cifar(root, num_classes=num_classes)
     for part in (str(root), f'CIFAR-{num_classes}', 'cs.toronto.edu', 'cifar-10-batches-py', '<class>', '--data-root'):
         assert part in str(caught.value)
+    hinted('Download the Python version from', str(caught.value))
+    per_class = 3 if num_classes == 10 else 1
+    zip_file = zipped(write_cifar_tree(tmp_path / 'tree', num_classes, per_class))
+    for made in (write_cifar_batches(root, num_classes, per_class), tmp_path / 'tree', zip_file):
+        assert len(cifar(made, num_classes=num_classes)) == num_classes * per_class
 
 
 def test_a_missing_batch_is_named(tmp_path: Path) -> None:
@@ -114,7 +121,10 @@ def test_a_missing_batch_is_named(tmp_path: Path) -> None:
     (root / 'cifar-10-batches-py/data_batch_3').unlink()
     with pytest.raises(FileNotFoundError, match='data_batch_3'):
         cifar(root)
+    hinted('Unpack it again from the archive of https://www.cs.toronto.edu/~kriz/cifar.html.', lambda: cifar(root))
     assert len(cifar(root, 'test')) == 20
+    shutil.rmtree(root / 'cifar-10-batches-py')
+    assert len(cifar(write_cifar_batches(root))) == 20
 
 
 def test_folders_that_are_no_classes_are_named(tmp_path: Path) -> None:
@@ -154,6 +164,9 @@ def test_a_batch_that_is_none_is_named_and_calls_nothing(tmp_path: Path) -> None
         batch.write_bytes(content)
         with pytest.raises(ValueError, match='data_batch_2'):
             cifar(root)
+        hinted('Unpack it again from the archive of https://www.cs.toronto.edu/~kriz/cifar.html.', lambda: cifar(root))
+    batch.write_bytes(whole)
+    assert len(cifar(root)) == 20
     assert not (tmp_path / 'made').exists()
 
 

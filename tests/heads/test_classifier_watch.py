@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.structures import PixelData
 from torch import nn
 from torch.nn import functional as F
@@ -149,6 +150,17 @@ def test_a_model_that_classifies_several_times_is_refused():
     model(torch.zeros(2, 3), data_samples=[1, 2])
     with pytest.raises(ValueError, match='classifies the features of a labelled batch once, got 2 times'):
         watch.labels()
+    hinted('Leave this analysis out for this model.', watch.labels)
+    assert Twice()(torch.zeros(2, 3)).shape == (2, K)
+
+
+def test_images_without_labels_are_refused():
+    model, batch = segmentor().eval(), seg_batch()
+    samples = batch['data_samples']
+    watch, _ = watched(model, {**batch, 'data_samples': [type(sample)() for sample in samples]})
+    hinted('Choose a split with labels.', watch.labels)
+    model(**batch, mode='tensor')
+    assert len(watch.labels()) == 2 * 16 * 24
 
 
 def test_a_layer_without_class_vectors_is_refused():

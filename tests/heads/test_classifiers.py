@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from hinted import hinted
 from torch.nn import functional as F
 
 from ltseg.heads import CosineClassifier, ETFClassifier, simplex_vectors, spread_vectors
@@ -69,10 +70,15 @@ def test_enough_dimensions_give_the_simplex():
 
 
 def test_few_dimensions_are_said_and_too_few_refused():
-    with pytest.warns(UserWarning, match='a simplex of 100 classes needs 99 feature dimensions, got 64'):
+    with pytest.warns(UserWarning, match='a simplex of 100 classes needs 99 feature dimensions, got 64') as record:
         ETFClassifier(64, 100)
+    hinted('Use wider features for the method of the paper.', str(record[0].message))
+    ETFClassifier(99, 100)  # a warning would be an error
     with pytest.raises(ValueError, match='at least 10 feature dimensions, got 8'):
         ETFClassifier(8, 19)
+    hinted('Use wider features or a learned classifier.', lambda: ETFClassifier(8, 19))
+    wider, learned = ETFClassifier(18, 19), CosineClassifier(8, 19)
+    assert wider(torch.zeros(2, 18, 1, 1)).shape == learned(torch.zeros(2, 8, 1, 1)).shape == (2, 19, 1, 1)
 
 
 def test_simplex_classifier_is_fixed_and_saved():

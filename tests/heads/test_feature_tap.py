@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.structures import PixelData
 from torch.nn import functional as F
 
@@ -197,10 +198,31 @@ def test_a_failure_leaves_nothing_behind():
     assert losses_of(head, 'FCNHead', features(), labels()).keys() > NAMES
 
 
+def test_what_the_hints_say_of_a_config_works():
+    hinted(
+        'Give the regularizer another loss_name.',
+        lambda: our_head('FCNHead', regularizers=[{**TERMS[0], 'loss_name': 'loss_ce'}]),
+    )
+    hinted('Give each its own loss_name.', lambda: our_head('FCNHead', regularizers=[TERMS[0], TERMS[0]]))
+    head = our_head('FCNHead', regularizers=[TERMS[0], {**TERMS[0], 'loss_name': 'loss_second'}])
+    losses = losses_of(head, 'FCNHead', features(), labels())
+    assert {'loss_ce', 'loss_within_class', 'loss_second'} <= losses.keys()
+    binary = dict(regularizers=TERMS, num_classes=2, threshold=0.3)
+    hinted('Set out_channels to num_classes.', lambda: our_head('FCNHead', **binary, out_channels=1))
+    head = our_head('FCNHead', **{**binary, 'threshold': None}, out_channels=2)
+    assert losses_of(head, 'FCNHead', features(), labels().clamp(max=1)).keys() > NAMES
+
+
 def test_heads_that_cannot_be_served_are_named():
     segmenter = dict(in_channels=12, channels=8, num_classes=K, num_layers=1, num_heads=2, embed_dims=8, in_index=1)
     with pytest.raises(ValueError, match=r'SegmenterMaskTransformerHead\]: expected a head that calls cls_seg once'):
         our_head('SegmenterMaskTransformerHead', regularizers=TERMS, **segmenter)
+    hinted(
+        'Leave regularizers out: no layer of this head classifies the features of all pixels once.',
+        lambda: our_head('SegmenterMaskTransformerHead', regularizers=TERMS, **segmenter),
+    )
+    head = our_head('SegmenterMaskTransformerHead', **segmenter)
+    assert losses_of(head, 'SegmenterMaskTransformerHead', features(), labels())['loss_ce'].isfinite()
     inner = our_head(
         'FCNHead', regularizers=TERMS
     )  # as K-Net does: it has the losses of the inner head on its own logits

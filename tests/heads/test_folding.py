@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -60,6 +61,11 @@ def logits_of(model: nn.Module) -> torch.Tensor:
     return model.test_step(batch())[0].seg_logits.data[None]
 
 
+def adjusts_its_outputs(model: nn.Module) -> None:
+    moved = posthoc_logits(logits_of(model), PRIOR, 1.0) - logits_of(model)
+    assert torch.allclose(moved, -PRIOR.float().view(-1, 1, 1).expand_as(moved), atol=1e-4)
+
+
 @pytest.mark.usefixtures('mmseg_registered')
 @pytest.mark.parametrize('test_cfg', [WHOLE, SLIDE], ids=['whole', 'slide'])
 @pytest.mark.parametrize('tau', [-0.5, 1.0])
@@ -85,6 +91,11 @@ def test_heads_without_a_bias_are_refused() -> None:
     model = segmentor(type='ltseg.LongTailSegHead', head_type='FCNHead', classifier=cosine)
     with pytest.raises(ValueError, match='conv_seg has a bias.*CosineClassifier'):
         fold_prior(model, PRIOR, 1.0, batch())
+    hinted(
+        'Adjust its outputs instead: there is nothing to fold the prior into.',
+        lambda: fold_prior(model, PRIOR, 1.0, batch()),
+    )
+    adjusts_its_outputs(model)
 
 
 @pytest.mark.usefixtures('mmseg_registered')
@@ -96,6 +107,8 @@ def test_a_head_that_changes_its_logits_afterwards_is_refused_and_restored() -> 
     with pytest.raises(ValueError, match='other logits'):
         fold_prior(model, PRIOR, 1.0, batch())
     assert torch.equal(model.decode_head.conv_seg.bias, bias)
+    hinted('Adjust its outputs instead.', lambda: fold_prior(model, PRIOR, 1.0, batch()))
+    adjusts_its_outputs(model)
 
 
 @pytest.mark.usefixtures('mmseg_registered')
@@ -112,6 +125,10 @@ def test_saved_checkpoint_differs_in_the_bias_only_and_is_folded_once(tmp_path: 
     assert torch.allclose(saved['state_dict'][key], original[key] - PRIOR.float())
     with pytest.raises(ValueError, match='tau = 1.0 folded in'):
         check_foldable(model, target, tmp_path / 'again.pth')
+    hinted(
+        'Start from the checkpoint that training wrote.', lambda: check_foldable(model, target, tmp_path / 'again.pth')
+    )
+    check_foldable(model, source, tmp_path / 'again.pth')
     with pytest.raises(ValueError, match='another file'):
         check_foldable(model, source, source)
     torch.save({'state_dict': {}}, tmp_path / 'empty.pth')

@@ -7,6 +7,7 @@ import weakref
 
 import pytest
 import torch
+from hinted import hinted
 from losses_under_test import COUNTS, LOSSES, K, name_of
 from torch.nn import functional as F
 
@@ -282,10 +283,38 @@ def test_faults_at_construction_are_named(more, expected):
         our_head(**more)
 
 
+def test_what_the_hints_say_of_a_config_works():
+    features, labels = batch()
+
+    def trains(head):
+        losses = head.loss(features, samples(labels))
+        assert all(value.isfinite() for value in losses.values())
+        return losses
+
+    hinted("Give its type, e.g. head_type='LinearClsHead'.", lambda: our_head(head_type='ResNet'))
+    trains(our_head(head_type='LinearClsHead'))
+    hinted('Use the head itself.', lambda: our_head(head_type='ArcFaceClsHead'))
+    trains(base_head(type='ArcFaceClsHead'))
+    graph = dict(head_type='VigClsHead', hidden_dim=4)
+    hinted('Leave classifier and regularizers out for this head.', lambda: our_head(**graph, regularizers=[Recorder()]))
+    assert our_head(**graph).regularizers is None
+    regression = dict(type='ltseg.DotRegressionLoss')
+    hinted("Set classifier=dict(type='ltseg.ETFClassifier').", lambda: our_head(loss=regression))
+    trains(our_head(loss=regression, classifier=dict(type='ltseg.ETFClassifier')))
+    hinted('Give each its own loss_name.', lambda: our_head(regularizers=[Recorder(loss_name='loss')]))
+    assert trains(our_head(regularizers=[Recorder(loss_name='loss_own')])).keys() == {'loss', 'loss_own'}
+
+
 def test_faults_of_a_batch_are_named():
     features, labels = batch()
     with pytest.raises(ValueError, match='expected the views'):
         our_head(classified_views=(0, 1)).loss(features, samples(labels))
+    hinted(
+        'Let the data preprocessor give more views, or change classified_views.',
+        lambda: our_head(classified_views=(0, 1)).loss(features, samples(labels)),
+    )
+    assert our_head(classified_views=(0, 1)).loss(batch(views=2)[0], samples(labels))['loss'].isfinite()
+    assert our_head(classified_views=(0,)).loss(features, samples(labels))['loss'].isfinite()
     several = samples(labels)
     several[0].set_gt_label([0, 1])
     with pytest.raises(ValueError, match='one label for each image'):

@@ -5,6 +5,7 @@ import io
 
 import pytest
 import torch
+from hinted import hinted
 from losses_under_test import LOSSES, name_of
 from mmengine.structures import PixelData
 
@@ -119,6 +120,41 @@ def test_faults_are_named():
     both = [dict(type='ltseg.DotRegressionLoss'), dict(type='ltseg.ARBLoss')]
     with pytest.raises(ValueError, match='DotRegressionLoss alone'):
         our_head(loss_decode=both, classifier=dict(type='ltseg.ETFClassifier'))
+
+
+def test_what_the_hints_say_works(batch):
+    features, data_samples, _ = batch
+
+    def trains(head):
+        losses = head.loss(features, data_samples, {})
+        assert all(value.isfinite() for value in losses.values())
+
+    hinted("Give a decode head's type, e.g. head_type=", lambda: our_head(head_type='ResNet'))
+    trains(our_head(head_type='FCNHead'))
+    regression, simplex = dict(type='ltseg.DotRegressionLoss'), dict(type='ltseg.ETFClassifier')
+    hinted("Set classifier=dict(type='ltseg.ETFClassifier').", lambda: our_head(loss_decode=regression))
+    trains(our_head(loss_decode=regression, classifier=simplex))
+    both = [regression, dict(type='ltseg.ARBLoss')]
+    hinted('Use it as the only loss, without a sampler.', lambda: our_head(loss_decode=both, classifier=simplex))
+    sampled = dict(classifier=simplex, sampler=dict(type='mmseg.OHEMPixelSampler'), loss_decode=regression)
+    hinted('Use it as the only loss, without a sampler.', lambda: our_head(**sampled))
+    masks = dict(head_type='SegmenterMaskTransformerHead', in_channels=8, channels=8, num_classes=5, num_layers=1,
+                 num_heads=2, embed_dims=8)  # fmt: skip
+    build = lambda **more: MODELS.build(dict(type='ltseg.LongTailSegHead', **masks, **more))  # noqa: E731
+    hinted('Leave classifier out for this head.', lambda: build(classifier=dict(type='ltseg.CosineClassifier')))
+    trains(build())
+
+
+def test_heads_inside_another_have_the_losses():
+    from mmseg.registry import MODELS as MMSEG  # noqa: N811
+
+    inner = dict(type='FCNHead', **HEAD, loss_decode=dict(type='ltseg.ARBLoss'))
+    cascade = dict(num_stages=0, kernel_update_head=[])
+    outer = dict(type='ltseg.LongTailSegHead', head_type='IterativeDecodeHead', kernel_generate_head=inner, **cascade)
+    hinted("Build the heads inside it as 'ltseg.LongTailSegHead'.", lambda: MODELS.build(outer))
+    inner = {**inner, 'type': 'ltseg.LongTailSegHead', 'head_type': 'FCNHead'}
+    head = MMSEG.build(dict(type='IterativeDecodeHead', kernel_generate_head=inner, **cascade))
+    assert type(head.kernel_generate_head).__name__ == 'LongTailSegHead[FCNHead]'
 
 
 SAMPLED = [c for c in LOSSES if c['type'] not in ('ltseg.EqualizationLoss', 'ltseg.LDAMLoss')]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.config import ConfigDict
 from torch import nn
 
@@ -133,6 +134,29 @@ def test_heads_that_cannot_be_folded_are_refused_and_left_alone() -> None:
         check_foldable(cosine, 'a.pth', 'b.pth', 'prior')
     with pytest.raises(ValueError, match='one last layer'):
         classifier_of(nn.Identity())
+
+
+@torch.no_grad()
+def test_the_outputs_of_what_cannot_be_folded_can_be_adjusted() -> None:
+    model, several = classifier(), classifier(type='StackedLinearClsHead', mid_channels=[4])
+    forward = model.head.forward
+    model.head.forward = lambda feats: 2 * forward(feats)
+    hinted('Adjust its outputs instead.', lambda: fold_norm(model, 1.0, batch()))
+    hinted('Adjust its outputs instead.', lambda: classifier_of(nn.Identity()))
+    for each in (model, several):
+        logits, exact, _ = class_scores(each, batch())
+        assert not exact
+        posterior, expected = posthoc_logits(logits, PRIOR, 1.0).softmax(1), scores(each) / PRIOR.exp().float()
+        torch.testing.assert_close(posterior, expected / expected.sum(1, keepdim=True))
+
+
+@torch.no_grad()
+def test_lengths_of_class_vectors_are_nothing_to_adjust_in_a_cosine_classifier() -> None:
+    cosine = classifier(type='ltseg.LongTailClsHead', classifier={'type': 'ltseg.CosineClassifier'})
+    hinted('There is nothing to adjust.', lambda: linear_classifier_of(cosine))
+    before = scores(cosine)
+    cosine.head.fc.weight *= torch.tensor([[1.0], [2.0], [5.0], [0.3]])
+    torch.testing.assert_close(scores(cosine), before)
 
 
 def test_a_layer_without_a_bias_is_folded_by_its_weight_alone() -> None:

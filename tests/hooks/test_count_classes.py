@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hinted import hinted
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
@@ -147,6 +148,8 @@ def test_another_number_of_classes_names_loss_head_and_data_set(data_root: Path)
     parts = ("'BaseSegDataset' has 3", "Head 'decode_head'", "'decode_head.loss_decode.0'", 'has 4', 'num_classes=3')
     for part in parts:
         assert part in str(caught.value)
+    hinted(' in the head, or the classes of the data set.', str(caught.value))
+    runner(data_root, Model(num_classes=3)).train()
 
 
 def test_given_table_is_used_and_checked_against_the_data_set(data_root: Path) -> None:
@@ -272,3 +275,11 @@ def test_a_table_of_another_ignored_label_is_told(ignored: int, data_root: Path)
     training.train()
     told = [text for text in said if 'counted with the ignored label 255, the head ignores 2' in text]
     assert len(told) == (ignored == 2)
+    if told:
+        hinted('Count again: ltseg count CONFIG --out ', told[0])
+        CountsTable(ClassCounts.from_list([7, 8, 0]), ('a', 'b', 'c'), {'ignore_index': 2}).save(path)
+        said.clear()
+        training = runner(data_root, model, hook={'table': str(path)})
+        training.logger.warning = said.append  # type: ignore[method-assign]
+        training.train()
+        assert not [text for text in said if 'counted with the ignored label' in text]

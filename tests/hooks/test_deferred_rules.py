@@ -1,11 +1,15 @@
 """Rules begin at their epoch or iteration, also after a resume, and change nothing before."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from small_training import COUNTS, Network, training
 
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.table import CountsTable
 from ltseg.losses import ARBLoss, CrossEntropyLoss, LDAMLoss, ReweightedLoss
 from ltseg.rules import PriorBias, Weighting
 
@@ -96,6 +100,21 @@ def test_faults_come_before_training(tmp_path: Path, loss: dict, hook: dict, set
     with pytest.raises((ValueError, RuntimeError), match=expected):
         training(tmp_path, model, {**HOOK, **hook}, **settings).train()
     assert model.steps == []
+
+
+def test_what_the_hints_say_trains(tmp_path: Path) -> None:
+    def trained(loss: dict, *hooks: dict, **settings: Any) -> list[int]:
+        model = Network(CrossEntropyLoss(**loss))
+        training(tmp_path, model, *hooks, **settings).train()
+        return rules_seen(model)
+
+    late = {**HOOK, 'begin': 2}
+    hinted('Set by_epoch=False.', lambda: trained({'counts': COUNTS}, late, iterations=4))
+    assert trained({'counts': COUNTS}, {**late, 'by_epoch': False}, iterations=4) == [0, 0, 1, 1]
+    hinted("Add custom_hooks=[dict(type='ltseg.CountClasses')] to the config, or give the losses counts=PATH.",
+           lambda: trained({}, late))  # fmt: skip
+    CountsTable(ClassCounts.from_list(COUNTS), tuple('abc')).save(tmp_path / 'table.json')
+    assert trained({'counts': str(tmp_path / 'table.json')}, late) == [0, 0, 0, 0, 1, 1]
 
 
 def test_a_model_without_such_losses(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from small_training import Network, training
 
 from ltseg.hooks.max_norm import norm_bound, project_rows
@@ -88,5 +89,7 @@ def test_faults(tmp_path: Path, options: dict, expected: str) -> None:
 def test_an_untrained_classifier_has_no_radius(tmp_path: Path) -> None:
     model = Network()
     torch.nn.init.zeros_(model.head.fc.weight)
-    with pytest.raises(ValueError, match='trained classifier'):
-        training(tmp_path, model, HOOK).train()
+    hinted('Load a checkpoint with a trained classifier.', lambda: training(tmp_path, model, HOOK).train())
+    torch.save({'state_dict': Network().state_dict(), 'meta': {}}, tmp_path / 'trained.pth')
+    training(tmp_path, model, HOOK, load_from=str(tmp_path / 'trained.pth')).train()
+    assert norms(model).min() > 0

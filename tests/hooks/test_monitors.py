@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.hooks import Hook
 from tiny_training import quick_tools, tool, write_classification, write_training
 
@@ -131,6 +132,10 @@ def test_a_model_without_a_single_classifier_is_refused(tmp_path: Path, capsys: 
         patch.setattr('ltseg.heads.classifier_watch.classifier_of', refuse)
         tool('train')([str(config)])
     assert 'CollapseMonitor: ' in (text := capsys.readouterr().err) and 'Leave this hook out' in text
+    hinted('Leave this hook out for this model.', text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('ltseg.heads.classifier_watch.classifier_of', refuse)
+        tool('train')([str(write_training(tmp_path, 2, custom_hooks=hooks(1)[:2]))])
 
 
 def refuse(model: Any) -> None:
@@ -150,6 +155,9 @@ def test_a_new_training_starts_a_new_file(tmp_path: Path) -> None:
     seen: list = []
     visualizer = SimpleNamespace(add_scalars=lambda values, step: seen.append((values, step)))
     runner: Any = SimpleNamespace(work_dir=str(tmp_path), iter=0, visualizer=visualizer)
+    blocked: Any = SimpleNamespace(work_dir=str(tmp_path / 'blocked'), iter=0)
+    (tmp_path / 'blocked').write_text('a file')
+    hinted('Choose another --work-dir.', lambda: MonitorLog(blocked, 'gradient_monitor', ['a']))
     for _ in range(2):
         log = MonitorLog(runner, 'gradient_monitor', ['a'])
         log.write(runner, {'a': 1.0, 'b': math.nan}, {'c': [math.inf, 1 / 3]})

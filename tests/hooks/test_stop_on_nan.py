@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import MessageHub
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from small_training import Network, training
 from tiny_training import quick_tools, tool, write_training
 from torch import Tensor, nn
 
@@ -167,3 +169,23 @@ def test_a_skipped_batch_counts_among_those_of_its_step() -> None:
     assert torch.equal(
         updated(SkippingOptimWrapper, [NAN, *values], **two), updated(OptimWrapper, [0.0, *values], **two)
     )
+
+
+def test_what_the_hint_says_trains(tmp_path: Path) -> None:
+    def train(data: dict | None = None, **wrapper: Any) -> nn.Module:
+        model = Network()
+        steep = {'optimizer': {'type': 'SGD', 'lr': 1e30}}
+        run = training(tmp_path, model, {'type': 'ltseg.StopOnNaN'}, epochs=2, optim_wrapper={**steep, **wrapper})
+        run._train_dataloader['dataset'][0].update(data or {})
+        run.train()
+        return model
+
+    calm, bad = {'type': 'SGD', 'lr': 0.1}, {'inputs': torch.full((3,), NAN)}
+    hinted('Lower the learning rate, clip gradients, look for bad labels', train)
+    hinted('Lower the learning rate, clip gradients, look for bad labels', lambda: train(bad, optimizer=calm))
+    for model in (
+        train(optimizer=calm),
+        train(clip_grad={'max_norm': 1e-30}),
+        train(bad, type='ltseg.SkippingOptimWrapper', optimizer=calm),
+    ):
+        assert all(weight.isfinite().all() for weight in model.parameters())

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.model import MMDistributedDataParallel
 from small_training import Network, training
 from two_processes import in_two_processes
@@ -106,3 +107,11 @@ def test_a_normalisation_drawn_anew_scales_by_one(tmp_path: Path) -> None:
     torch.nn.init.constant_(model.trunk[1].bias, 5.0)
     training(tmp_path, model, {**HOOK, 'reinitialize': ['trunk.1']}, optim_wrapper=still).train()
     assert (model.trunk[1].weight == 1).all() and (model.trunk[1].bias == 0).all()
+
+
+def test_the_near_name_trains(tmp_path: Path) -> None:
+    hinted('Near it: ', lambda: training(tmp_path, Network(), {**HOOK, 'parameters': ['head.cf']}).train())
+    model = Network()
+    before = copied(model)
+    training(tmp_path, model, {**HOOK, 'parameters': ['head.fc']}).train()  # the nearest
+    assert changed(model, before) == {'head.fc.weight', 'head.fc.bias'}

@@ -38,11 +38,13 @@ def name_of(config: dict) -> str:
     return '-'.join(str(v).removeprefix('ltseg.') for k, v in config.items() if k not in ('counts', 'rules'))
 
 
-def batch(*size: int, dtype: torch.dtype = torch.float64, ignored: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+def batch(
+    *size: int, dtype: torch.dtype = torch.float64, ignored: bool = True, device: str = 'cpu'
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits (N, K, *) within [-1, 1], as LDAM wants them, and labels (N, *) with 255 where ignored."""
     torch.manual_seed(0)
     logits = torch.rand(size[0], K, *size[1:], dtype=dtype) * 2 - 1
     labels = torch.randint(0, K, size)
     if ignored:
         labels.view(-1)[:: max(2, labels.numel() // 5)] = 255
-    return logits, labels
+    return logits.to(device), labels.to(device)

@@ -4,7 +4,10 @@ import copy
 
 import pytest
 import torch
-from losses_under_test import LOSSES, K, batch, name_of
+from hinted import hinted
+from losses_under_test import COUNTS, LOSSES, K, batch, name_of
+from mmengine.structures import PixelData
+from torch.nn import functional as F
 
 from ltseg.core.fused_upsampling import DifferentiatedLosses
 from ltseg.losses import DotRegressionLoss, ExpertDiversityLoss, LogitsLoss
@@ -214,3 +217,39 @@ def test_unknown_arguments_and_options_are_errors(config):
         build(config)(*batch(2, 4, 4), class_weight=None)
     with pytest.raises(ValueError, match='expected'):
         build(config, reduction='average')
+
+
+@pytest.mark.parametrize('config', [LOSSES[1], {**LOSSES[1], 'class_weight': [1.0] * K}], ids=name_of)
+def test_labels_of_the_size_of_the_logits_work(config):
+    loss, logits = build(config), torch.randn(2, K, 4, 4)
+    labels = torch.randint(0, K, (2, 8, 8))
+    hinted('Upsample the logits to the labels, or resize the labels.', lambda: loss(logits, labels))
+    assert loss(F.interpolate(logits, (8, 8)), labels).isfinite() and loss(logits, labels[:, ::2, ::2]).isfinite()
+
+
+def test_two_classes_have_two_channels(mmseg_registered):
+    from mmseg.structures import SegDataSample
+
+    def value(out_channels, fused, **more):
+        loss = dict(type='ltseg.CrossEntropyLoss')
+        head = MODELS.build(
+            dict(type='ltseg.LongTailSegHead', head_type='FCNHead', in_channels=8, channels=4, num_classes=2,
+                 out_channels=out_channels, loss_decode=loss, fused=fused, **more)
+        )  # fmt: skip
+        sample = SegDataSample(gt_sem_seg=PixelData(data=torch.ones(1, 8, 8, dtype=torch.int64)))
+        return head.loss([torch.randn(2, 8, 4, 4)], [sample, sample], {})['loss_ce']
+
+    hinted('For two classes, set out_channels=2 in the head.', lambda: value(1, True, threshold=0.3))
+    hinted('For two classes, set out_channels=2 in the head.', lambda: value(1, False, threshold=0.3))
+    assert value(2, True).isfinite() and value(2, False).isfinite()
+
+
+def test_hard_labels_train_where_mixed_ones_cannot():
+    logits, mixed, labels = torch.randn(2, K), torch.full((2, K), 1 / K), torch.tensor([0, 1])
+    seesaw, equalization = (
+        build(dict(type='ltseg.SeesawLoss')),
+        build(dict(type='ltseg.EqualizationLoss', counts=COUNTS)),
+    )
+    hinted('Train without mixed labels.', lambda: seesaw(logits, mixed))
+    hinted('Train without mixed labels.', lambda: equalization(logits, mixed))
+    assert seesaw(logits, labels).isfinite() and equalization(logits, labels).isfinite()

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from hinted import hinted
 
 from ltseg.heads import simplex_vectors
 from ltseg.losses import DotRegressionLoss
+from ltseg.registry import MODELS
 
 K, D = 5, 8
 VECTORS = simplex_vectors(K, D, torch.Generator().manual_seed(0))
@@ -51,9 +53,20 @@ def test_ignored_and_zero_features():
     assert value.isfinite() and features.grad.isfinite().all()
 
 
+@pytest.mark.usefixtures('mmpretrain_registered')
 def test_says_what_it_needs():
+    from mmpretrain.structures import DataSample
+
     with pytest.raises(ValueError, match='ETFClassifier'):
         DotRegressionLoss()(torch.zeros(2, K), torch.tensor([0, 1]))
+    hinted(
+        "Use LongTailSegHead or LongTailClsHead with classifier=dict(type='ltseg.ETFClassifier').",
+        lambda: DotRegressionLoss()(torch.zeros(2, K), torch.tensor([0, 1])),
+    )
+    simplex, loss = dict(type='ltseg.ETFClassifier'), dict(type='ltseg.DotRegressionLoss')
+    head = MODELS.build(dict(type='ltseg.LongTailClsHead', num_classes=K, in_channels=D, classifier=simplex, loss=loss))
+    samples = [DataSample().set_gt_label(k) for k in range(K)]
+    assert head.loss((torch.randn(K, D),), samples)['loss'].isfinite()
 
 
 @pytest.mark.parametrize('balanced', [True, False])

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.logging import MessageHub
 
 from ltseg.losses import ExpertDiversityLoss
@@ -102,6 +103,11 @@ def test_ignored_samples_and_mixed_labels():
 def test_faults():
     with pytest.raises(ValueError, match='expected 3 rows for each sample, got 4'):
         ExpertDiversityLoss(counts=COUNTS)(torch.randn(4, 3), labels(4))
+    hinted(
+        'Set the same number of experts in backbone, classifier and losses.',
+        lambda: ExpertDiversityLoss(3, counts=COUNTS)(rows(experts=2), labels(8)),
+    )
+    assert ExpertDiversityLoss(2, counts=COUNTS)(rows(experts=2), labels(8)).isfinite()
     for wrong in ({'experts': 1}, {'experts': 2.5}, {'diversity_factor': 0.2}, {'sharpening': 1.0}, {'begin': -1}):
         with pytest.raises(ValueError, match='expected a (whole )?number (in|of at least)'):
             ExpertDiversityLoss(**wrong)

@@ -4,11 +4,14 @@ import warnings
 
 import pytest
 import torch
+from hinted import hinted
 from losses_under_test import COUNTS, K, batch
 from torch.nn import functional as F
 
 from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.sources import build_counts
 from ltseg.counts.table import CountsTable
+from ltseg.heads import CosineClassifier
 from ltseg.registry import MODELS
 
 
@@ -166,11 +169,16 @@ def test_arb_does_not_repel_absent_classes():
 
 def test_arb_learns_nothing_from_one_class_and_says_so():
     logits, labels = batch(3, 4)
-    with pytest.warns(UserWarning, match='only one class'):
-        value, gradient = value_and_gradient(build('ARBLoss'), logits, torch.full_like(labels, 2))
+    one = torch.full_like(labels, 2)
+    with pytest.warns(UserWarning, match='only one class') as record:
+        value, gradient = value_and_gradient(build('ARBLoss'), logits, one)
     assert value == 0 and (gradient == 0).all()
-    value, _ = value_and_gradient(build('ARBLoss', smoothing=1), logits, torch.full_like(labels, 2))
-    assert value > 0
+    hinted("Use larger crops or batches, counts='dataset', or smoothing=1.", str(record[0].message))
+    counted = build('ARBLoss')
+    counted.counts = build_counts('dataset')
+    counted.counts.fill(CountsTable(ClassCounts.from_list([1] * logits.shape[1]), tuple('abcde')[: logits.shape[1]]))
+    for loss, right in ((build('ARBLoss', smoothing=1), one), (build('ARBLoss'), labels), (counted, one)):
+        assert value_and_gradient(loss, logits, right)[0] > 0
 
 
 def test_mixup_with_batch_counts_is_the_mix_of_the_losses():
@@ -257,6 +265,10 @@ def test_ldam_warns_once_of_logits_that_are_no_cosines():
         loss(3 * logits, labels, ignore_index=255)
         loss(3 * logits, labels, ignore_index=255)
     assert len(record) == 1
+    hinted('Use a head with a normalised classifier:', str(record[0].message))
+    cosine = CosineClassifier(8, K)
+    loss = build('LDAMLoss', counts=COUNTS)
+    loss(cosine(torch.randn(len(labels), 8, 1, 1)).flatten(1), labels, ignore_index=255)  # a warning would be an error
 
 
 def test_averages_of_weighted_losses():
@@ -336,8 +348,9 @@ def test_ldam_takes_rounding_beyond_one_for_a_cosine():
 
 
 def test_constant_counts_are_checked_once():
-    loss, (logits, labels) = build('ClassBalancedLoss', counts=[10_000_000] * 4 + [200_000]), batch(30)
+    logits, labels = batch(30)
     with pytest.warns(UserWarning, match='equal for all classes') as record:
+        loss = build('ClassBalancedLoss', counts=[10_000_000] * 4 + [200_000])
         for _ in range(2):
             loss(logits, labels, ignore_index=255)
     assert len(record) == 1

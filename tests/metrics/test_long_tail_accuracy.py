@@ -9,7 +9,9 @@ from typing import TextIO
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.dataset import DefaultSampler
+from mmengine.evaluator import Evaluator
 from mmengine.registry import METRICS
 from two_processes import in_two_processes
 
@@ -255,3 +257,53 @@ def test_groups_by_the_evaluated_images_are_warned_of(
     monkeypatch.setattr('ltseg.metrics.long_tail_accuracy.print_log', lambda text, *_, **__: messages.append(text))
     evaluate([sample(index) for index in range(9)], **options)
     assert ['groups are made from the evaluated ground truth' in text for text in messages] == [True] * warned
+
+
+def test_what_the_hints_say_works() -> None:
+    good = sample(7)
+
+    def process(**changes: torch.Tensor | None) -> LongTailAccuracy:
+        built = metric()
+        built.process(None, [{key: value for key, value in (good | changes).items() if value is not None}])
+        return built
+
+    hinted('Evaluate a split with labels; PackInputs hands them over.', lambda: process(gt_label=None))
+    hinted(
+        'Check num_classes of the head and the classes of the data set.', lambda: process(gt_label=torch.tensor([K]))
+    )
+    hinted('One label to an image, num_classes scores.', lambda: process(pred_score=torch.rand(K + 1)))
+    hinted('One label to an image, num_classes scores.', lambda: process(gt_label=torch.tensor([0, 1])))
+    assert process().evaluate(1)['accuracy/top1'] in (0, 100)
+    built = METRICS.build(dict(type='ltseg.LongTailAccuracy'))
+    built.dataset_meta = {'classes': (*NAMES, 'new')}
+    built.process(None, [good | {'gt_label': torch.tensor([K]), 'pred_score': torch.eye(K + 1)[K]}])
+    assert built.evaluate(1)['accuracy/top1'] == 100
+
+
+def test_top_5_is_that_of_a_second_metric(mmpretrain_registered: None) -> None:
+    hinted("List mmpretrain's Accuracy as a second metric.", lambda: metric(topk=(5,)))
+    hinted("Give that one a prefix, e.g. prefix='other'", lambda: metric(topk=(5,)))
+    second = {'type': 'mmpretrain.Accuracy', 'topk': (5,), 'prefix': 'other'}
+    both = Evaluator([{'type': 'ltseg.LongTailAccuracy'}, second])
+    both.dataset_meta = {'classes': NAMES}
+    both.process([sample(index) for index in range(9)])
+    found = both.evaluate(9)
+    assert found['other/top5'] == 100 and 0 <= found['accuracy/top1'] < 100
+
+
+def test_a_table_of_the_training_data_ends_the_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr('ltseg.metrics.long_tail_accuracy.print_log', lambda text, *_, **__: logged.append(text))
+
+    def warned(counted: CountsTable | None, **options: list[int] | None) -> list[str]:
+        logged.clear()
+        built = metric(**options)
+        if counted is not None:
+            built.fill_counts(counted)  # as ltseg.CountClasses does
+        built.process(None, [sample(0)])
+        built.evaluate(1)
+        return [text for text in logged if 'groups are made from' in text]
+
+    hinted('Add ltseg.CountClasses to the hooks, or give LongTailAccuracy(counts=...) a table.',
+           lambda: warned(None, counts=None))  # fmt: skip
+    assert not warned(CountsTable(ClassCounts(torch.tensor(COUNTS)), NAMES), counts=None) and not warned(None)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hinted import hinted
 from mmengine.dataset import DefaultSampler
 from mmengine.registry import METRICS
 from PIL import Image
@@ -164,7 +165,7 @@ def test_a_bad_image_is_named(given: dict, message: str) -> None:
 def test_an_accelerator_is_looked_at_once_for_an_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = [sample(index) for index in range(3)]
     expected = evaluate(samples)
-    monkeypatch.setattr('ltseg.metrics.long_tail_iou.on_accelerator', lambda values: True)
+    monkeypatch.setattr('ltseg.core.confusion.on_accelerator', lambda values: True)
     assert evaluate(samples) == expected
     built = metric()
     built.process(None, [*samples, broken(gt_sem_seg=torch.full((1, 12, 17), 6))])
@@ -205,6 +206,10 @@ def test_images_beyond_the_padding_are_refused_and_forgotten() -> None:
     built.process(None, [sample(index) for index in range(4)])
     with pytest.raises(ValueError, match='2 images, got 4 in process 0 of 1'):
         built.evaluate(2)
+    built.process(None, [sample(index) for index in range(4)])
+    hinted(
+        'Evaluate every image once; only one padded repeat for each process can be left out.', lambda: built.evaluate(2)
+    )
     built.process(None, [sample(0)])
     assert built.evaluate(1) == evaluate([sample(0)])
 
@@ -236,3 +241,16 @@ def test_images_that_are_missing_are_reported_and_repeats_are_not(
     built.evaluate(size)
     assert [text.partition(';')[0] for text in messages] == [f'LongTailIoU: {part}' for part in said]
     assert built.evaluation.matrix.sum() == min(seen, size) * 10 * 17
+
+
+def test_folders_keep_images_of_the_same_name_apart(tmp_path: Path) -> None:
+    samples = [sample(index) | {'img_path': f'images/{folder}/0.png'} for index, folder in enumerate('ab')]
+
+    def written(root: str) -> list[str]:
+        built = metric(format_only=True, output_dir=str(tmp_path / 'out'))
+        built.image_root = root  # as ltseg test hands it over
+        built.process(None, samples)
+        return sorted(str(path.relative_to(tmp_path / 'out')) for path in (tmp_path / 'out').rglob('*/*.png'))
+
+    hinted('Give images of the same name folders below data_prefix, and evaluate with ltseg test', lambda: written(''))
+    assert written('images') == ['a/0.png', 'b/0.png']

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.dataset import default_collate, pseudo_collate
 from mmpretrain.models import ClsDataPreprocessor
 from mmpretrain.structures import DataSample
@@ -137,3 +138,12 @@ def test_resuming_from_a_seed_repeats_the_batch() -> None:
 def test_what_does_not_fit_is_refused(settings: dict, inputs: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build(**settings)(batch(inputs), training=True)
+
+
+def test_what_the_hints_say_works() -> None:
+    hinted('Put the transforms of each view into views.', lambda: build(augmentations=[FLIP], views=[[FLIP]]))
+    assert build(views=[[FLIP], []])(batch(images()), True)['inputs'].shape == (4, 2, 3, 8, 8)
+    sizes = [images()[0], images(height=9)[0]]
+    hinted('Resize or crop in the pipeline.', lambda: build()(batch(sizes, 2), True))
+    cropped = [image[:, :8] for image in sizes]
+    assert build()(batch(cropped, 2), True)['inputs'].shape == (2, 3, 8, 8)

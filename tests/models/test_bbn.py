@@ -5,6 +5,7 @@ import io
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.logging import MessageHub
 
 from ltseg.models.bbn import instance_share
@@ -120,6 +121,11 @@ def test_can_be_copied_and_pickled():
 def test_faults():
     with pytest.raises(ValueError, match='even batch_size'):
         model()(torch.rand(3, 3, 16, 16), samples([0, 1, 2]), mode='loss')
+    hinted(
+        "Use an even batch_size and sampler=dict(type='ltseg.BilateralSampler').",
+        lambda: model()(torch.rand(3, 3, 16, 16), samples([0, 1, 2]), mode='loss'),
+    )
+    assert model()(torch.rand(4, 3, 16, 16), samples([0, 1, 2, 3]), mode='loss')['loss'].isfinite()
     with pytest.raises(ValueError, match='an even number of images'):
         model()(torch.rand(2, 2, 3, 16, 16), samples([0, 1]), mode='loss')
     with pytest.raises(ValueError, match='pairs of images that are not mixed'):

@@ -5,6 +5,7 @@ import io
 
 import pytest
 import torch
+from hinted import hinted
 
 from ltseg.registry import MODELS
 
@@ -76,3 +77,8 @@ def test_can_be_copied_and_pickled():
 def test_views_are_not_predicted():
     with pytest.raises(ValueError, match='inputs'):
         model().eval()(torch.rand(2, 3, 3, 16, 16), mode='predict')
+    hinted(
+        'Test with a pipeline and a data preprocessor that give one view.',
+        lambda: model().eval()(torch.rand(2, 3, 3, 16, 16), mode='predict'),
+    )
+    assert len(model().eval()(torch.rand(2, 3, 16, 16), mode='predict')) == 2

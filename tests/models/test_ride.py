@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from hinted import hinted
 from torch.nn import functional as F
 
 from ltseg.registry import MODELS
@@ -105,3 +106,13 @@ def test_faults():
         model(stages=['layer4'])
     with pytest.raises(ValueError, match='expected 2 experts, got 3'):
         MODELS.build(dict(type='ltseg.ExpertClassifier', in_channels=8, num_classes=5, experts=2))(torch.rand(1, 3, 8))
+
+
+def test_numbers_of_experts_that_fit_work():
+    views = torch.rand(4, 3, 8)  # of a backbone of 3 experts
+    config = dict(type='ltseg.ExpertClassifier', in_channels=8, num_classes=5)
+    hinted(
+        'Set the same number of experts in backbone and classifier.',
+        lambda: MODELS.build({**config, 'experts': 2})(views),
+    )
+    assert MODELS.build({**config, 'experts': 3})(views).shape == (4, 5)

@@ -46,14 +46,16 @@ def built(config: dict, **more: object) -> Regularizer:
     return RegularizerGroup([{**config, **more}], K, D).terms[0]
 
 
-def batch(size: int = 40, views: int = 2, dtype: torch.dtype = torch.float64, classes: int = K) -> FeatureBatch:
+def batch(
+    size: int = 40, views: int = 2, dtype: torch.dtype = torch.float64, classes: int = K, device: str = 'cpu'
+) -> FeatureBatch:
     """Random long-tailed samples of the first ``classes`` classes, and a classifier."""
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(size, views, D, generator=generator, dtype=torch.float64).to(dtype)
     labels = torch.multinomial(torch.logspace(0, -1, K)[:classes], max(size, 1), True, generator=generator)[:size]
     labels[:classes] = torch.arange(classes)[:size]
     classifier = torch.randn(K, D, generator=generator, dtype=torch.float64).to(dtype)
-    return FeatureBatch(features, labels, K, classifier)
+    return FeatureBatch(features.to(device), labels.to(device), K, classifier.to(device))
 
 
 def value_and_gradients(regularizer: Regularizer, given: FeatureBatch) -> tuple[torch.Tensor, ...]:

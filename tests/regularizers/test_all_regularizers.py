@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 import torch
+from hinted import hinted
 from regularizers_under_test import (
     REGULARIZERS,
     STOPPING_GRADIENTS,
@@ -20,6 +21,7 @@ from regularizers_under_test import (
 
 from ltseg.core.features import FeatureBatch
 from ltseg.registry import MODELS
+from ltseg.regularizers import RegularizerGroup
 from ltseg.schedules import Schedule
 
 every_regularizer = pytest.mark.parametrize('config', REGULARIZERS, ids=name_of)
@@ -86,6 +88,26 @@ def test_half_precision_is_computed_in_float32(config):
     torch.testing.assert_close(value.double(), value_and_gradients(built(config), exact)[0], rtol=1e-4, atol=1e-5)
     with torch.autocast('cpu', dtype=torch.bfloat16):
         assert torch.equal(value_and_gradients(built(config), given)[0], value)
+
+
+@every_regularizer
+def test_what_is_remembered_is_computed_in_float32_under_autocast(config):
+    states = []
+    for autocast in (False, True):
+        torch.manual_seed(0)
+        group = RegularizerGroup([config], K, D)
+        with torch.autocast('cpu', dtype=torch.bfloat16, enabled=autocast):
+            for _ in range(2):
+                group(batch(dtype=torch.float32))
+        states.append(group.state_dict())
+    torch.testing.assert_close(*states, atol=1e-6, rtol=0)
+
+
+@every_regularizer
+def test_a_model_in_bfloat16_trains(config):
+    group = RegularizerGroup([config], K, D).bfloat16()
+    (value,) = group(batch(dtype=torch.bfloat16)).values()
+    assert value.isfinite()
 
 
 @every_regularizer
@@ -159,3 +181,6 @@ def test_a_batch_before_the_sizes_are_known_works_or_is_named(config):
     else:
         with pytest.raises(RuntimeError, match=r'to be built before the first batch, got a batch. Call build\('):
             regularizer(batch())
+        hinted('Call build(num_classes, feature_dim), or let RegularizerGroup do so.', lambda: regularizer(batch()))
+        regularizer.build(K, D)
+        assert regularizer(batch()).isfinite()

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from hinted import hinted
 from regularizers_under_test import D, K, batch, built, value_and_gradients
 from torch.nn import functional as F
 
@@ -186,6 +187,12 @@ def test_views_are_chosen():
         torch.testing.assert_close(built(config, views=(1, 2))(given), built(config)(last))
         with pytest.raises(ValueError, match=r'the views \[1, 3\], got 3 views. Let the data preprocessor'):
             built(config, views=(1, 3))(given)
+        hinted(
+            'Let the data preprocessor give more views, or change views.',
+            lambda config=config: built(config, views=(1, 3))(given),
+        )
+        assert built(config, views=(1, 3))(batch(views=4)).isfinite()
+        assert built(config, views=(1, 2))(given).isfinite()
         with pytest.raises(ValueError, match='views: expected numbers of views'):
             built(config, views=(0, -1))
 
@@ -276,6 +283,8 @@ def test_a_mean_of_one_sample_pulls_nowhere():
 def test_hybrid_contrast_of_three_views_is_refused():
     with pytest.raises(ValueError, match=r'one view or two, got 3. Choose two by views'):
         built(HYBRID)(batch(views=3))
+    hinted('Choose two by views=(i, j).', lambda: built(HYBRID)(batch(views=3)))
+    assert built(HYBRID, views=(0, 2))(batch(views=3)).isfinite()
 
 
 @pytest.mark.parametrize(
@@ -304,6 +313,11 @@ def test_a_head_without_class_vectors_is_named():
     given = batch()
     with pytest.raises(ValueError, match='a classifier with one vector for each class'):
         built(BALANCED)(FeatureBatch(given.features, given.labels, K))
+    hinted(
+        'Use terms on features only with this head.',
+        lambda: built(BALANCED)(FeatureBatch(given.features, given.labels, K)),
+    )
+    assert built(SUPERVISED)(FeatureBatch(given.features, given.labels, K)).isfinite()
 
 
 def test_only_classes_of_the_batch_have_a_share_of_the_mean():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from hinted import hinted
 from mmengine.logging import MessageHub
 from regularizers_under_test import D, K, batch, built, value_and_gradients
 from torch.nn import functional as F
@@ -96,6 +97,16 @@ def test_learned_centers_need_a_term_that_learns_them():
     with pytest.raises(ValueError, match='a term of the head that learns centers, got none. Add dict'):
         RegularizerGroup([{**BETWEEN, 'centers': 'learnable'}, {**WITHIN, 'centers': 'batch'}], K, D)
     assert set(RegularizerGroup([BETWEEN, CENTER], K, D).state_dict()) == {'1.centers.vectors'}
+    learned, added = {**BETWEEN, 'centers': 'learnable'}, {**WITHIN, 'centers': 'learnable'}
+    hinted(
+        "Add dict(type='ltseg.WithinClassRegularizer', centers='learnable'), without which no feature feels this term",
+        lambda: RegularizerGroup([learned], K, D),
+    )
+    given = batch()
+    rows = given.features.requires_grad_()
+    for terms in ([learned, added], [{**BETWEEN, 'centers': 'batch'}]):
+        total = sum(term(FeatureBatch(rows, given.labels, K)) for term in RegularizerGroup(terms, K, D).terms)
+        assert torch.autograd.grad(total, rows)[0].abs().sum() > 0
 
 
 def test_an_overflow_leaves_the_centers_of_other_classes_alone():

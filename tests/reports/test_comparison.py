@@ -9,11 +9,11 @@ from statistics import fmean, stdev
 
 import pytest
 import torch
+from hinted import hinted
 
 from ltseg.counts.groups import ClassGroups
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.comparison import compare
-from ltseg.reports.page.methods import Study
 from ltseg.reports.page.tables import class_table, means_table
 from ltseg.reports.published import PUBLISHED, find_published
 from ltseg.reports.record import RunRecord
@@ -265,7 +265,7 @@ def test_the_mean_is_over_the_seeds_that_have_a_value(make_record: Make, seeds: 
     assert shown in comparison.of_classes('Precision').markdown()
     row = next(row for row in comparison.long_rows().rows if row[0] == 'Precision/sky')
     assert row[7] == fmean(values) and str(row[6]).split()[0] == 'nan'
-    rows = class_table(Study(comparison), 'Precision').rows
+    rows = class_table(comparison, 'Precision').rows
     on_page = next(row.cells[3] for row in rows if row.cells[0].text == 'sky')
     assert on_page.value == fmean(values) and text[1:-1] in on_page.note
 
@@ -283,5 +283,14 @@ def test_other_metrics_are_in_every_table(make_record: Make) -> None:
     assert math.isnan(cell(comparison.summary(), 'theirs/gap', 2))
     assert any('mDice, theirs/gap' in caution for caution in comparison.cautions)
     assert {'mDice', 'theirs/gap'} <= {row[0] for row in comparison.long_rows().rows}
-    on_page = next(row for row in means_table(Study(comparison)).rows if row.cells[0].text == 'mDice')
+    on_page = next(row for row in means_table(comparison).rows if row.cells[0].text == 'mDice')
     assert [one.text for one in on_page.cells[1:]] == ['45.0', '48.0', '+3.0']
+
+
+def test_what_the_hints_say_can_be_compared(make_record: Make) -> None:
+    one, twin = make_record(seed=1), make_record(seed=1)
+    hinted('Give one of them, or another name of the method.', lambda: compare([one, twin]))
+    assert len(compare([one]).methods) == 1 and len(compare([one, replace(twin, method='another')]).methods) == 2
+    other = replace(one, evaluation=replace(one.evaluation, class_names=('a', 'b', 'c', 'd')), seed=2)
+    hinted('Compare runs on the same classes.', lambda: compare([one, other]))
+    assert len(compare([one, replace(other, evaluation=one.evaluation)]).methods) == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hinted import hinted
 
 from ltseg.counts.groups import ClassGroups
 from ltseg.metrics.evaluation import Evaluation
@@ -46,6 +47,8 @@ def test_a_row_for_each_method_with_seeds_averaged(record):
 def test_refuses_records_that_do_not_compare(record):
     with pytest.raises(ValueError, match='ltseg adjust'):
         frontier_table([replace(record, tau_curve=())], [60])
+    hinted('ltseg adjust writes it.', lambda: frontier_table([replace(record, tau_curve=())], [60]))
+    assert len(frontier_table([record], [60]).rows) == 1  # a record of ltseg adjust
     with pytest.raises(ValueError, match='one model'):
         frontier_table([record, replace(record, split='val')], [60])
 

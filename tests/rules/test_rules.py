@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 import torch
+from hinted import hinted
 
 from ltseg.core.adjustment import Adjustment
 from ltseg.counts.class_counts import ClassCounts
@@ -118,18 +119,21 @@ def test_absent_classes():
     for rule in (Margin(), Temperature(), Weighting(scheme='inverse'), PriorBias()):
         with pytest.raises(ValueError, match='0 for class bus'):
             rule.check_constant(absent, ('car', 'bus'))
+        hinted('a floor (floor=1), or remove these classes.', lambda rule=rule: rule.check_constant(absent))
+        rule.check_constant(ClassCounts.from_list([5, 1]))
         dataclasses.replace(rule, floor=1).check_constant(absent)
     for rule in (Margin(), Temperature(), Weighting(scheme='inverse')):
-        with pytest.raises(ValueError, match=r'floor=1'):
-            rule.check_varying('batch')
+        hinted("a floor (floor=1), or use counts='dataset'.", lambda rule=rule: rule.check_varying('batch'))
+        rule.check_constant(COUNTS)  # those of the data set
         dataclasses.replace(rule, floor=1).check_varying('batch')
         assert all(t.isfinite().all() for t in terms(dataclasses.replace(rule, floor=1)(absent)).values())
 
 
 def test_saturated_effective_numbers_warn():
     pixels = ClassCounts(torch.tensor([10_000_000, 200_000]))
-    with pytest.warns(UserWarning, match="50 : 1.*beta='1-1/N'"):
+    with pytest.warns(UserWarning, match="50 : 1.*beta='1-1/N'") as record:
         Weighting(scheme='effective_number').check_constant(pixels)
+    hinted("Use beta='1-1/N'.", str(record[0].message))
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         Weighting(scheme='effective_number', beta='1-1/N').check_constant(pixels)
@@ -232,3 +236,9 @@ def test_schemes_that_are_defined_at_zero_take_absent_classes(scheme):
 def test_images_without_samples_count_as_one_sample_below_a_floor_of_one():
     absent = ClassCounts(torch.tensor([500, 0]), torch.tensor([5, 0]), torch.tensor([1000, 0]))
     assert Weighting(scheme='median_frequency', floor=0.5)(absent).weight.tolist() == [1, 1]  # 500 / 1000 and 0.5 / 1
+
+
+def test_a_table_of_images_has_what_median_frequencies_need():
+    rule = Weighting(scheme='median_frequency')
+    hinted('Use a table made by ltseg count.', lambda: rule(ClassCounts(COUNTS.samples)))
+    assert rule(COUNTS).weight.isfinite().all()

@@ -54,7 +54,7 @@ def __getattr__(name):
     return missing
 PYTHON
   fi
-  "$venv/bin/pip" install -q $(grep '^pytest\|^hypothesis' "$root/requirements-dev.txt") pytest-timeout
+  "$venv/bin/pip" install -q $(grep '^pytest\|^hypothesis\|^timm\|^efficientnet' "$root/requirements-dev.txt") pytest-timeout
   cp "$requirements" "$venv/requirements.txt"
 fi
 "$venv/bin/pip" install -q --force-reinstall --no-deps "$root"

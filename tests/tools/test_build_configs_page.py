@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hinted import hinted
 
 from ltseg.reports.record import RunRecord
 
@@ -60,7 +61,7 @@ def test_measured_values_are_those_of_the_record(repository: Path, tool: dict[st
     assert f'| mIoU {metrics["mIoU"]:.2f}; mAcc {metrics["mAcc"]:.2f} |' in page and page.startswith('# Configs\n')
 
 
-@pytest.mark.parametrize('settings', [{'posthoc': {'tau': 1}}, {'model.decode_head.loss_decode.counts': 'dataset'}])
+@pytest.mark.parametrize('settings', [{'posthoc': {'tau': 1}}, {'model.decode_head.loss_decode.type': 'ltseg.ARBLoss'}])
 def test_runs_of_another_method_do_not_count(repository: Path, tool: dict[str, Any], settings: dict) -> None:
     expected = page_of(repository, tool)
     record = RunRecord.load(ROOT / RECORD)
@@ -73,7 +74,7 @@ def test_seeds_are_averaged_and_lengths_are_not(repository: Path, tool: dict[str
     for seed in (1, 2):
         replace(record, seed=seed).save(repository / f'docs/runs/seed{seed}.json')
     assert '(3 seeds)' in page_of(repository, tool)
-    replace(record, iterations=8000).save(repository / 'docs/runs/long.json')
+    replace(record, iterations=8000, settings={'train_cfg.max_iters': 8000}).save(repository / 'docs/runs/long.json')
     page = page_of(repository, tool)
     assert '(3 seeds), mIoU' in page and '(4 seeds)' not in page
 
@@ -82,4 +83,9 @@ def test_header_without_a_word_on_measurements_is_named(repository: Path, tool: 
     (repository / 'configs/unet_new_camvid.py').write_text("# U-Net with something new.\n_base_ = './a.py'\n")
     with pytest.raises(SystemExit):
         tool['main']([], root=repository)
-    assert 'header of unet_new_camvid.py: expected a sentence on what was measured' in capsys.readouterr().err
+    text = capsys.readouterr().err
+    assert 'header of unet_new_camvid.py: expected a sentence on what was measured' in text
+    hinted("End it with 'Not measured.' or 'Measured: docs/results.md.', and what a paper says behind that.", text)
+    header = '# U-Net with something new. Not measured.\n'
+    (repository / 'configs/unet_new_camvid.py').write_text(header + "_base_ = './a.py'\n")
+    assert tool['published'](repository / 'configs/unet_new_camvid.py') == ''

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hinted import hinted
 
 from ltseg.counts.groups import ClassGroups
 from ltseg.metrics.evaluation import Evaluation
@@ -92,6 +93,11 @@ def test_a_document_without_blocks_stays(root: Path) -> None:
 def test_faults_name_the_block(root: Path, text: str, message: str) -> None:
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         fill_tables(text, root)
+
+
+def test_a_record_of_adjustment_has_the_table(root: Path) -> None:
+    hinted('ltseg adjust writes it.', lambda: fill_tables(BLOCK.format('tau docs/runs/b.json', ''), root))
+    assert '| tau |' in fill_tables(BLOCK.format('tau docs/runs/a.json', ''), root)
 
 
 def test_documents_are_the_readme_and_docs(root: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hinted import hinted
 from tiny_training import quick_tools, tool, write_classification
 
 from ltseg.counts.class_counts import ClassCounts
@@ -187,3 +188,7 @@ def test_fault_ends_in_one_message(
     text = capsys.readouterr().err
     assert stop.value.code == 1 and 'Traceback' not in text
     assert [part for part in expected if part not in text] == [], text
+    if options == ('--tta',):
+        hinted('Leave --tta out.', text)
+        run(name, trained, '--work-dir', str(tmp_path))
+        assert (tmp_path / 'records/test.json').is_file()

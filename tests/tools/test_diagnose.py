@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hinted import hinted
 from PIL import Image
 from tiny_training import quick_tools, tool, write_classification, write_training
 
@@ -47,6 +48,10 @@ def test_labels_out_of_range_are_a_finding(tmp_path: Path, capsys: pytest.Captur
         tool('diagnose')([str(config)])
     evidence = findings(config)['labels']['evidence']
     assert '77' in evidence and 'val/1.png' in evidence
+    hinted('Mend the files or the settings that the message names;', findings(config)['labels']['advice'])
+    Image.fromarray(np.full((36, 48), 3, np.uint8)).save(path)
+    tool('diagnose')([str(config)])
+    assert 'labels' not in findings(config)
     assert 'The val labels cannot be used' in capsys.readouterr().out
 
 
@@ -67,6 +72,7 @@ def test_a_head_for_other_classes_than_the_data_is_a_finding(
     with pytest.raises(SystemExit, match='1'):
         tool('diagnose')([str(config), '--cfg-options', changed])
     assert 'model.decode_head.num_classes: expected 11' in findings(config)['heads']['evidence']
+    hinted('Change the settings that the message names;', findings(config)['heads']['advice'])
     assert 'Nothing found' not in capsys.readouterr().out
     tool('diagnose')([str(config), '--cfg-options', changed.replace('7', '11')])
     assert 'heads' not in findings(config)
@@ -81,6 +87,9 @@ def test_a_trained_segmentor_from_its_record_or_by_evaluation(
     record = work_dir / 'records/val.json'
     tool('diagnose')([str(config), str(work_dir / 'iter_2.pth'), '--baseline', str(record)])
     assert 'its results in' in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        tool('diagnose')([str(config), str(work_dir / 'iter_2.pth'), '--baseline', str(record), '--split', 'test'])
+    hinted('Give --split, or another record.', capsys.readouterr().err)
     first = findings(config)
     assert {'never_predicted', 'over_predicted'} & first.keys()  # two iterations of training
     record.unlink()

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hinted import hinted
 from PIL import Image
 from plain_training import save, write_plain_training
 from rich.console import Console
 from tiny_training import quick_tools, tool
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, get_worker_info
 
 from ltseg.cli.data_files import blank_line, file_faults
 from ltseg.cli.errors import one_message_errors
@@ -113,6 +114,7 @@ def test_a_missing_label_of_the_test_split_is_known_at_once(folder: Path, capsys
     kept = path.rename(folder / 'kept.png')
     text = message(capsys, 'test', folder)
     assert f'test_dataloader.dataset: label file {path}: expected a file, got none. Check data_root' in text
+    hinted('Check data_root, data_prefix and the suffixes of the data set, and that the file was copied.', text)
     assert str(path) in message(capsys, 'train', folder)
     kept.rename(path)  # the hint: it had not been copied
     run('test', folder)
@@ -123,6 +125,7 @@ def test_a_blank_line_in_the_list_of_images(folder: Path, capsys: pytest.Capture
     listed.write_text('0000\n0002\n\n')
     text = message(capsys, 'test', folder, '--cfg-options', option)
     assert '/images/val/.png: expected a file, got none' in text and f'Take the blank line out of {listed}.' in text
+    hinted('Take the blank line out of ', text)
     listed.write_text('0000\n0002\n')
     run('test', folder, '--cfg-options', option)
     record = RunRecord.load(folder / 'work_dirs/plain/records/test.json')
@@ -137,6 +140,7 @@ def test_copies_that_jupyter_left(labels: bool, folder: Path, capsys: pytest.Cap
     for name in ('train', 'test'):
         text = message(capsys, name, folder)
         assert '/val/.ipynb_checkpoints/x.png. Delete this folder' in text
+        hinted('Delete this folder; Jupyter and file managers leave copies in such.', text)
     shutil.rmtree(folder / 'data/images/val/.ipynb_checkpoints')
     run('test', folder)
 
@@ -181,7 +185,9 @@ def test_the_blank_line_of_a_list_of_a_classifier_is_named_while_counting(
     config.write_text(f"default_scope = 'mmpretrain'\nwork_dir = {str(tmp_path / 'work_dirs/a')!r}\n")
     config.write_text(f'{config.read_text()}train_dataloader = {loader!r}\n')
     listed.write_text('1.png 0\n\n')
-    assert f'Take the blank line 2 out of {listed}.' in refused(capsys, 'count_classes', str(config))
+    text = refused(capsys, 'count_classes', str(config))
+    assert f'Line 2 of {listed} is blank: take it out.' in text
+    hinted(' is blank: take it out.', text)
     listed.write_text('1.png 0\n')
     tool('count_classes')([str(config)])
 
@@ -189,6 +195,9 @@ def test_the_blank_line_of_a_list_of_a_classifier_is_named_while_counting(
 def test_data_in_a_hidden_folder_are_data(folder: Path) -> None:
     (folder / 'data').rename(folder / '.data')
     run('test', folder, '--data-root', str(folder / '.data'))
+    records = [RunRecord.load(folder / f'work_dirs/plain/records/{split}.json') for split in ('test', 'val')]
+    assert records[0].evaluation.matrix.sum() > 0
+    assert torch.equal(records[0].evaluation.matrix, records[1].evaluation.matrix)  # of the same images, by training
 
 
 def test_predictions_keep_the_folders_of_their_images(folder: Path) -> None:
@@ -300,6 +309,7 @@ def test_a_second_run_in_a_work_dir_is_refused(folder: Path, capsys: pytest.Capt
     with locked(str(folder / 'work_dirs/plain')):
         text = message(capsys, 'train', folder)
         assert 'expected no other training run in it, got process' in text and 'another --work-dir' in text
+        hinted('Give another --work-dir, or wait until it has ended.', text)
         run('train', folder, '--work-dir', str(folder / 'work_dirs/other'))
     run('train', folder)
     assert not list((folder / 'work_dirs').rglob('.ltseg*'))
@@ -358,8 +368,10 @@ class Killed:
     def __len__(self) -> int:
         return 2
 
-    def __getitem__(self, index: int) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
+    def __getitem__(self, index: int) -> int:
+        if get_worker_info() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return index
 
 
 def test_a_killed_worker_of_the_data_loader_ends_in_one_message(
@@ -370,6 +382,8 @@ def test_a_killed_worker_of_the_data_loader_ends_in_one_message(
         list(DataLoader(Killed(), num_workers=1))
     text = capsys.readouterr().err
     assert text.startswith('error: data loader: expected workers that live, got one that ') and 'num_workers' in text
+    hinted('It may have run out of memory: set the num_workers of the data loaders lower, or to 0.', text)
+    assert len(list(DataLoader(Killed(), num_workers=0))) == len(Killed())
 
 
 def test_folders_that_are_no_classes_and_lists_with_blank_lines_of_classifiers(
@@ -380,11 +394,12 @@ def test_folders_that_are_no_classes_and_lists_with_blank_lines_of_classifiers(
     folders = {'type': 'CustomDataset', 'data_root': str(tmp_path / 'data')}
     (text,) = file_faults('train', build_dataset(folders), False)
     assert text.startswith("train: expected folders of classes, got '.ipynb_checkpoints'. Delete this folder")
+    hinted('Delete this folder; Jupyter and file managers leave copies in such.', text)
     shutil.rmtree(tmp_path / 'data/.ipynb_checkpoints')
     assert not list(file_faults('train', build_dataset(folders), False))
     (tmp_path / 'data/list.txt').write_text('cat/1.png 0\n\ndog/1.png 1\n')
     listed = folders | {'ann_file': 'list.txt', 'classes': ('cat', 'dog')}
     wrapped = {'type': 'ConcatDataset', 'datasets': [{'type': 'RepeatDataset', 'times': 2, 'dataset': listed}]}
-    assert blank_line(wrapped) == f'Take the blank line 2 out of {tmp_path}/data/list.txt.'
+    assert blank_line(wrapped) == f'Line 2 of {tmp_path}/data/list.txt is blank: take it out.'
     (tmp_path / 'data/list.txt').write_text('cat/1.png 0\ndog/1.png 1\n')
     assert not blank_line(wrapped) and len(build_dataset(listed)) == 2

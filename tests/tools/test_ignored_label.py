@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hinted import hinted
 from PIL import Image
 from plain_segmentation import stripes, write_images, write_plain_config
 from tiny_training import forget_runs, quick_tools, tool
@@ -160,6 +161,7 @@ def test_masks_of_0_and_255(tmp_path: Path, capsys: pytest.CaptureFixture[str], 
             "train_dataloader.dataset: expected pixels of several classes, got only those of 'background'. The" in text
         )
         assert hint in text
+        hinted('Save them with 0 and 1, or use a data set whose get_label_map returns {255: 1}', text)
     tool('diagnose')([str(config)])
     assert hint in json.loads((tmp_path / 'work_dirs/run/reports/diagnosis.json').read_text())['findings'][0]['advice']
     Image.fromarray(CRACKS // 255).save(tmp_path / 'data/ann/train/0.png')
@@ -197,7 +199,9 @@ def test_a_rare_class_saved_as_255(tmp_path: Path, capsys: pytest.CaptureFixture
     config = str(write_plain_config(tmp_path, **PLAIN_LOSS))
     hint = 'The training labels have no pixel of rider. Ignored: 10.0% of 2,048 pixels: value 255 (10.0%). If the value'
     main_of('check')([config])
-    assert hint in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert hint in shown
+    hinted(', or use a data set whose get_label_map returns {', shown)
     write_images(tmp_path / 'data', stripes((0.6, 0.3, 0.1), (0, 1, 2)))
     main_of('check')([config])
     assert capsys.readouterr().out == 'No fault found.\n'
@@ -250,6 +254,7 @@ def test_reduce_zero_label_on_labels_that_begin_at_0(
     if loss == 'ltseg.CrossEntropyLoss':
         tool('train')([str(config)])
         assert messages(tmp_path).count(hint) == 2
+        hinted(', set reduce_zero_label=False in the data sets.', messages(tmp_path))
     else:
         text = fault(capsys, 'train', str(config))
         last = text[text.index('error: ') :]

@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hinted import hinted
+from mmengine.config import Config
 from PIL import Image
 from plain_segmentation import write_images, write_plain_config
 from tiny_training import quick_tools, tool
 
 from ltseg.counts.table import CountsTable
 from ltseg.metrics import LongTailIoU
+from ltseg.registry import MODELS
 from ltseg.reports.record import RunRecord
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
@@ -51,9 +54,11 @@ def test_faults_before_training_and_what_their_hints_lead_to(
     for loader in ('train_dataloader', 'val_dataloader'):
         assert f'{loader}.dataset: expected a loader of 16-bit labels, for 300 classes, got LoadAnnotations' in text
     assert "dict(type='ltseg.LoadCheckedAnnotations', num_classes=300, ignore_index=65535)" in text
+    hinted("Use dict(type='ltseg.LoadCheckedAnnotations', num_classes=", text)
     named = {key: value for key, value in LOADER.items() if key != 'ignore_index'}
     text = fault(capsys, 'train', config_of(tmp_path, named))
     assert 'got 255, which is one of them. Set ignore_index=65535 in the heads' in text
+    hinted('Set ignore_index=65535 in the heads: data sets, metrics and padding that name none follow.', text)
     assert not (tmp_path / 'work_dirs/run').exists()
 
     config = config_of(tmp_path, **HEAD)
@@ -90,6 +95,12 @@ def test_a_metric_that_writes_8_bits_is_refused(tmp_path: Path, capsys: pytest.C
     torch.save({'meta': {}, 'state_dict': {}}, tmp_path / 'a.pth')
     text = fault(capsys, 'test', config, str(tmp_path / 'a.pth'))
     assert 'test_evaluator.output_dir: expected a metric that can write 300 classes, got IoUMetric' in text
+    hinted("Use dict(type='ltseg.LongTailIoU'), which writes 16 bits.", text)
+    config = config_of(tmp_path, **HEAD, test_evaluator={**metric, 'type': 'ltseg.LongTailIoU'})
+    model = MODELS.build(Config.fromfile(config).model)
+    torch.save({'meta': {}, 'state_dict': model.state_dict()}, tmp_path / 'a.pth')
+    tool('test')([config, str(tmp_path / 'a.pth'), '--work-dir', str(tmp_path / 'work_dirs/other')])
+    assert np.array(Image.open(tmp_path / 'out/0.png')).dtype == np.uint16
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hinted import hinted
 from PIL import Image
 
+from ltseg.cli.prepare_cityscapes import prepare
+from ltseg.datasets import CityscapesDataset
 from ltseg.datasets.cityscapes_labels import NAMES, TRAIN_IDS, train_ids_of
 
 TOOL = runpy.run_path(str(Path(__file__).parents[2] / 'tools/prepare_cityscapes.py'))
@@ -101,6 +104,22 @@ def test_a_broken_polygon_file_is_named_and_leaves_nothing(
         TOOL['main']([str(tmp_path), '--workers', '1'])
     assert re.fullmatch(f'error: .*{path}.*{named}.*\n', capsys.readouterr().err)
     assert sorted(path.parent.iterdir()) == [path]
+
+
+def test_official_files_become_labels_that_are_read(tmp_path: Path, mmseg_registered: None) -> None:
+    folders = {'img_path': 'leftImg8bit/train', 'seg_map_path': 'gtFine/train'}
+    read = lambda: CityscapesDataset(data_root=str(tmp_path), data_prefix=folders)  # noqa: E731
+    hinted('Download leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip', read)
+    hinted('Download leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip', lambda: prepare(tmp_path, 1))
+    image = tmp_path / 'leftImg8bit/train/ulm/a_leftImg8bit.png'
+    image.parent.mkdir(parents=True)
+    Image.new('RGB', (40, 24)).save(image)
+    path = write_polygons(tmp_path, 'a', [box('castle', 0, 0, 5, 5)])
+    hinted('files are there: make the labels from them with', read)
+    hinted('Unpack it again from gtFine_trainvaltest.zip.', lambda: train_ids_of(path))
+    write_polygons(tmp_path, 'a')
+    prepare(tmp_path, 1)
+    assert len(read()) == 1
 
 
 def test_ids_out_of_range_and_missing_data_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hinted import hinted
 
 from ltseg.counts.groups import ClassGroups
 from ltseg.metrics.evaluation import Evaluation
@@ -66,6 +67,10 @@ def test_faults_are_one_line(runs: Path, options: list[str], message: str, capsy
     said = capsys.readouterr().err
     assert message in said and len(said.splitlines()) == 1
     assert not (runs / 'report.html').exists()
+    if options == ['--images', '2']:
+        hinted('Give work dirs that still have their checkpoints, or leave --images out.', said)
+        REPORT(['--out', str(runs / 'report.html'), str(runs)])
+        (runs / 'report.html').unlink()
 
 
 def test_a_folder_that_cannot_be_written_is_told(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -179,6 +179,11 @@ def test_two_metrics_of_the_same_name_stop_before_the_model_is_built(
     assert 'test_evaluator: expected metrics of different names' in capsys.readouterr().err
 
 
-def test_the_best_checkpoint_of_a_class_needs_no_rule(trained: tuple[Path, Path]) -> None:
-    """mmengine alone, which builds the hooks of training also here, knows none."""
-    evaluate(trained, '--cfg-options', 'default_hooks.checkpoint.save_best=IoU/Car')
+def test_the_best_checkpoint_of_a_class_needs_no_rule(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """mmengine alone, which builds the hooks of training also here, knows none. What is measured is the same."""
+    best = ('--cfg-options', 'default_hooks.checkpoint.save_best=IoU/Car')
+    evaluate(trained, '--split', 'val', '--work-dir', str(tmp_path), *best)
+    of_training, record = (RunRecord.load(folder / 'records/val.json') for folder in (trained[1], tmp_path))
+    assert torch.equal(record.evaluation.matrix, of_training.evaluation.matrix)
+    assert record.metrics()['IoU/Car'] == of_training.metrics()['IoU/Car']
+    assert not list(tmp_path.rglob('best_*'))

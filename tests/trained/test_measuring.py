@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from torch import Tensor, nn
 from two_processes import in_two_processes
 
@@ -90,12 +91,20 @@ def test_a_label_outside_the_classes_is_named() -> None:
     batch['data_samples'][3].set_gt_label(K + 2)
     with pytest.raises(ValueError, match=r'labels: expected classes 0..3, got 6'):
         measure(model, [batch])
+    hinted(
+        'Check num_classes of the head, and ignore_index and reduce_zero_label of the data set.',
+        lambda: measure(model, [batch]),
+    )
+    batch['data_samples'][3].set_gt_label(K - 1)
+    assert measure(model, [batch]).statistics.counts.sum() == SIZE
     assert not model._forward_pre_hooks and not model.head.fc._forward_hooks
 
 
 def test_nothing_to_measure_is_an_error() -> None:
     with pytest.raises(ValueError, match='images with labels of some class'):
         measure(Model(), [])
+    hinted('Check the labels of the split, ignore_index and reduce_zero_label.', lambda: measure(Model(), []))
+    assert measure(Model(), batches(0, 1)).statistics.counts.sum() == SIZE
 
 
 def run(rank: int, folder: str) -> None:

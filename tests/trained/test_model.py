@@ -46,7 +46,7 @@ class Known(TrainedModel):
     num_classes = 3
 
     def __init__(self, counts: list[int], names: str = 'abc', **config: Any) -> None:
-        self.config = Config(config)
+        self.config, self.model = Config(config), torch.nn.Linear(1, 1)
         self.table = CountsTable(ClassCounts.from_list(counts), tuple(names))
         batch = torch.tensor([[1.0, 0, 0], [1, 0, 0.5], [0, 1, 0], [0, 0, 1]]), torch.tensor([0, 2, 1, 2])
         self._loaders = dict.fromkeys(('val', 'test'), Batches([batch]))  # type: ignore[arg-type]

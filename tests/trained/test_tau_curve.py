@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from hinted import hinted
 
 from ltseg.counts.groups import ClassGroups
 from ltseg.metrics.evaluation import Evaluation
@@ -62,6 +63,11 @@ def test_words_that_are_no_taus_are_refused(words: list[str]) -> None:
         parse_taus(words)
 
 
+def test_words_as_the_hint_has_them() -> None:
+    hinted("As in '-1 -0.5 ... 1.5'.", lambda: parse_taus(['1', '2', '...', '0']))
+    assert parse_taus(['-1', '-0.5', '...', '1.5']) == (-1, -0.5, 0, 0.5, 1, 1.5)
+
+
 def test_best_tau_by_criterion_and_nearest_to_zero_of_equal_ones() -> None:
     three = curve('val', [RIDERS_LOST, RIGHT, ROAD_LOST])
     assert three.best('mIoU') == 0.0 and three.values('mAcc')[1] == 100
@@ -75,6 +81,11 @@ def test_criterion_of_classes_that_never_occur_is_refused() -> None:
     without_rider = [[90, 0, 0], [0, 9, 0], [0, 0, 0]]
     with pytest.raises(ValueError, match='mIoU_tail of val'):
         curve('val', [without_rider] * 3).best('mIoU_tail')
+    hinted(
+        'None of its classes occurs there: choose another criterion or another split.',
+        lambda: curve('val', [without_rider] * 3).best('mIoU_tail'),
+    )
+    assert curve('val', [without_rider] * 3).best('mIoU') == curve('test', [RIGHT] * 3).best('mIoU_tail')
 
 
 def test_record_after_adjustment_is_of_the_report_split_at_the_chosen_tau(tmp_path) -> None:

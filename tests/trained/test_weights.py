@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hinted import hinted
 from torch import nn
 
 from ltseg.trained.weights import check_weights, load_weights
@@ -27,6 +28,7 @@ def test_weights_of_another_model(tmp_path: Path) -> None:
     check_weights(nn.ModuleDict({'module': model}), save(state))
     with pytest.raises(ValueError, match=r'a\.pth.*backbone\.bias of shape \(3,\).*without backbone\.bias'):
         check(backbone__bias=None)
+    hinted('Give the config that it was trained with.', lambda: check(backbone__weight=torch.ones(2, 3)))
     with pytest.raises(ValueError, match=r'shape \(3, 2\), got .*backbone\.weight of shape \(2, 3\)'):
         check(backbone__weight=torch.ones(2, 3))
 

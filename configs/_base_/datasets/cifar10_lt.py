@@ -1,4 +1,5 @@
-# CIFAR-10-LT, exponential profile with factor 100; augmentation runs on the batch, in the data preprocessor.
+# CIFAR-10-LT, exponential profile with factor 100. Training images are on the device, as bytes, and are augmented there
+# as batches, in the data preprocessor; the loader gives their places.
 #     other factors: --cfg-options train_dataloader.dataset.imbalance_factor=50
 dataset_type = 'ltseg.CIFARDataset'
 data_root = 'data/cifar10/'
@@ -13,6 +14,7 @@ train_dataloader = dict(
     batch_size=128,
     num_workers=0,  # the images are in memory: handing them over from another process takes longer
     persistent_workers=False,
+    collate_fn=dict(type='ltseg.resident_collate'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='ltseg.LongTailedDataset',

@@ -18,6 +18,7 @@ MIT: dict[Size, str] = {
     (64, (3, 8, 27, 3)): 'B4',
     (64, (3, 6, 40, 3)): 'B5',
 }
+TIMM = {f'efficientnet_lite{size}': f'EfficientNet-Lite{size}' for size in range(5)}
 SWIN: dict[Size, str] = {
     (96, (2, 2, 6, 2)): 'T',
     (96, (2, 2, 18, 2)): 'S',
@@ -37,6 +38,8 @@ def model_label(config: Mapping[str, Any]) -> str:
     if 'decode_head' not in model:
         return name
     kind = plain_type({'type': head.get('head_type') or head['type']})
+    if plain_type(model.get('neck') or {'type': ''}) == 'UNetNeck' and kind == 'FCNHead':
+        return f'U-Net {name}'
     if kind in HEADS:
         return ' '.join(dict.fromkeys((HEADS[kind], _backbone(backbone, short=True))))
     return name if name == 'U-Net' and kind == 'FCNHead' else f'{kind} on {name}'
@@ -50,6 +53,9 @@ def _backbone(backbone: Mapping[str, Any], short: bool) -> str:
     if kind in BACKBONES:
         long, letter = BACKBONES[kind]
         return long if depth is None else f'{letter}{depth}' if short else f'{long}-{depth}'
+    if kind in ('TIMMEncoder', 'TIMMBackbone'):
+        inside = str(backbone.get('model_name'))
+        return TIMM.get(inside.removeprefix('tf_'), inside)
     if kind == 'UNet':
         return 'U-Net'
     if kind == 'MixVisionTransformer':

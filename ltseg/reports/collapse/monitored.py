@@ -39,20 +39,18 @@ def gradient_charts(path: Path, classes: Classes) -> list[Figure]:
     rare, charts = classes.order[-1], []
     occurs = [point for point in points if point['attraction'][rare]]
     if occurs and all('components' in point for point in occurs):
-        rows, iterations = _averaged([point['components'][rare] for point in occurs]), _iterations(occurs)
-        series = {classes.names[k]: [row[k] for row in rows] for k in classes.order if k != rare}
-        charts.append(_lines('repulsion', f'Repulsion of {classes.names[rare]} by', series, iterations))
-    rows = _averaged([point['attraction'] for point in points])
-    series = {classes.names[k]: [row[k] for row in rows] for k in classes.order}
-    return [*charts, _lines('attraction', 'Attraction of', series, _iterations(points))]
+        rows = [[point['iteration'], *point['components'][rare]] for point in occurs]
+        shown = {k: classes.names[k] for k in classes.order if k != rare}
+        charts.append(_lines('repulsion', f'Repulsion of {classes.names[rare]} by', rows, shown))
+    rows = [[point['iteration'], *point['attraction']] for point in points]
+    return [*charts, _lines('attraction', 'Attraction of', rows, {k: classes.names[k] for k in classes.order})]
 
 
-def _iterations(points: list[dict[str, Any]]) -> list[float]:
-    return [iteration for (iteration,) in _averaged([[point['iteration']] for point in points])]
-
-
-def _lines(name: str, title: str, series: dict[str, list[float]], iterations: list[float]) -> Figure:
-    positive = any(value > 0 for values in series.values() for value in values)
+def _lines(name: str, title: str, rows: list[list[float | None]], shown: dict[int, str]) -> Figure:
+    """The lengths of the classes in ``shown`` over the iterations that the rows begin with."""
+    iterations, *lengths = map(list, zip(*_averaged(rows), strict=True))
+    series = [Series(name=each, x=iterations, y=lengths[k]) for k, each in shown.items()]
+    positive = any(value > 0 for each in series for value in each.y)
     return Figure(
         name=f'gradient_{name}',
         title=title,
@@ -60,7 +58,7 @@ def _lines(name: str, title: str, series: dict[str, list[float]], iterations: li
         x_label='iteration',
         y_label='length of the gradient',
         y_scale='log' if positive else 'linear',
-        series=[Series(name=each, x=iterations, y=values) for each, values in series.items()],
+        series=series,
         ordered=True,
     )
 
@@ -77,7 +75,7 @@ def _points(path: Path, number: int) -> list[dict[str, Any]]:
     return lines[1:]
 
 
-def _averaged(rows: list[list[float]]) -> list[list[float]]:
+def _averaged(rows: list[list[float | None]]) -> list[list[float]]:
     """Means of as many neighbouring rows as leave at most ``POINTS``; numbers that do not exist are left out."""
     step = math.ceil(len(rows) / POINTS)
     return [[_mean(column) for column in zip(*rows[at : at + step], strict=True)] for at in range(0, len(rows), step)]

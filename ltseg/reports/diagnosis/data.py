@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.losses.long_tail_loss import LongTailLoss
-from ltseg.reports.diagnosis.finding import Finding, listed
+from ltseg.reports.diagnosis.finding import Finding, listed, named
 from ltseg.rules.rule import Rule
 
 __all__ = ['UNUSABLE', 'count_findings', 'head_fault', 'label_fault', 'rule_findings']
@@ -21,6 +21,9 @@ SATURATED = 1.05  # largest to smallest term of a rule that does nothing
 EXTREME = 1000.0  # largest to smallest weight under which few samples decide
 FLAT = 0.05  # factor of a logit under which it hardly depends on the features
 STEEP = 12.0  # difference of two biases that logits hardly make up for
+
+SATURATED_RULE = "Effective numbers of pixels need beta='1-1/N'; otherwise choose another scheme or a larger exponent."
+EXTREME_WEIGHTS = "A root is gentler: scheme='sqrt_inverse', or 'generalized' with a rho below 1. Or use a bias (ARB)."
 
 
 def label_fault(split: str, message: str) -> Finding:
@@ -53,21 +56,20 @@ def count_findings(
     """
     missing = [k for k in (train == 0).nonzero().flatten().tolist() if k != ignored_class]
     if missing:
-        evidence = f'No training sample of {listed([names[k] for k in missing])}.'
+        classes = named(names, missing)
+        evidence = f'No training sample of {listed(classes)}.'
         if val is not None and (found := int(val[missing].sum())):
             evidence += f' Validation has {found:,} samples of them, all of which will be wrong.'
         advice = cause_of_zeros or 'Collect samples, or take these classes out of the data set and the head.'
-        yield Finding.of(
-            'absent_from_training', 'error', 'Classes without training samples', evidence, advice, names, missing
-        )
+        yield Finding('absent_from_training', 'error', 'Classes without training samples', evidence, advice, classes)
     if val is None or not val.sum() or not train.sum():
         return
-    unseen = ((val == 0) & (train > 0)).nonzero().flatten().tolist()
+    unseen = named(names, ((val == 0) & (train > 0)).nonzero().flatten().tolist())
     if unseen:
-        evidence = f'No validation sample of {listed([names[k] for k in unseen])}.'
+        evidence = f'No validation sample of {listed(unseen)}.'
         advice = 'Means leave these classes out, so nothing measures them: move some images to validation.'
         title = 'Classes that validation does not measure'
-        yield Finding.of('absent_from_validation', 'warning', title, evidence, advice, names, unseen)
+        yield Finding('absent_from_validation', 'warning', title, evidence, advice, unseen)
     yield from _shift(train.double() / train.sum(), val.double() / val.sum(), names)
 
 
@@ -88,15 +90,16 @@ def _shift(train: Tensor, val: Tensor, names: Sequence[str]) -> Iterator[Finding
     if balanced:
         advice = (
             'Meant so in long-tailed benchmarks. Losses with the training prior (balanced softmax, logit adjustment, '
+            'ARB) or ltseg adjust aim at balanced classes.'
         )
-        advice += 'ARB) or ltseg adjust aim at balanced classes.'
-        yield Finding.of(
-            'prior_shift', 'note', f'{title}: validation is balanced', evidence, advice, names, both[far].tolist()
-        )
+        title = f'{title}: validation is balanced'
+        yield Finding('prior_shift', 'note', title, evidence, advice, named(names, both[far].tolist()))
         return
-    advice = 'Split the data at random by images, or by scenes that hold all classes; or adjust the logits to the '
-    advice += 'frequencies that the model will meet (ltseg adjust).'
-    yield Finding.of('prior_shift', 'warning', title, evidence, advice, names, both[far].tolist())
+    advice = (
+        'Split the data at random by images, or by scenes that hold all classes; or adjust the logits to the '
+        'frequencies that the model will meet (ltseg adjust).'
+    )
+    yield Finding('prior_shift', 'warning', title, evidence, advice, named(names, both[far].tolist()))
 
 
 def rule_findings(model: nn.Module, counts: ClassCounts, names: Sequence[str]) -> Iterator[Finding]:
@@ -132,16 +135,10 @@ def _of_rule(where: str, rule: Rule, counts: ClassCounts, names: Sequence[str]) 
         counted = f'{ends} differ {imbalance:,.0f} : 1 in {rule.unit}'
         if imbalance > IMBALANCED and ratio < SATURATED:
             evidence = f'{counted}, their {name}s {ratio:.3f} : 1.'
-            advice = (
-                "Effective numbers of pixels need beta='1-1/N'; otherwise choose another scheme or a larger exponent."
-            )
-            yield Finding('saturated_rule', 'warning', f'{where} changes nothing', evidence, advice)
+            yield Finding('saturated_rule', 'warning', f'{where} changes nothing', evidence, SATURATED_RULE)
         elif name == 'weight' and ratio > EXTREME:
-            advice = (
-                "A root is gentler: scheme='sqrt_inverse', or 'generalized' with a rho below 1. Or use a bias (ARB)."
-            )
             evidence = f'{counted}, their weights {ratio:,.0f} : 1, so that a few samples decide each step.'
-            yield Finding('extreme_rule', 'warning', f'{where} has extreme weights', evidence, advice)
+            yield Finding('extreme_rule', 'warning', f'{where} has extreme weights', evidence, EXTREME_WEIGHTS)
         elif name == 'scale' and term.min() < FLAT:
             evidence = f'The logit of {of[int(term.argmin())]} counts {term.min():.1%}: it hardly matters.'
             yield Finding('extreme_rule', 'warning', f'{where} flattens logits', evidence, 'Choose a smaller gamma.')

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ltseg.core.checks import check_choice
 
-__all__ = ['Finding', 'listed', 'plain', 'print_findings', 'sorted_findings']
+__all__ = ['Finding', 'listed', 'named', 'plain', 'print_findings', 'sorted_findings']
 
 SEVERITIES = {'error': 'bold red', 'warning': 'yellow', 'note': 'cyan'}  # with their style
 SHOWN = 6  # classes or pairs that a text lists
@@ -39,19 +39,10 @@ class Finding:
     def __post_init__(self) -> None:
         check_choice('Finding.severity', self.severity, tuple(SEVERITIES))
 
-    @classmethod
-    def of(
-        cls,
-        kind: str,
-        severity: str,
-        title: str,
-        evidence: str,
-        advice: str,
-        names: Sequence[str],
-        classes: Iterable[int],
-    ) -> 'Finding':
-        """A finding about some of the classes that have these names."""
-        return cls(kind, severity, title, evidence, advice, tuple(names[k] for k in classes))
+
+def named(names: Sequence[str], classes: Iterable[int]) -> tuple[str, ...]:
+    """The names of some of the classes."""
+    return tuple(names[k] for k in classes)
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from ltseg.core.collapse import centred, simplex_angle
 from ltseg.core.collapse_summary import angles
 from ltseg.core.confusion import ClassRates
 from ltseg.metrics.evaluation import Evaluation
-from ltseg.reports.diagnosis.finding import Finding, listed
+from ltseg.reports.diagnosis.finding import Finding, listed, named
 
 __all__ = ['baseline_findings', 'classifier_findings', 'evaluation_findings']
 
@@ -41,10 +41,13 @@ def evaluation_findings(evaluation: Evaluation) -> Iterator[Finding]:
     never = ((true > 0) & (predicted == 0)).nonzero().flatten().tolist()
     if never:
         parts = [f'{names[k]} ({int(true[k]):,} {evaluation.task.unit})' for k in never]
-        advice = 'Give rare classes more weight: ARB or balanced softmax as the loss, or ltseg adjust on this '
-        advice += 'checkpoint, which needs no training.'
+        advice = (
+            'Give rare classes more weight: ARB or balanced softmax as the loss, or ltseg adjust on this checkpoint, '
+            'which needs no training.'
+        )
         evidence = f'Not one prediction of {listed(parts)}.'
-        yield Finding.of('never_predicted', 'error', 'Classes that are never predicted', evidence, advice, names, never)
+        title = 'Classes that are never predicted'
+        yield Finding('never_predicted', 'error', title, evidence, advice, named(names, never))
     yield from _over_predicted(evaluation, true, predicted)
     yield from _swallowed(evaluation, true, {*never})
 
@@ -54,30 +57,28 @@ def _over_predicted(evaluation: Evaluation, true: Tensor, predicted: Tensor) -> 
     times = predicted.double() / true.clamp(min=1)
     over = (true > 0) & (times > OVER) & (rates.acc - rates.iou > GAP)
     favoured = evaluation.share / 100 > FAVOURED * true / true.sum()  # by the training set
-    for chosen, advice in ((over & favoured, TOO_FREQUENT), (over & ~favoured, TOO_FAR)):
-        found = sorted(chosen.nonzero().flatten().tolist(), key=lambda k: -float(times[k]))
+    for expected in (True, False):  # by a model of the training set
+        found = sorted((over & (favoured == expected)).nonzero().flatten().tolist(), key=lambda k: -float(times[k]))
         if found:
             parts = [
                 f'{names[k]} (Acc {rates.acc[k]:.0f}, IoU {rates.iou[k]:.0f}, {times[k]:.1f} times)' for k in found
             ]
             evidence = f'Predicted more often than they occur: {listed(parts)}.'
-            yield Finding.of(
-                'over_predicted', 'warning', 'Classes that are over-predicted', evidence, advice, names, found
-            )
+            advice, title = TOO_FREQUENT if expected else TOO_FAR, 'Classes that are over-predicted'
+            yield Finding('over_predicted', 'warning', title, evidence, advice, named(names, found))
 
 
 def _swallowed(evaluation: Evaluation, true: Tensor, known: set[int]) -> Iterator[Finding]:
-    names, matrix = evaluation.class_names, evaluation.matrix.double()
-    share = matrix / true.clamp(min=1)[:, None]
-    share = share.fill_diagonal_(0)
-    most, into = share.max(1)
+    names, share = evaluation.class_names, evaluation.matrix.double() / true.clamp(min=1)[:, None]
+    most, into = share.fill_diagonal_(0).max(1)
     found = [k for k in (most > SWALLOWED).nonzero().flatten().tolist() if k not in known]
     if found:
         found.sort(key=lambda k: -float(most[k]))
         parts = [f'{names[k]} as {names[int(into[k])]} ({most[k]:.0%})' for k in found]
         advice = 'Look at the images: labels may be ambiguous. Otherwise as for classes that are never predicted.'
         evidence = f'More than half is taken for one other class: {listed(parts)}.'
-        yield Finding.of('swallowed', 'warning', 'Classes that another one swallows', evidence, advice, names, found)
+        title = 'Classes that another one swallows'
+        yield Finding('swallowed', 'warning', title, evidence, advice, named(names, found))
 
 
 def baseline_findings(evaluation: Evaluation, baseline: Evaluation, name: str) -> Iterator[Finding]:
@@ -102,11 +103,10 @@ def baseline_findings(evaluation: Evaluation, baseline: Evaluation, name: str) -
         evidence = f'Against {name}: {listed(parts)}.'
         advice = (
             'What was gained in recall is lost in precision. Between the two lies a better point: a smaller tau, or '
+            'ltseg adjust, which chooses it on validation.'
         )
-        advice += 'ltseg adjust, which chooses it on validation.'
-        yield Finding.of(
-            'traded_precision', 'warning', 'Acc up and IoU down: over-prediction', evidence, advice, names, found
-        )
+        title = 'Acc up and IoU down: over-prediction'
+        yield Finding('traded_precision', 'warning', title, evidence, advice, named(names, found))
 
 
 def classifier_findings(vectors: Tensor, names: Sequence[str]) -> Iterator[Finding]:
@@ -124,9 +124,9 @@ def classifier_findings(vectors: Tensor, names: Sequence[str]) -> Iterator[Findi
         pairs.sort(key=lambda pair: float(found[pair[0], pair[1]]))
         parts = [f'{names[i]} - {names[j]} ({found[i, j]:.0f})' for i, j in pairs]
         evidence = f'Angles in degrees, {optimum:.1f} being the optimum: {listed(parts)}.'
-        advice = 'ltseg collapse shows all angles. Against minority collapse: ARB, ltseg.WeightRepulsion, '
-        advice += "ltseg.PeerToPeerRegularizer(on='classifier'), or ltseg.ETFClassifier."
-        classes = list(dict.fromkeys(k for pair in pairs for k in pair))
-        yield Finding.of(
-            'collapsed_angles', 'warning', 'Class vectors close to each other', evidence, advice, names, classes
+        advice = (
+            'ltseg collapse shows all angles. Against minority collapse: ARB, ltseg.WeightRepulsion, '
+            "ltseg.PeerToPeerRegularizer(on='classifier'), or ltseg.ETFClassifier."
         )
+        classes = named(names, dict.fromkeys(k for pair in pairs for k in pair))
+        yield Finding('collapsed_angles', 'warning', 'Class vectors close to each other', evidence, advice, classes)

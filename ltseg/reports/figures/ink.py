@@ -14,7 +14,6 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -22,7 +21,7 @@ from matplotlib.ticker import NullFormatter
 
 __all__ = [
     *('FALL', 'GRADED', 'GRID', 'INK', 'MARKERS', 'METHODS', 'MUTED', 'RISE', 'SHADES', 'TAIL', 'WIDTH', 'Drawing'),
-    *('colour_of', 'draw', 'draw_into_file', 'legend', 'plain_numbers'),
+    *('canvas', 'colour_of', 'draw', 'draw_into_file', 'legend', 'plain_numbers'),
 ]
 
 # Colours of the light page; each is replaced by the page's own, which knows the dark one too.
@@ -119,19 +118,17 @@ def plain_numbers(axis: Axis) -> None:
 
 
 @contextmanager
-def style() -> Iterator[None]:
-    """matplotlib as the page has it."""
-    with mpl.rc_context(STYLE), warnings.catch_warnings():
+def canvas(height: float, width: float, **style: Any) -> Iterator[Figure]:
+    """An empty figure, and matplotlib as the page has it but for ``style``."""
+    with mpl.rc_context(STYLE | style), warnings.catch_warnings():
         warnings.filterwarnings('ignore', 'Glyph')  # the reader's fonts draw the text, not matplotlib's
-        yield
+        yield Figure(figsize=(width, height))
 
 
 @contextmanager
 def draw_into_file(path: Path, height: float, width: float) -> Iterator[Axes]:
     """Axes to draw into, which are saved afterwards; the ending of ``path`` is the format, sizes are inches."""
-    with style(), mpl.rc_context({'svg.fonttype': 'path'}):  # a file brings its letters along
-        figure = Figure(figsize=(width, height))
-        FigureCanvasAgg(figure)
+    with canvas(height, width, **{'svg.fonttype': 'path'}) as figure:  # a file brings its letters along
         yield figure.subplots()
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150)
@@ -147,9 +144,7 @@ def draw(name: str, height: float, width: float = WIDTH, **grid: Any) -> Iterato
         width: Inches.
         **grid: Handed to ``Figure.subplots``.
     """
-    with style():
-        figure = Figure(figsize=(width, height))
-        FigureCanvasAgg(figure)
+    with canvas(height, width) as figure:
         made: list[Markup] = []
         yield figure.subplots(**grid), made
         stream = io.StringIO()

@@ -1,9 +1,7 @@
 """The report of runs as one HTML page that needs nothing but itself.
 
-methods     what a page is about: the methods of a comparison, their classes and groups
 words       what changed, in sentences
 tables      numbers for the tables of the page
-ink         figures as SVG that takes its colours from the page
 slopes, differences, frequency, confusions, curves, panels      one kind of figure each
 examples    images where rare classes fail, which albums holds and pictures draws
 phrases     wordings that several of them use

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ltseg.reports.comparison import Comparison
 from ltseg.reports.page import pictures
-from ltseg.reports.page.methods import Study
 from ltseg.reports.page.phrases import listed
 from ltseg.reports.page.pictures import Picture
 from ltseg.trained.model import TrainedModel
@@ -40,14 +40,13 @@ class Album(ABC):
 
     are_small = False
 
-    def __init__(self, study: Study, models: Mapping[str, TrainedModel], split: str) -> None:
+    def __init__(self, study: Comparison, models: Mapping[str, TrainedModel], split: str) -> None:
         self.study, self.models, self.split = study, models, split
         self.names = study.reference.class_names
         self.rare = sorted(study.reference.groups.of(study.rarest))
-        self.colours = pictures.palette_of(self.dataset(next(iter(models))), len(self.names))
-
-    def dataset(self, label: str) -> Any:
-        return self.models[label].loader(self.split).dataset
+        self.first = next(iter(models.values()))
+        self.dataset: Any = self.first.loader(split).dataset
+        self.colours = pictures.palette_of(self.dataset, len(self.names))
 
     def predictions(self, index: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Label of the method, scores (K, *) and classes (*) of the image by each model; K for what is ignored."""
@@ -59,13 +58,11 @@ class Album(ABC):
 
     def classes_of(self, labels: Tensor) -> Tensor:
         """Labels with what is not evaluated as K, which is no class."""
-        model = next(iter(self.models.values()))
-        return labels.masked_fill(labels == model.ignored_label(self.split), len(self.names))
+        return labels.masked_fill(labels == self.first.ignored_label(self.split), len(self.names))
 
     def photo(self, index: int) -> np.ndarray:
         """The image as the models get it, (H, W, 3) uint8 RGB."""
-        label, model = next(iter(self.models.items()))
-        return pictures.photo_of(self.dataset(label)[index]['inputs'], model.model.data_preprocessor)
+        return pictures.photo_of(self.dataset[index]['inputs'], self.first.model.data_preprocessor)
 
     @property
     @abstractmethod
@@ -73,7 +70,7 @@ class Album(ABC):
         """How the images were chosen, and how to read them."""
 
     @abstractmethod
-    def samples(self, index: int, rare: set[int]) -> dict[int, int]:
+    def samples(self, index: int) -> dict[int, int]:
         """Samples of each rare class in an image."""
 
     @abstractmethod
@@ -90,10 +87,10 @@ class SegmentedAlbum(Album):
             f'Errors: orange, a {rarest} class that was missed; blue, a {rarest} class where it is not; pale, others.'
         )
 
-    def samples(self, index: int, rare: set[int]) -> dict[int, int]:
-        labels = self.dataset(next(iter(self.models)))[index]['data_samples'].gt_sem_seg.data
+    def samples(self, index: int) -> dict[int, int]:
+        labels = self.dataset[index]['data_samples'].gt_sem_seg.data
         found, counts = self.classes_of(labels).unique(return_counts=True)
-        return {c: n for c, n in zip(found.tolist(), counts.tolist(), strict=True) if c in rare}
+        return {c: n for c, n in zip(found.tolist(), counts.tolist(), strict=True) if c in self.rare}
 
     def look(self, index: int) -> tuple[float, Example]:
         photo, shown, missed = self.photo(index), set[int](), list[tuple[float, float]]()
@@ -107,10 +104,10 @@ class SegmentedAlbum(Album):
             missed.append((float((predicted != truth)[is_rare].mean()), min(1.0, float(is_rare.mean()) * 200)))
             shown |= set(np.unique(truth).tolist()) | set(np.unique(predicted).tolist())
             made += self._pictures(label, photo, predicted, truth)
-        legend = [(self.names[c], pictures.hex_of(self.colours[c])) for c in self.study.order if c in shown]
+        legend = [(self.names[c], f'#{bytes(self.colours[c]).hex()}') for c in self.study.order if c in shown]
         shares = [f'{label} {100 * share:.0f} %' for label, (share, _) in zip(self.models, missed, strict=True)]
         score = float(np.mean([share * weight for share, weight in missed]))
-        name = pictures.name_of(self.dataset(next(iter(self.models))), index, 'img_path')
+        name = pictures.name_of(self.dataset, index)
         return score, Example(name, f'Missed of {listed(there)}: {listed(shares)}.', made, legend)
 
     def _pictures(self, label: str, photo: np.ndarray, predicted: np.ndarray, truth: np.ndarray) -> list[Picture]:
@@ -131,9 +128,9 @@ class ClassifiedAlbum(Album):
     def note(self) -> str:
         return f'Images of {self.study.rarest} classes that the methods take for another class with confidence.'
 
-    def samples(self, index: int, rare: set[int]) -> dict[int, int]:
-        label = int(np.atleast_1d(self.dataset(next(iter(self.models))).get_data_info(index)['gt_label'])[0])
-        return {label: 1} if label in rare else {}
+    def samples(self, index: int) -> dict[int, int]:
+        label = int(np.atleast_1d(self.dataset.get_data_info(index)['gt_label'])[0])
+        return {label: 1} if label in self.rare else {}
 
     def look(self, index: int) -> tuple[float, Example]:
         says, score, truth = [], 0.0, 0

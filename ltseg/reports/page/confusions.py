@@ -1,33 +1,19 @@
 """Which classes are taken for which."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from torch import Tensor
 
+from ltseg.reports.comparison import Comparison
 from ltseg.reports.figures.figure import Figure
+from ltseg.reports.method import Method
 from ltseg.reports.page.differences import TALL
-from ltseg.reports.page.methods import Method, Study
 
-__all__ = ['Confusion', 'confusion_matrix_figure', 'largest_confusions']
+__all__ = ['confusion_matrix_figure', 'largest_confusions']
 
 LARGEST = 3
 
 
-@dataclass(frozen=True)
-class Confusion:
-    """What the samples of a class are taken for.
-
-    Args:
-        name: The class that they are predicted as.
-        percent: Share of the true samples.
-    """
-
-    name: str
-    percent: float
-
-
-def confusion_matrix_figure(study: Study, method: Method) -> Figure:
+def confusion_matrix_figure(study: Comparison, method: Method) -> Figure:
     """The rows of the confusion matrix in percent of the truth, both axes sorted by frequency."""
     order = study.order
     names = [study.reference.class_names[index] for index in order]
@@ -57,9 +43,9 @@ def _rates(counts: Tensor) -> np.ndarray:
     return rows / np.maximum(rows.sum(-1, keepdims=True), 1)
 
 
-def largest_confusions(study: Study, method: Method, index: int) -> list[Confusion]:
-    """The classes that the samples of a class are most often taken for, the largest first."""
+def largest_confusions(study: Comparison, method: Method, index: int) -> list[tuple[str, float]]:
+    """The classes that the samples of a class are most often taken for, with percent of them, the largest first."""
     row = _rates(method.matrix[index])
     row[index] = 0
     largest = sorted(range(len(row)), key=lambda other: -row[other])[:LARGEST]
-    return [Confusion(study.reference.class_names[other], 100 * row[other]) for other in largest if row[other] > 0]
+    return [(study.reference.class_names[other], 100 * row[other]) for other in largest if row[other] > 0]

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from ltseg.reports.comparison import Comparison
 from ltseg.reports.figures.figure import Figure, Series
-from ltseg.reports.page.methods import Method, Study
+from ltseg.reports.frontier import trade_offs
+from ltseg.reports.method import Method
 from ltseg.reports.page.phrases import points
 from ltseg.reports.runs import Run
 from ltseg.reports.tau_report import trade_off
@@ -11,7 +13,7 @@ from ltseg.reports.tau_report import trade_off
 __all__ = ['posthoc_curve', 'training_curves']
 
 
-def training_curves(study: Study) -> list[Figure]:
+def training_curves(study: Comparison) -> list[Figure]:
     """The training loss, and the means of the validation over training, a line for each run."""
     task = study.reference.task
     figures = [_over_iterations(study, 'loss', 'Training loss', 'loss')]
@@ -20,7 +22,7 @@ def training_curves(study: Study) -> list[Figure]:
     return [figure for figure in figures if figure is not None]
 
 
-def _over_iterations(study: Study, key: str, title: str, label: str) -> Figure | None:
+def _over_iterations(study: Comparison, key: str, title: str, label: str) -> Figure | None:
     last: list[str] = []
     series: list[Series] = []
     for method in (each for each in study.methods if not each.is_posthoc):  # trained as the method it adjusts
@@ -56,7 +58,7 @@ def _seeded(method: Method, run: Run) -> str:
     return method.label if run.record.seed is None else f'{method.label}, seed {run.record.seed}'
 
 
-def posthoc_curve(study: Study) -> Figure | None:
+def posthoc_curve(study: Comparison) -> Figure | None:
     """The means against each other over the strength of post-hoc adjustment; None where no record has the curve."""
     quality, fairness = axes = study.reference.task.axes
     found = [
@@ -64,7 +66,7 @@ def posthoc_curve(study: Study) -> Figure | None:
         for method in study.methods
         if not method.is_posthoc
         for number, run in enumerate(method.runs)
-        if (curve := [point for point in run.record.tau_curve if quality in point and fairness in point])
+        if (curve := trade_offs(run.record))
     ]
     if not found:
         return None

@@ -2,8 +2,10 @@
 
 from matplotlib.axes import Axes
 
+from ltseg.reports.comparison import Comparison
+from ltseg.reports.difference import CLEAR, SINGLE, WITHIN, Difference
 from ltseg.reports.figures.ink import FALL, INK, MUTED, RISE, TAIL, Drawing, colour_of, draw
-from ltseg.reports.page.methods import CLEAR, SINGLE, WITHIN, Difference, Method, Study
+from ltseg.reports.method import Method
 from ltseg.reports.page.phrases import listed, shortened, signed
 
 __all__ = ['TALL', 'difference_bars', 'label_rows', 'one_sentence']
@@ -11,7 +13,7 @@ __all__ = ['TALL', 'difference_bars', 'label_rows', 'one_sentence']
 TALL = 40  # classes from which on a figure scrolls
 
 
-def difference_bars(study: Study, rate: str) -> Drawing | None:
+def difference_bars(study: Comparison, rate: str) -> Drawing | None:
     """A bar for each class and method, with the range over the seeds; None where nothing is compared."""
     methods, order = study.compared, study.order
     if not methods:
@@ -19,7 +21,8 @@ def difference_bars(study: Study, rate: str) -> Drawing | None:
     row = max(0.17, 0.1 * len(methods) + 0.05)  # inches
     with draw(f'bars-{rate}', max(1.8, row * len(order) + 0.55)) as (axes, made):
         label_rows(axes, study)
-        for method, shift in zip(methods, _shifts(len(methods)), strict=True):
+        for position, method in enumerate(methods):
+            shift = (position - (len(methods) - 1) / 2) * 0.8 / len(methods)
             for place, index in enumerate(order):
                 difference = method.difference(study.key(rate, index))
                 if difference.known:
@@ -39,10 +42,6 @@ def difference_bars(study: Study, rate: str) -> Drawing | None:
     return Drawing(made[0], f'{rate}: difference to {baselines}', alt, caption, len(order) > TALL)
 
 
-def _shifts(number: int) -> list[float]:
-    return [(position - (number - 1) / 2) * 0.8 / number for position in range(number)]
-
-
 def _bar(axes: Axes, place: float, thickness: float, method: Method, difference: Difference, alone: bool) -> None:
     colour = (RISE if difference.value > 0 else FALL) if alone else colour_of(method.index)
     alpha = {CLEAR: 1.0, WITHIN: 0.35, SINGLE: 0.8}[difference.verdict]
@@ -51,7 +50,7 @@ def _bar(axes: Axes, place: float, thickness: float, method: Method, difference:
         axes.plot([difference.low, difference.high], [place, place], color=INK, linewidth=0.9, solid_capstyle='butt')
 
 
-def label_rows(axes: Axes, study: Study) -> None:
+def label_rows(axes: Axes, study: Comparison) -> None:
     """A row for each class, named at the left; the rarest group is shaded, and each group named at the right."""
     groups = study.reference.groups
     of_rows = [groups.group_of(index) for index in study.order]
@@ -67,7 +66,7 @@ def label_rows(axes: Axes, study: Study) -> None:
     axes.grid(visible=False, axis='y')
 
 
-def one_sentence(study: Study, method: Method, rate: str) -> str:
+def one_sentence(study: Comparison, method: Method, rate: str) -> str:
     """The largest rise and fall, for those who do not see the figure."""
     named = [(method.difference(study.key(rate, i)).value, study.reference.class_names[i]) for i in study.order]
     known = sorted((value, name) for value, name in named if value == value)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
+from ltseg.reports.comparison import Comparison
 from ltseg.reports.figures.ink import GRID, MARKERS, MUTED, TAIL, Drawing, colour_of, draw, legend, plain_numbers
-from ltseg.reports.page.methods import Study
 from ltseg.reports.page.phrases import points, shortened
 from ltseg.reports.page.slopes import spread_out
 
@@ -15,7 +15,7 @@ __all__ = ['against_frequency']
 NAMED = 20  # classes that can be named
 
 
-def against_frequency(study: Study, rate: str) -> Drawing:
+def against_frequency(study: Comparison, rate: str) -> Drawing:
     """A mark for each class and method over the share of the class."""
     evaluation = study.reference
     shares = evaluation.share.tolist()
@@ -25,17 +25,14 @@ def against_frequency(study: Study, rate: str) -> Drawing:
         rare = [places[index] for index in evaluation.groups.of(study.rarest)]
         if rare:
             axes.axvspan(min(rare) * 0.8, max(rare) * 1.1, color=TAIL, linewidth=0, zorder=0)
-        heights: dict[int, list[float]] = {}
-        for method in study.methods:
-            means = [method.mean(study.key(rate, index)) for index in range(len(places))]
-            for index, mean in enumerate(means):
-                heights.setdefault(index, []).extend([] if math.isnan(mean) else [mean])
+        means = [[method.mean(study.key(rate, index)) for index in range(len(places))] for method in study.methods]
+        for method, heights in zip(study.methods, means, strict=True):
             marker = MARKERS[method.index % len(MARKERS)]
             colour, size = colour_of(method.index), 4.5 if len(places) <= NAMED else 2.5
-            axes.plot(places, means, marker, color=colour, markersize=size, label=method.label, alpha=0.9)
-        for index, values in heights.items():
-            if values:
-                axes.plot([places[index]] * 2, (min(values), max(values)), color=GRID, linewidth=1.2, zorder=1)
+            axes.plot(places, heights, marker, color=colour, markersize=size, label=method.label, alpha=0.9)
+        for place, of_class in zip(places, zip(*means, strict=True), strict=True):
+            if known := [mean for mean in of_class if not math.isnan(mean)]:
+                axes.plot([place] * 2, (min(known), max(known)), color=GRID, linewidth=1.2, zorder=1)
         if len(places) <= NAMED:
             _name(axes, places, evaluation.class_names)
         axes.set_xscale('log')

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from ltseg import __version__
 from ltseg.core.files import atomic_write
+from ltseg.reports.comparison import Comparison
 from ltseg.reports.figures.figure import Figure
 from ltseg.reports.figures.ink import Drawing
 from ltseg.reports.figures.renderer import render_svg
@@ -19,7 +20,6 @@ from ltseg.reports.page.curves import posthoc_curve, training_curves
 from ltseg.reports.page.differences import difference_bars
 from ltseg.reports.page.examples import Examples
 from ltseg.reports.page.frequency import against_frequency
-from ltseg.reports.page.methods import Study
 from ltseg.reports.page.panels import logged_panels, measured_panels
 from ltseg.reports.page.phrases import listed
 from ltseg.reports.page.provenance import config_table, data_facts, runs_table, versions_table
@@ -33,7 +33,7 @@ TEMPLATES = Path(__file__).parent / 'templates'
 MATRICES = 6  # methods whose confusion matrix is drawn
 
 
-def render_page(study: Study, title: str | None = None, examples: Examples | None = None) -> str:
+def render_page(study: Comparison, title: str | None = None, examples: Examples | None = None) -> str:
     """The page as text.
 
     Args:
@@ -62,7 +62,7 @@ def render_page(study: Study, title: str | None = None, examples: Examples | Non
         single_seeds=_single_seeds(study),
         alone=all(len(method.runs) < 2 for method in study.methods),
         means=means_table(study),
-        class_tables=[class_table(study, rate) for rate in study.rates],
+        class_tables={rate: class_table(study, rate) for rate in study.rates},
         differences=_difference_figures(study),
         matrices=_rendered([confusion_matrix_figure(study, method) for method in study.methods[:MATRICES]], height=3.8),
         confusions=confusion_table(study),
@@ -79,20 +79,20 @@ def render_page(study: Study, title: str | None = None, examples: Examples | Non
     )
 
 
-def _title(study: Study) -> str:
+def _title(study: Comparison) -> str:
     _, dataset, split = study.methods[0].setting
     models = ', '.join(dict.fromkeys(method.setting[0] for method in study.methods))
     return f'{dataset} {split}, {models}'
 
 
-def _subtitle(study: Study) -> str:
+def _subtitle(study: Comparison) -> str:
     runs = sum(len(method.runs) for method in study.methods)
     counted = [f'{number} {word}{"s" if number != 1 else ""}' for number, word in
                ((len(study.methods), 'method'), (runs, 'record'))]  # fmt: skip
     return f'{", ".join(counted)}, {len(study.reference.class_names)} classes'
 
 
-def _single_seeds(study: Study) -> str:
+def _single_seeds(study: Comparison) -> str:
     """Which methods have one seed, as the beginning of a sentence; empty where none has."""
     single = [method.label for method in study.methods if len(method.runs) < 2]
     if single and len(single) == len(study.methods):
@@ -100,7 +100,7 @@ def _single_seeds(study: Study) -> str:
     return f'{listed(single)} {"has" if len(single) == 1 else "have"}' if single else ''
 
 
-def _difference_figures(study: Study) -> list[Drawing]:
+def _difference_figures(study: Comparison) -> list[Drawing]:
     bars = (difference_bars(study, rate) for rate in study.rates)
     slopes = (slope_plot(study, method, study.rates[0]) for method in study.compared)
     return [drawing for drawing in (*bars, *slopes) if drawing is not None]

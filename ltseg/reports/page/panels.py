@@ -9,10 +9,10 @@ from typing import Any
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.json_files import read_json
+from ltseg.reports.comparison import Comparison
 from ltseg.reports.figures.figure import KIND, Figure, Series
 from ltseg.reports.figures.ink import Drawing
 from ltseg.reports.figures.renderer import render_svg
-from ltseg.reports.page.methods import Study
 from ltseg.reports.runs import Run
 
 __all__ = ['logged_panels', 'measured_panels']
@@ -21,7 +21,7 @@ LOGGED = ('collapse/', 'gradient/')  # how the keys of the monitors begin
 MOST = 12  # figures of a run, and lines of a figure
 
 
-def measured_panels(study: Study) -> list[Drawing]:
+def measured_panels(study: Comparison) -> list[Drawing]:
     """The figures of every work dir.
 
     Raises:
@@ -48,7 +48,7 @@ def measured_panels(study: Study) -> list[Drawing]:
     return drawings
 
 
-def logged_panels(study: Study) -> list[Drawing]:
+def logged_panels(study: Comparison) -> list[Drawing]:
     """What the monitors logged: figures of the whole model for all methods together, and those of classes for each."""
     of_model: dict[str, list[Series]] = {}
     of_classes: list[tuple[Figure, str]] = []
@@ -77,7 +77,7 @@ def _logged(run: Run) -> dict[str, dict[str, list[tuple[float, float]]]]:
     return grouped
 
 
-def _chosen(study: Study, lines: Mapping[str, Any]) -> list[str]:
+def _chosen(study: Comparison, lines: Mapping[str, Any]) -> list[str]:
     """The classes of a figure, from frequent to rare; where they are many, a few frequent and the rarest."""
     places = {study.reference.class_names[index]: place for place, index in enumerate(study.order)}
     names = sorted(lines, key=lambda name: places.get(name, len(places)))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-__all__ = ['Picture', 'errors_uri', 'hex_of', 'map_uri', 'name_of', 'palette_of', 'photo_of', 'photo_uri']
+__all__ = ['Picture', 'errors_uri', 'map_uri', 'name_of', 'palette_of', 'photo_of', 'photo_uri']
 
 WIDEST = 360  # pixels; the page stays small, and a phone shows no more
 MISSED, FALSE, OTHER = (230, 97, 0), (26, 133, 255), (215, 215, 220)  # orange and blue differ for the colour-blind too
@@ -46,14 +46,9 @@ def palette_of(dataset: Any, size: int) -> list[Color]:
     return [(round(255 * red), round(255 * green), round(255 * blue)) for red, green, blue in made]
 
 
-def hex_of(color: Color) -> str:
-    """As a style sheet writes it."""
-    return '#' + ''.join(f'{part:02x}' for part in color)
-
-
-def name_of(dataset: Any, index: int, key: str) -> str:
+def name_of(dataset: Any, index: int) -> str:
     """Name of the file of an image, or its number."""
-    path = dataset.get_data_info(index).get(key)
+    path = dataset.get_data_info(index).get('img_path')
     return Path(path).name if path else f'image {index}'
 
 
@@ -72,14 +67,13 @@ def photo_uri(photo: np.ndarray) -> str:
 
 def map_uri(classes: np.ndarray, colors: Sequence[Color]) -> str:
     """A label map as PNG; what is no class is black."""
-    indices = np.where(classes < len(colors), classes, 255).astype(np.uint8)
-    if len(colors) > 255:
+    if len(colors) > 255:  # more than a palette holds
         table = np.array([*colors, (0, 0, 0)], dtype=np.uint8)
         picture = Image.fromarray(table[np.minimum(classes, len(colors))])
-        return _uri(_smaller(picture, Image.Resampling.NEAREST), 'png', optimize=True)
-    picture = Image.fromarray(indices).convert('P')
-    flat = [part for color in colors for part in color]
-    picture.putpalette(flat + [0] * (768 - len(flat)))
+    else:
+        picture = Image.fromarray(np.where(classes < len(colors), classes, 255).astype(np.uint8)).convert('P')
+        flat = [part for color in colors for part in color]
+        picture.putpalette(flat + [0] * (768 - len(flat)))
     return _uri(_smaller(picture, Image.Resampling.NEAREST), 'png', optimize=True)
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from ltseg.counts.data_set_counts import counts_folder
 from ltseg.counts.table import CountsTable
-from ltseg.reports.page.methods import Method, Study
+from ltseg.reports.comparison import Comparison
+from ltseg.reports.method import Method
 from ltseg.reports.page.phrases import NONE
 from ltseg.reports.page.tables import Table, plain_table
 from ltseg.reports.runs import Run
@@ -22,7 +23,7 @@ MOST = 150  # rows; configs that differ in more are not variants of each other
 LONGEST = 120  # characters of a value
 
 
-def config_table(study: Study) -> tuple[Table | None, str]:
+def config_table(study: Comparison) -> tuple[Table | None, str]:
     """What the configs of the methods differ in, and a sentence about it."""
     methods = [method for method in study.methods if not method.is_posthoc]
     flat = {method: _read(method.runs[0]) for method in methods}
@@ -33,17 +34,14 @@ def config_table(study: Study) -> tuple[Table | None, str]:
     keys = dict.fromkeys(key for method in known for key in flat[method])
     differing = [key for key in keys if len({flat[method].get(key, NONE) for method in known}) > 1]
     rows = [[key, *(flat[method].get(key, NONE) for method in known)] for key in differing[:MOST]]
-    sentence = {0: 'The configs are the same', 1: 'One setting differs'}.get(
-        len(differing), f'{len(differing)} settings differ'
-    )
-    sentence += f'; shown are the first {MOST}.' if len(differing) > MOST else '.'
+    number = len(differing)
+    sentence = {0: 'The configs are the same', 1: 'One setting differs'}.get(number, f'{number} settings differ')
+    sentence += f'; shown are the first {MOST}.' if number > MOST else '.'
     if without:
         sentence += f' No config was found of {", ".join(without)}.'
-    if not rows:
-        return None, sentence
-    return plain_table(
-        'config', 'Settings that differ between the methods.', ('setting', *(method.label for method in known)), rows
-    ), sentence
+    header = ('setting', *(method.label for method in known))
+    table = plain_table('config', 'Settings that differ between the methods.', header, rows)
+    return (table if rows else None), sentence
 
 
 def _read(run: Run) -> dict[str, str]:
@@ -55,7 +53,7 @@ def _read(run: Run) -> dict[str, str]:
     return {key: text if len(text) <= LONGEST else f'{text[:LONGEST]}…' for key, text in texts.items()}
 
 
-def runs_table(study: Study) -> Table:
+def runs_table(study: Comparison) -> Table:
     """A row for each run."""
     rows = [_run_row(method, run) for method in study.methods for run in method.runs]
     header = ('run', 'method', 'seed', 'iterations', 'config', 'changed', 'commit', 'written', 'record')
@@ -78,7 +76,7 @@ def _run_row(method: Method, run: Run) -> list[str]:
             written, run.path.as_posix() if run.path else NONE]  # fmt: skip
 
 
-def versions_table(study: Study) -> Table:
+def versions_table(study: Comparison) -> Table:
     """The versions of the packages in each environment."""
     environments: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for method in study.methods:
@@ -91,31 +89,27 @@ def versions_table(study: Study) -> Table:
 
 
 def _shared_by(names: list[str], environments: int) -> str:
-    return (
-        'version in all runs'
-        if environments == 1
-        else f'{names[0]}' + (f' and {len(names) - 1} more' if names[1:] else '')
-    )
+    if environments == 1:
+        return 'version in all runs'
+    return names[0] + (f' and {len(names) - 1} more' if names[1:] else '')
 
 
-def data_facts(study: Study) -> list[tuple[str, str]]:
+def data_facts(study: Comparison) -> list[tuple[str, str]]:
     """What the results were measured on, and what the groups come from."""
     first, evaluation = study.methods[0].runs[0].record, study.reference
     samples, unit = int(evaluation.matrix.sum()), evaluation.task.unit
     absent = [name for name, gone in zip(evaluation.class_names, evaluation.absent, strict=True) if gone]
-    facts = [
-        (
-            'Data set',
-            f'{first.dataset}, {first.split}: {len(evaluation.class_names)} classes, {samples:,} {unit}',
-        ),
+    size = f'{len(evaluation.class_names)} classes, {samples:,} {unit}'
+    return [
+        ('Data set', f'{first.dataset}, {first.split}: {size}'),
         ('Groups', evaluation.groups.rule),
         ('Shares', f'from {evaluation.counts_from}, {int(evaluation.counts.sum()):,} {unit}'),
         ('Absent from the truth', ', '.join(absent) or 'none'),
+        *_counted(study),
     ]
-    return [*facts, *_counted(study)]
 
 
-def _counted(study: Study) -> Iterator[tuple[str, str]]:
+def _counted(study: Comparison) -> Iterator[tuple[str, str]]:
     """The tables of class counts beside the work dirs that hold the shares of this page."""
     folders = {counts_folder(run.work_dir) for m in study.methods for run in m.runs if run.work_dir}
     for path in sorted(path for folder in folders for path in folder.glob('*.json')):
@@ -125,9 +119,6 @@ def _counted(study: Study) -> Iterator[tuple[str, str]]:
             continue
         if table.counts.samples.tolist() == study.reference.counts.tolist():
             made = table.provenance
-            known = (
-                ('files', made.get('files')),
-                ('fingerprint', made.get('fingerprint')),
-                ('counted', made.get('date')),
-            )
-            yield 'Class counts', ', '.join((path.as_posix(), *(f'{key} {value}' for key, value in known if value)))
+            known = {'files': made.get('files'), 'fingerprint': made.get('fingerprint'), 'counted': made.get('date')}
+            parts = (f'{name} {value}' for name, value in known.items() if value)
+            yield 'Class counts', ', '.join((path.as_posix(), *parts))

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
+from ltseg.reports.comparison import Comparison
+from ltseg.reports.difference import WITHIN, Difference
 from ltseg.reports.figures.ink import FALL, MUTED, RISE, Drawing, draw
+from ltseg.reports.method import Method
 from ltseg.reports.page.differences import one_sentence
-from ltseg.reports.page.methods import WITHIN, Difference, Method, Study
 from ltseg.reports.page.phrases import points, shortened
 
 __all__ = ['HEIGHT', 'draw_slopes', 'slope_plot', 'spread_out']
@@ -18,7 +20,7 @@ GAP = 4.9  # percentage points from one name to the next
 DASHES = ('-', (0, (6, 1.5)), (0, (1.5, 1.5)))  # head, medium, tail
 
 
-def slope_plot(study: Study, method: Method, rate: str) -> Drawing | None:
+def slope_plot(study: Comparison, method: Method, rate: str) -> Drawing | None:
     """A line for each class; None for a method without a baseline."""
     if method.baseline is None:
         return None
@@ -34,7 +36,7 @@ def slope_plot(study: Study, method: Method, rate: str) -> Drawing | None:
     return Drawing(made[0], title, one_sentence(study, method, rate), caption)
 
 
-def draw_slopes(axes: Axes, study: Study, pair: tuple[Method, Method], rate: str) -> int:
+def draw_slopes(axes: Axes, study: Comparison, pair: tuple[Method, Method], rate: str) -> int:
     """Draws the lines of the classes that a baseline and a method have, and returns how many there are."""
     keys = {index: study.key(rate, index) for index in study.order}
     differences = {index: pair[1].difference(key) for index, key in keys.items()}

@@ -4,8 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ltseg.reports.comparison import Comparison
+from ltseg.reports.difference import Difference
+from ltseg.reports.method import Method
 from ltseg.reports.page.confusions import largest_confusions
-from ltseg.reports.page.methods import Difference, Method, Study
 from ltseg.reports.page.phrases import NONE, points, signed
 
 __all__ = ['Cell', 'Column', 'Row', 'Table', 'class_table', 'confusion_table', 'means_table', 'plain_table']
@@ -79,8 +81,6 @@ class Table:
         header: Names of the columns.
         rows: That are sorted and filtered.
         footer: That stay below, such as means.
-        groups: Whose rows can be chosen.
-        short: Name of the table among those that are shown one at a time.
     """
 
     name: str
@@ -88,29 +88,24 @@ class Table:
     header: Sequence[Column]
     rows: Sequence[Row]
     footer: Sequence[Row] = ()
-    groups: Sequence[str] = ()
-    short: str = ''
 
     def is_number(self, column: int) -> bool:
         """Whether a column stands at the right."""
         return any(row.cells[column].is_number for row in self.rows)
 
 
-def class_table(study: Study, rate: str) -> Table:
+def class_table(study: Comparison, rate: str) -> Table:
     """A rate of each class for each method, with the differences to the baselines; means are below."""
     evaluation = study.reference
     keys = [study.key(rate, index) for index in study.order]
-    widest = max((abs(m.difference(k).value) for m in study.compared for k in keys if m.difference(k).known), default=1)
+    widest = _widest(study, keys)
     rows = []
     for index, key in zip(study.order, keys, strict=True):
         group, share = evaluation.groups.group_of(index), evaluation.share[index].item()
-        labels = (
-            Cell(evaluation.class_names[index]),
-            Cell(group, _rank(study, group), is_label=True),
-            Cell(_share(share), share),
-        )
-        brief = f'{group}, {_share(share)} %'
-        rows.append(Row((*labels, *_numbers(study, key, widest)), group, group == study.rarest, brief))
+        rank = evaluation.groups.names.index(group)
+        labels = (Cell(evaluation.class_names[index]), Cell(group, rank, is_label=True), Cell(f'{share:.3g}', share))
+        cells = (*labels, *_numbers(study, key, widest))
+        rows.append(Row(cells, group, group == study.rarest, f'{group}, {share:.3g} %'))
     footer = []
     for name in (None, *(evaluation.groups.names if rate in evaluation.task.grouped else ())):
         text = f'mean of {name}' if name else 'mean of all'
@@ -118,18 +113,16 @@ def class_table(study: Study, rate: str) -> Table:
         footer.append(Row(cells))
     header = (*map(Column, ('class', 'group', 'share, %')), *_columns(study))
     caption = f'{rate} of each class in percent, means over the seeds; below them the lowest and highest seed.'
-    return Table(f'classes-{rate}', caption, header, rows, footer, evaluation.groups.names, rate)
+    return Table(f'classes-{rate}', caption, header, rows, footer)
 
 
-def _rank(study: Study, group: str) -> float:
-    return float(study.reference.groups.names.index(group))
+def _widest(study: Comparison, keys: Sequence[str]) -> float:
+    """The difference whose bar has the full length."""
+    differences = [method.difference(key) for method in study.compared for key in keys]
+    return max((abs(each.value) for each in differences if each.known), default=1)
 
 
-def _share(share: float) -> str:
-    return f'{share:.3g}' if share else '0'
-
-
-def _columns(study: Study) -> list[Column]:
+def _columns(study: Comparison) -> list[Column]:
     columns = []
     for method in study.methods:
         columns.append(Column(method.label))
@@ -138,7 +131,7 @@ def _columns(study: Study) -> list[Column]:
     return columns
 
 
-def _numbers(study: Study, key: str, widest: float) -> list[Cell]:
+def _numbers(study: Comparison, key: str, widest: float) -> list[Cell]:
     cells = []
     for method in study.methods:
         cells.append(_mean(method, key))
@@ -150,7 +143,7 @@ def _numbers(study: Study, key: str, widest: float) -> list[Cell]:
 def _mean(method: Method, key: str) -> Cell:
     if key in method.absent:
         return Cell('absent', math.nan)
-    values, mean = [value for value in method.values(key) if not math.isnan(value)], method.mean(key)
+    values, mean = method.known(key), method.mean(key)
     seeds = f'{points(min(values))}–{points(max(values))}' if len(values) > 1 else ''
     return Cell(points(mean), mean, ', '.join(filter(None, (seeds, method.coverage(key)))))
 
@@ -162,34 +155,31 @@ def _difference(difference: Difference, widest: float) -> Cell:
     return Cell(signed(difference.value), difference.value, bar=bar, verdict=difference.verdict)
 
 
-def means_table(study: Study) -> Table:
+def means_table(study: Comparison) -> Table:
     """The means that are not of a single class."""
-    keys = [*study.reference.means(), *study.comparison.other_keys]
-    differences = [abs(m.difference(k).value) for m in study.compared for k in keys if m.difference(k).known]
-    rows = [Row((Cell(key), *_numbers(study, key, max(differences, default=1)))) for key in keys]
-    return Table(
-        'means', 'Means in percent; below them the lowest and highest seed.', (Column('metric'), *_columns(study)), rows
-    )
+    keys = [*study.reference.means(), *study.other_keys]
+    widest = _widest(study, keys)
+    rows = [Row((Cell(key), *_numbers(study, key, widest))) for key in keys]
+    caption = 'Means in percent; below them the lowest and highest seed.'
+    return Table('means', caption, (Column('metric'), *_columns(study)), rows)
 
 
-def confusion_table(study: Study) -> Table:
+def confusion_table(study: Comparison) -> Table:
     """The largest confusions of each class of the rarest group."""
     rows = []
-    rare = set(study.reference.groups.of(study.rarest))
-    for index in (i for i in study.order if i in rare):
+    for index in sorted(study.reference.groups.of(study.rarest), key=study.order.index):
         cells = [Cell(study.reference.class_names[index])]
         for method in study.methods:
             found = largest_confusions(study, method, index)
-            text = ', '.join(f'{each.name} {each.percent:.0f}\u00a0%' for each in found) or NONE
+            text = ', '.join(f'{name} {percent:.0f}\u00a0%' for name, percent in found) or NONE
             right = method.mean(study.key(study.reference.task.recall, index))
-            cells += [Cell(points(right), right), Cell(text, found[0].percent if found else math.nan, is_label=True)]
+            cells += [Cell(points(right), right), Cell(text, found[0][1] if found else math.nan, is_label=True)]
         rows.append(Row(cells, study.rarest))
     header = [Column('true class')]
     for method in study.methods:
         header += [Column(f'{method.label}, right %'), Column('taken for', f' by {method.label}')]
-    return Table(
-        'confusions', f'Largest confusions of the {study.rarest} classes, in percent of the true class.', header, rows
-    )
+    caption = f'Largest confusions of the {study.rarest} classes, in percent of the true class.'
+    return Table('confusions', caption, header, rows)
 
 
 def plain_table(name: str, caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -1,10 +1,12 @@
 import os
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hinted import hinted
 
 from ltseg.datasets.minicity.canvas import Canvas, rectangle
 from ltseg.datasets.minicity.objects import DRAWINGS, NAMES, TRAIN_IDS, Box
@@ -92,6 +94,11 @@ def test_writing_again_changes_nothing_and_other_settings_are_refused(tmp_path: 
     assert not SMALL.write(folder)
     with pytest.raises(FileExistsError, match=f'{folder}.*seed=1'):
         replace(SMALL, seed=1).write(folder)
+    hinted(
+        'Name another folder, or delete this one if you do not need it.', lambda: replace(SMALL, seed=1).write(folder)
+    )
+    assert replace(SMALL, seed=1).write(tmp_path / 'other')
+    shutil.rmtree(tmp_path / 'other')
     assert files_below(folder) == written
     assert os.listdir(tmp_path) == ['city']
 

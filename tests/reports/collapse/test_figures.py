@@ -7,6 +7,7 @@ from statistics import fmean
 
 import pytest
 import torch
+from hinted import hinted
 
 from ltseg.core.class_sample import ClassSample
 from ltseg.core.class_statistics import ClassStatistics
@@ -134,3 +135,6 @@ def test_gradients_of_the_rarest_class_over_training(tmp_path: Path):
     path.write_text('{"class_names": ["a"]}\n')
     with pytest.raises(ValueError, match='a log of gradients of 4 classes'):
         gradient_charts(path, CLASSES)
+    hinted('Remove it.', lambda: gradient_charts(path, CLASSES))
+    path.unlink()
+    assert gradient_charts(path, CLASSES) == []

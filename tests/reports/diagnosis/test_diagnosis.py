@@ -1,17 +1,25 @@
 """Each finding comes where it should, with its evidence, and nowhere else."""
 
 import io
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pytest
 import torch
+from hinted import hinted
 from rich.console import Console
 from torch import nn
 
+from ltseg.core.confusion import confusion_matrix
+from ltseg.core.features import FeatureBatch
 from ltseg.core.geometry import simplex_vectors
+from ltseg.core.posthoc import log_prior_of, posthoc_logits
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.groups import ClassGroups
+from ltseg.heads import ETFClassifier
 from ltseg.losses import LongTailLoss
 from ltseg.metrics.evaluation import Evaluation
+from ltseg.regularizers import PeerToPeerRegularizer, WeightRepulsion
 from ltseg.reports.diagnosis.data import count_findings, label_fault, rule_findings
 from ltseg.reports.diagnosis.finding import Finding, plain, print_findings, sorted_findings
 from ltseg.reports.diagnosis.results import baseline_findings, classifier_findings, evaluation_findings
@@ -191,3 +199,103 @@ def test_the_worst_classes_and_pairs_come_first() -> None:
 
 def test_a_simplex_needs_one_dimension_less_than_classes() -> None:
     assert not kinds(classifier_findings(simplex_vectors(4, 3), NAMES))
+
+
+def advice(findings: Iterable[Finding]) -> list[str]:
+    return [each.advice for each in findings]
+
+
+def test_what_to_try_about_counts_leaves_no_finding() -> None:
+    def of(train: list[int], val: list[int] | None = None, names: Sequence[str] = NAMES) -> list[str]:
+        return advice(count_findings(torch.tensor(train), None if val is None else torch.tensor(val), names))
+
+    train = [700, 200, 90, 10]
+    hinted('Collect samples, or take these classes out of the data set and the head.', lambda: of([700, 200, 90, 0]))
+    assert not of(train) and not of([700, 200, 90], names=NAMES[:3])
+    hinted('so nothing measures them: move some images to validation.', lambda: of(train, [70, 20, 9, 0]))
+    assert not of([693, 198, 89, 9], [70, 20, 9, 1])
+    hinted('Split the data at random by images, or by scenes', lambda: of(train, [500, 200, 90, 210]))
+    images = torch.tensor(train) + torch.tensor([500, 200, 90, 210])
+    assert not of((images // 2).tolist(), (images - images // 2).tolist())
+
+
+@pytest.mark.parametrize('bias', [True, False])
+def test_losses_and_adjustment_with_the_training_prior_aim_at_balanced_classes(bias: bool) -> None:
+    """Samples whose likelihood says the class, and a posterior under the long tail that says the frequent one."""
+    hinted('Meant so in long-tailed benchmarks.', lambda: advice(count_findings(COUNTS, torch.ones(4), NAMES)))
+    likelihood = 3 * torch.eye(4, dtype=torch.float64)
+    model = likelihood + log_prior_of(COUNTS)
+    assert not torch.equal(model.argmax(1), torch.arange(4))
+    if bias:  # the loss adds the prior itself
+        model = model - LongTailLoss([dict(type='ltseg.PriorBias')]).rules[0](ClassCounts(COUNTS)).bias
+    else:
+        model = posthoc_logits(model, log_prior_of(COUNTS), 1.0)
+    assert torch.equal(model.argmax(1), torch.arange(4))
+
+
+@pytest.mark.filterwarnings('ignore:Weighting')
+def test_what_to_try_about_rules_leaves_no_finding() -> None:
+    def of(kind: str, **settings: Any) -> list[str]:
+        return advice(rule_findings(LongTailLoss([dict(type=f'ltseg.{kind}', **settings)]), ClassCounts(COUNTS), NAMES))
+
+    effective = dict(scheme='effective_number')
+    hinted("Effective numbers of pixels need beta='1-1/N'", lambda: of('Weighting', **effective, beta=0.9))
+    assert not of('Weighting', **effective, beta='1-1/N') and not of('Weighting', scheme='sqrt_inverse')
+    hinted(
+        'otherwise choose another scheme or a larger exponent.',
+        lambda: of('Weighting', scheme='generalized', rho=0.001),
+    )
+    assert not of('Weighting', scheme='generalized', rho=0.5)
+    hinted("A root is gentler: scheme='sqrt_inverse'", lambda: of('Weighting', scheme='generalized', rho=1.5))
+    assert not of('PriorBias')
+    hinted('Choose a smaller gamma.', lambda: of('Temperature', gamma=1.0))
+    assert not of('Temperature', gamma=0.3)
+    hinted('Choose a smaller tau, or raise small counts with a floor.', lambda: of('PriorBias', tau=2.0))
+    assert not of('PriorBias', tau=1.0) and not of('PriorBias', tau=2.0, floor=500)
+
+
+def predictions(tau: float, sharpness: float = 3.0) -> Evaluation:
+    """Of samples between their class and the next, under a model with the prior of training, adjusted with tau."""
+    rows = torch.arange(4).repeat(200) % 4
+    noise = torch.randn(len(rows), 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    logits = noise + sharpness * torch.eye(4, dtype=torch.float64)[rows] + log_prior_of(COUNTS)
+    predicted = posthoc_logits(logits, log_prior_of(COUNTS), tau).argmax(1)
+    return evaluation_of(*confusion_matrix(predicted, rows, 4).tolist())
+
+
+def test_adjustment_on_the_checkpoint_leaves_no_finding() -> None:
+    hinted(
+        'Give rare classes more weight: ARB or balanced softmax', lambda: advice(evaluation_findings(predictions(0)))
+    )
+    hinted('These classes are more frequent in training than here', lambda: advice(evaluation_findings(predictions(0))))
+    swallowed = lambda tau: advice(evaluation_findings(predictions(tau, sharpness=5)))  # noqa: E731
+    hinted('Look at the images: labels may be ambiguous. Otherwise as for', lambda: swallowed(0))
+    assert not advice(evaluation_findings(predictions(1))) and not swallowed(1)
+    hinted('The loss pushes these classes too far: a smaller tau', lambda: advice(evaluation_findings(predictions(2))))
+
+
+def test_a_smaller_tau_gives_precision_back() -> None:
+    far, plain = predictions(1.6), predictions(1)
+    hinted('What was gained in recall is lost in precision.', lambda: advice(baseline_findings(far, plain, 'CE')))
+    assert not advice(baseline_findings(predictions(1.05), plain, 'CE'))
+    other = evaluation_of(*GOOD.matrix.tolist(), names=('a', 'b', 'c', 'd'))
+    hinted('Give a record of the same data set.', lambda: advice(baseline_findings(GOOD, other, 'CE')))
+    assert not advice(baseline_findings(GOOD, GOOD, 'CE'))
+
+
+def test_what_to_try_about_classifiers_leaves_no_finding() -> None:
+    vectors = simplex_vectors(4, 6, torch.Generator().manual_seed(0))
+    vectors[3] = vectors[2] + 0.1 * vectors[0]
+    hinted('Against minority collapse: ARB, ltseg.WeightRepulsion', lambda: advice(classifier_findings(vectors, NAMES)))
+    assert not advice(classifier_findings(ETFClassifier(6, 4).class_vectors, NAMES))
+    for term in (WeightRepulsion(schedule=None), PeerToPeerRegularizer(on='classifier')):
+        learned = vectors.clone().requires_grad_()
+        step = torch.optim.SGD([learned], 0.5)
+        for _ in range(100):
+            step.zero_grad()
+            term(FeatureBatch(torch.zeros(0, 1, 6), torch.zeros(0, dtype=torch.int64), 4, learned)).backward()
+            step.step()
+        assert not advice(classifier_findings(learned.detach(), NAMES)), term
+    narrow = torch.tensor([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
+    hinted('Use wider features (channels of the head) where', lambda: advice(classifier_findings(narrow, NAMES)))
+    assert not advice(classifier_findings(simplex_vectors(4, 3), NAMES))

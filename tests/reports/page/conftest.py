@@ -10,7 +10,7 @@ import torch
 from ltseg.counts.groups import ClassGroups
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.metrics.task import CLASSIFICATION
-from ltseg.reports.page.methods import Study
+from ltseg.reports.comparison import Comparison, compare
 from ltseg.reports.page.page import render_page
 from ltseg.reports.record import RunRecord
 from ltseg.reports.runs import Run
@@ -36,10 +36,10 @@ def point(quality: float, fairness: float, **more: float) -> dict[str, float]:
 
 
 @pytest.fixture(scope='session')
-def make_study() -> Callable[..., Study]:
+def make_study() -> Callable[..., Comparison]:
     """Makes a study of two methods with as many seeds as are asked for; the second favours rare classes."""
 
-    def make(seeds: int = 2, methods: int = 2, **fields) -> Study:
+    def make(seeds: int = 2, methods: int = 2, **fields) -> Comparison:
         made = (('cross entropy', CE), ('ARB', ARB))[:methods]
         curve = [point(40, 50, tau=-1), point(45, 60, tau=0), point(42, 70, tau=1)]
         given = {'tau_curve': curve, 'curves': {'val': [point(30, 40, iteration=200), point(45, 60, iteration=400)]}}
@@ -48,7 +48,7 @@ def make_study() -> Callable[..., Study]:
             for method, matrix in made
             for seed in range(seeds)
         ]
-        return Study.of(runs)
+        return compare(runs)
 
     return make
 
@@ -62,10 +62,10 @@ METHODS = (
 
 
 @pytest.fixture(scope='session')
-def make_large_study() -> Callable[..., Study]:
+def make_large_study() -> Callable[..., Comparison]:
     """Makes a study of up to six methods and of many classes, of which some have an IoU of 0 with every method."""
 
-    def make(methods: int = 6, classes: int = 19, zeros: int = 10) -> Study:
+    def make(methods: int = 6, classes: int = 19, zeros: int = 10) -> Comparison:
         counts = (1e6 * torch.linspace(0, -6, classes).exp()).long()
         names = tuple((*CITY, *(f'class {index}' for index in range(len(CITY), classes)))[:classes])
         runs = []
@@ -82,19 +82,19 @@ def make_large_study() -> Callable[..., Study]:
                 curves={'val': [point(30, 40, iteration=200), point(45 + place, 60, iteration=400)]},
             )  # fmt: skip
             runs.append(Run(record, Path(f'{method}.json')))
-        return Study.of(runs)
+        return compare(runs)
 
     return make
 
 
 @pytest.fixture(scope='session')
-def page_of_many(many_classes: Study) -> str:
+def page_of_many(many_classes: Comparison) -> str:
     """Their page, which takes a while to draw."""
     return render_page(many_classes)
 
 
 @pytest.fixture(scope='session')
-def many_classes() -> Study:
+def many_classes() -> Comparison:
     """A study of 150 classes, three seeds of two methods."""
     random, size = torch.Generator().manual_seed(0), 150
     counts = (1e7 * torch.linspace(0, -9, size).exp()).long()
@@ -112,11 +112,11 @@ def many_classes() -> Study:
                 evaluation=evaluation, versions={},
             )  # fmt: skip
             runs.append(Run(record, Path(f'{method}-{seed}.json')))
-    return Study.of(runs)
+    return compare(runs)
 
 
 @pytest.fixture(scope='session')
-def as_classification() -> Callable[[Study], Study]:
+def as_classification() -> Callable[[Comparison], Comparison]:
     """Makes the same counts those of image classifiers."""
 
     def turned(run: Run) -> Run:
@@ -124,4 +124,4 @@ def as_classification() -> Callable[[Study], Study]:
         groups = replace(known.groups, names=CLASSIFICATION.group_names)
         return Run(replace(run.record, evaluation=replace(known, task=CLASSIFICATION, groups=groups)), run.path)
 
-    return lambda study: Study.of([turned(run) for method in study.methods for run in method.runs])
+    return lambda study: compare([turned(run) for method in study.methods for run in method.runs])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ltseg.reports.page.methods import Study
+from ltseg.reports.comparison import Comparison
 from ltseg.reports.page.page import render_page, write_page
 
 BROWSER = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
@@ -33,12 +33,12 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope='module')
-def study(make_study) -> Study:
+def study(make_study) -> Comparison:
     return make_study(seeds=2)
 
 
 @pytest.fixture(scope='module')
-def page(study: Study) -> str:
+def page(study: Comparison) -> str:
     return render_page(study)
 
 
@@ -68,7 +68,9 @@ def scrolls_sideways(tab: Any) -> bool:
     return tab.evaluate('document.documentElement.scrollWidth > innerWidth')
 
 
-def test_renders_sorts_and_filters(browser: Any, study: Study, page: str, tmp_path: Path, size: dict[str, int]) -> None:
+def test_renders_sorts_and_filters(
+    browser: Any, study: Comparison, page: str, tmp_path: Path, size: dict[str, int]
+) -> None:
     tab, complaints = opened(browser, page, tmp_path, size)
     assert not scrolls_sideways(tab)
     assert tab.locator('.plot svg').count() >= 10

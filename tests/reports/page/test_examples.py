@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from ltseg.reports.page import pictures
-from ltseg.reports.page.examples import Candidate, find_examples, take_turns
+from ltseg.reports.page.examples import find_examples, take_turns
 
 RARE = 3  # the class 'bus'
 
@@ -116,9 +116,9 @@ def test_images_of_classification(make_study, as_classification) -> None:
 
 
 def test_classes_take_turns() -> None:
-    candidates = [Candidate(0, {1: 5}), Candidate(1, {1: 9}), Candidate(2, {1: 7, 4: 1}), Candidate(3, {4: 3})]
-    assert [each.index for each in take_turns(candidates, 3)] == [1, 3, 2]
-    assert len(take_turns(candidates, 9)) == 4 and take_turns([], 2) == []
+    samples = {0: {1: 5}, 1: {1: 9}, 2: {1: 7, 4: 1}, 3: {4: 3}, 4: {}}
+    assert take_turns(samples, 3) == [1, 3, 2]
+    assert len(take_turns(samples, 9)) == 4 and take_turns({}, 2) == []
 
 
 def test_maps_of_many_classes_keep_their_colours() -> None:

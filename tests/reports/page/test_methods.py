@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ltseg.reports.page.methods import CLEAR, SINGLE, WITHIN, Difference, Study
+from ltseg.reports.comparison import compare
+from ltseg.reports.difference import CLEAR, SINGLE, WITHIN, Difference
 from ltseg.reports.runs import Run
 
 seeds = st.lists(st.floats(0, 100), min_size=1, max_size=5)
@@ -63,7 +64,7 @@ def test_seeds_of_a_method_are_together_and_the_first_is_the_baseline(make_study
 def test_each_model_has_its_own_baseline_and_is_named(make_study) -> None:
     runs = [run for method in make_study(seeds=1).methods for run in method.runs]
     others = [Run(replace(run.record, model='DeepLabv3+'), run.path) for run in runs]
-    study = Study.of([*runs, *others])
+    study = compare([*runs, *others])
     assert [m.label for m in study.methods][1:3] == ['ARB, U-Net', 'cross entropy, DeepLabv3+']
     assert [m.baseline and m.baseline.label for m in study.methods] == [
         None, 'cross entropy, U-Net', None, 'cross entropy, DeepLabv3+',

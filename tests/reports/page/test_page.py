@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ltseg.reports.comparison import compare
 from ltseg.reports.page.albums import Example
 from ltseg.reports.page.examples import Examples
-from ltseg.reports.page.methods import Study
 from ltseg.reports.page.page import render_page, write_page
 from ltseg.reports.page.pictures import Picture
 from ltseg.reports.runs import Run
@@ -115,6 +115,6 @@ def test_runs_that_are_not_averaged_are_said_to_be_apart(make_study) -> None:
     run = make_study(seeds=1, methods=1).methods[0].runs[0]
     setups = [{'model': {'loss': {'type': kind}}} for kind in ('<A>', '<B>')]
     runs = [Run(replace(run.record, setup=setup, seed=seed), run.path) for seed, setup in enumerate(setups)]
-    page = render_page(Study.of(runs))
+    page = render_page(compare(runs))
     assert 'Not averaged: runs of cross entropy differ in more than their seed (loss.type).' in page
     assert 'cross entropy [loss.type &lt;B&gt;]' in page and '<B>' not in page

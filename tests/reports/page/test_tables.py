@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from ltseg.reports.page.methods import CLEAR
+from ltseg.reports.difference import CLEAR
 from ltseg.reports.page.tables import Cell, class_table, confusion_table, means_table
 
 

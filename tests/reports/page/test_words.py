@@ -3,20 +3,20 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ltseg.reports.page.methods import Study
+from ltseg.reports.comparison import Comparison, compare
 from ltseg.reports.page.phrases import listed, points, shortened, signed
 from ltseg.reports.page.words import method_summaries
 from ltseg.reports.runs import Run
 
 
-def said(study: Study) -> str:
-    return ' '.join(sentence for finding in method_summaries(study) for sentence in finding.sentences)
+def said(study: Comparison) -> str:
+    return ' '.join(sentence for _, sentences in method_summaries(study) for sentence in sentences)
 
 
 def test_names_the_classes_that_change_clearly(make_study) -> None:
     study = make_study(seeds=2)
     text = said(study)
-    assert [finding.title for finding in method_summaries(study)] == ['ARB against cross entropy']
+    assert [title for title, _ in method_summaries(study)] == ['ARB against cross entropy']
     arb = study.methods[1]
     gained = arb.difference('IoU/bus').value
     assert f'bus, tail (+{gained:.1f})' in text and 'clearly gain IoU' in text
@@ -29,7 +29,7 @@ def test_one_seed_is_not_called_clear(make_study) -> None:
 
 def test_the_same_runs_twice_change_nothing(make_study) -> None:
     runs = [run for method in make_study(seeds=2).methods[:1] for run in method.runs]
-    study = Study.of([*runs, *(Run(replace(run.record, method='twice'), run.path) for run in runs)])
+    study = compare([*runs, *(Run(replace(run.record, method='twice'), run.path) for run in runs)])
     assert 'For the other 4 the difference in IoU is not clear.' in said(study)
     assert ' gain' not in said(study) and ' lose' not in said(study)
 
@@ -43,7 +43,7 @@ def test_over_prediction_is_told_from_gain(make_study, seeds: int) -> None:
     runs = [
         Run(replace(run.record, evaluation=replace(run.record.evaluation, matrix=matrix)), run.path) for run in arb.runs
     ]
-    text = said(Study.of([*study.methods[0].runs, *runs]))
+    text = said(compare([*study.methods[0].runs, *runs]))
     assert 'false pixels' in text and 'car (Acc +10.0' in text.partition('false pixels')[2]
 
 
@@ -58,9 +58,9 @@ def test_reads_the_baseline_at_the_same_accuracy(make_study) -> None:
     assert f'until its mAcc is {points(study.methods[1].mean("mAcc"))} too' in said(study) or 'at most' in said(study)
 
 
-def with_matrices(study: Study, *matrices: list[list[int]]) -> Study:
+def with_matrices(study: Comparison, *matrices: list[list[int]]) -> Comparison:
     """The study with another confusion matrix in all runs of each method."""
-    return Study.of(
+    return compare(
         [
             Run(replace(run.record, evaluation=replace(run.record.evaluation, matrix=torch.tensor(matrix))), run.path)
             for method, matrix in zip(study.methods, matrices, strict=True)
@@ -77,7 +77,7 @@ def test_means_go_from_those_of_the_baseline_to_the_methods(make_study) -> None:
 
 def test_means_that_may_be_chance_are_not_called_clear(make_study) -> None:
     runs = [run for method in make_study(seeds=2).methods[:1] for run in method.runs]
-    study = Study.of([*runs, *(Run(replace(run.record, method='twice'), run.path) for run in runs)])
+    study = compare([*runs, *(Run(replace(run.record, method='twice'), run.path) for run in runs)])
     assert '(0.0, not clear)' in said(study)
     assert 'not clear' not in said(make_study(seeds=2)).partition('Mean IoU')[0]
 
@@ -111,10 +111,14 @@ def test_the_best_accuracy_of_a_curve_is_told_where_the_method_has_more(make_stu
     assert 'Adjusted after training, cross entropy comes to mAcc 70.0 at most.' in said(make_study(seeds=2))
 
 
+def test_a_curve_without_the_axes_of_the_task_is_not_compared(make_study) -> None:
+    assert 'Adjusted after training' not in said(make_study(tau_curve=[{'tau': 0.0, 'mIoU_tail': 20.0}]))
+
+
 def test_adjusted_predictions_are_not_compared_to_the_curve_that_they_are_on(make_study) -> None:
     baseline, other = (method.runs[0] for method in make_study(seeds=1).methods)
     adjusted = replace(other.record, method='cross entropy + post-hoc', settings={'posthoc': {'tau': 1.0}})
-    assert 'Adjusted after training' not in said(Study.of([baseline, Run(adjusted, other.path)]))
+    assert 'Adjusted after training' not in said(compare([baseline, Run(adjusted, other.path)]))
 
 
 def test_phrases() -> None:

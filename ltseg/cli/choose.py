@@ -1,0 +1,269 @@
+"""Which loss for these data? Trains many heads on features that a frozen backbone computes once, and compares them.
+
+    ltseg choose configs/segformer-lite0_ce_camvid.py
+    ltseg choose CONFIG --minutes 5 --images 100 --methods sqrt arb la
+    ltseg choose CONFIG CHECKPOINT --seeds 5
+
+CONFIG is of a segmentor whose backbone has weights, or CHECKPOINT gives them. Features of augmented training images and
+of the validation images are kept in WORK_DIR/choose, and so is every run: the command goes on where it was killed. A
+method is called better only if its whole curve over post-hoc adjustment lies above that of cross entropy by more than
+chance. It ends with a sentence, a table, a page, and a config to train.
+"""
+
+import ltseg.compat  # noqa: F401  isort: skip
+import argparse
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from rich.console import Console
+
+from ltseg.checkpoint_files.loading import trusted_files
+from ltseg.cli.built_datasets import BuiltDatasets
+from ltseg.cli.choosing.feature_config import HeadTraining, on_features
+from ltseg.cli.choosing.methods import BASELINE, Candidate, candidates, with_method
+from ltseg.cli.choosing.schedule import cores, process_pool, run_jobs
+from ltseg.cli.choosing.verdict import Verdict, verdict_of
+from ltseg.cli.choosing.work import Job, is_done, load_counts
+from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
+from ltseg.cli.errors import one_message_errors
+from ltseg.cli.labels.run_labels import labels_of
+from ltseg.cli.parser import command_parser
+from ltseg.cli.runner import calm_warnings, silent_logger
+from ltseg.cli.stage_checks import check_stage
+from ltseg.cli.trust import add_trust_argument
+from ltseg.cli.work_dir_lock import locked
+from ltseg.config_parts import parts_of
+from ltseg.core.checks import check_integer, check_positive
+from ltseg.core.errors import UsageError
+from ltseg.core.files import atomic_write
+from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
+from ltseg.counts.ignored_label import ignored_in_evaluation, ignored_in_training
+from ltseg.counts.image_counts import images_with_all_classes, pixels_of_images
+from ltseg.counts.table import CountsTable
+from ltseg.metrics.task import SEGMENTATION, task_of
+from ltseg.reports.comparison import compare
+from ltseg.reports.figures.renderer import save_figure
+from ltseg.reports.page.page import render_page, write_page
+from ltseg.reports.runs import find_runs
+from ltseg.trained.feature_caching import FeaturePlan, cache_features
+from ltseg.trained.model import build_model
+from ltseg.trained.tau_curve import parse_taus
+from ltseg.trained.weights import load_weights
+
+__all__ = ['main']
+
+WEIGHTS = ('pretrained', 'weights', 'checkpoint')  # keys under which a backbone names them
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = command_parser(__doc__)
+    add_common_arguments(parser)
+    add_trust_argument(parser)
+    parser.add_argument('checkpoint', nargs='?', help='weights of the backbone (default: those that the config names)')
+    parser.add_argument('--methods', nargs='+', metavar='NAME', help='beside cross entropy (default: all)')
+    parser.add_argument('--seeds', type=int, default=3, help='training runs of each method (default: 3)')
+    parser.add_argument('--minutes', type=float, default=30.0, help='that it may take (default: 30)')
+    parser.add_argument('--images', type=int, help='training images, such that no class is lost (default: all)')
+    parser.add_argument('--variants', type=int, default=4, help='draws of the augmentation of each (default: 4)')
+    parser.add_argument('--iterations', type=int, default=600, help='of each head (default: 600)')
+    parser.add_argument('--batch-size', type=int, default=8, help='crops in a batch (default: 8)')
+    parser.add_argument('--lr', type=float, default=3e-3, help='highest learning rate of AdamW (default: 0.003)')
+    parser.add_argument('--tau', nargs='+', default=['-1', '...', '1.5'], help='of post-hoc adjustment')
+    parser.add_argument('--workers', type=int, help='training runs at a time (default: one for each core)')
+    return parser.parse_args(arguments)
+
+
+def check_numbers(options: argparse.Namespace) -> None:
+    for name in ('seeds', 'variants', 'iterations', 'batch_size', 'images', 'workers'):
+        if getattr(options, name) is not None:
+            check_integer(f'--{name.replace("_", "-")}', getattr(options, name), 1)
+    for name in ('minutes', 'lr'):
+        check_positive(f'--{name}', getattr(options, name))
+
+
+def check_task(config: Config) -> None:
+    """Raises UsageError for what has no backbone and a single decode head."""
+    if task_of(config) is not SEGMENTATION:
+        raise UsageError('ltseg choose', 'the config of a segmentor', f'one of {task_of(config).name}')
+    head = config.model.get('decode_head')
+    if not isinstance(head, Mapping) or 'backbone' not in config.model:
+        got = type(head).__name__ if 'backbone' in config.model else 'a model without backbone'
+        hint = 'Choose with another model of the same backbone: the order of losses is about the data.'
+        raise UsageError('ltseg choose', 'a model with a backbone and one decode head', got, hint)
+
+
+def has_weights(config: Config, checkpoint: str | None) -> bool:
+    """Whether the backbone begins with weights that have learned something."""
+    if checkpoint or config.get('load_from') or isinstance(config.model.get('pretrained'), str):
+        return True
+    parts = parts_of(config.model.backbone, 'backbone')
+    return any(isinstance(part.get(key), str) for _, part in parts for key in WEIGHTS)
+
+
+def loaded_model(config: Config, checkpoint: str | None) -> Any:
+    """The model with the weights of its backbone."""
+    torch.manual_seed(0)  # what has no weights is drawn alike when the command goes on
+    with silent_logger():
+        model = build_model(config)
+        source = checkpoint or config.get('load_from')
+        if source:
+            load_weights(model, source)
+        else:
+            model.init_weights()
+    return model.to('cuda' if torch.cuda.is_available() else 'cpu')
+
+
+def warn_of_unseen(config: Config, table: CountsTable, console: Console) -> None:
+    """Names classes that validation cannot judge."""
+    ignored = ignored_in_evaluation(config, 'val')
+    counted, _ = count_dataset(build_dataset(config.val_dataloader.dataset), ignore_index=ignored)
+    unseen = [
+        name for name, pixels in zip(table.class_names, counted.counts.samples.tolist(), strict=True) if not pixels
+    ]
+    if unseen:
+        console.print(f'No pixel of {", ".join(unseen)} in validation: nothing is said of them.', style='yellow')
+
+
+def features_of(config: Config, options: argparse.Namespace, table: CountsTable, root: Path) -> dict[str, str]:
+    """The folders of the features of both splits."""
+    model = loaded_model(config, options.checkpoint)
+    images = None
+    if options.images is not None:
+        ignored, dataset = ignored_in_training(config), build_dataset(config.train_dataloader.dataset)
+        images = images_with_all_classes(pixels_of_images(dataset, len(table.class_names), ignored), options.images)
+    plans = (
+        FeaturePlan('train', images, options.variants, batch_size=options.batch_size),
+        FeaturePlan('val'),
+    )
+    return {plan.split: str(cache_features(model, config, plan, root)) for plan in plans}
+
+
+def job_of(
+    method: Candidate, seed: int, config: Config, folders: Mapping[str, str], table: Path, root: Path,
+    options: argparse.Namespace,
+) -> Job:  # fmt: skip
+    """The training run of a method, whose folder has a hash of all its settings."""
+    training = HeadTraining(options.iterations, options.batch_size, options.lr)
+    changed = with_method(config, method)
+    values = on_features(changed, folders, str(table), training, seed).to_dict()
+    taus = parse_taus(options.tau)
+    mark = hashlib.sha256(json.dumps([values, taus], sort_keys=True, default=str).encode()).hexdigest()[:8]
+    labels = labels_of([changed])
+    return Job(
+        method.name, method.title, values, str(root / f'{method.name}-seed{seed}-{mark}'), seed, taus,
+        ignored_in_evaluation(config, 'val'), str(table), labels['model'], labels['dataset'],
+    )  # fmt: skip
+
+
+def write_config(path: Path, base: str, method: Candidate, sentence: str, tau: float) -> None:
+    """The config of the full training run."""
+    head = {'loss_decode': {'_delete_': True, **method.loss}, **method.head}
+    lines = [
+        f'# {sentence}',
+        f'#     ltseg train {path}',
+        '# Then, on the trained model, tau by its own validation curve '
+        f'(on frozen features the highest mIoU was at {tau:g}):',
+        f'#     ltseg adjust {path} CHECKPOINT',
+        f'_base_ = {os.path.relpath(base, path.parent)!r}',
+        f'model = dict(decode_head={head!r})',
+    ]
+    with atomic_write(path) as draft:
+        draft.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+
+
+def write_results(verdict: Verdict, done: Sequence[Job], folder: Path) -> tuple[Path, Path]:
+    """The page, and the table as Markdown."""
+    if verdict.others:
+        figure = verdict.figure()
+        save_figure(figure, folder / f'{figure.name}.png')
+        with atomic_write(Path(done[0].work_dir, 'collapse', f'{figure.name}.json')) as draft:  # where the page looks
+            draft.write_text(json.dumps(figure.content()), encoding='utf-8')
+    runs = find_runs([Path(job.work_dir, 'records', 'val.json') for job in done])
+    page = write_page(render_page(compare(runs), title='Heads on frozen features'), folder / 'choice.html')
+    with atomic_write(folder / 'choice.md') as draft:
+        draft.write_text(f'{verdict.sentence()}\n\n{verdict.table().markdown()}', encoding='utf-8')
+    return page, folder / 'choice.md'
+
+
+def run(options: argparse.Namespace) -> None:
+    begin, console = time.monotonic(), Console()
+    check_numbers(options)
+    config = load_config(options, ('model', 'train_dataloader', 'val_dataloader', 'val_evaluator'))
+    register_modules(config)
+    check_task(config)
+    methods = candidates(options.methods, config)
+    check_stage(config, True, BuiltDatasets())
+    if not has_weights(config, options.checkpoint):
+        text = 'The backbone has no pretrained weights: features of a random network say nothing about the data.'
+        console.print(text, style='yellow')
+    folder = Path(config.work_dir) / 'choose'
+    with locked(str(folder)):
+        ignored = ignored_in_training(config)
+        dataset = build_dataset(config.train_dataloader.dataset)
+        table, _ = count_dataset(dataset, counts_folder(config.work_dir), show_progress=True, ignore_index=ignored)
+        path = folder / 'class_counts.json'
+        table.save(path)
+        warn_of_unseen(config, table, console)
+        folders = features_of(config, options, table, folder / 'features')
+        jobs = [
+            job_of(method, seed, config, folders, path, folder / 'runs', options)
+            for seed in range(options.seeds)
+            for method in methods
+        ]
+        left, failed = train_all(jobs, options, begin, console)
+        finish(methods, [job for job in jobs if is_done(job.work_dir)], config, folder, console)
+        if left:
+            names = ', '.join(f'{job.title} seed {job.seed}' for job in left)
+            console.print(f'Left out for want of time: {names}. The same command goes on with them.', style='yellow')
+        for job, message in failed.items():
+            console.print(f'Failed: {Path(job).name}: {message}', style='yellow')
+
+
+def train_all(
+    jobs: Sequence[Job], options: argparse.Namespace, begin: float, console: Console
+) -> tuple[list[Job], dict[str, str]]:
+    """Trains what is not done; returns what there was no time for, and what failed with the reasons."""
+    waiting, failed = [job for job in jobs if not is_done(job.work_dir)], {}
+    workers = options.workers or (1 if torch.cuda.is_available() else cores())
+
+    def report(job: Job, seconds: float, message: str) -> None:
+        if message:
+            failed[job.work_dir] = message
+        console.print(f'{job.title}, seed {job.seed}: {message or f"{seconds:.0f} s"}', highlight=False)
+
+    left = 60 * options.minutes - (time.monotonic() - begin)
+    if not waiting:
+        return [], failed
+    workers = min(workers, len(waiting))
+    with process_pool(workers) as pool:
+        return run_jobs(waiting, pool, workers, left, report), failed
+
+
+def finish(methods: Sequence[Candidate], done: Sequence[Job], config: Config, folder: Path, console: Console) -> None:
+    """Compares what is done, prints and writes it."""
+    runs = {each.name: [load_counts(job.work_dir) for job in done if job.method == each.name] for each in methods}
+    if not runs[BASELINE]:
+        raise UsageError('ltseg choose', 'a run of cross entropy', 'none that ended', 'Mend what its line says.')
+    titles = {method.name: method.title for method in methods}
+    verdict = verdict_of(titles, runs, BASELINE, done[0].taus)
+    chosen = next(method for method in methods if method.title == verdict.winner.title)
+    target = folder / 'chosen.py'
+    write_config(target, str(config.filename), chosen, verdict.sentence(), verdict.winner.best_tau(verdict.taus))
+    written = (*write_results(verdict, done, folder), target)
+    verdict.table().print(console)
+    console.print(verdict.sentence(), style='bold', highlight=False)
+    console.print(f'Written: {", ".join(map(str, written))}', soft_wrap=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse_arguments(arguments)
+    calm_warnings()
+    with one_message_errors(), trusted_files(options.trust_files):
+        run(options)

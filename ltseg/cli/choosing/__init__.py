@@ -1,0 +1,1 @@
+"""Parts of ``ltseg choose``: methods, features, training runs side by side, and the verdict."""

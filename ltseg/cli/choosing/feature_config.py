@@ -1,0 +1,92 @@
+"""Configs whose backbone has run before: the rest of the model is trained and evaluated on its maps."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from mmengine.config import Config
+
+from ltseg.config_parts import type_name
+
+__all__ = ['HeadTraining', 'on_features']
+
+AUTOCAST = ('AutocastOptimWrapper', 'AmpOptimWrapper')
+
+
+@dataclass(frozen=True)
+class HeadTraining:
+    """How heads are trained on features, the same for all methods: AdamW, a warm-up over a tenth, then a cosine to 0.
+
+    Args:
+        iterations: Of training.
+        batch_size: Crops in a batch.
+        learning_rate: The highest.
+    """
+
+    iterations: int = 600
+    batch_size: int = 8
+    learning_rate: float = 3e-3
+
+
+def on_features(config: Config, folders: Mapping[str, str], table: str, training: HeadTraining, seed: int) -> Config:
+    """The config of a model that works on features.
+
+    Neck, decode head and auxiliary heads are those of ``config``; schedules, hooks and checkpoints are not.
+
+    Args:
+        config: Of a segmentor.
+        folders: Of the features of 'train' and 'val'.
+        table: File with the class counts of the training labels.
+        training: How the heads are trained.
+        seed: Of the training run.
+    """
+    model = deepcopy(config.model)
+    autocast = type_name(config.get('optim_wrapper') or {}) in AUTOCAST
+    dtype = 'bfloat16' if autocast else 'float32'
+    model.pop('pretrained', None)
+    model['backbone'] = dict(type='ltseg.GivenFeatures')
+    model['data_preprocessor'] = dict(type='ltseg.FeaturePreprocessor', training_dtype=dtype)
+    model['test_cfg'] = dict(mode='whole')
+    warm_up = max(training.iterations // 10, 1)
+    kept = {key: deepcopy(config[key]) for key in ('default_scope', 'custom_imports', 'val_evaluator') if key in config}
+    return Config(
+        dict(
+            **kept,
+            model=model,
+            train_dataloader=_loader(folders['train'], training.batch_size, 'InfiniteSampler', shuffle=True),
+            val_dataloader=_loader(folders['val'], 1, 'DefaultSampler', shuffle=False),
+            train_cfg=dict(type='IterBasedTrainLoop', max_iters=training.iterations, val_interval=training.iterations),
+            val_cfg=dict(type='ValLoop'),
+            optim_wrapper=dict(
+                type='ltseg.AutocastOptimWrapper' if autocast else 'OptimWrapper',
+                optimizer=dict(type='AdamW', lr=training.learning_rate, weight_decay=0.01),
+            ),
+            param_scheduler=[
+                dict(type='LinearLR', start_factor=0.04, by_epoch=False, begin=0, end=warm_up),
+                dict(
+                    type='CosineAnnealingLR', eta_min=0, by_epoch=False, begin=warm_up, end=training.iterations,
+                    T_max=max(training.iterations - warm_up, 1),
+                ),
+            ],
+            default_hooks=dict(
+                logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
+                checkpoint=dict(
+                    type='CheckpointHook', by_epoch=False, interval=training.iterations, save_optimizer=False
+                ),
+            ),
+            custom_hooks=[dict(type='ltseg.CountClasses', table=table), dict(type='ltseg.StopOnNaN')],
+            randomness=dict(seed=seed),
+            log_processor=dict(by_epoch=False),
+            log_level='WARNING',
+        )
+    )  # fmt: skip
+
+
+def _loader(folder: str, batch_size: int, sampler: str, shuffle: bool) -> dict[str, Any]:
+    return dict(
+        batch_size=batch_size,
+        num_workers=0,
+        sampler=dict(type=sampler, shuffle=shuffle),
+        dataset=dict(type='ltseg.CachedFeatures', folder=folder),
+    )

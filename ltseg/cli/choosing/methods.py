@@ -1,0 +1,110 @@
+"""The methods that ltseg choose compares, as changes of the decode head."""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmengine.config import Config
+
+from ltseg.cli.labels.method import head_of
+from ltseg.core.checks import check_choice
+from ltseg.core.errors import UsageError
+
+__all__ = ['BASELINE', 'METHODS', 'Candidate', 'candidates', 'with_method']
+
+BASELINE = 'ce'  # with post-hoc adjustment, it is what a method has to beat
+HEAD = 'ltseg.LongTailSegHead'
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A method.
+
+    Args:
+        name: On the command line.
+        title: In tables.
+        loss: The config of the decode head's loss.
+        head: What else it sets in the decode head.
+    """
+
+    name: str
+    title: str
+    loss: Mapping[str, Any]
+    head: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _p2p(on: str) -> dict[str, str]:
+    return dict(type='ltseg.PeerToPeerRegularizer', on=on)
+
+
+# In this order they are left out where time is short, the last first.
+METHODS = {
+    each.name: each
+    for each in (
+        Candidate(BASELINE, 'cross entropy', dict(type='ltseg.CrossEntropyLoss')),
+        Candidate('sqrt', 'square-root weights', dict(type='ltseg.ReweightedLoss', scheme='sqrt_inverse')),
+        Candidate('arb', 'ARB (batch)', dict(type='ltseg.ARBLoss')),
+        Candidate('la', 'logit adjusted (tau 0.5)', dict(type='ltseg.LogitAdjustedLoss', tau=0.5)),
+        Candidate('cb', 'class-balanced', dict(type='ltseg.ClassBalancedLoss', beta='1-1/N')),
+        Candidate('bs', 'balanced softmax', dict(type='ltseg.BalancedSoftmaxLoss')),
+        Candidate('seesaw', 'Seesaw', dict(type='ltseg.SeesawLoss')),
+        Candidate('focal', 'focal', dict(type='ltseg.FocalLoss')),
+        Candidate('las', 'label-aware smoothing', dict(type='ltseg.LabelAwareSmoothingLoss')),
+        Candidate(
+            'la+bcl',
+            'logit adjusted (tau 0.5), BCL',
+            dict(type='ltseg.LogitAdjustedLoss', tau=0.5),
+            dict(regularizers=[dict(type='ltseg.BalancedContrastiveLoss', temperature=0.1, loss_weight=0.3)]),
+        ),
+        Candidate(
+            'arb+p2p', 'ARB (batch), P2P', dict(type='ltseg.ARBLoss'),
+            dict(regularizers=[_p2p('means'), _p2p('classifier')]),
+        ),
+    )
+}  # fmt: skip
+
+
+def candidates(names: Sequence[str] | None, config: Mapping[str, Any]) -> list[Candidate]:
+    """The methods with these names, cross entropy first; all by default, and those that the config adds.
+
+    A config adds its own by ``choose=dict(NAME=dict(loss_decode=dict(...), ...))``, keys of the decode head.
+
+    Raises:
+        UsageError: If what the config adds is no dict of these.
+        ValueError: If there is no such method; names the nearest.
+    """
+    known = {**METHODS, **_added(config.get('choose') or {})}
+    for name in names or ():
+        check_choice('--methods', name, tuple(known))
+    chosen = dict.fromkeys((BASELINE, *(names or known)))
+    return [known[name] for name in chosen]
+
+
+def _added(given: Any) -> dict[str, Candidate]:
+    fits = isinstance(given, Mapping) and all(
+        isinstance(changes, Mapping) and isinstance(changes.get('loss_decode'), Mapping) for changes in given.values()
+    )
+    if not fits:
+        hint = "E.g. choose=dict(mine=dict(loss_decode=dict(type='ltseg.FocalLoss', gamma=3.)))."
+        raise UsageError('choose', 'a dict of methods, each a dict with loss_decode', repr(given), hint)
+    return {
+        name: Candidate(name, name, changes['loss_decode'], {k: v for k, v in changes.items() if k != 'loss_decode'})
+        for name, changes in given.items()
+    }
+
+
+def with_method(config: Config, method: Candidate) -> Config:
+    """The config with the decode head of a method; of several heads in a row the last. Auxiliary heads stay.
+
+    A plain head of MMSegmentation becomes that of ltseg, which is the same with less memory, and has regularizers.
+    """
+    changed = Config(deepcopy(config._cfg_dict))
+    head: Any = head_of(changed.model)
+    if head['type'] != HEAD and method.head:
+        head.update(type=HEAD, head_type=head['type'])
+    head['loss_decode'] = deepcopy(dict(method.loss))
+    for key in ('regularizers', 'classifier'):
+        head.pop(key, None)
+    head.update(deepcopy(dict(method.head)))
+    return changed

@@ -1,0 +1,78 @@
+"""Training runs side by side, within a number of minutes."""
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from ltseg.cli.choosing.work import Job, prepare_process, train_and_evaluate
+from ltseg.cli.errors import message_of
+
+__all__ = ['cores', 'process_pool', 'run_jobs']
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+def process_pool(workers: int) -> ProcessPoolExecutor:
+    """Processes that train side by side and share the cores."""
+    context, threads = multiprocessing.get_context('spawn'), max(cores() // workers, 1)
+    return ProcessPoolExecutor(workers, context, prepare_process, (threads,))
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    pool: Executor,
+    workers: int,
+    seconds: float,
+    report: Callable[[Job, float, str], None],
+    work: Callable[[Job], Any] = train_and_evaluate,
+) -> list[Job]:
+    """Runs jobs in their order, several at a time, and begins none that would end too late by what the others took.
+
+    The first ``workers`` jobs are begun whatever they take.
+
+    Args:
+        jobs: The most important first.
+        pool: What runs them.
+        workers: How many it runs at a time.
+        seconds: In which the last one is to end.
+        report: Called after each job with its seconds, and with a message where it failed.
+        work: What a job is given to.
+
+    Returns:
+        Those that were not begun.
+    """
+    begin, waiting, durations = time.monotonic(), list(jobs), list[float]()
+    running: dict[Future, tuple[Job, float]] = {}
+
+    def has_time() -> bool:
+        return not durations or time.monotonic() - begin + max(durations[-workers:]) <= seconds
+
+    while waiting or running:
+        while waiting and len(running) < workers and has_time():
+            job = waiting.pop(0)
+            running[pool.submit(work, job)] = job, time.monotonic()
+        if not running:
+            break
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            job, started = running.pop(future)
+            durations.append(time.monotonic() - started)
+            report(job, durations[-1], _message(future))
+    return waiting
+
+
+def _message(future: Future) -> str:
+    """Why a job failed; empty where it did not."""
+    try:
+        future.result()
+    except BrokenProcessPool:  # no other job could run either
+        raise
+    except Exception as error:
+        return message_of(error) or f'{type(error).__name__}: {error}'
+    return ''

@@ -1,0 +1,168 @@
+"""What ltseg choose found: a table, a figure, and one sentence."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ltseg.core.curve_comparison import CurveCounts, CurveGap, curve_gap
+from ltseg.reports.figures.figure import Figure, Series
+from ltseg.reports.text_table import Cell, TextTable
+
+__all__ = ['Finding', 'Verdict', 'verdict_of']
+
+ERROR_RATE = 0.05  # of calling any method better, if none is
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """What is known of a method.
+
+    Args:
+        title: Its name in tables.
+        curves: Mean IoU and mean accuracy of each run at each tau, (S, T) each, in percent.
+        gap: To the baseline; None for the baseline itself.
+    """
+
+    title: str
+    curves: tuple[Tensor, Tensor]
+    gap: CurveGap | None = None
+
+    @property
+    def seeds(self) -> int:
+        """How many runs there are."""
+        return len(self.curves[0])
+
+    def best_tau(self, taus: Sequence[float]) -> float:
+        """The tau with the highest mean IoU, as the mean over the runs."""
+        return taus[int(self.curves[0].mean(0).argmax())]
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """Methods against cross entropy with post-hoc adjustment.
+
+    Args:
+        baseline: Cross entropy.
+        others: The methods by their names.
+        taus: Of the curves.
+        images: How many were evaluated.
+    """
+
+    baseline: Finding
+    others: Mapping[str, Finding]
+    taus: tuple[float, ...]
+    images: int
+
+    @property
+    def better(self) -> list[str]:
+        """The methods whose curve lies above by more than chance, the one farthest above first.
+
+        None with a single seed: how much seeds differ is not known then.
+        """
+        known = (name for name, each in self.others.items() if min(each.seeds, self.baseline.seeds) > 1)
+        gaps = {name: gap for name in known if (gap := self.others[name].gap) and gap.is_better}
+        return sorted(gaps, key=lambda name: gaps[name].mean, reverse=True)
+
+    @property
+    def winner(self) -> Finding:
+        """The method to train: the best of those that are better, else the baseline."""
+        return self.others[self.better[0]] if self.better else self.baseline
+
+    def sentence(self) -> str:
+        """The answer."""
+        judged = f'on {self.images} validation images'
+        if not self.others:
+            return f'Only cross entropy was trained, so there is nothing to compare {judged}.'
+        if not self.better and all(min(each.seeds, self.baseline.seeds) < 2 for each in self.others.values()):
+            return f'One seed of a method is no answer {judged}: give it more --minutes.'
+        if not self.better:
+            return (
+                f'None of {len(self.others)} methods lies above cross entropy with post-hoc adjustment by more than '
+                f'chance {judged}: train cross entropy, and choose tau with ltseg adjust.'
+            )
+        gap, others = self.winner.gap, [self.others[name].title for name in self.better[1:]]
+        assert gap is not None
+        also = f' ({", ".join(others)} too)' if others else ''
+        return (
+            f'{self.winner.title} lies {gap.mean:.1f} points of mIoU ({gap.mean_low:.1f} to {gap.mean_high:.1f}) above '
+            f'cross entropy with post-hoc adjustment {judged}, at the same mean accuracy{also}: train it.'
+        )
+
+    def table(self) -> TextTable:
+        """A row for each method, those that are farthest above first."""
+        rows: list[list[Cell]] = [self._row(self.baseline)]
+        rows += [self._row(each) for each in sorted(self.others.values(), key=_mean_gap, reverse=True)]
+        header = ('method', 'seeds', 'mIoU', 'mAcc', 'best tau', 'its mIoU', 'its mAcc', 'above CE', 'bounds', '')
+        notes = (
+            'mIoU and mAcc in percent, as trained and with the best tau of post-hoc adjustment.',
+            'above CE: how far the curve over tau lies above that of cross entropy at the same mAcc, mean in points of '
+            'mIoU;',
+            f'bounds: of the bootstrap over images and seeds, such that with {1 - ERROR_RATE:.0%} probability all of '
+            'them hold.',
+        )
+        return TextTable('Heads on frozen features', header, rows, notes=notes)
+
+    def _row(self, finding: Finding) -> list[Cell]:
+        iou, acc = (values.mean(0) for values in finding.curves)
+        zero, best = self.taus.index(0.0), int(iou.argmax())
+        known: list[Cell] = [
+            float(iou[zero]),
+            float(acc[zero]),
+            f'{self.taus[best]:g}',
+            float(iou[best]),
+            float(acc[best]),
+        ]
+        gap, seeds = finding.gap, str(finding.seeds)
+        if gap is None:
+            return [finding.title, seeds, *known, '', '', '']
+        word = ('better' if gap.is_better else 'worse' if gap.is_worse else '') if finding.seeds > 1 else 'one seed'
+        return [finding.title, seeds, *known, f'{gap.mean:+.2f}', f'{gap.mean_low:+.2f} to {gap.mean_high:+.2f}', word]
+
+    def figure(self) -> Figure:
+        """How far each curve lies above that of cross entropy, with bounds, over the mean accuracy."""
+        series: list[Series] = []
+        for color, finding in enumerate(self.others.values(), start=1):
+            gap = finding.gap
+            assert gap is not None
+            lines = (finding.title, gap.method - gap.baseline, False), ('', gap.low, True), ('', gap.high, True)
+            for name, values, dashed in lines:
+                y = values.tolist()
+                series.append(Series(name=name, x=gap.levels.tolist(), y=y, color=color, dashed=dashed))
+        return Figure(
+            title='Above cross entropy with post-hoc adjustment',
+            name='above_cross_entropy',
+            caption='The best mIoU at an accuracy of at least that of the axis, minus that of cross entropy. Dashed: '
+            'bounds at this accuracy alone, from images and seeds drawn again.',
+            x_label='mAcc, %',
+            y_label='points of mIoU',
+            series=series,
+        )
+
+
+def _mean_gap(finding: Finding) -> float:
+    return finding.gap.mean if finding.gap else torch.nan
+
+
+def verdict_of(
+    titles: Mapping[str, str], runs: Mapping[str, Sequence[CurveCounts]], baseline: str, taus: tuple[float, ...]
+) -> Verdict:
+    """Compares methods.
+
+    Args:
+        titles: Of the methods by their names.
+        runs: What the runs of each predict, on the same images.
+        baseline: Name of cross entropy.
+        taus: Of the runs.
+    """
+    names = [name for name in runs if name != baseline and runs[name]]
+    confidence = 1 - ERROR_RATE / max(len(names), 1)  # all bounds hold together (Bonferroni)
+
+    def finding(name: str, gap: CurveGap | None = None) -> Finding:
+        rates = [run.rates(torch.ones(1, len(run.true))) for run in runs[name]]
+        iou, acc = (torch.cat(values) for values in zip(*rates, strict=True))
+        return Finding(titles[name], (iou, acc), gap)
+
+    others = {name: finding(name, curve_gap(runs[name], runs[baseline], confidence)) for name in names}
+    return Verdict(finding(baseline), others, taus, len(runs[baseline][0].true))

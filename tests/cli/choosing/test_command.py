@@ -1,0 +1,196 @@
+"""ltseg choose as a whole, on tiny data."""
+
+import runpy
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hinted import hinted
+from mmengine.config import Config
+from small_segmentor import small_config
+from tiny_training import forget_runs, quick_tools, write_classification
+
+from ltseg.cli import choose as command
+from ltseg.cli.choose import check_task, has_weights, main
+from ltseg.cli.choosing.work import load_counts
+from ltseg.core.confusion import confusion_matrix
+from ltseg.reports.record import RunRecord, find_records
+from ltseg.trained.tasks import trained_model
+
+pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
+BRIEF = ['--iterations', '2', '--batch-size', '2', '--variants', '1', '--seeds', '2', '--workers', '1']
+
+
+@pytest.fixture(scope='module')
+def quick() -> Iterator[None]:
+    with quick_tools():
+        yield
+
+
+class Here(Executor):
+    """Runs what it is given at once, in this process."""
+
+    def submit(self, work: Callable[[Any], Any], /, *arguments: Any, **_: Any) -> Future:
+        future: Future = Future()
+        forget_runs()
+        try:
+            future.set_result(work(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, 'process_pool', lambda _: Here())
+    small_config(tmp_path)
+    return 'segformer-lite0_ce_camvid.py'
+
+
+def records() -> list[RunRecord]:
+    return find_records(['work_dirs/run/choose/runs'])
+
+
+def test_it_trains_compares_and_leaves_a_config(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main([config, '--methods', 'sqrt', *BRIEF])
+    said = capsys.readouterr()
+    assert 'features of a random network say nothing' in said.err + said.out
+    folder = Path('work_dirs/run/choose')
+    assert 'cross entropy with post-hoc adjustment' in ' '.join(
+        said.out.split()
+    ) and f'{folder}/choice.html' in said.out.replace('\n', '')
+    assert {(record.method, record.seed) for record in records()} == {
+        (method, seed) for method in ('cross entropy', 'square-root weights') for seed in (0, 1)
+    }
+    assert 'Above cross entropy with post-hoc adjustment' in (folder / 'choice.html').read_text()
+    assert '| cross entropy | 2 |' in (folder / 'choice.md').read_text()
+    chosen = Config.fromfile(folder / 'chosen.py')
+    assert chosen.model.decode_head.loss_decode.type in ('ltseg.CrossEntropyLoss', 'ltseg.ReweightedLoss')
+    assert chosen.model.backbone.type == 'ResNet'
+
+
+def test_what_is_done_is_not_done_again(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main([config, '--methods', 'sqrt', *BRIEF])
+    first = capsys.readouterr().out
+    before = {path: path.stat().st_mtime_ns for path in Path('work_dirs/run/choose/runs').glob('*/counts.pt')}
+    (gone, *_) = before
+    gone.unlink()  # as if it had been killed in this run
+    main([config, '--methods', 'sqrt', *BRIEF])
+    again = capsys.readouterr().out
+    assert [path for path in before if path.stat().st_mtime_ns != before[path]] == [gone]
+    assert first.partition('Heads on')[2] == again.partition('Heads on')[2]  # the same numbers
+    main([config, '--methods', 'sqrt', *BRIEF, '--lr', '0.001'])
+    assert len(records()) == 8  # other settings are other runs
+
+
+def test_counts_are_those_of_the_model_and_the_record(config: str, tmp_path: Path) -> None:
+    main([config, '--methods', 'arb', *BRIEF])
+    (folder, *_) = sorted(Path('work_dirs/run/choose/runs').glob('arb-seed1-*'))
+    counts, record = load_counts(folder), RunRecord.load(folder / 'records/val.json')
+    zero = command.parse_taus(['-1', '...', '1.5']).index(0.0)
+    assert torch.equal(counts.right[:, zero].sum(0), record.evaluation.matrix.diagonal())
+    assert torch.equal(counts.predicted[:, zero].sum(0), record.evaluation.matrix.sum(0))
+    run = Config.fromfile(next(folder.glob('*.py')))
+    small = Config.fromfile(config)
+    for key in ('val_dataloader', 'val_evaluator', 'val_cfg'):
+        run[key] = small[key]
+    run.val_dataloader.dataset = dict(type='ltseg.CachedFeatures', folder=str(features_of('val')))
+    model = trained_model(run, folder / 'iter_2.pth', 'work_dirs/run/choose/class_counts.json')
+    matrix = torch.zeros(11, 11, dtype=torch.int64)
+    for batch in model.loader('val'):
+        for logits, labels in model.logits_and_labels(batch, 'prior'):
+            matrix += confusion_matrix(logits.argmax(1), labels, 11)
+    assert int((matrix - record.evaluation.matrix).abs().sum()) <= 1e-3 * int(matrix.sum())
+
+
+def features_of(split: str) -> Path:
+    (folder,) = Path('work_dirs/run/choose/features').glob(f'{split}-*')
+    return folder
+
+
+def test_a_part_of_the_images_is_taken(config: str) -> None:
+    main([config, '--methods', 'sqrt', *BRIEF, '--images', '3'])
+    assert len(list(features_of('train').glob('*.pt'))) >= 3
+
+
+def test_a_method_that_fails_does_not_stop_the_others(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ['--cfg-options', "choose.broken.loss_decode.type='ltseg.NoSuchLoss'"]
+    main([config, '--methods', 'broken', 'sqrt', *BRIEF, *options])
+    said = capsys.readouterr().out
+    assert 'Failed: broken-seed0' in said and 'NoSuchLoss' in said
+    assert {record.method for record in records()} == {'cross entropy', 'square-root weights'}
+
+
+def test_time_that_is_too_short_is_said(
+    config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([config, '--methods', 'sqrt', *BRIEF, '--minutes', '0.0001'])
+    said = ' '.join(capsys.readouterr().out.split())
+    assert 'Only cross entropy was trained' in said and 'Left out for want of time: square-root weights seed 0' in said
+    main([config, '--methods', 'sqrt', *BRIEF])  # goes on with them
+    assert len(records()) == 4 and 'Left out' not in capsys.readouterr().out
+
+
+def test_without_a_run_of_cross_entropy_there_is_no_answer(
+    config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(command, 'run_jobs', lambda jobs, *_: list(jobs))
+        main([config, '--methods', 'sqrt', *BRIEF])
+    hinted('Mend what its line says.', capsys.readouterr().err)  # the first run begins whatever the time
+    main([config, '--methods', 'sqrt', *BRIEF])
+    assert len(records()) == 4
+
+
+def test_classes_that_validation_lacks_are_named(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from PIL import Image
+
+    for path in Path('camvid/labels/val').iterdir():
+        image = Image.open(path)
+        image.point([4 if value == 3 else value for value in range(256)]).save(path)
+    main([config, '--methods', 'sqrt', *BRIEF])
+    assert 'No pixel of Road in validation' in capsys.readouterr().out
+
+
+def test_pretrained_weights_are_seen() -> None:
+    def known(checkpoint: str | None = None, **backbone: Any) -> bool:
+        return has_weights(Config(dict(model=dict(backbone=dict(type='ResNet', **backbone)))), checkpoint)
+
+    assert not known() and not known(init_cfg=dict(type='Kaiming')) and not known(weights=None)
+    assert known('a.pth') and known(weights='a.pth') and known(init_cfg=dict(type='Pretrained', checkpoint='a.pth'))
+    assert has_weights(Config(dict(model=dict(pretrained='a', backbone=dict(type='ResNet')))), None)
+
+
+def test_classifiers_and_cascades_are_refused(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([str(write_classification(tmp_path)), *BRIEF])
+    assert 'the config of a segmentor' in capsys.readouterr().err
+    small = Config.fromfile(config)
+    head = small.model.decode_head
+    small.model.decode_head = [head, head]
+    hinted('Choose with another model of the same backbone: the order of losses', lambda: check_task(small))
+    small.model.decode_head = head
+    check_task(small)
+
+
+@pytest.mark.parametrize('option', ['--seeds', '--variants', '--iterations', '--minutes', '--images', '--lr'])
+def test_numbers_that_cannot_be_right_are_named(option: str, config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([config, option, '0'])
+    assert f'{option}: expected' in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_processes_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    """As the tool starts it, with processes of its own."""
+    monkeypatch.chdir(tmp_path)
+    small_config(tmp_path)
+    tool = runpy.run_path(str(Path(__file__).parents[3] / 'tools/choose.py'))['main']
+    monkeypatch.setattr(sys, 'argv', ['choose.py'])
+    tool(['segformer-lite0_ce_camvid.py', '--methods', 'sqrt', *BRIEF, '--seeds', '1', '--workers', '2'])
+    assert len(records()) == 2 and 'One seed of a method is no answer' in ' '.join(capfd.readouterr().out.split())

@@ -1,0 +1,77 @@
+"""What may cost time in an ordinary iteration on a GPU, where, how often, and why: the table of tests/device.
+
+A test fails where there is more, and where a row is no longer true. Kinds are those of ``device_events.KINDS``. A row
+of 'wait' or 'upload' is a function, and how often the CPU waits in it in one iteration; a row of 'float64' is a file.
+The first iteration may wait more often, because rules look at constant counts in it, and every fiftieth too, because
+losses look for values that are not finite. Monitors wait when they look, which is every ``interval`` iterations.
+"""
+
+from side_by_side import Allowed
+
+
+def rows(kind: str, why: str, *places: str, times: int = 1) -> Allowed:
+    return {(kind, place): (times, why) for place in places}
+
+
+EXACT_COUNTS = 'numbers of samples and their sums, which are exact in double precision; few numbers'
+BY_VALUE = 'how many there are depends on values'
+
+CROSS_ENTROPY = rows(
+    'nondeterministic',
+    "PyTorch's cross entropy of maps has no deterministic algorithm on CUDA",
+    'backward',
+    'core/chunked_cross_entropy.py:forward',
+    'core/cross_entropy.py:adjusted_cross_entropy',
+    'losses/equalization.py:sample_losses',
+    'losses/seesaw.py:sample_losses',
+)
+NORMALISER = rows('float64', EXACT_COUNTS, 'core/reduction.py')
+BANDS = rows(
+    'float64', 'sums over bands, one number each', 'backward', 'core/fused_upsampling.py', 'losses/logits_loss.py'
+)
+
+SAMPLE_LOSSES: Allowed = {
+    **CROSS_ENTROPY,
+    **NORMALISER,
+    **rows(
+        'float64',
+        EXACT_COUNTS,
+        'core/precision.py',
+        'core/shares.py',
+        'losses/dot_regression.py',
+        'losses/equalization.py',
+        'losses/seesaw.py',
+        'rules/prior_bias.py',
+        'rules/rule.py',
+        'rules/weighting.py',
+    ),
+}
+VALID_PIXELS = rows('wait', BY_VALUE, 'core/features.py:feature_rows')
+
+LOSSES: Allowed = {
+    **SAMPLE_LOSSES,
+    **rows('float64', EXACT_COUNTS, 'counts/label_counts.py', 'counts/sources.py', 'rules/label_smoothing.py'),
+}
+HEADS: Allowed = {
+    **SAMPLE_LOSSES,
+    **BANDS,
+    **VALID_PIXELS,
+}
+REGULARIZERS: Allowed = rows('wait', "SciPy's assignment runs on the CPU", 'regularizers/targeted_contrastive.py:step')
+KEPT = 'labels, predictions and confidences are kept on the CPU, and go there in one table'
+METRICS: Allowed = {
+    **rows('wait', KEPT, 'metrics/long_tail_accuracy.py:_columns'),
+    **rows('float64', KEPT, 'core/precision.py', 'metrics/long_tail_accuracy.py'),
+}
+MODELS: Allowed = {
+    **rows('nondeterministic', 'bilinear upsampling of UNetNeck has no deterministic backward on CUDA', 'backward'),
+    **NORMALISER,
+    **rows('float64', EXACT_COUNTS, 'models/remix.py'),
+}
+TRAINING: Allowed = {
+    **rows('nondeterministic', 'as in losses', 'backward', 'core/chunked_cross_entropy.py:forward'),
+    **NORMALISER,
+    **BANDS,
+    **VALID_PIXELS,
+    **rows('wait', 'SkippingOptimWrapper looks at every loss before the step', 'hooks/stop_on_nan.py:update_params'),
+}

@@ -1,0 +1,105 @@
+"""Every loss with every way of counting on a device."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from allowed_events import LOSSES as ALLOWED
+from losses_under_test import COUNTS, LOSSES, batch, name_of
+from registered_types import registered
+from side_by_side import Part, SideBySide
+
+from ltseg.core.errors import LtsegError
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.losses.logits_loss import LogitsLoss
+from ltseg.registry import MODELS
+
+MODES = ('batch', 'ema', 'accumulated', 'dataset', COUNTS)
+TABLE = ClassCounts(torch.tensor(COUNTS), torch.tensor([90, 30, 20, 10, 8]), torch.tensor([3000, 900, 800, 400, 100]))
+SCHEMES = [
+    dict(type='ltseg.ReweightedLoss', scheme=scheme, counts=COUNTS)
+    for scheme in ('sqrt_inverse', 'median_frequency', 'generalized')
+]
+LAYOUTS = {
+    'samples': dict(size=(12,)),
+    'maps': dict(size=(2, 6, 7)),
+    'soft': dict(size=(12,), soft=True),
+}
+VIEWS = dict(type='ltseg.ExpertDiversityLoss', experts=3, begin=None)
+# Of samples (N, K) alone, or with a norm for each.
+OTHERS = (dict(type='ltseg.DotRegressionLoss'), VIEWS, {**VIEWS, 'begin': 0, 'counts': COUNTS})
+
+
+def loss_on(device: str, config: dict) -> LogitsLoss:
+    """A loss that has counted its data set, on a device."""
+    if config['type'] == 'ltseg.EqualizationLoss':
+        config = {**config, 'gamma': 1.0}  # no chance
+    loss = MODELS.build(dict(config)).to(device)
+    if config.get('counts') == 'dataset':
+        loss.counts.fill(TABLE)
+    return loss
+
+
+def iteration(
+    device: str, config: dict, size: tuple[int, ...], soft: bool = False, **more: torch.Tensor
+) -> Callable[[], Any]:
+    """The value and the gradient in the logits; ``soft`` labels are probabilities."""
+    loss = loss_on(device, config)
+    logits, labels = batch(*size, dtype=torch.float32, device=device)
+    if soft:
+        labels = logits.flip(0).softmax(1)
+    logits.requires_grad_()
+    given = {name: value.to(device) for name, value in more.items()}
+
+    def step() -> list[torch.Tensor]:
+        value = loss(logits, labels, ignore_index=255, **given)
+        return [value, *torch.autograd.grad(value, logits)]
+
+    return step
+
+
+def is_accepted(part: Part) -> bool:
+    """Whether a loss works with these counts and labels, for which some formulas have no value."""
+    try:
+        part.make('cpu')()
+    except LtsegError:
+        return False
+    return True
+
+
+def parts() -> list[Part]:
+    configs = []
+    for config, mode in product((*LOSSES, *SCHEMES), MODES):
+        config = {**config, 'counts': mode} if 'counts' in config else config
+        if config not in configs:
+            configs.append(config)
+    made = [
+        Part(f'{name_of(c)}-{c.get("counts")}-{layout}', partial(iteration, config=c, **options))
+        for c, (layout, options) in product(configs, LAYOUTS.items())
+    ]
+    made = [part for part in made if is_accepted(part)]
+    norms = torch.rand(12, generator=torch.Generator().manual_seed(0)) + 1
+    for number, config in enumerate(OTHERS):
+        more = {'feature_norm': norms} if config['type'] == 'ltseg.DotRegressionLoss' else {}
+        made.append(Part(f'{name_of(config)}-{number}', partial(iteration, config=config, size=(12,), **more)))
+    return made
+
+
+PARTS = parts()
+
+
+@pytest.mark.parametrize('part', PARTS, ids=str)
+def test_value_and_gradient_are_the_cpus(side_by_side: SideBySide, part: Part) -> None:
+    side_by_side.compare(part)
+
+
+def test_events_are_those_allowed(side_by_side: SideBySide) -> None:
+    side_by_side.check_events(PARTS, ALLOWED)
+
+
+def test_every_loss_is_here() -> None:
+    losses = {name for name, made in registered().items() if isinstance(made, type) and issubclass(made, LogitsLoss)}
+    assert losses == {part.make.keywords['config']['type'].removeprefix('ltseg.') for part in PARTS}

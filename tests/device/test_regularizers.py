@@ -1,0 +1,57 @@
+"""Every regularizer on a device, over steps in which it learns."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from allowed_events import REGULARIZERS as ALLOWED
+from regularizers_under_test import REGULARIZERS, D, K, batch, name_of, registered
+from side_by_side import Part, SideBySide
+
+from ltseg.core.features import FeatureBatch
+from ltseg.regularizers import RegularizerGroup
+
+# Of pixels, from which they draw.
+SAMPLED = [
+    dict(type='ltseg.SupervisedContrastiveLoss', max_samples=16),
+    dict(type='ltseg.BalancedContrastiveLoss', max_samples=16),
+    dict(type='ltseg.TargetedContrastiveLoss', max_samples=16),
+]
+
+
+def iteration(device: str, config: dict, views: int = 2) -> Callable[[], Any]:
+    """The value, and its gradients in the features, the classifier and what the regularizer learns."""
+    needed = [dict(type='ltseg.WithinClassRegularizer', centers='learnable')] if 'Between' in config['type'] else []
+    group = RegularizerGroup([*needed, config], K, D).to(device)
+    given = batch(views=views, dtype=torch.float32, device=device)
+    leaves = [given.features.requires_grad_(), given.class_vectors.requires_grad_(), *group.parameters()]
+
+    def step() -> Any:
+        values = group(FeatureBatch(leaves[0], given.labels, K, leaves[1]))
+        return values, torch.autograd.grad(sum(values.values()), leaves, materialize_grads=True, allow_unused=True)
+
+    return step
+
+
+PARTS = [
+    *(
+        Part(f'{name_of(config)} {number}', partial(iteration, config=config))
+        for number, config in enumerate(REGULARIZERS)
+    ),
+    *(Part(f'{name_of(config)} sampled', partial(iteration, config=config), is_random=True) for config in SAMPLED),
+]
+
+
+@pytest.mark.parametrize('part', PARTS, ids=str)
+def test_value_and_gradients_are_the_cpus(side_by_side: SideBySide, part: Part) -> None:
+    side_by_side.compare(part)
+
+
+def test_events_are_those_allowed(side_by_side: SideBySide) -> None:
+    side_by_side.check_events(PARTS, ALLOWED)
+
+
+def test_every_regularizer_is_here() -> None:
+    assert {made.__name__ for made in registered()} == {c['type'].removeprefix('ltseg.') for c in REGULARIZERS}
