@@ -43,7 +43,7 @@ def _missing(logits: Tensor) -> str | None:
         return 'no package triton'
     if int(triton.__version__.split('.')[0]) < 3:
         return f'triton {triton.__version__}, which is older than 3.0'
-    if os.environ.get('TRITON_INTERPRET') == '1':
+    if os.environ.get('TRITON_INTERPRET') == '1' and logits.device.type == 'cpu':
         return None
     if not logits.is_cuda or not torch.version.cuda or torch.cuda.get_device_capability(logits.device) < (8, 0):
         return 'another device'

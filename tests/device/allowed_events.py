@@ -22,8 +22,7 @@ CROSS_ENTROPY = rows(
     'backward',
     'core/chunked_cross_entropy.py:forward',
     'core/cross_entropy.py:adjusted_cross_entropy',
-    'losses/equalization.py:sample_losses',
-    'losses/seesaw.py:sample_losses',
+    'core/differentiated_cross_entropy.py:__call__',
 )
 NORMALISER = rows('float64', EXACT_COUNTS, 'core/reduction.py')
 BANDS = rows(
@@ -69,7 +68,6 @@ MODELS: Allowed = {
     **rows('float64', EXACT_COUNTS, 'models/remix.py'),
 }
 TRAINING: Allowed = {
-    **rows('nondeterministic', 'as in losses', 'backward', 'core/chunked_cross_entropy.py:forward'),
     **NORMALISER,
     **BANDS,
     **VALID_PIXELS,
