@@ -88,6 +88,10 @@ def _sample(config: Config, split: str, datasets: BuiltDatasets) -> Any:
     with usage_errors(where, 'a pipeline that can load the first image'):
         sample = datasets.loading(config, split)[0]
     packed = sample.get('data_samples') if isinstance(sample, Mapping) else None
+    if packed is None and isinstance(sample, Mapping) and _evaluators(config, split):
+        got = f'one that gives {", ".join(sorted(map(str, sample)))}'
+        hint = "End it with dict(type='PackSegInputs'), or in classification with dict(type='PackInputs')."
+        raise UsageError(where, 'a pipeline that packs data samples', got, hint)
     packed = packed[0] if isinstance(packed, list | tuple) and packed else packed  # several views
     format_only = any(part.get('format_only') for part in _evaluators(config, split))
     if packed is not None and not format_only and not any(name in packed for name in LABELS):

@@ -134,6 +134,16 @@ class CurveGap:
         low, high: Bounds of the method's frontier minus the baseline's, (L,), in points.
         mean: Mean difference over the levels, in points.
         mean_low, mean_high: Its bounds.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.curve_comparison import CurveCounts, curve_gap
+        >>> def model(right):  # so many pixels of 100 of each of two classes, in five images
+        ...     pixels = torch.full((5, 1, 2), right)
+        ...     return CurveCounts(pixels, pixels, torch.full((5, 2), 100))
+        >>> gap = curve_gap([model(90)], [model(50)])
+        >>> gap.mean, gap.is_better
+        (40.0, True)
     """
 
     levels: Tensor

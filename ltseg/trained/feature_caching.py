@@ -40,6 +40,11 @@ class FeaturePlan:
         variants: How often each image is drawn, with other augmentation each time; 1 for 'val'.
         seed: Of the augmentation.
         batch_size: Images that pass the backbone at once, all of one size.
+
+    Example:
+        >>> from ltseg.trained.feature_caching import FeaturePlan
+        >>> FeaturePlan('train', images=(0, 7), variants=4)  # eight crops
+        FeaturePlan(split='train', images=(0, 7), variants=4, seed=0, batch_size=1)
     """
 
     split: str

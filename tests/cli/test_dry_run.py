@@ -114,6 +114,13 @@ def test_a_pipeline_without_labels(folder: Path, split: str) -> None:
     assert dry_run(config_of(folder, **changes)).values['mIoU'] == 100
 
 
+def test_a_pipeline_that_packs_nothing(folder: Path) -> None:
+    text = fault(folder, val_dataloader__dataset__pipeline=LOAD[:2])
+    hinted("End it with dict(type='PackSegInputs')", text)
+    assert text.startswith('val_dataloader.dataset.pipeline: expected a pipeline that packs data samples, got one that')
+    dry_run(config_of(folder, **{'val_dataloader.dataset.pipeline': LOAD}))
+
+
 def test_a_test_split_without_labels_is_meant_so_where_predictions_are_written(folder: Path) -> None:
     changes = {'test_dataloader.dataset.pipeline': [LOAD[0], LOAD[2]]}
     text = fault(folder, training=False, **changes)
@@ -197,5 +204,8 @@ def test_images_without_classes(tmp_path: Path, mmpretrain_registered: None) -> 
         loaders = {f'{split}_dataloader': {'dataset': dataset} for split in ('train', 'val')}
         return Config({'default_scope': 'mmpretrain', 'model': {}, 'val_evaluator': ACCURACY, **loaders})
 
+    packed, packing = packing, packing[:1]
+    hinted("or in classification with dict(type='PackInputs').", lambda: dry_run(listed(gt_label=0)))
+    packing = packed
     hinted("and the pipeline has to hand it to dict(type='PackInputs').", lambda: dry_run(listed()))
     assert dry_run(listed(gt_label=0)).values['accuracy/top1'] == 100
