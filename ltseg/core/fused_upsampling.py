@@ -22,6 +22,7 @@ from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError, WrongStateError
 from ltseg.core.interpolation import Tile, gathered, interpolated, tiles
+from ltseg.core.precision import exact_products, widest_dtype
 from ltseg.core.torch_versions import is_compiling
 from ltseg.core.triton_upsampling import obstacle_to_triton, triton_losses
 
@@ -108,7 +109,8 @@ def upsampled_losses(
         rows = band_rows or _band_rows(logits, labels)
         with_gradient = torch.is_grad_enabled() and logits.requires_grad
         batch = _Batch(labels, tuple(sample_losses), align_corners, ignore_index, rows, with_gradient)
-        return UpsampledLosses(*_BandedLosses.apply(logits, batch))
+        with exact_products():  # interpolation in TF32 would round logits to 10 bits
+            return UpsampledLosses(*_BandedLosses.apply(logits, batch))
 
 
 def _takes_triton(path: Path, logits: Tensor, labels: Tensor, sample_losses: Sequence[SampleLosses]) -> bool:
@@ -187,7 +189,7 @@ class _BandedLosses(torch.autograd.Function):
     def forward(ctx: Any, logits: Tensor, batch: _Batch) -> tuple[Tensor, Tensor, Tensor]:
         upsampling = _Upsampling(logits, batch)
         number = len(batch.sample_losses)
-        losses, class_weights = torch.zeros(2, number, dtype=torch.float64, device=logits.device)
+        losses, class_weights = torch.zeros(2, number, dtype=widest_dtype(logits.device), device=logits.device)
         correct = torch.zeros((), dtype=torch.int64, device=logits.device)
         gradients = [torch.zeros_like(logits, dtype=upsampling.dtype) for _ in range(number * batch.with_gradient)]
         for band in upsampling.bands:

@@ -9,7 +9,9 @@ import torch
 from pretended_cuda import PretendedCuda, values_of
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ltseg.core.fused_upsampling import upsampled_losses
 from ltseg.heads import CosineClassifier, ETFClassifier
+from ltseg.losses import CrossEntropyLoss
 
 PRODUCTS = ('addmm', 'baddbmm', 'bmm', 'convolution', 'mm')
 
@@ -51,6 +53,19 @@ def default_precision() -> Iterator[None]:
     with suppress(AssertionError):
         torch.backends.cuda.matmul.fp32_precision = 'ieee'
     torch.set_float32_matmul_precision('highest')
+
+
+@pytest.mark.usefixtures('default_precision')
+@pytest.mark.parametrize('allow', [allow_by_the_older_name, allow_by_the_newer_name])
+def test_fused_losses_interpolate_in_float32(device: PretendedCuda, allow: Callable[[], None]) -> None:
+    logits, labels = torch.randn(1, 3, 4, 6).to('cuda').requires_grad_(), torch.randint(3, (1, 16, 24)).to('cuda')
+    loss = CrossEntropyLoss()
+    allow()
+    before = allowed()
+    with Products() as products:
+        found = upsampled_losses(logits, labels, [loss.prepare(logits, labels, 255)], path='bands')
+    assert products.found and {precision for _, precision in products.found} <= {'highest', 'ieee'}
+    assert allowed() == before != products.found[0][1] and found.losses.requires_grad
 
 
 @pytest.mark.usefixtures('default_precision')

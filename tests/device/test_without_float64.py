@@ -14,6 +14,7 @@ from ltseg.core.class_sample import ClassSample
 from ltseg.core.class_statistics import ClassStatistics
 from ltseg.core.collapse_summary import collapse_summary
 from ltseg.core.features import FeatureBatch
+from ltseg.core.fused_upsampling import upsampled_losses
 from ltseg.core.gradient_components import component_norms
 from ltseg.core.precision import widened, widest_dtype
 from ltseg.counts.class_counts import ClassCounts
@@ -72,6 +73,19 @@ def test_regularizers(device: PretendedCuda, config: dict) -> None:
     batch_of = FeatureBatch(features.requires_grad_(), labels, given.num_classes, classifier.requires_grad_())
     regularizer(batch_of).backward()
     regularizer.step()
+    assert not device.noted.of('float64', everywhere=True)
+
+
+def test_fused_losses(device: PretendedCuda) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits, labels = torch.randn(2, K, 6, 8, generator=generator), torch.randint(K, (2, 20, 30), generator=generator)
+    sums = []
+    for where in ('cpu', 'cuda'):
+        leaf, loss = logits.to(where).requires_grad_(), MODELS.build(LOSSES[0]).to(where)
+        found = upsampled_losses(leaf, labels.to(where), [loss.prepare(leaf, labels.to(where), 255)])
+        (gradient,) = torch.autograd.grad(found.losses.sum(), leaf)
+        sums.append((values_of(found.losses), values_of(gradient)))
+    torch.testing.assert_close(*sums)
     assert not device.noted.of('float64', everywhere=True)
 
 
