@@ -20,6 +20,8 @@ from ltseg.losses.presets import (
     ReweightedLoss,
     VSLoss,
 )
+from ltseg.losses.region import DiceLoss, JaccardLoss, TverskyLoss
+from ltseg.losses.ruled_loss import RuledLoss
 from ltseg.losses.seesaw import SeesawLoss
 
 __all__ = [
@@ -28,16 +30,20 @@ __all__ = [
     'CDTLoss',
     'ClassBalancedLoss',
     'CrossEntropyLoss',
+    'DiceLoss',
     'DotRegressionLoss',
     'EqualizationLoss',
     'ExpertDiversityLoss',
     'FocalLoss',
+    'JaccardLoss',
     'LDAMLoss',
     'LabelAwareSmoothingLoss',
     'LogitAdjustedLoss',
     'LogitsLoss',
     'LongTailLoss',
     'ReweightedLoss',
+    'RuledLoss',
     'SeesawLoss',
+    'TverskyLoss',
     'VSLoss',
 ]
