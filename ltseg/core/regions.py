@@ -18,8 +18,8 @@ class RegionSums(NamedTuple):
     Where p and y are 0 or 1, these are the counts of a confusion matrix.
 
     Source:
-        Wang et al., Jaccard Metric Losses: Optimizing the Jaccard Index with Soft Labels, NeurIPS 2023, section 3. The
-        product of p and y, which most code has for TP, is no measure of soft labels: it is not largest at p = y.
+        Wang et al., Jaccard Metric Losses: Optimizing the Jaccard Index with Soft Labels, NeurIPS 2023. With the sum of
+        p y for TP, as most code has it, soft labels do not have the best index at p = y.
 
     Example:
         >>> import torch
@@ -75,7 +75,7 @@ def tversky_losses(
         sums: TP, FP and FN, (R, K) each.
         alpha, beta: Weights of false positives, at least 0, and of false negatives, above 0.
         smooth: Pixels that are added to both sides of the fraction.
-        exponent: Above 0. Below 1 the slope is infinite where the loss is 0, and is cut off.
+        exponent: Above 0. Below 1 the slope is infinite where the loss is 0, and is cut off there.
 
     Returns:
         (R, K), 0 for absent classes and then without gradient; and (R, K) bool.

@@ -29,7 +29,7 @@ class DeferredRules(Hook):
         begin: Epoch or iteration, counted from 0, from which on the rules apply; it must lie within training.
         by_epoch: Whether ``begin`` is an epoch.
         target: Names of losses in the model, e.g. ``['decode_head.loss_decode']``. None is every
-            :class:`ltseg.losses.LongTailLoss`.
+            loss that takes rules (:class:`ltseg.losses.RuledLoss`).
 
     Source:
         Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019, algorithm 1

@@ -1,4 +1,4 @@
-"""Losses on logits: one loss that applies rules, its presets under the papers' names, and those outside the family."""
+"""Losses on logits: one that applies rules, its presets under the papers' names, those on regions, and others."""
 
 import ltseg.registry  # noqa: F401  isort: skip (names mmengine where it is missing)
 

@@ -31,8 +31,8 @@ class TverskyLoss(RuledLoss):
     rules (:class:`ltseg.core.adjustment.Adjustment`), w is their weight. What is predicted of an absent class does not
     count. For hard labels and predictions with ``alpha=beta=1``, the loss is 1 minus the mean IoU of these classes.
 
-    A class is one term however few pixels it has, which is why it serves rare classes; and its gradient fades where
-    nothing is right yet, which is why it goes with a cross entropy: three quarters of it and one of that.
+    A class is one term however few pixels it has. Where a class is not predicted at all, the gradient is close to 0
+    (the softmax is saturated), so that such a loss goes with a cross entropy, e.g. three quarters and one quarter.
 
     It is no loss of single pixels: heads compute it, and all losses beside it, from upsampled logits (``fused`` has no
     effect), and the one reduction is 'mean'. ``avg_factor`` does not count, because the mean is over classes. A sample
@@ -42,7 +42,7 @@ class TverskyLoss(RuledLoss):
         alpha: Weight of false positives, at least 0.
         beta: Weight of false negatives, above 0. The larger it is, the higher recall is valued against precision.
         smooth: Pixels that are added to both sides of the fraction, at least 0.
-        exponent: Above 0; below 1 it lets go of classes that are nearly right later.
+        exponent: Above 0. Above 1, classes that are nearly right weigh less in the gradient, below 1 more.
         per: 'batch' sums over all pixels of the batch, of all processes with ``sync``; 'image' takes the mean over
             images of the loss of each alone.
         class_weight: None, one weight for each class, or the name of a scheme of :class:`ltseg.rules.Weighting`.
@@ -56,9 +56,9 @@ class TverskyLoss(RuledLoss):
     Source:
         Salehi et al., Tversky loss function for image segmentation using 3D fully convolutional deep networks, MLMI
         2017, eq. 3; Abraham and Khan, A Novel Focal Tversky Loss Function With Improved Attention U-Net for Lesion
-        Segmentation, ISBI 2019, eq. 4, whose 1 / gamma is ``exponent``. The sums are those of Wang et al., Jaccard
-        Metric Losses, NeurIPS 2023, with which soft labels have their minimum at p = y. The mean over the classes that
-        are present, class weights and rules are ours.
+        Segmentation, ISBI 2019, whose 1 / gamma is ``exponent``. The sums are those of Wang et al., Jaccard Metric
+        Losses, NeurIPS 2023, with which soft labels have their minimum at p = y; a class is present in them if it has
+        any share, where the released code of that paper has a threshold. Rules and sums over processes are ours.
 
     Example:
         >>> import torch

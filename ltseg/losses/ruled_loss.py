@@ -39,6 +39,17 @@ class RuledLoss(LogitsLoss):
 
     Raises:
         ValueError: If a rule is undefined at zero counts, which these ``counts`` may hold.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import RuledLoss
+        >>> class WeightedSquares(RuledLoss):
+        ...     def prepare(self, logits, labels, ignore_index):
+        ...         weight = self.adjustment(logits, labels, ignore_index).weight  # (K,)
+        ...         return lambda logits, labels: (weight[labels] * logits.square().sum(1), weight[labels])
+        >>> loss = WeightedSquares([dict(type='ltseg.Weighting', scheme='inverse')], counts=[9, 3], average='weight')
+        >>> loss(torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 1])).item()  # (0.5 + 1.5 * 4) / (0.5 + 1.5)
+        3.25
     """
 
     def __init__(self, rules: Sequence[Rule | dict] = (), **options: Any) -> None:

@@ -41,6 +41,7 @@ REGION_LOSSES = [
     dict(type='ltseg.JaccardLoss'),
     dict(type='ltseg.JaccardLoss', class_weight=[1.0, 2.0, 3.0, 4.0, 5.0], average='weight'),
     dict(type='ltseg.DiceLoss', smooth=1.0, exponent=2.0),
+    dict(type='ltseg.DiceLoss', per='image'),
 ]
 
 

@@ -113,7 +113,7 @@ def test_a_loss_may_know_the_ignored_label_itself(config):
     torch.testing.assert_close(build(config, ignore_index=7)(logits, labels, ignore_index=255), expected)
 
 
-@every_loss
+@pytest.mark.parametrize('config', [c for c in ALL if c.get('per') != 'image'], ids=name_of)
 def test_maps_are_rows(config):
     if config['type'] == 'ltseg.EqualizationLoss':
         config = {**config, 'gamma': 1.0}
