@@ -78,14 +78,14 @@ def tversky_losses(
         exponent: Above 0. Below 1 the slope is infinite where the loss is 0, and is cut off there.
 
     Returns:
-        (R, K), 0 for absent classes and then without gradient; and (R, K) bool.
+        (R, K), next to 0 and without gradient for absent classes; and (R, K) bool.
     """
     present = sums.labelled > 0
-    missed = alpha * sums.false_positives + beta * sums.false_negatives
+    missed = (alpha * sums.false_positives + beta * sums.false_negatives).where(present, 0.0)
     losses = missed / (sums.true_positives + missed + smooth).where(present, 1.0)
     if exponent != 1:
         losses = losses.clamp(min=torch.finfo(losses.dtype).tiny) ** exponent
-    return losses.where(present, 0.0), present
+    return losses, present
 
 
 def _of_pixels(values: Tensor) -> Tensor:

@@ -107,7 +107,7 @@ class TverskyLoss(RuledLoss):
         sums = self._sums(logits, labels, weight, ignore_index, adjustment)
         if self.per == 'batch':
             total = sums.total()
-            sums = RegionSums(*map(summed, total)) if self.sync else total
+            sums = RegionSums(*summed(torch.stack(total))) if self.sync else total
         losses, present = tversky_losses(sums, self.alpha, self.beta, self.smooth, self.exponent)
         shares = present.to(losses.dtype)
         weighted = shares if adjustment.weight is None else shares * adjustment.weight

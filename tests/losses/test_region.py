@@ -158,6 +158,13 @@ def test_perfect_logits_have_a_finite_gradient_for_every_exponent():
         assert value < 1e-12 and (gradient == 0).all()
 
 
+def test_many_pixels_of_an_absent_class_do_not_overflow():
+    labels = torch.zeros(1, 200, 200, dtype=torch.int64)
+    logits = torch.tensor([0.0, 9.0]).view(1, 2, 1, 1).expand(1, 2, 200, 200)  # 40,000 false positives, to the 10th
+    value, gradient = value_and_gradient(TverskyLoss(exponent=10.0), logits, labels)
+    assert 0 < value < 1 and gradient.isfinite().all()
+
+
 def test_ignored_logits_may_be_anything():
     logits, labels = batch(2, 4, 4)
     expected = value_and_gradient(DiceLoss(), logits, labels)
