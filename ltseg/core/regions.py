@@ -78,7 +78,7 @@ def tversky_losses(
         exponent: Above 0. Below 1 the slope is infinite where the loss is 0, and is cut off there.
 
     Returns:
-        (R, K), next to 0 and without gradient for absent classes; and (R, K) bool.
+        (R, K), which means nothing and has no gradient for absent classes; and (R, K) bool.
     """
     present = sums.labelled > 0
     missed = (alpha * sums.false_positives + beta * sums.false_negatives).where(present, 0.0)
