@@ -20,7 +20,7 @@ from ltseg.losses.presets import (
     ReweightedLoss,
     VSLoss,
 )
-from ltseg.losses.region import DiceLoss, JaccardLoss, TverskyLoss
+from ltseg.losses.region import DiceLoss, JaccardLoss, RegionLoss, TverskyLoss
 from ltseg.losses.ruled_loss import RuledLoss
 from ltseg.losses.seesaw import SeesawLoss
 
@@ -41,6 +41,7 @@ __all__ = [
     'LogitAdjustedLoss',
     'LogitsLoss',
     'LongTailLoss',
+    'RegionLoss',
     'ReweightedLoss',
     'RuledLoss',
     'SeesawLoss',

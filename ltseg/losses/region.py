@@ -17,19 +17,17 @@ from ltseg.losses.ruled_loss import RuledLoss, weighting_rules
 from ltseg.registry import MODELS
 from ltseg.rules import Rule
 
-__all__ = ['DiceLoss', 'JaccardLoss', 'TverskyLoss']
+__all__ = ['DiceLoss', 'JaccardLoss', 'RegionLoss', 'TverskyLoss']
 
 
-@MODELS.register_module()
-class TverskyLoss(RuledLoss):
-    """The Tversky index of each class as a loss, in its focal form::
+class RegionLoss(RuledLoss):
+    """How far the regions that are predicted and labelled differ, for each class that is present::
 
         loss = mean_k w_k (1 - (TP_k + smooth) / (TP_k + alpha FP_k + beta FN_k + smooth))^exponent
         TP_k = (|p_k| + |y_k| - |p_k - y_k|) / 2,    FP_k = |p_k| - TP_k,    FN_k = |y_k| - TP_k
 
-    over the classes k that are present; |.| sums over pixels, p = softmax(z') with the biases, margins and scales of
-    rules (:class:`ltseg.core.adjustment.Adjustment`), w is their weight. What is predicted of an absent class does not
-    count. For hard labels and predictions with ``alpha=beta=1``, the loss is 1 minus the mean IoU of these classes.
+    |.| sums over pixels, p = softmax(z') with the biases, margins and scales of rules, and w is their weight
+    (:class:`ltseg.core.adjustment.Adjustment`). What is predicted of an absent class does not count.
 
     A class is one term however few pixels it has. Where a class is not predicted at all, the gradient is close to 0
     (the softmax is saturated), so that such a loss goes with a cross entropy, e.g. three quarters and one quarter.
@@ -39,8 +37,6 @@ class TverskyLoss(RuledLoss):
     weight is that of the pixel in the sums.
 
     Args:
-        alpha: Weight of false positives, at least 0.
-        beta: Weight of false negatives, above 0. The larger it is, the higher recall is valued against precision.
         smooth: Pixels that are added to both sides of the fraction, at least 0.
         exponent: Above 0. Above 1, classes that are nearly right weigh less in the gradient, below 1 more.
         per: 'batch' sums over all pixels of the batch, of all processes with ``sync``; 'image' takes the mean over
@@ -54,28 +50,27 @@ class TverskyLoss(RuledLoss):
         ValueError: If a reduction is not 'mean', or rules smooth labels, or have margins for soft ones.
 
     Source:
-        Salehi et al., Tversky loss function for image segmentation using 3D fully convolutional deep networks, MLMI
-        2017, eq. 3; Abraham and Khan, A Novel Focal Tversky Loss Function With Improved Attention U-Net for Lesion
-        Segmentation, ISBI 2019, whose 1 / gamma is ``exponent``. The sums are those of Wang et al., Jaccard Metric
-        Losses, NeurIPS 2023, with which soft labels have their minimum at p = y; a class is present in them if it has
-        any share, where the released code of that paper has a threshold. Rules and sums over processes are ours.
+        Wang et al., Jaccard Metric Losses: Optimizing the Jaccard Index with Soft Labels, NeurIPS 2023, for the sums,
+        with which soft labels have their minimum at p = y; a class is present in them if it has any share, where the
+        released code has a threshold. Rules and sums over processes are ours.
 
     Example:
         >>> import torch
-        >>> from ltseg.losses import TverskyLoss
-        >>> loss, labels = TverskyLoss(smooth=0.0), torch.tensor([0, 0, 0, 1])  # of three classes
-        >>> logits = torch.tensor([[0.5, 0.5, 0.0]] * 4).log()  # TP = 1.5, 0.5; FP = 0.5, 1.5; FN = 1.5, 0.5
-        >>> round(loss(logits, labels).item(), 4)  # 1 - 1.5 / (1.5 + 0.15 + 1.05), 1 - 0.5 / (0.5 + 0.45 + 0.35)
-        0.5299
+        >>> from ltseg.losses.region import RegionLoss
+        >>> class MissedLoss(RegionLoss):
+        ...     alpha, beta = 0.0, 1.0
+        >>> logits = torch.tensor([[0.75, 0.25], [0.75, 0.25]]).log()
+        >>> round(MissedLoss(smooth=0.0)(logits, torch.tensor([0, 1])).item(), 4)  # 1 minus the mean recall
+        0.5
     """
 
-    short_name = 'Tversky'
     of_single_samples = False  # the sums are those of whole regions
+
+    alpha: float  #: Weight of false positives.
+    beta: float  #: Weight of false negatives.
 
     def __init__(
         self,
-        alpha: float = 0.3,
-        beta: float = 0.7,
         smooth: float = 1e-3,
         exponent: float = 1.0,
         per: Literal['batch', 'image'] = 'batch',
@@ -83,14 +78,12 @@ class TverskyLoss(RuledLoss):
         rules: Sequence[Rule | dict] = (),
         **options: Any,
     ) -> None:
-        super().__init__([*weighting_rules(class_weight), *rules], **{'loss_name': 'loss_tversky', **options})
+        super().__init__([*weighting_rules(class_weight), *rules], **options)
         name = type(self).__name__
-        check_range(f'{name}.alpha', alpha, 0)
-        check_positive(f'{name}.beta', beta)
         check_range(f'{name}.smooth', smooth, 0)
         check_positive(f'{name}.exponent', exponent)
         check_choice(f'{name}.per', per, ('batch', 'image'))
-        self.alpha, self.beta, self.smooth, self.exponent, self.per = alpha, beta, smooth, exponent, per
+        self.smooth, self.exponent, self.per = smooth, exponent, per
         self._check_reduction(self.reduction)
 
     def reduced(
@@ -140,13 +133,47 @@ class TverskyLoss(RuledLoss):
 
 
 @MODELS.register_module()
-class JaccardLoss(TverskyLoss):
-    """The Jaccard index (IoU) of each class as a loss: :class:`TverskyLoss` with alpha = beta = 1::
+class TverskyLoss(RegionLoss):
+    """The Tversky index of each class as a loss, in its focal form::
+
+        loss = mean_k w_k (1 - (TP_k + smooth) / (TP_k + alpha FP_k + beta FN_k + smooth))^exponent
+
+    Args:
+        alpha: Weight of false positives, at least 0.
+        beta: Weight of false negatives, above 0. The larger it is, the higher recall is valued against precision.
+        **options: As for :class:`RegionLoss`, which says what the terms are.
+
+    Source:
+        Salehi et al., Tversky loss function for image segmentation using 3D fully convolutional deep networks, MLMI
+        2017, eq. 3; Abraham and Khan, A Novel Focal Tversky Loss Function With Improved Attention U-Net for Lesion
+        Segmentation, ISBI 2019, whose 1 / gamma is ``exponent``.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import TverskyLoss
+        >>> loss, labels = TverskyLoss(smooth=0.0), torch.tensor([0, 0, 0, 1])  # of three classes
+        >>> logits = torch.tensor([[0.5, 0.5, 0.0]] * 4).log()  # TP = 1.5, 0.5; FP = 0.5, 1.5; FN = 1.5, 0.5
+        >>> round(loss(logits, labels).item(), 4)  # 1 - 1.5 / (1.5 + 0.15 + 1.05), 1 - 0.5 / (0.5 + 0.45 + 0.35)
+        0.5299
+    """
+
+    short_name = 'Tversky'
+
+    def __init__(self, alpha: float = 0.3, beta: float = 0.7, **options: Any) -> None:
+        super().__init__(**{'loss_name': 'loss_tversky', **options})
+        check_range('TverskyLoss.alpha', alpha, 0)
+        check_positive('TverskyLoss.beta', beta)
+        self.alpha, self.beta = alpha, beta
+
+
+@MODELS.register_module()
+class JaccardLoss(RegionLoss):
+    """The Jaccard index (IoU) of each class as a loss, 1 minus the mean IoU for hard predictions::
 
         loss = mean_k w_k (1 - (TP_k + smooth) / (TP_k + FP_k + FN_k + smooth))^exponent
 
     Args:
-        **options: As for :class:`TverskyLoss`, without ``alpha`` and ``beta``.
+        **options: As for :class:`RegionLoss`, which says what the terms are.
 
     Source:
         Wang et al., Jaccard Metric Losses: Optimizing the Jaccard Index with Soft Labels, NeurIPS 2023 (JML1).
@@ -161,19 +188,20 @@ class JaccardLoss(TverskyLoss):
     """
 
     short_name = 'Jaccard'
+    alpha = beta = 1.0
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(1.0, 1.0, **{'loss_name': 'loss_jaccard', **options})
+        super().__init__(**{'loss_name': 'loss_jaccard', **options})
 
 
 @MODELS.register_module()
-class DiceLoss(TverskyLoss):
-    """The Dice coefficient (F1) of each class as a loss: :class:`TverskyLoss` with alpha = beta = 1/2::
+class DiceLoss(RegionLoss):
+    """The Dice coefficient (F1) of each class as a loss, 1 minus the mean F1 for hard predictions::
 
         loss = mean_k w_k (1 - (2 TP_k + 2 smooth) / (2 TP_k + FP_k + FN_k + 2 smooth))^exponent
 
     Args:
-        **options: As for :class:`TverskyLoss`, without ``alpha`` and ``beta``.
+        **options: As for :class:`RegionLoss`, which says what the terms are.
 
     Source:
         Milletari et al., V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image Segmentation, 3DV
@@ -190,6 +218,7 @@ class DiceLoss(TverskyLoss):
     """
 
     short_name = 'Dice'
+    alpha = beta = 0.5
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(0.5, 0.5, **{'loss_name': 'loss_dice', **options})
+        super().__init__(**{'loss_name': 'loss_dice', **options})
