@@ -125,9 +125,8 @@ def warn_of_unseen(config: Config, table: CountsTable, console: Console) -> None
     """Names classes that validation cannot judge."""
     ignored = ignored_in_evaluation(config, 'val')
     counted, _ = count_dataset(build_dataset(config.val_dataloader.dataset), ignore_index=ignored)
-    unseen = [
-        name for name, pixels in zip(table.class_names, counted.counts.samples.tolist(), strict=True) if not pixels
-    ]
+    samples = enumerate(counted.counts.samples.tolist())
+    unseen = [table.class_names[index] for index, pixels in samples if not pixels and index != table.ignored_class]
     if unseen:
         console.print(f'No pixel of {", ".join(unseen)} in validation: nothing is said of them.', style='yellow')
 
@@ -159,7 +158,7 @@ def job_of(
     labels = labels_of([changed])
     return Job(
         method.name, method.title, values, str(root / f'{method.name}-seed{seed}-{mark}'), seed, taus,
-        ignored_in_evaluation(config, 'val'), str(table), labels['model'], labels['dataset'],
+        ignored_in_evaluation(config, 'val'), str(table), labels['model'], labels['dataset'], options.trust_files,
     )  # fmt: skip
 
 
@@ -168,6 +167,7 @@ def settings_of(options: argparse.Namespace) -> str:
     given = (options.cfg_options or {}).items()
     changes = [f'{key}={value}' for key, value in given if not key.startswith(('choose', 'model.decode_head'))]
     words = ['--data-root', options.data_root] if options.data_root else []
+    changes += [f'load_from={options.checkpoint}'] if options.checkpoint else []
     words += ['--cfg-options', *changes] if changes else []
     return ''.join(f' {shlex.quote(word)}' for word in words)
 

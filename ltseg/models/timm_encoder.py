@@ -96,7 +96,7 @@ class TIMMEncoder(BaseModule):
         self.frozen, self.layout = frozen, torch.channels_last if channels_last else torch.contiguous_format
         if weights is not None:
             _load(self.timm_model, model_name, weights)
-            self.timm_model.is_init = True  # type: ignore[union-attr]  # HRNet's init_weights would draw them anew
+            self.timm_model.is_init = True  # type: ignore[assignment]  # HRNet's init_weights would draw them anew
         self.timm_model.to(memory_format=self.layout)  # type: ignore[call-overload]
         if frozen:
             self.requires_grad_(False)

@@ -160,7 +160,8 @@ def _fingerprint(model: nn.Module, dataset: Mapping[str, Any], plan: FeaturePlan
     digest.update(
         repr(sorted((key, str(value)) for key, value in vars(preprocessor).items() if key[0] != '_')).encode()
     )
-    for part in (preprocessor, model.backbone):
+    parts: tuple[Any, Any] = preprocessor, model.backbone
+    for part in parts:
         kept = {**part.state_dict(), **dict(part.named_buffers())}  # mean and std are in no state_dict
         for name, value in kept.items():
             digest.update(name.encode())

@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 from torch import Tensor
 
+from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.config_files import register_modules
 from ltseg.cli.runner import build_runner, calm_warnings
 from ltseg.core.confusion import confusion_matrix
@@ -44,6 +45,7 @@ class Job:
         ignored: Label that is not evaluated.
         table: Class counts of the training labels.
         model, dataset: Labels for reports.
+        trusted: Whether files that it loads may run code.
     """
 
     method: str
@@ -56,6 +58,7 @@ class Job:
     table: str
     model: str
     dataset: str
+    trusted: bool = False
 
 
 def prepare_process(threads: int) -> None:
@@ -87,8 +90,13 @@ def load_counts(work_dir: str | os.PathLike) -> CurveCounts:
 
 def train_and_evaluate(job: Job) -> str:
     """Trains and evaluates, unless that has been done before; returns the folder."""
-    if is_done(job.work_dir):
-        return job.work_dir
+    if not is_done(job.work_dir):
+        with trusted_files(job.trusted):
+            _train_and_evaluate(job)
+    return job.work_dir
+
+
+def _train_and_evaluate(job: Job) -> None:
     config = Config(job.config)
     config.work_dir, config.launcher = job.work_dir, 'none'
     register_modules(config)
@@ -104,7 +112,6 @@ def train_and_evaluate(job: Job) -> str:
     # Last: it says that the run is done.
     with atomic_write(Path(job.work_dir, COUNTS)) as draft, draft.open('wb') as file:
         torch.save({'right': counts.right, 'predicted': counts.predicted, 'true': counts.true}, file)
-    return job.work_dir
 
 
 def counts_of(model: TrainedModel, taus: tuple[float, ...], ignored: int) -> tuple[CurveCounts, Tensor]:
