@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# Tests use one thread each; the tests of a file share what takes long to make.
+PARALLEL := -n auto --maxprocesses 8 --dist loadfile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -13,13 +15,13 @@ help:     ## list the targets
 install: $(INSTALLED)  ## make .venv with pinned versions
 
 test: $(INSTALLED)  ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 check: $(INSTALLED)  ## lint, types, fast tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow'
 
 fix: $(INSTALLED)  ## format, and mend what the linter can
 	$(BIN)/ruff check --fix .

