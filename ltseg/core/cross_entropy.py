@@ -11,7 +11,7 @@ from ltseg.core.chunked_cross_entropy import chunked_cross_entropy
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.layout import per_class
 
-__all__ = ['adjusted_cross_entropy', 'adjusted_logits', 'complement']
+__all__ = ['adjusted_cross_entropy', 'adjusted_logits', 'check_soft_labels', 'complement']
 
 
 def adjusted_logits(logits: Tensor, labels: Tensor, adjustment: Adjustment) -> Tensor:
@@ -71,6 +71,14 @@ def adjusted_cross_entropy(
     return losses, weight
 
 
+def check_soft_labels(where: str, adjustment: Adjustment) -> None:
+    """Raises ValueError if the adjustment has a margin or a smoothing, for which soft labels have no formula."""
+    if adjustment.margin is not None or adjustment.smoothing is not None:
+        what = 'a margin' if adjustment.margin is not None else 'label smoothing'
+        hint = 'Train without mixed labels, or with a loss that has a formula for them.'
+        raise InvalidValueError(where, f'class indices for {what}', 'soft labels', hint)
+
+
 def complement(log_probability: Tensor) -> Tensor:
     """1 - p from log p, above 0: at p = 1 the derivative of (1 - p)^focusing is infinite for a focusing below 1."""
     return (-torch.expm1(log_probability)).clamp(min=torch.finfo(log_probability.dtype).tiny)
@@ -94,10 +102,7 @@ def _mean_over_classes(log_probability: Tensor, adjustment: Adjustment, focusing
 def _soft_cross_entropy(
     logits: Tensor, labels: Tensor, adjustment: Adjustment, focusing: float
 ) -> tuple[Tensor, Tensor | None]:
-    if adjustment.margin is not None or adjustment.smoothing is not None:
-        what = 'a margin' if adjustment.margin is not None else 'label smoothing'
-        hint = 'Train without mixed labels, or with a loss that has a formula for them.'
-        raise InvalidValueError('adjusted_cross_entropy', f'class indices for {what}', 'soft labels', hint)
+    check_soft_labels('adjusted_cross_entropy', adjustment)
     labels = labels.to(logits)
     logits = adjusted_logits(logits, labels, adjustment)
     if adjustment.bias is not None:

@@ -60,9 +60,8 @@ class FusedLosses:
             hint = "Build the heads inside it as 'ltseg.LongTailSegHead'."
             raise InvalidValueError(_name(self), 'a head with losses of its own', 'another', hint)
         if isinstance(self.fused, str) and not self._can_be_fused:
-            expected = (
-                f'losses of ltseg alone, no pixel sampler and no loss_by_feat of its own for fused={self.fused!r}'
-            )
+            losses = f'losses of single pixels and of ltseg alone for fused={self.fused!r}'
+            expected = f'{losses}, no pixel sampler, and no loss_by_feat of its own'
             raise InvalidValueError(_name(self), expected, 'another head', 'Set fused=True.')
         needing = [loss for loss in self.losses if getattr(loss, 'needs_feature_norm', False)]
         if not needing:
@@ -147,9 +146,9 @@ class LongTailSegHead(FeatureTap, FusedLosses, Extension):
             head's last convolution, e.g. ``dict(type='ltseg.CosineClassifier')``.
         fused: Whether losses are computed without upsampled logits (see :mod:`ltseg.core.fused_upsampling`): the same
             value and gradient in less time and memory. It holds for every loss with ``can_be_fused``, which are those
-            of this package but dot regression and expert diversity. Heads with a pixel sampler, with a loss of another
-            package beside, or with a ``loss_by_feat`` of their own take the plain path. On a GPU it is done by Triton
-            kernels where these can serve, else in bands of rows; 'bands' and 'triton' choose one of them.
+            of this package but losses on regions, dot regression and expert diversity. Heads with another loss beside,
+            with a pixel sampler, or with a ``loss_by_feat`` of their own take the plain path. On a GPU it is done by
+            Triton kernels where these can serve, else in bands of rows; 'bands' and 'triton' choose one of them.
         band_rows: Rows of labels in a band of the fused loss; by default they follow from the shapes.
 
     Raises:

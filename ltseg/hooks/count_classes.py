@@ -14,7 +14,7 @@ from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_fo
 from ltseg.counts.label_pipelines import learns_label_files
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import CountsTable, check_class_names, check_table
-from ltseg.losses import LongTailLoss
+from ltseg.losses import RuledLoss
 from ltseg.nested_datasets import dataset_classes
 from ltseg.registry import HOOKS
 
@@ -108,7 +108,7 @@ class CountClasses(Hook):
         for module in waiting.values():
             module.fill(table)
         for module in runner.model.modules():
-            if isinstance(module, LongTailLoss):
+            if isinstance(module, RuledLoss):
                 module.check_counts()  # before a loss is compiled, which cannot look at them
         for metric in metrics:
             metric.fill_counts(table)

@@ -8,7 +8,7 @@ from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 from ltseg.core.checks import check_range
 from ltseg.core.errors import InvalidValueError, WrongStateError
 from ltseg.hooks.wrapped_model import unwrapped
-from ltseg.losses import LongTailLoss
+from ltseg.losses import RuledLoss
 from ltseg.registry import HOOKS, MODELS
 from ltseg.rules import Rule, Weighting
 
@@ -29,7 +29,7 @@ class DeferredRules(Hook):
         begin: Epoch or iteration, counted from 0, from which on the rules apply; it must lie within training.
         by_epoch: Whether ``begin`` is an epoch.
         target: Names of losses in the model, e.g. ``['decode_head.loss_decode']``. None is every
-            :class:`ltseg.losses.LongTailLoss`.
+            loss that takes rules (:class:`ltseg.losses.RuledLoss`).
 
     Source:
         Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019, algorithm 1
@@ -78,7 +78,7 @@ class DeferredRules(Hook):
         self.rules: list[Rule] = [MODELS.build(rule) if isinstance(rule, dict) else rule for rule in given]
         self.begin, self.by_epoch = begin, by_epoch
         self.target = None if target is None else list(target)
-        self._losses: dict[str, LongTailLoss] = {}
+        self._losses: dict[str, RuledLoss] = {}
         self._applied = False
 
     def before_run(self, runner: Runner) -> None:
@@ -132,8 +132,8 @@ class DeferredRules(Hook):
         names = ', '.join(type(rule).__name__ for rule in self.rules)
         runner.logger.info(f'DeferredRules: from here on {names} in {", ".join(self._losses)}.')
 
-    def _find(self, runner: Runner) -> dict[str, LongTailLoss]:
-        found = {name: module for name, module in unwrapped(runner).named_modules() if isinstance(module, LongTailLoss)}
+    def _find(self, runner: Runner) -> dict[str, RuledLoss]:
+        found = {name: module for name, module in unwrapped(runner).named_modules() if isinstance(module, RuledLoss)}
         wanted = list(found) if self.target is None else self.target
         if not wanted or set(wanted) - set(found):
             missing = ', '.join(sorted(set(wanted) - set(found))) or 'none'

@@ -1,4 +1,4 @@
-"""Losses on logits: one loss that applies rules, its presets under the papers' names, and those outside the family."""
+"""Losses on logits: one that applies rules, its presets under the papers' names, those on regions, and others."""
 
 import ltseg.registry  # noqa: F401  isort: skip (names mmengine where it is missing)
 
@@ -20,6 +20,8 @@ from ltseg.losses.presets import (
     ReweightedLoss,
     VSLoss,
 )
+from ltseg.losses.region import DiceLoss, JaccardLoss, TverskyLoss
+from ltseg.losses.ruled_loss import RuledLoss
 from ltseg.losses.seesaw import SeesawLoss
 
 __all__ = [
@@ -28,16 +30,20 @@ __all__ = [
     'CDTLoss',
     'ClassBalancedLoss',
     'CrossEntropyLoss',
+    'DiceLoss',
     'DotRegressionLoss',
     'EqualizationLoss',
     'ExpertDiversityLoss',
     'FocalLoss',
+    'JaccardLoss',
     'LDAMLoss',
     'LabelAwareSmoothingLoss',
     'LogitAdjustedLoss',
     'LogitsLoss',
     'LongTailLoss',
     'ReweightedLoss',
+    'RuledLoss',
     'SeesawLoss',
+    'TverskyLoss',
     'VSLoss',
 ]

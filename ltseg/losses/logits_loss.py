@@ -131,17 +131,29 @@ class LogitsLoss(nn.Module):
         reduction = self.reduction if reduction_override is None else reduction_override
         check_choice('reduction_override', reduction, ('mean', 'sum', 'none'))
         ignore_index = self.ignore_index if ignore_index is None else ignore_index
-        soft = labels.is_floating_point()
         logits = at_least_float32(logits)
-        labels = labels if soft else labels.long()
-        with torch.autocast(logits.device.type, enabled=False):
-            with explaining_label_errors(labels, logits.shape[1], ignore_index):
-                losses, class_weights = self.prepare(logits, labels, ignore_index)(logits, labels)
-            valid = torch.full((), losses.numel(), device=losses.device) if soft else (labels != ignore_index).sum()
-            reduced = reduce_losses(
-                losses, valid, class_weights, weight, self.average, avg_factor, reduction, self.sync
-            )
+        labels = labels if labels.is_floating_point() else labels.long()
+        with (
+            torch.autocast(logits.device.type, enabled=False),
+            explaining_label_errors(labels, logits.shape[1], ignore_index),
+        ):
+            reduced = self.reduced(logits, labels, weight, avg_factor, ignore_index, reduction)
         return reduced * self.factor()
+
+    def reduced(
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        weight: Tensor | None,
+        avg_factor: float | Tensor | None,
+        ignore_index: int,
+        reduction: Reduction,
+    ) -> Tensor:
+        """The loss before its factor; a loss that is no mean over samples overrides it, and needs no ``prepare``."""
+        losses, class_weights = self.prepare(logits, labels, ignore_index)(logits, labels)
+        soft = labels.is_floating_point()
+        valid = torch.full((), losses.numel(), device=losses.device) if soft else (labels != ignore_index).sum()
+        return reduce_losses(losses, valid, class_weights, weight, self.average, avg_factor, reduction, self.sync)
 
     @property
     def can_be_fused(self) -> bool:

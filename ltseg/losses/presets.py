@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 from ltseg.core.checks import check_range
 from ltseg.losses.long_tail_loss import LongTailLoss
+from ltseg.losses.ruled_loss import weighting_rules
 from ltseg.registry import MODELS
-from ltseg.rules import ClassWeights, LabelSmoothing, PriorBias, Temperature, Weighting
-from ltseg.rules.rule import Rule
+from ltseg.rules import LabelSmoothing, PriorBias, Temperature, Weighting
 
 __all__ = [
     'BalancedSoftmaxLoss',
@@ -48,11 +48,7 @@ class CrossEntropyLoss(LongTailLoss):
     def __init__(
         self, class_weight: Sequence[float] | str | None = None, label_smoothing: float = 0.0, **options: Any
     ) -> None:
-        rules: list[Rule] = []
-        if isinstance(class_weight, str):
-            rules.append(Weighting(scheme=class_weight))  # type: ignore[arg-type]
-        elif class_weight is not None:
-            rules.append(ClassWeights(weights=tuple(class_weight)))
+        rules = weighting_rules(class_weight)
         check_range('CrossEntropyLoss.label_smoothing', label_smoothing, 0, 1)
         if label_smoothing:
             rules.append(LabelSmoothing(head=label_smoothing, tail=label_smoothing))

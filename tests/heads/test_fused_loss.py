@@ -75,7 +75,7 @@ def test_either_path_can_be_chosen(loss, fused):
     ('options', 'match'),
     [
         (dict(loss_decode=ARB, sampler=dict(type='OHEMPixelSampler', thresh=0.7, min_kept=20)), 'no pixel sampler'),
-        (dict(loss_decode=[ARB, dict(type='DiceLoss')]), 'losses of ltseg'),
+        (dict(loss_decode=[ARB, dict(type='DiceLoss')]), 'losses of single pixels and of ltseg alone'),
     ],
     ids=['sampler', 'loss of MMSegmentation'],
 )

@@ -32,6 +32,18 @@ LOSSES = [
     dict(type='ltseg.LabelAwareSmoothingLoss', counts=COUNTS),
 ]
 
+# Those that are no mean over samples: without reductions, sample weights as factors, and the fused path.
+REGION_LOSSES = [
+    dict(type='ltseg.TverskyLoss'),
+    dict(type='ltseg.TverskyLoss', exponent=0.75, class_weight='sqrt_inverse', counts=COUNTS),
+    dict(type='ltseg.TverskyLoss', rules=[dict(type='ltseg.PriorBias'), dict(type='ltseg.Margin')], counts=COUNTS),
+    dict(type='ltseg.TverskyLoss', rules=[dict(type='ltseg.PriorBias')], counts='batch', average='weight'),
+    dict(type='ltseg.JaccardLoss'),
+    dict(type='ltseg.JaccardLoss', class_weight=[1.0, 2.0, 3.0, 4.0, 5.0], average='weight'),
+    dict(type='ltseg.DiceLoss', smooth=1.0, exponent=2.0),
+    dict(type='ltseg.DiceLoss', per='image'),
+]
+
 
 def name_of(config: dict) -> str:
     """A short test id."""

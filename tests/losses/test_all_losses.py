@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from hinted import hinted
-from losses_under_test import COUNTS, LOSSES, K, batch, name_of
+from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, K, batch, name_of
 from mmengine.structures import PixelData
 from torch.nn import functional as F
 
@@ -13,7 +13,9 @@ from ltseg.core.fused_upsampling import DifferentiatedLosses
 from ltseg.losses import DotRegressionLoss, ExpertDiversityLoss, LogitsLoss
 from ltseg.registry import MODELS
 
-every_loss = pytest.mark.parametrize('config', LOSSES, ids=name_of)
+ALL = [*LOSSES, *REGION_LOSSES]
+every_loss = pytest.mark.parametrize('config', ALL, ids=name_of)
+every_loss_of_samples = pytest.mark.parametrize('config', LOSSES, ids=name_of)
 
 
 def build(config, **more):
@@ -31,7 +33,7 @@ def value_and_gradient(loss, logits, labels, **arguments):
 def test_every_registered_loss_is_listed():
     MODELS.get('ARBLoss')
     registered = {c for c in MODELS.module_dict.values() if isinstance(c, type) and issubclass(c, LogitsLoss)}
-    listed = {MODELS.get(config['type'].removeprefix('ltseg.')) for config in LOSSES}
+    listed = {MODELS.get(config['type'].removeprefix('ltseg.')) for config in ALL}
     assert registered == listed | {DotRegressionLoss, ExpertDiversityLoss}  # which have their own files
 
 
@@ -48,7 +50,7 @@ def test_gradient_is_that_of_the_value(config):
     assert torch.autograd.gradcheck(value, logits.requires_grad_())
 
 
-@every_loss
+@every_loss_of_samples
 def test_the_gradient_that_the_fused_path_takes_is_that_of_autograd(config):
     logits, labels = batch(2, 3, 4)
     losses = build(config).prepare(logits, labels, 255)
@@ -111,7 +113,7 @@ def test_a_loss_may_know_the_ignored_label_itself(config):
     torch.testing.assert_close(build(config, ignore_index=7)(logits, labels, ignore_index=255), expected)
 
 
-@every_loss
+@pytest.mark.parametrize('config', [c for c in ALL if c.get('per') != 'image'], ids=name_of)
 def test_maps_are_rows(config):
     if config['type'] == 'ltseg.EqualizationLoss':
         config = {**config, 'gamma': 1.0}
@@ -141,7 +143,7 @@ def test_autocast_changes_nothing(config):
     assert value == expected
 
 
-@every_loss
+@every_loss_of_samples
 def test_reductions_agree(config):
     logits, labels = batch(2, 4, 4)
     loss = build(config, average='count', loss_weight=0.5)
@@ -156,7 +158,7 @@ def test_reductions_agree(config):
     torch.testing.assert_close(total / 10, by_factor)
 
 
-@every_loss
+@every_loss_of_samples
 def test_sample_weights_scale_the_losses(config):
     logits, labels = batch(2, 4, 4)
     chosen = (torch.rand(2, 4, 4) < 0.5).double()
@@ -173,7 +175,11 @@ def test_an_absent_class(config):
     assert value.isfinite() and gradient.isfinite().all()
 
 
-@pytest.mark.parametrize('config', [c for c in LOSSES if c['type'] != 'ltseg.ARBLoss'], ids=name_of)
+def biased_by_the_batch(config):
+    return config['type'] == 'ltseg.ARBLoss' or ('rules' in config and config['counts'] == 'batch')
+
+
+@pytest.mark.parametrize('config', [c for c in ALL if not biased_by_the_batch(c)], ids=name_of)
 def test_a_class_alone(config):
     logits, labels = batch(2, 4, 4)
     value, gradient = value_and_gradient(build(config), logits, labels.where(labels == 255, 2))
@@ -192,7 +198,7 @@ def test_survives_deepcopy_and_state_dict(config):
     assert value == expected
 
 
-@pytest.mark.parametrize('config', [c for c in LOSSES if c['type'] != 'ltseg.EqualizationLoss'], ids=name_of)
+@pytest.mark.parametrize('config', [c for c in ALL if c['type'] != 'ltseg.EqualizationLoss'], ids=name_of)
 def test_equal_logits_and_labels_of_any_integer_type(config):
     logits, labels = batch(2, 4, 4)
     expected, _ = value_and_gradient(build(config), logits, labels)

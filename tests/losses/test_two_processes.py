@@ -4,13 +4,13 @@ import copy
 
 import pytest
 import torch
-from losses_under_test import LOSSES, K, batch, name_of
+from losses_under_test import LOSSES, REGION_LOSSES, K, batch, name_of
 from two_processes import in_two_processes
 
 from ltseg.losses import LongTailLoss
 from ltseg.losses.logits_loss import fused_losses
 
-CASES = [c for c in LOSSES if c['type'] != 'ltseg.EqualizationLoss']
+CASES = [c for c in LOSSES + REGION_LOSSES if c['type'] != 'ltseg.EqualizationLoss']
 SCENARIOS = ('unequal', 'one rank ignores all')
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ltseg.counts.class_counts import ClassCounts
-from ltseg.losses.long_tail_loss import LongTailLoss
+from ltseg.losses.ruled_loss import RuledLoss
 from ltseg.reports.diagnosis.finding import Finding, listed, named
 from ltseg.rules.rule import Rule
 
@@ -112,7 +112,7 @@ def rule_findings(model: nn.Module, counts: ClassCounts, names: Sequence[str]) -
     """
     seen = set()
     for key, loss in model.named_modules():
-        for rule in loss.rules if isinstance(loss, LongTailLoss) else ():
+        for rule in loss.rules if isinstance(loss, RuledLoss) else ():
             if rule.uses_counts and rule not in seen:  # auxiliary heads have the same
                 seen.add(rule)
                 yield from _of_rule(f'{type(rule).__name__} in {key}', rule, counts, names)
