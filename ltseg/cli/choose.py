@@ -4,10 +4,10 @@
     ltseg choose CONFIG --minutes 5 --images 100 --methods sqrt arb la
     ltseg choose CONFIG CHECKPOINT --seeds 5
 
-CONFIG is of a segmentor whose backbone has weights, or CHECKPOINT gives them. Features of augmented training images and
-of the validation images are kept in WORK_DIR/choose, and so is every run: the command goes on where it was killed. A
-method is called better only if its whole curve over post-hoc adjustment lies above that of cross entropy by more than
-chance. It ends with a sentence, a table, a page, and a config to train.
+CONFIG is of a segmentor whose backbone has weights, or CHECKPOINT gives them; neck and heads start anew. Features
+of augmented training images and of the validation images are kept in WORK_DIR/choose, and so is every run: the command
+goes on where it was killed. A method is called better only if its whole curve over post-hoc adjustment lies above that
+of cross entropy by more than chance. It ends with a sentence, a table, a page, and a config to train.
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import json
 import os
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -104,7 +105,7 @@ def has_weights(config: Config, checkpoint: str | None) -> bool:
     if checkpoint or config.get('load_from') or isinstance(config.model.get('pretrained'), str):
         return True
     parts = parts_of(config.model.backbone, 'backbone')
-    return any(isinstance(part.get(key), str) for _, part in parts for key in WEIGHTS)
+    return any(isinstance(value := part.get(key), str) or value is True for _, part in parts for key in WEIGHTS)
 
 
 def loaded_model(config: Config, checkpoint: str | None) -> Any:
@@ -114,7 +115,7 @@ def loaded_model(config: Config, checkpoint: str | None) -> Any:
         model = build_model(config)
         source = checkpoint or config.get('load_from')
         if source:
-            load_weights(model, source)
+            load_weights(torch.nn.ModuleDict({'backbone': model.backbone}), source)  # its head may be for other classes
         else:
             model.init_weights()
     return model.to('cuda' if torch.cuda.is_available() else 'cpu')
@@ -124,9 +125,8 @@ def warn_of_unseen(config: Config, table: CountsTable, console: Console) -> None
     """Names classes that validation cannot judge."""
     ignored = ignored_in_evaluation(config, 'val')
     counted, _ = count_dataset(build_dataset(config.val_dataloader.dataset), ignore_index=ignored)
-    unseen = [
-        name for name, pixels in zip(table.class_names, counted.counts.samples.tolist(), strict=True) if not pixels
-    ]
+    samples = enumerate(counted.counts.samples.tolist())
+    unseen = [table.class_names[index] for index, pixels in samples if not pixels and index != table.ignored_class]
     if unseen:
         console.print(f'No pixel of {", ".join(unseen)} in validation: nothing is said of them.', style='yellow')
 
@@ -158,21 +158,31 @@ def job_of(
     labels = labels_of([changed])
     return Job(
         method.name, method.title, values, str(root / f'{method.name}-seed{seed}-{mark}'), seed, taus,
-        ignored_in_evaluation(config, 'val'), str(table), labels['model'], labels['dataset'],
+        ignored_in_evaluation(config, 'val'), str(table), labels['model'], labels['dataset'], options.trust_files,
     )  # fmt: skip
 
 
-def write_config(path: Path, base: str, method: Candidate, sentence: str, tau: float) -> None:
+def settings_of(options: argparse.Namespace) -> str:
+    """The arguments that change the config, but for what the head and the methods have taken from them."""
+    given = (options.cfg_options or {}).items()
+    changes = [f'{key}={value}' for key, value in given if not key.startswith(('choose', 'model.decode_head'))]
+    words = ['--data-root', options.data_root] if options.data_root else []
+    changes += [f'load_from={options.checkpoint}'] if options.checkpoint else []
+    words += ['--cfg-options', *changes] if changes else []
+    return ''.join(f' {shlex.quote(word)}' for word in words)
+
+
+def write_config(path: Path, config: Config, settings: str, method: Candidate, sentence: str, tau: float) -> None:
     """The config of the full training run."""
-    head = {'loss_decode': {'_delete_': True, **method.loss}, **method.head}
+    head = {'_delete_': True, **with_method(config, method).model.decode_head.to_dict()}
     lines = [
         f'# {sentence}',
-        f'#     ltseg train {path}',
+        f'#     ltseg train {path}{settings}',
         '# Then, on the trained model, tau by its own validation curve '
         f'(on frozen features the highest mIoU was at {tau:g}):',
-        f'#     ltseg adjust {path} CHECKPOINT',
-        f'_base_ = {os.path.relpath(base, path.parent)!r}',
-        f'model = dict(decode_head={head!r})',
+        f'#     ltseg adjust {path} CHECKPOINT{settings}',
+        f'_base_ = {os.path.relpath(str(config.filename), path.parent)!r}',
+        Config({'model': {'decode_head': head}}).pretty_text.rstrip(),
     ]
     with atomic_write(path) as draft:
         draft.write_text('\n'.join(lines) + '\n', encoding='utf-8')
@@ -218,7 +228,8 @@ def run(options: argparse.Namespace) -> None:
             for method in methods
         ]
         left, failed = train_all(jobs, options, begin, console)
-        finish(methods, [job for job in jobs if is_done(job.work_dir)], config, folder, console)
+        done = [job for job in jobs if is_done(job.work_dir)]
+        finish(methods, done, config, settings_of(options), folder, console)
         if left:
             names = ', '.join(f'{job.title} seed {job.seed}' for job in left)
             console.print(f'Left out for want of time: {names}. The same command goes on with them.', style='yellow')
@@ -246,7 +257,9 @@ def train_all(
         return run_jobs(waiting, pool, workers, left, report), failed
 
 
-def finish(methods: Sequence[Candidate], done: Sequence[Job], config: Config, folder: Path, console: Console) -> None:
+def finish(
+    methods: Sequence[Candidate], done: Sequence[Job], config: Config, settings: str, folder: Path, console: Console
+) -> None:
     """Compares what is done, prints and writes it."""
     runs = {each.name: [load_counts(job.work_dir) for job in done if job.method == each.name] for each in methods}
     if not runs[BASELINE]:
@@ -255,7 +268,8 @@ def finish(methods: Sequence[Candidate], done: Sequence[Job], config: Config, fo
     verdict = verdict_of(titles, runs, BASELINE, done[0].taus)
     chosen = next(method for method in methods if method.title == verdict.winner.title)
     target = folder / 'chosen.py'
-    write_config(target, str(config.filename), chosen, verdict.sentence(), verdict.winner.best_tau(verdict.taus))
+    tau = verdict.winner.best_tau(verdict.taus)
+    write_config(target, config, settings, chosen, verdict.sentence(), tau)
     written = (*write_results(verdict, done, folder), target)
     verdict.table().print(console)
     console.print(verdict.sentence(), style='bold', highlight=False)

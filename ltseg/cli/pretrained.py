@@ -9,6 +9,7 @@ from urllib.parse import urlparse
 import torch
 from mmengine.runner.checkpoint import get_external_models
 
+from ltseg.cli.weights import SOURCES
 from ltseg.core.errors import describe
 
 __all__ = ['weight_faults']
@@ -48,10 +49,9 @@ def _encoder_fault(path: str, part: Mapping[str, Any]) -> str | None:
     if _in_hub_cache(name) or not (problem := _unavailable('https://huggingface.co/timm')):
         return None
     got = f'{weights!r}, which does not exist, and no way to download those of timm ({problem})'
-    hint = (
-        f'To write the file: ltseg weights {name} --out {weights}. '
-        f'To train from scratch: --cfg-options {path}.weights=None'
-    )
+    hint = f'To train from scratch: --cfg-options {path}.weights=None'
+    if name in SOURCES:
+        hint = f'To write the file: ltseg weights {name} --out {weights}. {hint}'
     return describe(f'{path}.weights', f'weights of {name}', got, hint)
 
 

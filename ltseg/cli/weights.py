@@ -75,6 +75,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with one_message_errors():
         state = load_checkpoint_file(weights_file(options.name))
         named = converted(state, timm_model(options.name).state_dict())
-        with atomic_write(target) as draft:
-            torch.save(named, draft)
+        with atomic_write(target) as draft, draft.open('wb') as file:
+            torch.save(named, file)
     print(f'Written: {target}')

@@ -2,14 +2,16 @@
 
 A trained model and the strength tau of post-hoc adjustment give a curve: mean IoU against mean accuracy of the classes.
 A loss that moves along the curve of cross entropy has gained nothing that post-hoc adjustment does not give. Chance
-enters through the images that were evaluated and through the seeds, and both are resampled (bootstrap)::
+enters through the images that were evaluated, which are resampled (bootstrap), and through the seeds, of which there
+are too few for that: their effect is drawn from Student's t distribution::
 
     F(a) = max { mIoU(tau) : mAcc(tau) >= a }      the best mIoU at an accuracy of at least a; straight between taus
     gap  = mean over a of F_method(a) - F_baseline(a)
 
-over the accuracies that both reach by giving up mIoU.
+over the accuracies that both reach by giving up mIoU. F is the mean over the runs of a method.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +20,7 @@ from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
 
-__all__ = ['CurveCounts', 'CurveGap', 'curve_gap', 'frontier', 'resampled_frontiers']
+__all__ = ['CurveCounts', 'CurveGap', 'curve_gap', 'frontier', 'resampled_frontiers', 'seed_effects']
 
 LEVELS = 41  # accuracies at which curves are compared
 
@@ -104,24 +106,52 @@ def frontier(quality: Tensor, fairness: Tensor, levels: Tensor) -> Tensor:
     return best.where(best > -torch.inf, torch.nan)
 
 
-def resampled_frontiers(
-    seeds: Sequence[CurveCounts], levels: Tensor, weights: Tensor, generator: torch.Generator
-) -> Tensor:
-    """The frontier of a method, as the mean over its seeds, under each draw of images and seeds.
+def resampled_frontiers(seeds: Sequence[CurveCounts], levels: Tensor, weights: Tensor) -> Tensor:
+    """The frontier of a method, as the mean over its seeds, under each draw of images.
 
     Args:
         seeds: The runs of the method on the same I images.
         levels: (L,).
         weights: How often each image is taken in each of B draws, (B, I).
-        generator: Of the draws of seeds: one fewer than there are, with replacement, which makes the variance of their
-            mean that of independent runs; the bootstrap's own is too small by (S - 1) / S.
 
     Returns:
-        (B, L); nan where no drawn seed reaches a level.
+        (B, L); nan where no seed reaches a level.
     """
-    curves = torch.stack([frontier(*seed.rates(weights), levels) for seed in seeds], dim=1)  # (B, S, L)
-    drawn = torch.randint(len(seeds), (len(weights), max(len(seeds) - 1, 1)), generator=generator)
-    return curves.gather(1, drawn.unsqueeze(-1).expand(-1, -1, len(levels))).nanmean(1)
+    return torch.stack([frontier(*seed.rates(weights), levels) for seed in seeds]).nanmean(0)
+
+
+def seed_effects(
+    methods: Sequence[Sequence[CurveCounts]], levels: Tensor, draws: int, generator: torch.Generator
+) -> Tensor:
+    """Draws of what the seed of one run adds to its frontier, as far as the runs tell.
+
+    With r_i the frontier of a run minus the mean of its method, and d = runs - methods, a draw is::
+
+        sum_i g_i r_i / sqrt(chi2_d)        g_i standard normal; at each level it is s t_d with s^2 = sum_i r_i^2 / d
+
+    which takes seeds to matter alike in all methods, as the analysis of variance does. A bootstrap of two or three runs
+    never leaves their range, which is too narrow for the bounds of many methods.
+
+    Args:
+        methods: The runs of each method on the same images.
+        levels: (L,).
+        draws: B.
+        generator: Of the draws.
+
+    Returns:
+        (B, L); zeros where no method has a second run.
+    """
+    once = torch.ones(1, len(methods[0][0].true))
+    curves = [torch.cat([frontier(*run.rates(once), levels) for run in runs]) for runs in methods]
+    curves = [found[~found.isnan().all(1)] for found in curves]
+    degrees = sum(max(len(found) - 1, 0) for found in curves)
+    if not degrees:
+        return torch.zeros(draws, len(levels), dtype=torch.float64)
+    spread = torch.cat([found - found.nanmean(0) for found in curves])
+    spread = spread.where(~spread.isnan(), spread.nanmean(1, keepdim=True))  # levels that a run does not reach
+    normal = torch.randn(draws, len(spread), generator=generator, dtype=torch.float64)
+    chi = torch.randn(draws, degrees, generator=generator, dtype=torch.float64).norm(dim=1, keepdim=True)
+    return normal @ spread / chi
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +202,7 @@ def curve_gap(
     confidence: float = 0.95,
     draws: int = 1000,
     seed: int = 0,
+    others: Sequence[Sequence[CurveCounts]] = (),
 ) -> CurveGap:
     """Compares the curves of two methods on the same images.
 
@@ -181,25 +212,25 @@ def curve_gap(
     Args:
         method, baseline: Their runs, one for each seed.
         confidence: Of the bounds. With M methods against one baseline, 1 - 0.05 / M holds for all of them together.
-        draws: Of the bootstrap.
-        seed: Of the bootstrap.
+        draws: Of images and of the effect of seeds.
+        seed: Of the draws.
+        others: The runs of further methods on these images, which tell more of how much seeds matter.
 
     Raises:
         ValueError: If the numbers of images differ.
     """
-    images = {len(run.true) for run in (*method, *baseline)}
+    images = {len(run.true) for runs in (method, baseline, *others) for run in runs}
     if len(images) > 1:
         raise InvalidValueError('curve_gap', 'runs on the same images', f'{sorted(images)} images')
     (number,) = images
     once = torch.ones(1, number)
     levels = _levels([run.rates(once) for run in method], [run.rates(once) for run in baseline])
     generator = torch.Generator().manual_seed(seed)
-    weights = torch.cat([once.double(), _draws(draws, number, generator)])  # the first row: as measured
-    ours, theirs = (
-        torch.stack([frontier(*run.rates(once), levels) for run in runs]).nanmean(0)[0] for runs in (method, baseline)
-    )
-    gaps = resampled_frontiers(method, levels, weights[1:], generator)
-    gaps = gaps - resampled_frontiers(baseline, levels, weights[1:], generator)
+    weights = _draws(draws, number, generator)
+    ours, theirs = (resampled_frontiers(runs, levels, once)[0] for runs in (method, baseline))
+    gaps = resampled_frontiers(method, levels, weights) - resampled_frontiers(baseline, levels, weights)
+    effects = seed_effects((method, baseline, *others), levels, draws, generator)
+    gaps += math.sqrt(1 / len(method) + 1 / len(baseline)) * effects
     tails = torch.tensor([(1 - confidence) / 2, (1 + confidence) / 2], dtype=gaps.dtype)
     low, high = gaps.nanquantile(tails, dim=0)
     mean_low, mean_high = gaps.nanmean(1).nanquantile(tails).tolist()

@@ -19,7 +19,7 @@ from ltseg.core.errors import InvalidValueError, MissingFileError, UnusableLabel
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.class_names import check_classes, check_classes_key
 from ltseg.counts.ignored_pixels import MMSEG_IGNORED, cause_of_empty_classes
-from ltseg.counts.label_files import count_label_files, fingerprint, label_files
+from ltseg.counts.label_files import count_label_files, fingerprint, label_files, remote_backend
 from ltseg.counts.many_classes import fault_of_many_classes, needs_16_bits
 from ltseg.counts.table import CountsTable
 from ltseg.nested_datasets import all_datasets, dataset_classes, innermost_configs, innermost_datasets
@@ -140,8 +140,7 @@ def _count_pixels(
     ignore_index: int | None,
 ) -> tuple[CountsTable, Path | None]:
     part = next(innermost_datasets(dataset))
-    backend_args = getattr(part, 'backend_args', None)
-    backend_args = None if (backend_args or {}).get('backend', 'local') == 'local' else backend_args
+    backend_args = remote_backend(dataset)
     ignore_index = getattr(part, 'ignore_index', MMSEG_IGNORED) if ignore_index is None else ignore_index
     files = label_files(dataset)
     _check_range(dataset, len(names), any(file.reduce_zero_label for file in files), ignore_index)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ltseg.counts.ignored_pixels import MMSEG_IGNORED
-from ltseg.counts.label_files import counts_of_files, label_file
+from ltseg.counts.label_files import counts_of_files, label_file, remote_backend
 
 __all__ = ['images_with_all_classes', 'pixels_of_images']
 
@@ -25,7 +25,7 @@ def pixels_of_images(dataset: Any, num_classes: int, ignore_index: int = MMSEG_I
     """
     files = [label_file(dataset, index) for index in range(len(dataset))]
     different = list(dict.fromkeys(files))
-    counted = counts_of_files(different, num_classes, ignore_index, show_progress=True)
+    counted = counts_of_files(different, num_classes, ignore_index, None, True, remote_backend(dataset))
     by_file = dict(zip(different, (of_image for of_image, _ in counted), strict=True))
     return torch.from_numpy(np.stack([by_file[file] for file in files]))
 

@@ -18,6 +18,7 @@ from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.ignored_pixels import MMSEG_IGNORED
 from ltseg.counts.label_histogram import label_histograms
 from ltseg.counts.many_classes import needs_16_bits
+from ltseg.nested_datasets import innermost_datasets
 
 __all__ = [
     'NO_LABELS',
@@ -28,6 +29,7 @@ __all__ = [
     'label_file',
     'label_files',
     'labels_of_values',
+    'remote_backend',
 ]
 
 NO_LABELS = "Set data_prefix=dict(img_path='IMAGES', seg_map_path='LABELS')."
@@ -113,6 +115,12 @@ def label_file(dataset: Any, index: int) -> LabelFile:
         raise InvalidValueError(where, expected, repr(sorted(info)), NO_LABELS)
     label_map = tuple(sorted((info.get('label_map') or {}).items()))
     return LabelFile(info['seg_map_path'], bool(info.get('reduce_zero_label')), label_map)
+
+
+def remote_backend(dataset: Any) -> dict[str, Any] | None:
+    """The ``backend_args`` of a data set whose files are not in the file system; None for one whose files are."""
+    backend_args = getattr(next(innermost_datasets(dataset)), 'backend_args', None)
+    return None if (backend_args or {}).get('backend', 'local') == 'local' else backend_args
 
 
 def fingerprint(files: Sequence[LabelFile], settings: str, local: bool = True) -> str:

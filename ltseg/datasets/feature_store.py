@@ -66,8 +66,8 @@ class FeatureStore:
         ]
         small = labels.to('cpu', torch.uint8 if int(labels.min()) >= 0 and int(labels.max()) < 256 else torch.int32)
         content = {'features': last, 'labels': small, 'meta': {k: v for k, v in meta.items() if _is_plain(v)}}
-        with atomic_write(self.path(index)) as draft:
-            torch.save(content, draft)
+        with atomic_write(self.path(index)) as draft, draft.open('wb') as file:  # torch names no full disk by itself
+            torch.save(content, file)
 
     def read(self, index: int) -> tuple[list[Tensor], Tensor, dict[str, Any]]:
         """Features (C_i, H_i, W_i) in bfloat16, labels (1, H, W) int64 and metadata of an image."""

@@ -96,6 +96,7 @@ class TIMMEncoder(BaseModule):
         self.frozen, self.layout = frozen, torch.channels_last if channels_last else torch.contiguous_format
         if weights is not None:
             _load(self.timm_model, model_name, weights)
+            self.timm_model.is_init = True  # type: ignore[assignment]  # HRNet's init_weights would draw them anew
         self.timm_model.to(memory_format=self.layout)  # type: ignore[call-overload]
         if frozen:
             self.requires_grad_(False)
@@ -124,7 +125,7 @@ def _load(model: nn.Module, name: str, weights: str) -> None:
     unfit = [key for key, value in needed.items() if getattr(state.get(key), 'shape', None) != value.shape]
     if unfit:
         got = f'a file that lacks {len(unfit)} of {len(needed)} tensors or has others, the first {unfit[0]!r}'
-        hint = f"Take weights of {name} under timm's names; ltseg weights lists what it can write."
+        hint = f"Take weights of {name} under timm's names; ltseg weights --help lists what it can write."
         raise InvalidValueError(f'weights {origin!r}', f'those of {name}', got, hint)
     model.load_state_dict({key: state[key] for key in needed})
     print_log(f'Weights of {name} are from {origin}.', logger='current')
@@ -137,6 +138,9 @@ def _downloaded(name: str, weights: str) -> Mapping[str, Tensor]:
         return timm.create_model(name, pretrained=True).state_dict()
     except Exception as error:  # of huggingface_hub, httpx, urllib, or timm itself
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        hint = f'ltseg weights {name} --out {weights} writes it, or copy it there; weights=None starts from scratch.'
+        hint = (
+            f'ltseg weights {name} --out {weights} writes it for some models, or copy it there; '
+            'weights=None starts from scratch.'
+        )
         got = f'none, and timm cannot download its own ({reason})'
         raise MissingFileError('TIMMEncoder.weights', f'the file {weights!r}', got, hint) from error

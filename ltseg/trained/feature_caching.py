@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from ltseg.core.errors import FileWriteError, InvalidValueError
+from ltseg.counts.label_files import fingerprint, label_files, remote_backend
 from ltseg.datasets.feature_store import FeatureStore
 from ltseg.datasets.named_files import name_files
 from ltseg.nested_datasets import dataset_classes
@@ -94,7 +95,7 @@ def cache_features(model: Any, config: Mapping[str, Any], plan: FeaturePlan, roo
     name_files(dataset)
     images = range(len(dataset)) if plan.images is None else plan.images
     places = [(image, variant) for variant in range(plan.variants) for image in images]
-    store = FeatureStore(root / f'{plan.split}-{_fingerprint(model, part["dataset"], plan, len(dataset))}')
+    store = FeatureStore(root / f'{plan.split}-{_fingerprint(model, part["dataset"], plan, _files(dataset))}')
     done = set(store.written())
     left = [index for index in range(len(places)) if index not in done]
     if left:
@@ -113,7 +114,7 @@ def cache_features(model: Any, config: Mapping[str, Any], plan: FeaturePlan, roo
 
 
 def _compute(model: Any, loader: DataLoader, plan: FeaturePlan, store: FeatureStore, left: Sequence[int]) -> None:
-    console, written = Console(stderr=True), 0
+    console, written, sizes = Console(stderr=True), 0, list[list[tuple]]()
     device = next(model.parameters()).device.type
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(f'Features of {plan.split}', total=len(left))
@@ -123,10 +124,15 @@ def _compute(model: Any, loader: DataLoader, plan: FeaturePlan, store: FeatureSt
                 maps = _checked(model.backbone(data['inputs']), type(model.backbone).__name__)
             for place, sample in enumerate(data['data_samples']):
                 features = [each[place] for each in maps]
+                sizes.append([tuple(each.shape) for each in features])
                 store.write(left[written], features, sample.gt_sem_seg.data, sample.metainfo)
                 if not written:
                     _check_space(store, store.path(left[0]).stat().st_size * len(left), console)
                 written += 1
+                if plan.split == 'train' and sizes[0] != sizes[-1]:
+                    got = f'maps {sizes[0]} and {sizes[-1]}'
+                    hint = 'Set the crop_size of RandomCrop, and size instead of size_divisor in data_preprocessor.'
+                    raise InvalidValueError('training crops', 'crops of one size', got, hint)
             progress.advance(task, len(data['data_samples']))
 
 
@@ -147,18 +153,25 @@ def _checked(maps: Any, backbone: str) -> tuple[Tensor, ...]:
     raise InvalidValueError(backbone, 'maps (N, C, H, W) that the head works on alone', type(maps).__name__, hint)
 
 
-def _fingerprint(model: nn.Module, dataset: Mapping[str, Any], plan: FeaturePlan, images: int) -> str:
-    """A hash of the weights and buffers, the preprocessor, the data set, and the plan."""
-    digest = hashlib.sha256(json.dumps([_plain(dataset), asdict(plan), images], default=str).encode())
+def _fingerprint(model: nn.Module, dataset: Mapping[str, Any], plan: FeaturePlan, files: str) -> str:
+    """A hash of the weights and buffers, the preprocessor, the data set with its label files, and the plan."""
+    digest = hashlib.sha256(json.dumps([_plain(dataset), asdict(plan), files], default=str).encode())
     preprocessor: Any = model.data_preprocessor
     digest.update(
         repr(sorted((key, str(value)) for key, value in vars(preprocessor).items() if key[0] != '_')).encode()
     )
-    for part in (preprocessor, model.backbone):
-        for name, value in part.state_dict().items():  # type: ignore[union-attr]
+    parts: tuple[Any, Any] = preprocessor, model.backbone
+    for part in parts:
+        kept = {**part.state_dict(), **dict(part.named_buffers())}  # mean and std are in no state_dict
+        for name, value in kept.items():
             digest.update(name.encode())
             digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:12]
+
+
+def _files(dataset: Any) -> str:
+    """A hash of the names, sizes and times of the label files."""
+    return fingerprint(label_files(dataset), str(len(dataset)), local=remote_backend(dataset) is None)
 
 
 def _plain(value: Any) -> Any:

@@ -118,10 +118,15 @@ class TrainedModel(ABC):
         names = dataset_classes(loader.dataset) or self.table.class_names
         check_class_order(f'{split}_dataloader.dataset, classes', names, self.table.class_names)
         check_table(self.table, self.num_classes, names)
-        samples, origin = self.table.counts.samples, 'the training labels'
-        groups = self.task.groups(self._groups_option(split), samples, names, self.table.ignored_class)
         batches, predictions = self._batches(loader, split, by), self._predictions(taus, floor, by, names)
         matrices = evaluate_over_tau(batches, predictions, len(taus), len(names), self.ignored_label(split))
+        return self.curve_of(split, taus, matrices)
+
+    def curve_of(self, split: str, taus: tuple[float, ...], matrices: Tensor) -> TauCurve:
+        """The curve that these confusion matrices make, (T, K, K), with the groups that the split's metric names."""
+        names = dataset_classes(self.loader(split).dataset) or self.table.class_names
+        samples, origin = self.table.counts.samples, 'the training labels'
+        groups = self.task.groups(self._groups_option(split), samples, names, self.table.ignored_class)
         evaluations = (Evaluation(matrix, names, groups, samples, origin, self.task) for matrix in matrices)
         return TauCurve(split, taus, tuple(evaluations))
 

@@ -249,6 +249,10 @@ def test_encoder_weights_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv('HF_HUB_CACHE', str(tmp_path))
     (fault,) = weight_faults({'model.backbone': encoder})
     assert 'Name or service not known' in fault and '--cfg-options model.backbone.weights=None' in fault
+    (other,) = weight_faults({'model.backbone': {**encoder, 'model_name': 'resnet18'}})
+    assert 'ltseg weights' not in other  # which has none of it
+    hinted('.weights=None', other)
+    assert not weight_faults({'model.backbone': {**encoder, 'model_name': 'resnet18', 'weights': None}})
     hinted('To write the file: ltseg weights ', fault)
     weights.main(fault.partition('To write the file: ltseg weights ')[2].partition('. ')[0].split())
     assert not weight_faults({'model.backbone': encoder})

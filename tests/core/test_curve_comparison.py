@@ -4,10 +4,9 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
 
 from ltseg.core.confusion import ClassRates
-from ltseg.core.curve_comparison import CurveCounts, curve_gap, frontier, resampled_frontiers
+from ltseg.core.curve_comparison import CurveCounts, curve_gap, frontier, resampled_frontiers, seed_effects
 from ltseg.core.errors import InvalidValueError
 
 IMAGES, TAUS, CLASSES = 30, 5, 3
@@ -124,23 +123,37 @@ def test_a_curve_beyond_the_other_in_both_metrics_is_better() -> None:
     assert gap.is_better and gap.mean == pytest.approx(40)
 
 
-def test_draws_are_repeatable_and_of_all_runs() -> None:
-    runs, levels = [simulated(0), simulated(1)], torch.tensor([55.0])
-    weights = torch.ones(50, IMAGES)
-
-    def drawn() -> Tensor:
-        return resampled_frontiers(runs, levels, weights, torch.Generator().manual_seed(0))
-
-    assert torch.equal(drawn(), drawn())
-    each = [frontier(*run.rates(weights[:1]), levels).item() for run in runs]
-    assert {round(value, 6) for value in drawn().flatten().tolist()} == {round(value, 6) for value in each}
+def test_frontiers_are_the_mean_over_the_seeds_and_draws_are_repeatable() -> None:
+    runs, levels, weights = [simulated(0), simulated(1)], torch.tensor([55.0]), torch.ones(1, IMAGES)
+    each = [frontier(*run.rates(weights), levels) for run in runs]
+    assert torch.equal(resampled_frontiers(runs, levels, weights), (each[0] + each[1]) / 2)
+    one, other = (curve_gap(runs, [simulated(2), simulated(3)], draws=50) for _ in range(2))
+    assert torch.equal(one.low, other.low) and one.mean_high == other.mean_high
 
 
-def test_variance_over_seeds_is_that_of_the_mean_of_independent_runs() -> None:
-    runs, levels, weights = [simulated(seed) for seed in range(4)], torch.tensor([55.0]), torch.ones(20000, IMAGES)
-    drawn = resampled_frontiers(runs, levels, weights, torch.Generator().manual_seed(0))
-    each = torch.cat([frontier(*run.rates(weights[:1]), levels) for run in runs])
-    assert drawn.var().item() == pytest.approx(each.var().item() / len(runs), rel=0.05)
+def test_effects_of_seeds_have_students_distribution_of_the_pooled_spread() -> None:
+    methods, levels = [[simulated(10 * n + seed) for seed in range(4)] for n in range(3)], torch.tensor([55.0])
+    drawn = seed_effects(methods, levels, 40000, torch.Generator().manual_seed(0)).flatten()
+    once = torch.ones(1, IMAGES)
+    curves = torch.stack([torch.cat([frontier(*run.rates(once), levels) for run in runs]) for runs in methods])
+    pooled = curves.var(1).mean().sqrt()
+    for tail, quantile in ((0.975, 2.262), (0.995, 3.250)):  # of t with 9 degrees of freedom
+        assert drawn.quantile(tail).item() == pytest.approx(quantile * pooled.item(), rel=0.05)
+    assert not seed_effects([runs[:1] for runs in methods], levels, 5, torch.Generator()).any()
+
+
+def test_seeds_alone_are_called_better_as_rarely_as_the_confidence_says() -> None:
+    """Methods whose three runs differ by their seeds, much more than images do; 0.25 % on each side are expected."""
+
+    def method(seed: int) -> list[CurveCounts]:
+        skills = 0.1 + 0.04 * torch.randn(3, generator=torch.Generator().manual_seed(seed))
+        return [simulated(0, skill) for skill in skills.tolist()]
+
+    better = 0
+    for trial in range(100):
+        ours, baseline, *others = (method(10 * trial + place) for place in range(6))
+        better += curve_gap(ours, baseline, 0.995, 200, others=others).is_better
+    assert better <= 1
 
 
 def test_runs_on_other_images_are_refused() -> None:

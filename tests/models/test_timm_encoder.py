@@ -65,6 +65,16 @@ def test_frozen_encoder_stays_as_it_is(weights: Path) -> None:
     torch.testing.assert_close(encoder.state_dict(), before, rtol=0, atol=0)
 
 
+def test_a_model_that_initializes_itself_keeps_its_weights(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As timm's HRNet does where mmengine initializes a model."""
+    encoder = TIMMEncoder(NAME, str(weights))
+    before = encoder.timm_model.conv_stem.weight.clone()
+    draw = lambda self: torch.nn.init.zeros_(self.conv_stem.weight)  # noqa: E731
+    monkeypatch.setattr(type(encoder.timm_model), 'init_weights', draw, raising=False)
+    encoder.init_weights()
+    assert torch.equal(encoder.timm_model.conv_stem.weight, before)
+
+
 def test_without_file_and_network_the_hint_helps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -81,7 +91,7 @@ def test_without_file_and_network_the_hint_helps(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingFileError, match=f'ltseg weights {NAME} --out w.pth writes it') as caught:
         TIMMEncoder(NAME, 'w.pth')
-    hinted(' writes it, or copy it there; weights=None starts from scratch.', str(caught.value))
+    hinted(' writes it for some models, or copy it there; weights=None starts from scratch.', str(caught.value))
     TIMMEncoder(NAME, None)
     command = str(caught.value).partition('ltseg weights ')[2].partition(' writes it')[0].split()
     main(command)
@@ -116,7 +126,7 @@ def test_weights_of_another_model_are_refused(
     torch.save(dict(state), tmp_path / 'other.pth')
     with pytest.raises(InvalidValueError, match=f'expected those of {NAME}'):
         TIMMEncoder(NAME, str(tmp_path / 'other.pth'))
-    hinted('; ltseg weights lists what it can write.', lambda: TIMMEncoder(NAME, str(tmp_path / 'other.pth')))
+    hinted('; ltseg weights --help lists what it can write.', lambda: TIMMEncoder(NAME, str(tmp_path / 'other.pth')))
     with pytest.raises(SystemExit, match='0'):
         main(['--help'])
     assert NAME in capsys.readouterr().out  # what the fixture has made is loaded by the other tests

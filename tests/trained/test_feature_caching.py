@@ -1,7 +1,10 @@
 """Features on the disk are those of the backbone, whatever happened while they were written."""
 
+import io
+import os
 import shutil
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -120,10 +123,16 @@ def test_what_features_depend_on_has_a_folder_of_its_own(model: Any, config: Con
     changed.train_dataloader.dataset.pipeline[2].ratio_range = (1.0, 1.0)
     folders.add(cache_features(model, changed, TRAIN, tmp_path).name)
     assert len(folders) == 5
+    brighter = deepcopy(model)
+    brighter.data_preprocessor.mean += 1
+    folders.add(cache_features(brighter, config, TRAIN, tmp_path).name)
+    assert len(folders) == 6
     moved = Config(config.to_dict())
     root = Path(shutil.copytree(config.train_dataloader.dataset.data_root, tmp_path / 'moved'))
     moved.train_dataloader.dataset.data_root = str(root)
     assert cache_features(model, moved, TRAIN, tmp_path).name in folders
+    os.utime(next((root / 'labels/train').iterdir()), (0, 0))  # as if it had been edited
+    assert cache_features(model, moved, TRAIN, tmp_path).name not in folders
 
 
 def test_the_state_of_random_numbers_is_kept(model: Any, config: Config, tmp_path: Path) -> None:
@@ -171,3 +180,29 @@ def test_labels_of_any_range_come_back(tmp_path: Path) -> None:
         )
         _, labels, meta = store.read(index)
         assert labels.flatten().tolist() == values and meta == {'path': 'a'}
+
+
+def test_crops_of_several_sizes_are_refused_before_any_training(model: Any, config: Config, tmp_path: Path) -> None:
+    def crops(**step: Any) -> Config:
+        changed = Config(config.to_dict())
+        steps = [each for each in changed.train_dataloader.dataset.pipeline if each.type != 'RandomCrop']
+        changed.train_dataloader.dataset.pipeline = [*steps[:-1], step, steps[-1]]
+        return changed
+
+    divided = deepcopy(model)
+    divided.data_preprocessor.size, divided.data_preprocessor.size_divisor = None, 32
+    plan = FeaturePlan('train', variants=3, batch_size=1)
+    several = crops(type='RandomResize', scale=(64, 64), ratio_range=(0.5, 3.0), keep_ratio=True)
+    hinted(
+        'Set the crop_size of RandomCrop, and size instead of size_divisor in data_preprocessor.',
+        lambda: cache_features(divided, several, plan, tmp_path),
+    )
+    one = crops(type='RandomCrop', crop_size=(32, 64))
+    assert len({features[0].shape for features, *_ in contents(cache_features(model, one, plan, tmp_path))}) == 1
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, 'open', lambda *_: io.FileIO('/dev/full', 'wb'))
+    with pytest.raises(FileWriteError, match='No space left'):
+        FeatureStore(tmp_path).write(0, [torch.zeros(64, 100, 100)], torch.zeros(1, 4, 4), {})
+    assert not list(tmp_path.iterdir())

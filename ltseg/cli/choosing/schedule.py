@@ -10,6 +10,7 @@ from typing import Any
 
 from ltseg.cli.choosing.work import Job, prepare_process, train_and_evaluate
 from ltseg.cli.errors import message_of
+from ltseg.core.errors import UsageError
 
 __all__ = ['cores', 'process_pool', 'run_jobs']
 
@@ -71,8 +72,10 @@ def _message(future: Future) -> str:
     """Why a job failed; empty where it did not."""
     try:
         future.result()
-    except BrokenProcessPool:  # no other job could run either
-        raise
+    except BrokenProcessPool as error:  # no other job could run either
+        expected, got = 'processes that live', 'one that was killed'
+        hint = 'It may have run out of memory: set --workers lower, or to 1. The same command goes on.'
+        raise UsageError('training runs', expected, got, hint) from error
     except Exception as error:
         return message_of(error) or f'{type(error).__name__}: {error}'
     return ''

@@ -56,13 +56,14 @@ class Verdict:
     images: int
 
     @property
-    def better(self) -> list[str]:
-        """The methods whose curve lies above by more than chance, the one farthest above first.
+    def judged(self) -> list[str]:
+        """The methods with two seeds or more, as the baseline has: how much seeds differ is not known otherwise."""
+        return [name for name, each in self.others.items() if min(each.seeds, self.baseline.seeds) > 1]
 
-        None with a single seed: how much seeds differ is not known then.
-        """
-        known = (name for name, each in self.others.items() if min(each.seeds, self.baseline.seeds) > 1)
-        gaps = {name: gap for name in known if (gap := self.others[name].gap) and gap.is_better}
+    @property
+    def better(self) -> list[str]:
+        """Those judged whose curve lies above by more than chance, the one farthest above first."""
+        gaps = {name: gap for name in self.judged if (gap := self.others[name].gap) and gap.is_better}
         return sorted(gaps, key=lambda name: gaps[name].mean, reverse=True)
 
     @property
@@ -72,22 +73,23 @@ class Verdict:
 
     def sentence(self) -> str:
         """The answer."""
-        judged = f'on {self.images} validation images'
+        where = f'on {self.images} validation images'
         if not self.others:
-            return f'Only cross entropy was trained, so there is nothing to compare {judged}.'
-        if not self.better and all(min(each.seeds, self.baseline.seeds) < 2 for each in self.others.values()):
-            return f'One seed of a method is no answer {judged}: give it more --minutes.'
+            return f'Only cross entropy was trained, so there is nothing to compare {where}.'
+        if not self.judged:
+            return f'One seed of a method is no answer {where}: give it more --minutes.'
         if not self.better:
+            methods = 'method' if len(self.judged) == 1 else 'methods'
             return (
-                f'None of {len(self.others)} methods lies above cross entropy with post-hoc adjustment by more than '
-                f'chance {judged}: train cross entropy, and choose tau with ltseg adjust.'
+                f'None of {len(self.judged)} {methods} lies above cross entropy with post-hoc adjustment by more than '
+                f'chance {where}: train cross entropy, and choose tau with ltseg adjust.'
             )
         gap, others = self.winner.gap, [self.others[name].title for name in self.better[1:]]
         assert gap is not None
         also = f' ({", ".join(others)} too)' if others else ''
         return (
             f'{self.winner.title} lies {gap.mean:.1f} points of mIoU ({gap.mean_low:.1f} to {gap.mean_high:.1f}) above '
-            f'cross entropy with post-hoc adjustment {judged}, at the same mean accuracy{also}: train it.'
+            f'cross entropy with post-hoc adjustment {where}, at the same mean accuracy{also}: train it.'
         )
 
     def table(self) -> TextTable:
@@ -99,8 +101,8 @@ class Verdict:
             'mIoU and mAcc in percent, as trained and with the best tau of post-hoc adjustment.',
             'above CE: how far the curve over tau lies above that of cross entropy at the same mAcc, mean in points of '
             'mIoU;',
-            f'bounds: of the bootstrap over images and seeds, such that with {1 - ERROR_RATE:.0%} probability all of '
-            'them hold.',
+            f'bounds: by images drawn again and the spread of seeds, such that with {1 - ERROR_RATE:.0%} probability '
+            'all of them hold.',
         )
         return TextTable('Heads on frozen features', header, rows, notes=notes)
 
@@ -117,7 +119,9 @@ class Verdict:
         gap, seeds = finding.gap, str(finding.seeds)
         if gap is None:
             return [finding.title, seeds, *known, '', '', '']
-        word = ('better' if gap.is_better else 'worse' if gap.is_worse else '') if finding.seeds > 1 else 'one seed'
+        word = 'better' if gap.is_better else 'worse' if gap.is_worse else ''
+        if min(finding.seeds, self.baseline.seeds) < 2:
+            word = 'one seed'
         return [finding.title, seeds, *known, f'{gap.mean:+.2f}', f'{gap.mean_low:+.2f} to {gap.mean_high:+.2f}', word]
 
     def figure(self) -> Figure:
@@ -134,7 +138,7 @@ class Verdict:
             title='Above cross entropy with post-hoc adjustment',
             name='above_cross_entropy',
             caption='The best mIoU at an accuracy of at least that of the axis, minus that of cross entropy. Dashed: '
-            'bounds at this accuracy alone, from images and seeds drawn again.',
+            'bounds at this accuracy alone, by images drawn again and the spread of seeds.',
             x_label='mAcc, %',
             y_label='points of mIoU',
             series=series,
@@ -164,5 +168,9 @@ def verdict_of(
         iou, acc = (torch.cat(values) for values in zip(*rates, strict=True))
         return Finding(titles[name], (iou, acc), gap)
 
-    others = {name: finding(name, curve_gap(runs[name], runs[baseline], confidence)) for name in names}
+    def gap(name: str) -> CurveGap:
+        others = [runs[other] for other in names if other != name]
+        return curve_gap(runs[name], runs[baseline], confidence, others=others)
+
+    others = {name: finding(name, gap(name)) for name in names}
     return Verdict(finding(baseline), others, taus, len(runs[baseline][0].true))

@@ -1,7 +1,9 @@
 """One training run of ltseg choose: a head on features, and what it predicts of each validation image at each tau."""
 
 import ltseg.compat  # noqa: F401  isort: skip (a process of its own starts here)
+import multiprocessing
 import os
+import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,20 +11,20 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.utils import import_modules_from_strings
 from torch import Tensor
 
+from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.config_files import register_modules
 from ltseg.cli.runner import build_runner, calm_warnings
 from ltseg.core.confusion import confusion_matrix
 from ltseg.core.curve_comparison import CurveCounts
 from ltseg.core.files import atomic_write
 from ltseg.core.posthoc import log_prior_of, predictions_over_tau
-from ltseg.metrics.evaluation import Evaluation
 from ltseg.reports.record import RunRecord
 from ltseg.reports.tau_report import curve_points
 from ltseg.trained.model import TrainedModel
 from ltseg.trained.tasks import trained_model
-from ltseg.trained.tau_curve import TauCurve
 
 __all__ = ['Job', 'counts_of', 'is_done', 'load_counts', 'prepare_process', 'train_and_evaluate']
 
@@ -43,6 +45,7 @@ class Job:
         ignored: Label that is not evaluated.
         table: Class counts of the training labels.
         model, dataset: Labels for reports.
+        trusted: Whether files that it loads may run code.
     """
 
     method: str
@@ -55,14 +58,23 @@ class Job:
     table: str
     model: str
     dataset: str
+    trusted: bool = False
 
 
 def prepare_process(threads: int) -> None:
-    """Sets up a process that trains beside others."""
+    """Sets up a process that trains beside others, and ends with the one that has started it."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     os.environ['OMP_NUM_THREADS'] = str(threads)
     calm_warnings()
     warnings.filterwarnings('ignore')
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # it was killed, and the next command trains the same runs
 
 
 def is_done(work_dir: str | os.PathLike) -> bool:
@@ -78,11 +90,18 @@ def load_counts(work_dir: str | os.PathLike) -> CurveCounts:
 
 def train_and_evaluate(job: Job) -> str:
     """Trains and evaluates, unless that has been done before; returns the folder."""
-    if is_done(job.work_dir):
-        return job.work_dir
+    if not is_done(job.work_dir):
+        with trusted_files(job.trusted):
+            _train_and_evaluate(job)
+    return job.work_dir
+
+
+def _train_and_evaluate(job: Job) -> None:
     config = Config(job.config)
     config.work_dir, config.launcher = job.work_dir, 'none'
     register_modules(config)
+    if config.get('custom_imports'):  # which mmengine imports where it reads a file only
+        import_modules_from_strings(**config.custom_imports)
     training = Config({**config.to_dict(), 'val_dataloader': None, 'val_cfg': None, 'val_evaluator': None})
     runner = build_runner(training)
     runner.train()
@@ -90,9 +109,9 @@ def train_and_evaluate(job: Job) -> str:
     model = trained_model(config, checkpoint, job.table)
     counts, matrices = counts_of(model, job.taus, job.ignored)
     _record(job, model, matrices).save(Path(job.work_dir, 'records', 'val.json'))
-    with atomic_write(Path(job.work_dir, COUNTS)) as draft:  # last: it says that the run is done
-        torch.save({'right': counts.right, 'predicted': counts.predicted, 'true': counts.true}, draft)
-    return job.work_dir
+    # Last: it says that the run is done.
+    with atomic_write(Path(job.work_dir, COUNTS)) as draft, draft.open('wb') as file:
+        torch.save({'right': counts.right, 'predicted': counts.predicted, 'true': counts.true}, file)
 
 
 def counts_of(model: TrainedModel, taus: tuple[float, ...], ignored: int) -> tuple[CurveCounts, Tensor]:
@@ -122,12 +141,7 @@ def counts_of(model: TrainedModel, taus: tuple[float, ...], ignored: int) -> tup
 
 
 def _record(job: Job, model: TrainedModel, matrices: Tensor) -> RunRecord:
-    names, samples = model.table.class_names, model.table.counts.samples
-    groups = model.task.groups(None, samples, names, model.table.ignored_class)
-    evaluations = tuple(
-        Evaluation(matrix, names, groups, samples, 'the training labels', model.task) for matrix in matrices
-    )
-    curve = TauCurve('val', job.taus, evaluations)
+    curve = model.curve_of('val', job.taus, matrices)
     return RunRecord(
         name=Path(job.work_dir).name,
         method=job.title,

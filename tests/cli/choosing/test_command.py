@@ -1,6 +1,7 @@
 """ltseg choose as a whole, on tiny data."""
 
 import runpy
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -11,14 +12,23 @@ import pytest
 import torch
 from hinted import hinted
 from mmengine.config import Config
+from rich.console import Console
 from small_segmentor import small_config
 from tiny_training import forget_runs, quick_tools, write_classification
 
+from ltseg.checkpoint_files.loading import files_are_trusted
 from ltseg.cli import choose as command
-from ltseg.cli.choose import check_task, has_weights, main
+from ltseg.cli.choose import check_task, has_weights, loaded_model, main
+from ltseg.cli.choosing import work
+from ltseg.cli.choosing.methods import METHODS, with_method
 from ltseg.cli.choosing.work import load_counts
+from ltseg.cli.train import parse_arguments as parse_training
 from ltseg.core.confusion import confusion_matrix
+from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.table import CountsTable
+from ltseg.registry import MODELS
 from ltseg.reports.record import RunRecord, find_records
+from ltseg.trained.model import build_model
 from ltseg.trained.tasks import trained_model
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
@@ -157,11 +167,75 @@ def test_classes_that_validation_lacks_are_named(config: str, capsys: pytest.Cap
     assert 'No pixel of Road in validation' in capsys.readouterr().out
 
 
+def test_groups_of_the_metric_are_those_of_the_records(config: str) -> None:
+    small = Config.fromfile(config)
+    small.val_evaluator.groups = dict(head=[0], medium=[1, 2], tail=list(range(3, 11)))
+    small.dump(config)
+    main([config, '--methods', 'sqrt', *BRIEF])
+    assert {record.evaluation.groups.head for record in records()} == {(0,)}
+
+
+def test_processes_import_and_trust_what_the_command_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / 'imported_by_choose.py').write_text('')
+    monkeypatch.syspath_prepend(tmp_path)
+    values = dict(default_scope='mmseg', custom_imports=dict(imports=['imported_by_choose']))
+
+    def stop(_: Any) -> None:
+        assert 'imported_by_choose' in sys.modules and files_are_trusted()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(work, 'build_runner', stop)
+    job = work.Job('ce', 'cross entropy', values, str(tmp_path / 'run'), 0, (0.0,), 255, '', '', '', True)
+    with pytest.raises(KeyboardInterrupt):
+        work.train_and_evaluate(job)
+
+
+def test_the_chosen_config_has_the_whole_head_and_the_command_its_settings(config: str) -> None:
+    small = Config.fromfile(config)
+    head = small.model.decode_head
+    head.type = head.pop('head_type')  # a plain head, and one that had regularizers
+    small.dump('plain.py')
+    head.update(type='ltseg.LongTailSegHead', head_type=head.type, regularizers=[dict(type='ltseg.WeightRepulsion')])
+    small.dump('regularized.py')
+    changes = ['model.decode_head.channels=8', 'train_dataloader.batch_size=3', 'choose.mine.loss_decode.gamma=3']
+    options = command.parse_arguments(['plain.py', 'a.pth', '--data-root', 'a b', '--cfg-options', *changes])
+    for base, name in (('plain.py', 'la+bcl'), ('regularized.py', 'sqrt')):
+        given, method = Config.fromfile(base), METHODS[name]
+        command.write_config(Path('out/chosen.py'), given, command.settings_of(options), method, 'So.', 0.5)
+        written = Config.fromfile('out/chosen.py')
+        assert written.model.decode_head == with_method(given, method).model.decode_head
+        MODELS.build(written.model.decode_head)
+    line = next(line for line in Path('out/chosen.py').read_text().splitlines() if 'ltseg train' in line)
+    again = parse_training(shlex.split(line.partition('ltseg train ')[2]))
+    assert again.config == 'out/chosen.py' and again.data_root == 'a b'
+    assert again.cfg_options == {'train_dataloader.batch_size': 3, 'load_from': 'a.pth'}
+
+
+def test_a_checkpoint_may_be_of_other_classes(config: str) -> None:
+    small = Config.fromfile(config)
+    other = Config.fromfile(config)
+    other.model.decode_head.num_classes = 3
+    trained = build_model(other)
+    torch.save(trained.state_dict(), 'other.pth')
+    torch.testing.assert_close(loaded_model(small, 'other.pth').backbone.state_dict(), trained.backbone.state_dict())
+
+
+def test_a_class_that_is_ignored_is_not_missed(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    small = Config.fromfile(config)
+    table = CountsTable(ClassCounts.from_list([9, 0, 9]), ('a', 'b', 'c'), {'ignore_index': 1})
+    assert table.ignored_class == 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, 'count_dataset', lambda *_, **__: (table, None))
+        command.warn_of_unseen(small, table, Console())
+    assert 'No pixel' not in capsys.readouterr().out
+
+
 def test_pretrained_weights_are_seen() -> None:
     def known(checkpoint: str | None = None, **backbone: Any) -> bool:
         return has_weights(Config(dict(model=dict(backbone=dict(type='ResNet', **backbone)))), checkpoint)
 
     assert not known() and not known(init_cfg=dict(type='Kaiming')) and not known(weights=None)
+    assert known(pretrained=True) and not known(pretrained=False)
     assert known('a.pth') and known(weights='a.pth') and known(init_cfg=dict(type='Pretrained', checkpoint='a.pth'))
     assert has_weights(Config(dict(model=dict(pretrained='a', backbone=dict(type='ResNet')))), None)
 

@@ -1,12 +1,20 @@
 """Jobs side by side, within a time."""
 
+import queue
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+import warnings
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
+from hinted import hinted
 
 from ltseg.cli.choosing.schedule import run_jobs
+from ltseg.cli.choosing.work import prepare_process
 from ltseg.core.errors import InvalidValueError
 
 
@@ -44,3 +52,30 @@ def test_a_failure_is_told_and_the_others_go_on() -> None:
     left, reported = scheduled([0.01, -0.01, 0.02], 1, 60)
     assert not left and [bool(text) for _, text in reported] == [False, True, False]
     assert 'the head: expected something, got else' in reported[1][1]
+
+
+def test_a_killed_process_is_named_and_the_rest_goes_on_with_fewer() -> None:
+    class Killed(ThreadPoolExecutor):
+        def submit(self, *_: Any, **__: Any) -> Future:
+            future: Future = Future()
+            future.set_exception(BrokenProcessPool('terminated abruptly'))
+            return future
+
+    with Killed(2) as pool:
+        hinted(
+            'It may have run out of memory: set --workers lower, or to 1. The same command goes on.',
+            lambda: run_jobs([0.01], pool, 2, 60, lambda *_: None),
+        )
+    assert not scheduled([0.01], 1, 60)[0]
+
+
+def test_a_process_ends_with_the_one_that_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed, codes = threading.Event(), queue.Queue[int]()
+    monkeypatch.setattr('multiprocessing.parent_process', lambda: SimpleNamespace(join=killed.wait))
+    monkeypatch.setattr('os._exit', codes.put)
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    with warnings.catch_warnings():
+        prepare_process(torch.get_num_threads())
+    assert codes.empty()
+    killed.set()
+    assert codes.get(timeout=60) == 1

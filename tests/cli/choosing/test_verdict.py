@@ -50,6 +50,14 @@ def test_one_seed_is_no_answer() -> None:
     assert found.table().rows[1][-1] == 'one seed'
 
 
+def test_methods_with_one_seed_are_not_counted_as_judged() -> None:
+    runs = {'ce': [run(0, 0), run(1, 0)], 'good': [run(2, 0.05)], 'bad': [run(3, -0.1), run(4, -0.1)]}
+    found = verdict_of(TITLES, runs, 'ce', TAUS)
+    assert found.judged == ['bad'] and 'None of 1 method lies' in found.sentence()
+    found = verdict_of(TITLES, {**runs, 'ce': [run(0, 0)]}, 'ce', TAUS)
+    assert [row[-1] for row in found.table().rows] == ['', 'one seed', 'one seed']
+
+
 def test_cross_entropy_alone_says_that_there_is_nothing_to_compare() -> None:
     found = verdict(ce=0)
     assert 'nothing to compare' in found.sentence() and len(found.table().rows) == 1
