@@ -30,6 +30,15 @@ class AdjustedCrossEntropy:
         adjustment: Terms on the device and in the precision of the logits.
         focusing: Exponent of the focal factor.
         ignore_index: Label of the samples to leave out.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.adjustment import Adjustment
+        >>> from ltseg.core.differentiated_cross_entropy import AdjustedCrossEntropy
+        >>> loss = AdjustedCrossEntropy(Adjustment())
+        >>> value, weight, gradient = loss.value_and_gradient(torch.zeros(1, 2), torch.tensor([0]))
+        >>> round(value.item(), 4), weight, gradient.tolist()  # log 2, and p - onehot
+        (0.6931, None, [[-0.5, 0.5]])
     """
 
     adjustment: Adjustment
@@ -132,6 +141,14 @@ class ShiftedCrossEntropy:
     Args:
         shift: Logits without a graph (N, K, *) and class indices in [0, K) (N, *) -> what is added, (N, K, *).
         ignore_index: Label of the samples to leave out.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.differentiated_cross_entropy import ShiftedCrossEntropy
+        >>> loss = ShiftedCrossEntropy(lambda logits, labels: torch.tensor([[0.0, 3.0]]).log())
+        >>> value, _, gradient = loss.value_and_gradient(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+        >>> gradient.abs().tolist()  # softmax of the shift minus that of the label
+        [[0.0, 0.0]]
     """
 
     shift: Callable[[Tensor, Tensor], Tensor]

@@ -41,7 +41,16 @@ COLUMN_TILE = 64  # on the CPU; on an accelerator a tile is all there is
 
 @runtime_checkable
 class DifferentiatedLosses(Protocol):
-    """Sample losses that know their gradient, which spares what autograd keeps for it."""
+    """Sample losses that know their gradient, which spares what autograd keeps for it.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.adjustment import Adjustment
+        >>> from ltseg.core.differentiated_cross_entropy import AdjustedCrossEntropy
+        >>> from ltseg.core.fused_upsampling import DifferentiatedLosses
+        >>> isinstance(AdjustedCrossEntropy(Adjustment()), DifferentiatedLosses)
+        True
+    """
 
     def __call__(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor | None]:
         """As :data:`SampleLosses`."""

@@ -20,6 +20,13 @@ class Tile(NamedTuple):
         pixels: Where they are on the long axis.
         cells: Where the cells that they hang on are on the short axis.
         matrix: Weight of each cell for each pixel, (pixels, cells), with rows that sum to 1.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.interpolation import tiles
+        >>> (tile,) = tiles(cells=2, size=4, align_corners=False, length=4, like=torch.zeros(1))
+        >>> tile.cells, tile.matrix.tolist()
+        (slice(0, 2, None), [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]])
     """
 
     pixels: slice

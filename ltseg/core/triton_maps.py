@@ -21,7 +21,17 @@ def pixels_of_cells(number: int, cells: int, size: int) -> int:
 
 
 class Terms(NamedTuple):
-    """The logits of the softmax in units of log 2: ``scale u + bias - margin [k = y]``, each (K,) in float32."""
+    """The logits of the softmax in units of log 2: ``scale u + bias - margin [k = y]``, each (K,) in float32.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.adjustment import Adjustment
+        >>> from ltseg.core.differentiated_cross_entropy import AdjustedCrossEntropy
+        >>> from ltseg.core.triton_maps import Terms
+        >>> loss = AdjustedCrossEntropy(Adjustment(bias=torch.tensor([0.0, 2.0]).log()))
+        >>> Terms.of(loss, torch.zeros(1, 2, 4, 4)).bias.tolist()  # log2 of 0 and of 2
+        [-inf, 1.0]
+    """
 
     scale: Tensor
     bias: Tensor
@@ -39,7 +49,15 @@ class Terms(NamedTuple):
 
 
 class Maps(NamedTuple):
-    """Of the labels' shape: log-sum-exp and the label's logit in units of log 2, and whether none is larger (int8)."""
+    """Of the labels' shape: log-sum-exp and the label's logit in units of log 2, and whether none is larger (int8).
+
+    Example:
+        >>> import math, torch
+        >>> from ltseg.core.triton_maps import Maps
+        >>> maps = Maps(log_sum=torch.tensor(1.0), own=torch.tensor(0.0), correct=torch.tensor(1))  # two equal logits
+        >>> round(math.log(2) * (maps.log_sum - maps.own).item(), 4)  # cross entropy
+        0.6931
+    """
 
     log_sum: Tensor
     own: Tensor
@@ -47,7 +65,15 @@ class Maps(NamedTuple):
 
 
 class Kernels(NamedTuple):
-    """The kernels on one batch."""
+    """The kernels on one batch.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.triton_maps import Kernels
+        >>> kernels = Kernels(torch.zeros(1, 19, 8, 16), torch.zeros(1, 32, 64).long(), False, 255)
+        >>> kernels.axes  # cells and pixels of rows and columns
+        ((8, 32), (16, 64))
+    """
 
     logits: Tensor
     labels: Tensor
