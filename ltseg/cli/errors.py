@@ -19,6 +19,8 @@ FROM_WORKER = re.compile(r'^ltseg\.[\w.]+Error: ', re.MULTILINE)
 # What mmengine's registries and Python say where a config names a type or an argument that does not exist.
 UNKNOWN_TYPE = re.compile(r'(\S+ is not in the \S+ registry)')
 UNKNOWN_ARGUMENT = re.compile(r'\w+\.__init__\(\) (got an unexpected keyword argument|missing \d+ required)')
+# What Python says where a class gives its base an argument that the config gives, too.
+FIXED_ARGUMENT = re.compile(r"got multiple values for (?:keyword )?argument '(\w+)'")
 # Packages whose constructors refuse values that a config gives them.
 BUILT = {'torch', 'mmengine', 'mmcv', 'mmseg', 'mmpretrain'}
 KILLED_WORKER = re.compile(r'DataLoader worker \(pid.*?\) (exited unexpectedly|is killed by signal: [\w ]+)')
@@ -96,6 +98,9 @@ def _fault_of_config(error: BaseException) -> str | None:
         return f'config: {found[1]}. {hint}'
     frames = traceback.extract_tb(error.__traceback__)
     built = any('registry' in Path(frame.filename).parts for frame in frames)
+    if built and isinstance(error, TypeError) and (fixed := FIXED_ARGUMENT.search(text)):
+        hint = f'Leave {fixed[1]} out, or take the general type, e.g. ltseg.LongTailLoss.'
+        return describe('config', f'no {fixed[1]} for a type that sets it itself', text, hint)
     if not built or frames[-1].filename.startswith(PACKAGE):
         return None
     if isinstance(error, KeyError) and 'must contain the key "type"' in text:

@@ -160,6 +160,14 @@ def test_unknown_types_and_arguments_of_mmengine() -> None:
     assert message_of(raised(lambda: Image.Image(size=3))) is None  # not from a config  # type: ignore
 
 
+def test_an_argument_that_a_type_sets_itself() -> None:
+    error = raised(lambda: MODELS.build(dict(type='ltseg.ARBLoss', rules=[])))
+    hinted('out, or take the general type, e.g. ltseg.LongTailLoss.', message_of(error) or '')
+    assert 'Leave rules out' in (message_of(error) or '')
+    MODELS.build(dict(type='ltseg.ARBLoss'))
+    MODELS.build(dict(type='ltseg.LongTailLoss', rules=[]))
+
+
 def test_one_line_and_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended, one_message_errors():
         raise UsageError('--tta: none')
