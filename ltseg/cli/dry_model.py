@@ -88,7 +88,7 @@ def _small(config: Config, folder: str) -> Config:
     config.update(work_dir=folder, experiment_name=folder, launcher='none', log_level='CRITICAL')
     config.update(load_from=None, resume=False)
     config.visualizer = {**(config.get('visualizer') or {'type': 'Visualizer'}), 'vis_backends': None}
-    config.visualizer.save_dir = folder
+    config.visualizer.update(name=folder, save_dir=folder)  # not one of an earlier run, which mmengine keeps by name
     for split in ('train', 'val', 'test'):
         for _, part in parts_of(config.get(f'{split}_evaluator'), ''):
             if 'output_dir' in part:

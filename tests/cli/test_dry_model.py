@@ -10,6 +10,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
+from mmengine.registry import VISUALIZERS
 from mmengine.utils import ManagerMixin
 from PIL import Image
 from tiny_training import quick_tools, tool, write_classification, write_training
@@ -52,6 +53,15 @@ def test_a_sound_config_passes_and_nothing_is_changed(config: Config, training: 
     assert str(config._cfg_dict) == text and not folder.exists()
     assert current_logger() is logger
     assert {kind: [*kind._instance_dict] for kind in instances} == instances
+
+
+def test_a_visualizer_of_an_earlier_run_is_left_alone(config: Config, tmp_path: Path) -> None:
+    """It would write the config, in which data sets are built already."""
+    backend = {'type': 'LocalVisBackend', 'save_dir': str(tmp_path / 'kept')}
+    VISUALIZERS.build({'type': 'SegLocalVisualizer', 'name': 'visualizer', 'vis_backends': [backend]})
+    config.visualizer.name = 'visualizer'
+    dry_model(config)
+    assert not list(tmp_path.glob('kept/**/*.py'))
 
 
 def current_logger() -> MMLogger:
