@@ -14,8 +14,6 @@ import ltseg.compat  # noqa: F401  isort: skip
 import argparse
 import hashlib
 import json
-import os
-import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,30 +27,26 @@ from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.choosing.feature_config import HeadTraining, on_features
 from ltseg.cli.choosing.methods import BASELINE, Candidate, candidates, with_method
+from ltseg.cli.choosing.outcome import settings_of, write_config, write_results
 from ltseg.cli.choosing.schedule import cores, process_pool, run_jobs
-from ltseg.cli.choosing.verdict import Verdict, verdict_of
+from ltseg.cli.choosing.verdict import verdict_of
 from ltseg.cli.choosing.work import Job, is_done, load_counts
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.labels.run_labels import labels_of
 from ltseg.cli.parser import command_parser
 from ltseg.cli.runner import calm_warnings, silent_logger
+from ltseg.cli.split_counts import count_split
 from ltseg.cli.stage_checks import check_stage
 from ltseg.cli.trust import add_trust_argument
 from ltseg.cli.work_dir_lock import locked
 from ltseg.config_parts import parts_of
 from ltseg.core.checks import check_integer, check_positive
 from ltseg.core.errors import UsageError
-from ltseg.core.files import atomic_write
-from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.ignored_label import ignored_in_evaluation, ignored_in_training
 from ltseg.counts.image_counts import images_with_all_classes, pixels_of_images
 from ltseg.counts.table import CountsTable
 from ltseg.metrics.task import SEGMENTATION, task_of
-from ltseg.reports.comparison import compare
-from ltseg.reports.figures.renderer import save_figure
-from ltseg.reports.page.page import render_page, write_page
-from ltseg.reports.runs import find_runs
 from ltseg.trained.feature_caching import FeaturePlan, cache_features
 from ltseg.trained.model import build_model
 from ltseg.trained.tau_curve import parse_taus
@@ -121,23 +115,23 @@ def loaded_model(config: Config, checkpoint: str | None) -> Any:
     return model.to('cuda' if torch.cuda.is_available() else 'cpu')
 
 
-def warn_of_unseen(config: Config, table: CountsTable, console: Console) -> None:
-    """Names classes that validation cannot judge."""
-    ignored = ignored_in_evaluation(config, 'val')
-    counted, _ = count_dataset(build_dataset(config.val_dataloader.dataset), ignore_index=ignored)
-    samples = enumerate(counted.counts.samples.tolist())
+def warn_of_unseen(table: CountsTable, validation: CountsTable, console: Console) -> None:
+    """Names classes of the training data that validation cannot judge."""
+    samples = enumerate(validation.counts.samples.tolist())
     unseen = [table.class_names[index] for index, pixels in samples if not pixels and index != table.ignored_class]
     if unseen:
         console.print(f'No pixel of {", ".join(unseen)} in validation: nothing is said of them.', style='yellow')
 
 
-def features_of(config: Config, options: argparse.Namespace, table: CountsTable, root: Path) -> dict[str, str]:
-    """The folders of the features of both splits."""
+def features_of(
+    config: Config, options: argparse.Namespace, dataset: Any, num_classes: int, root: Path
+) -> dict[str, str]:
+    """The folders of the features of both splits; ``dataset`` is that of training."""
     model = loaded_model(config, options.checkpoint)
     images = None
     if options.images is not None:
-        ignored, dataset = ignored_in_training(config), build_dataset(config.train_dataloader.dataset)
-        images = images_with_all_classes(pixels_of_images(dataset, len(table.class_names), ignored), options.images)
+        pixels = pixels_of_images(dataset, num_classes, ignored_in_training(config))
+        images = images_with_all_classes(pixels, options.images)
     plans = (
         FeaturePlan('train', images, options.variants, batch_size=options.batch_size),
         FeaturePlan('val'),
@@ -162,46 +156,6 @@ def job_of(
     )  # fmt: skip
 
 
-def settings_of(options: argparse.Namespace) -> str:
-    """The arguments that change the config, but for what the head and the methods have taken from them."""
-    given = (options.cfg_options or {}).items()
-    changes = [f'{key}={value}' for key, value in given if not key.startswith(('choose', 'model.decode_head'))]
-    words = ['--data-root', options.data_root] if options.data_root else []
-    changes += [f'load_from={options.checkpoint}'] if options.checkpoint else []
-    words += ['--cfg-options', *changes] if changes else []
-    return ''.join(f' {shlex.quote(word)}' for word in words)
-
-
-def write_config(path: Path, config: Config, settings: str, method: Candidate, sentence: str, tau: float) -> None:
-    """The config of the full training run."""
-    head = {'_delete_': True, **with_method(config, method).model.decode_head.to_dict()}
-    lines = [
-        f'# {sentence}',
-        f'#     ltseg train {path}{settings}',
-        '# Then, on the trained model, tau by its own validation curve '
-        f'(on frozen features the highest mIoU was at {tau:g}):',
-        f'#     ltseg adjust {path} CHECKPOINT{settings}',
-        f'_base_ = {os.path.relpath(str(config.filename), path.parent)!r}',
-        Config({'model': {'decode_head': head}}).pretty_text.rstrip(),
-    ]
-    with atomic_write(path) as draft:
-        draft.write_text('\n'.join(lines) + '\n', encoding='utf-8')
-
-
-def write_results(verdict: Verdict, done: Sequence[Job], folder: Path) -> tuple[Path, Path]:
-    """The page, and the table as Markdown."""
-    if verdict.others:
-        figure = verdict.figure()
-        save_figure(figure, folder / f'{figure.name}.png')
-        with atomic_write(Path(done[0].work_dir, 'collapse', f'{figure.name}.json')) as draft:  # where the page looks
-            draft.write_text(json.dumps(figure.content()), encoding='utf-8')
-    runs = find_runs([Path(job.work_dir, 'records', 'val.json') for job in done])
-    page = write_page(render_page(compare(runs), title='Heads on frozen features'), folder / 'choice.html')
-    with atomic_write(folder / 'choice.md') as draft:
-        draft.write_text(f'{verdict.sentence()}\n\n{verdict.table().markdown()}', encoding='utf-8')
-    return page, folder / 'choice.md'
-
-
 def run(options: argparse.Namespace) -> None:
     begin, console = time.monotonic(), Console()
     check_numbers(options)
@@ -209,19 +163,19 @@ def run(options: argparse.Namespace) -> None:
     register_modules(config)
     check_task(config)
     methods = candidates(options.methods, config)
-    check_stage(config, True, BuiltDatasets())
+    datasets = BuiltDatasets()
+    check_stage(config, True, datasets)
     if not has_weights(config, options.checkpoint):
         text = 'The backbone has no pretrained weights: features of a random network say nothing about the data.'
         console.print(text, style='yellow')
     folder = Path(config.work_dir) / 'choose'
     with locked(str(folder)):
-        ignored = ignored_in_training(config)
-        dataset = build_dataset(config.train_dataloader.dataset)
-        table, _ = count_dataset(dataset, counts_folder(config.work_dir), show_progress=True, ignore_index=ignored)
+        dataset = datasets.readable(config, 'train')
+        table = count_split(config, 'train', dataset)
         path = folder / 'class_counts.json'
         table.save(path)
-        warn_of_unseen(config, table, console)
-        folders = features_of(config, options, table, folder / 'features')
+        warn_of_unseen(table, count_split(config, 'val', datasets.readable(config, 'val')), console)
+        folders = features_of(config, options, dataset, len(table.class_names), folder / 'features')
         jobs = [
             job_of(method, seed, config, folders, path, folder / 'runs', options)
             for seed in range(options.seeds)
