@@ -25,6 +25,8 @@ __all__ = ['Path', 'fused_passes', 'takes_triton']
 
 Path = Literal['auto', 'bands', 'triton']
 
+TERMS = tuple(field.name for field in fields(Adjustment))
+
 
 def fused_passes(logits: Tensor, batch: Batch, path: Path) -> tuple[Tensor, Tensor, Tensor]:
     """The sums of :class:`ltseg.core.fused_upsampling.UpsampledLosses`; compiled, of adjusted cross entropies."""
@@ -88,7 +90,7 @@ PACKED = 'Tensor[] terms, bool[] given, float[] focusing, int[] ignored, bool al
 
 def _packed(sample_losses: Sequence[Any]) -> Packed:
     """Losses as an operator takes them: the terms that there are, which these are, and a number of each loss."""
-    terms = [getattr(loss.adjustment, field.name) for loss in sample_losses for field in fields(Adjustment)]
+    terms = [getattr(loss.adjustment, name) for loss in sample_losses for name in TERMS]
     given = [term is not None for term in terms]
     focusing, ignored = zip(*((float(loss.focusing), loss.ignore_index) for loss in sample_losses), strict=True)
     return [term for term in terms if term is not None], given, list(focusing), list(ignored)
@@ -100,7 +102,7 @@ def _unpacked(
     # Terms that two losses share are one tensor or two, as the compiler likes; the maps are as many in any case.
     following = (term.detach() for term in terms)
     all_terms = [next(following) if is_given else None for is_given in given]
-    number = len(fields(Adjustment))
+    number = len(TERMS)
     return tuple(
         AdjustedCrossEntropy(Adjustment(*all_terms[index * number : (index + 1) * number]), *rest)
         for index, rest in enumerate(zip(focusing, ignored, strict=True))
