@@ -55,7 +55,8 @@ def takes_triton(path: Path, logits: Tensor, labels: Tensor, sample_losses: Sequ
 def _forward(logits: Tensor, batch: Batch, by_triton: bool) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
     if not by_triton:
         return banded_losses(logits, batch)
-    losses, class_weights, correct, maps = triton_losses(logits, batch.labels, *batch[1:4])
+    options = batch.sample_losses, batch.align_corners, batch.ignore_index
+    losses, class_weights, correct, maps = triton_losses(logits, batch.labels, *options)
     return losses, class_weights, correct, maps if batch.with_gradient else []
 
 
@@ -71,7 +72,8 @@ class _FusedPasses(torch.autograd.Function):
     def forward(ctx: Any, logits: Tensor, batch: Batch, by_triton: bool) -> tuple[Tensor, Tensor, Tensor]:
         losses, class_weights, correct, kept = _forward(logits, batch, by_triton)
         ctx.save_for_backward(*kept, *((logits, batch.labels) if by_triton else ()))
-        ctx.options, ctx.by_triton, ctx.dtype = batch[1:4], by_triton, logits.dtype
+        ctx.options = batch.sample_losses, batch.align_corners, batch.ignore_index
+        ctx.by_triton, ctx.dtype = by_triton, logits.dtype
         ctx.mark_non_differentiable(class_weights, correct)
         return losses, class_weights, correct
 
@@ -89,7 +91,7 @@ PACKED = 'Tensor[] terms, bool[] given, float[] focusing, int[] ignored, bool al
 
 
 def _packed(sample_losses: Sequence[Any]) -> Packed:
-    """Losses as an operator takes them: the terms that there are, which these are, and a number of each loss."""
+    """Losses as an operator takes them: the terms that there are, which of all these are, and numbers of each loss."""
     terms = [getattr(loss.adjustment, name) for loss in sample_losses for name in TERMS]
     given = [term is not None for term in terms]
     focusing, ignored = zip(*((float(loss.focusing), loss.ignore_index) for loss in sample_losses), strict=True)
@@ -99,7 +101,8 @@ def _packed(sample_losses: Sequence[Any]) -> Packed:
 def _unpacked(
     terms: list[Tensor], given: list[bool], focusing: list[float], ignored: list[int]
 ) -> tuple[AdjustedCrossEntropy, ...]:
-    # Terms that two losses share are one tensor or two, as the compiler likes; the maps are as many in any case.
+    # Two losses that share a term share a map of Triton. A compiler may make one tensor of two, or two of one, so that
+    # here no term is shared, or else there were more or fewer maps than it was told.
     following = (term.detach() for term in terms)
     all_terms = [next(following) if is_given else None for is_given in given]
     number = len(TERMS)
@@ -143,9 +146,9 @@ def _keep(ctx: Any, inputs: tuple, output: tuple) -> None:
 
 def _operator_backward(ctx: Any, received: Tensor, *_: Any) -> tuple:
     _refuse_second_differentiation()
-    kept, given = list(ctx.saved_tensors[: ctx.number]), ctx.saved_tensors[ctx.number :]
+    kept = list(ctx.saved_tensors[: ctx.number])
     if ctx.by_triton:
-        logits, labels, *terms = given
+        logits, labels, *terms = ctx.saved_tensors[ctx.number :]
         gradient = _gradient_operator(received, kept, logits, labels, terms, *ctx.others[:5])
     else:
         gradient = banded_gradient(received, kept)

@@ -9,9 +9,11 @@ Here one band of rows of one image is upsampled, its losses are computed and dif
     ds/dl = A^T (ds/du) B            summed over bands, in the forward pass
 
 The last line is what the backward pass multiplies with the gradient that it receives. A loss may offer ds/du
-(:class:`DifferentiatedLosses`); that of any other is found by autograd, in the band.
+(:class:`ltseg.core.sample_losses.DifferentiatedLosses`); that of any other is found by autograd, in the band.
 
 On a GPU, losses that are adjusted cross entropies take the kernels of :mod:`ltseg.core.triton_upsampling` instead.
+In compiled code, adjusted cross entropies are one operator (:mod:`ltseg.core.fused_passes`), and the compiler gets the
+upsampled logits of other losses.
 """
 
 from collections.abc import Sequence
@@ -66,7 +68,7 @@ def upsampled_losses(
     """The summed losses of ``interpolate(logits, labels.shape[1:], mode='bilinear', align_corners=align_corners)``.
 
     Value and gradient are those of the plain computation, in float32 or better; nothing of the size of the upsampled
-    logits exists longer than a band of rows.
+    logits exists longer than a band of rows, but in compiled code for losses other than adjusted cross entropies.
 
     Args:
         logits: (N, K, h, w).
@@ -96,11 +98,7 @@ def upsampled_losses(
 def _losses_of_all(
     logits: Tensor, labels: Tensor, sample_losses: Sequence[SampleLosses], align_corners: bool, ignore_index: int
 ) -> UpsampledLosses:
-    """Of all upsampled logits at once.
-
-    For compiled code and losses with Python functions in them: no operator can take these, and the compiler fuses
-    interpolation, loss and gradient by itself.
-    """
+    # For compiled code: an operator cannot take Python functions, and the compiler fuses interpolation and loss itself.
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
     upsampled = F.interpolate(wide, labels.shape[1:], mode='bilinear', align_corners=align_corners)
     losses, class_weights = [], []
