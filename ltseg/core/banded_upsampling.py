@@ -19,7 +19,19 @@ COLUMN_TILE = 64  # on the CPU; on an accelerator a tile is all there is
 
 
 class Batch(NamedTuple):
-    """What is computed of logits (N, K, h, w), as :func:`ltseg.core.fused_upsampling.upsampled_losses` has it."""
+    """What is computed of logits (N, K, h, w), with arguments of :func:`ltseg.core.fused_upsampling.upsampled_losses`.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.adjustment import Adjustment
+        >>> from ltseg.core.banded_upsampling import Batch, banded_losses
+        >>> from ltseg.core.differentiated_cross_entropy import AdjustedCrossEntropy
+        >>> logits, labels = torch.zeros(1, 2, 1, 1), torch.zeros(1, 2, 2, dtype=torch.int64)
+        >>> batch = Batch(labels, (AdjustedCrossEntropy(Adjustment()),), False, 255, band_rows=1, with_gradient=True)
+        >>> *_, (gradient,) = banded_losses(logits, batch)
+        >>> gradient.flatten().tolist()  # of four pixels: p - onehot
+        [-2.0, 2.0]
+    """
 
     labels: Tensor
     sample_losses: tuple[SampleLosses, ...]
