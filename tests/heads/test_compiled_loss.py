@@ -86,7 +86,9 @@ def assert_compiled_is_plain(options: dict, backend: str = 'eager') -> Backend:
 def test_every_loss(config: dict) -> None:
     if config['type'] == 'ltseg.EqualizationLoss':
         config = {**config, 'gamma': 1.0}  # no chance
-    assert_compiled_is_plain({'loss_decode': config})
+    noted = assert_compiled_is_plain({'loss_decode': config})
+    with_functions = config['type'] in ('ltseg.SeesawLoss', 'ltseg.EqualizationLoss')
+    assert any('interpolate' in name for name in noted.calls[0]) == with_functions
 
 
 @pytest.mark.parametrize('losses', [[ARB, FOCAL, {**ARB, 'loss_weight': 0.5}], [ARB, SEESAW]], ids=str)
