@@ -26,7 +26,7 @@ CROSS_ENTROPY = rows(
 )
 NORMALISER = rows('float64', EXACT_COUNTS, 'core/reduction.py')
 BANDS = rows(
-    'float64', 'sums over bands, one number each', 'backward', 'core/fused_upsampling.py', 'losses/logits_loss.py'
+    'float64', 'sums over bands, one number each', 'backward', 'core/banded_upsampling.py', 'losses/logits_loss.py'
 )
 
 SAMPLE_LOSSES: Allowed = {
