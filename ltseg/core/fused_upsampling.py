@@ -9,7 +9,8 @@ Here one band of rows of one image is upsampled, its losses are computed and dif
     ds/dl = A^T (ds/du) B            summed over bands, in the forward pass
 
 The last line is what the backward pass multiplies with the gradient that it receives. A loss may offer ds/du
-(:class:`DifferentiatedLosses`); that of any other is found by autograd, in the band.
+(:class:`DifferentiatedLosses`); that of any other is found by autograd, in the band. For losses that are
+functions of sums over pixels, see :mod:`ltseg.core.fused_regions`.
 
 On a GPU, losses that are adjusted cross entropies take the kernels of :mod:`ltseg.core.triton_upsampling` instead.
 """
@@ -21,10 +22,10 @@ import torch
 from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError, WrongStateError
-from ltseg.core.interpolation import Tile, gathered, interpolated, tiles
 from ltseg.core.precision import exact_products, widest_dtype
 from ltseg.core.torch_versions import is_compiling
 from ltseg.core.triton_upsampling import obstacle_to_triton, triton_losses
+from ltseg.core.upsampling_bands import UpsamplingBands
 
 __all__ = ['DifferentiatedLosses', 'Path', 'SampleLosses', 'UpsampledLosses', 'upsampled_losses']
 
@@ -32,11 +33,6 @@ SampleLosses = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
 """Logits (N, K, *) and labels (N, *) -> the loss and the class weight (None: 1) of each sample, 0 where ignored."""
 
 Path = Literal['auto', 'bands', 'triton']
-
-# One band of upsampled logits: what stays in a core's cache, and on an accelerator what keeps launches few.
-BAND_BYTES = {'cpu': 2**21}
-ACCELERATOR_BAND_BYTES = 2**26
-COLUMN_TILE = 64  # on the CPU; on an accelerator a tile is all there is
 
 
 @runtime_checkable
@@ -115,9 +111,9 @@ def upsampled_losses(
     with torch.autocast(logits.device.type, enabled=False):
         if _takes_triton(path, logits, labels, sample_losses):
             return UpsampledLosses(*triton_losses(logits, labels, sample_losses, align_corners, ignore_index))
-        rows = band_rows or _band_rows(logits, labels)
         with_gradient = torch.is_grad_enabled() and logits.requires_grad
-        batch = _Batch(labels, tuple(sample_losses), align_corners, ignore_index, rows, with_gradient)
+        upsampling = UpsamplingBands(logits, labels, align_corners, band_rows)
+        batch = _Batch(labels, tuple(sample_losses), upsampling, ignore_index, with_gradient)
         with exact_products():  # interpolation in TF32 would round logits to 10 bits
             return UpsampledLosses(*_BandedLosses.apply(logits, batch))
 
@@ -132,19 +128,11 @@ def _takes_triton(path: Path, logits: Tensor, labels: Tensor, sample_losses: Seq
     return obstacle is None
 
 
-def _band_rows(logits: Tensor, labels: Tensor) -> int:
-    """Rows of labels in a band; at least those between three rows of logits, as every band upsamples its edges anew."""
-    row = logits.shape[1] * labels.shape[2] * max(logits.element_size(), 4)
-    limit = BAND_BYTES.get(logits.device.type, ACCELERATOR_BAND_BYTES)
-    return max(limit // row, 2 * -(-labels.shape[1] // logits.shape[2]), 1)
-
-
 class _Batch(NamedTuple):
     labels: Tensor
     sample_losses: tuple[SampleLosses, ...]
-    align_corners: bool
+    upsampling: UpsamplingBands
     ignore_index: int
-    band_rows: int
     with_gradient: bool
 
     def losses_of(self, index: int, upsampled: Tensor, labels: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
@@ -166,38 +154,10 @@ class _Batch(NamedTuple):
         return ((own >= upsampled.amax(1)) & valid).sum()  # amax is much faster than argmax
 
 
-class _Upsampling:
-    """The way of a band from logits to labels and back."""
-
-    def __init__(self, logits: Tensor, batch: _Batch) -> None:
-        like = logits.new_empty(0, dtype=torch.promote_types(logits.dtype, torch.float32))
-        (h, w), (height, width) = logits.shape[2:], batch.labels.shape[1:]
-        self.dtype, self.width, self.is_identity = like.dtype, w, (h, w) == (height, width)
-        if self.is_identity:
-            starts = range(0, height, batch.band_rows)
-            self.bands = [Tile(slice(i, i + batch.band_rows), slice(i, i + batch.band_rows), like) for i in starts]
-            return
-        tile = COLUMN_TILE if logits.device.type == 'cpu' else width
-        self.bands = tiles(h, height, batch.align_corners, batch.band_rows, like)
-        self.columns = tiles(w, width, batch.align_corners, tile, like)
-
-    def upsampled(self, logits: Tensor, band: Tile) -> Tensor:
-        """The band of one image, (K, h, w) -> (1, K, rows, W). Columns first, while there are fewer rows."""
-        part = logits[:, band.cells].to(self.dtype)
-        return (part if self.is_identity else band.matrix @ interpolated(part, self.columns)).unsqueeze(0)
-
-    def gradient(self, of_upsampled: Tensor, band: Tile) -> Tensor:
-        """The gradient of the rows of logits that a band hangs on, (1, K, rows, W) -> (K, s, w)."""
-        if self.is_identity:
-            return of_upsampled[0]
-        return gathered(band.matrix.T @ of_upsampled[0], self.columns, self.width)
-
-
 class _BandedLosses(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, batch: _Batch) -> tuple[Tensor, Tensor, Tensor]:
-        upsampling = _Upsampling(logits, batch)
-        number = len(batch.sample_losses)
+        upsampling, number = batch.upsampling, len(batch.sample_losses)
         losses, class_weights = torch.zeros(2, number, dtype=widest_dtype(logits.device), device=logits.device)
         correct = torch.zeros((), dtype=torch.int64, device=logits.device)
         gradients = [torch.zeros_like(logits, dtype=upsampling.dtype) for _ in range(number * batch.with_gradient)]

@@ -32,7 +32,7 @@ LOSSES = [
     dict(type='ltseg.LabelAwareSmoothingLoss', counts=COUNTS),
 ]
 
-# Those that are no mean over samples: without reductions, sample weights as factors, and the fused path.
+# Those that are no mean over samples: without reductions, and sample weights as factors.
 REGION_LOSSES = [
     dict(type='ltseg.TverskyLoss'),
     dict(type='ltseg.TverskyLoss', exponent=0.75, class_weight='sqrt_inverse', counts=COUNTS),
