@@ -9,6 +9,7 @@ from ltseg.losses.expert_diversity import ExpertDiversityLoss
 from ltseg.losses.ldam import LDAMLoss
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.losses.long_tail_loss import LongTailLoss
+from ltseg.losses.lovasz import LovaszLoss
 from ltseg.losses.presets import (
     BalancedSoftmaxLoss,
     CDTLoss,
@@ -41,6 +42,7 @@ __all__ = [
     'LogitAdjustedLoss',
     'LogitsLoss',
     'LongTailLoss',
+    'LovaszLoss',
     'RegionLoss',
     'ReweightedLoss',
     'RuledLoss',

@@ -6,21 +6,20 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ltseg.core.checks import check_choice, check_positive, check_range
+from ltseg.core.checks import check_positive, check_range
 from ltseg.core.collectives import summed
 from ltseg.core.cross_entropy import check_soft_labels
-from ltseg.core.errors import InvalidValueError
-from ltseg.core.reduction import Reduction, reduce_losses
+from ltseg.core.reduction import Reduction
 from ltseg.core.regions import AdjustedRegions, RegionSums, tversky_losses
 from ltseg.core.torch_versions import is_compiling
-from ltseg.losses.ruled_loss import RuledLoss, weighting_rules
+from ltseg.losses.class_mean import ClassMeanLoss
 from ltseg.registry import MODELS
 from ltseg.rules import Rule
 
 __all__ = ['DiceLoss', 'JaccardLoss', 'RegionLoss', 'TverskyLoss']
 
 
-class RegionLoss(RuledLoss):
+class RegionLoss(ClassMeanLoss):
     """How far the regions that are predicted and labelled differ, for each class that is present::
 
         loss = mean_k w_k (1 - (TP_k + smooth) / (TP_k + alpha FP_k + beta FN_k + smooth))^exponent
@@ -64,8 +63,6 @@ class RegionLoss(RuledLoss):
         0.5
     """
 
-    of_single_samples = False  # the sums are those of whole regions
-
     alpha: float  #: Weight of false positives.
     beta: float  #: Weight of false negatives.
 
@@ -78,13 +75,11 @@ class RegionLoss(RuledLoss):
         rules: Sequence[Rule | dict] = (),
         **options: Any,
     ) -> None:
-        super().__init__([*weighting_rules(class_weight), *rules], **options)
+        super().__init__(per, class_weight, rules, **options)
         name = type(self).__name__
         check_range(f'{name}.smooth', smooth, 0)
         check_positive(f'{name}.exponent', exponent)
-        check_choice(f'{name}.per', per, ('batch', 'image'))
-        self.smooth, self.exponent, self.per = smooth, exponent, per
-        self._check_reduction(self.reduction)
+        self.smooth, self.exponent = smooth, exponent
 
     def reduced(
         self,
@@ -95,7 +90,7 @@ class RegionLoss(RuledLoss):
         ignore_index: int,
         reduction: Reduction,
     ) -> Tensor:
-        self._check_reduction(reduction)
+        self.check_reduction(reduction)
         regions = self.prepare_regions(logits, labels, ignore_index)
         return self.of_sums(regions(logits, labels, weight), regions.adjustment.weight)
 
@@ -104,9 +99,6 @@ class RegionLoss(RuledLoss):
         adjustment = self.adjustment(logits, labels, ignore_index)
         if labels.is_floating_point():
             check_soft_labels(type(self).__name__, adjustment)
-        elif adjustment.smoothing is not None:
-            hint = 'Remove the rule that smooths labels.'
-            raise InvalidValueError(type(self).__name__, 'rules that leave labels alone', 'label smoothing', hint)
         return AdjustedRegions(adjustment, ignore_index)
 
     def of_sums(self, sums: RegionSums, class_weight: Tensor | None) -> Tensor:
@@ -115,21 +107,11 @@ class RegionLoss(RuledLoss):
             total = sums.total()
             sums = RegionSums(*summed(torch.stack(total))) if self.sync else total
         losses, present = tversky_losses(sums, self.alpha, self.beta, self.smooth, self.exponent)
-        shares = present.to(losses.dtype)
-        weighted = shares if class_weight is None else shares * class_weight
-        normaliser = (weighted if self.average == 'weight' else shares).sum(1)
-        of_regions = (losses * weighted).sum(1) / normaliser.where(normaliser > 0, 1.0)
-        return reduce_losses(of_regions, present.any(1).sum(), sync=self.sync)
+        return self.mean_of_classes(losses, present, class_weight)
 
     @property
     def can_be_fused(self) -> bool:
         return not is_compiling()  # the compiler fuses the plain path by itself
-
-    def _check_reduction(self, reduction: Reduction) -> None:
-        if reduction != 'mean':
-            hint = "Leave reduction at 'mean', and give OHEMPixelSampler a thresh."
-            expected = "reduction 'mean', as regions have no losses of single samples"
-            raise InvalidValueError(type(self).__name__, expected, repr(reduction), hint)
 
 
 @MODELS.register_module()

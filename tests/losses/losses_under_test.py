@@ -44,6 +44,14 @@ REGION_LOSSES = [
     dict(type='ltseg.DiceLoss', per='image'),
 ]
 
+# Those that sort the pixels of all images, or of each: neither fused nor with a formula for soft labels.
+SORTING_LOSSES = [
+    dict(type='ltseg.LovaszLoss'),
+    dict(type='ltseg.LovaszLoss', class_weight='sqrt_inverse', rules=[dict(type='ltseg.Margin')], counts=COUNTS),
+    dict(type='ltseg.LovaszLoss', rules=[dict(type='ltseg.PriorBias')], counts='batch', average='weight'),
+    dict(type='ltseg.LovaszLoss', per='image', class_weight=[1.0, 2.0, 3.0, 4.0, 5.0], average='weight'),
+]
+
 
 def name_of(config: dict) -> str:
     """A short test id."""
