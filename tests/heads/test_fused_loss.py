@@ -256,11 +256,19 @@ def test_a_copy_computes_the_same():
     [
         dict(loss_decode=[ARB, dict(type='DiceLoss')]),
         dict(loss_decode=[ARB, dict(type='ltseg.ExpertDiversityLoss', experts=2, begin=None)]),
+        dict(loss_decode=[ARB, dict(type='ltseg.LovaszLoss')]),
         dict(loss_decode={**ARB, 'reduction': 'none'}),
         dict(loss_decode=ARB, sampler=dict(type='OHEMPixelSampler', thresh=0.7, min_kept=20)),
         dict(loss_decode={**ARB}, head_type='EncHead', num_codes=2, use_se_loss=True),
     ],
-    ids=['loss of MMSegmentation', 'loss of several samples', 'loss of each pixel', 'sampler', 'own loss_by_feat'],
+    ids=[
+        'loss of MMSegmentation',
+        'loss of several samples',
+        'loss that sorts',
+        'loss of each pixel',
+        'sampler',
+        'own loss_by_feat',
+    ],
 )
 def test_steps_aside(options):
     if 'head_type' in options:
