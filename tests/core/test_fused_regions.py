@@ -110,8 +110,10 @@ def test_low_precision_is_computed_in_float32_also_under_autocast(dtype):
 def test_differentiating_twice_says_what_to_do():
     logits, labels = problem(1, (2, 2), (4, 4), 4, 0.0)
     value = any_function(fused(logits, labels, regions_of()))
-    hint = 'Set fused=False in the head, or call the loss on upsampled logits.'
-    hinted(hint, lambda: torch.autograd.grad(value, logits, create_graph=True))
+    hinted(
+        'Set fused=False in the head, or call the loss on upsampled logits.',
+        lambda: torch.autograd.grad(value, logits, create_graph=True),
+    )
     (once,) = torch.autograd.grad(any_function(plain(logits, labels, regions_of())), logits, create_graph=True)
     assert torch.autograd.grad(once.square().sum(), logits)[0].abs().sum() > 0
 

@@ -154,8 +154,7 @@ def test_a_million_pixels_in_float32_have_the_slopes_of_float64():
 def test_what_has_no_meaning_is_refused():
     logits, labels = batch(2, 4, 4, ignored=False)
     soft = F.one_hot(labels, K).double().movedim(-1, 1)
-    hint = 'Train without mixed labels, or with ltseg.JaccardLoss, which has a formula for them.'
-    hinted(hint, lambda: LovaszLoss()(logits, soft))
+    hinted('Train without mixed labels, or with ltseg.JaccardLoss, which has', lambda: LovaszLoss()(logits, soft))
     assert LovaszLoss()(logits, labels).isfinite() and JaccardLoss()(logits, soft).isfinite()
     hinted("Leave reduction at 'mean', and give OHEMPixelSampler a thresh.", lambda: LovaszLoss(reduction='none'))
     assert LovaszLoss(reduction='mean')(logits, labels).isfinite()
