@@ -3,6 +3,7 @@
 import ltseg.registry  # noqa: F401  isort: skip (names mmengine where it is missing)
 
 from ltseg.losses.arb import ARBLoss
+from ltseg.losses.class_mean import ClassMeanLoss
 from ltseg.losses.dot_regression import DotRegressionLoss
 from ltseg.losses.equalization import EqualizationLoss
 from ltseg.losses.expert_diversity import ExpertDiversityLoss
@@ -30,6 +31,7 @@ __all__ = [
     'BalancedSoftmaxLoss',
     'CDTLoss',
     'ClassBalancedLoss',
+    'ClassMeanLoss',
     'CrossEntropyLoss',
     'DiceLoss',
     'DotRegressionLoss',
