@@ -31,7 +31,7 @@ demo: $(INSTALLED)  ## generate data, train cross entropy and ARB-Loss, compare 
 	$(BIN)/python tools/demo.py
 
 bench: $(INSTALLED)  ## measure time and memory against MMSegmentation (20 minutes; ARGS=--quick to see that it runs)
-	for name in fused_loss plain_loss confusion counting training_iteration profile_iteration \
+	for name in fused_loss plain_loss region_losses confusion counting training_iteration profile_iteration \
 		regularizers training_loop; do \
 		$(BIN)/python benchmarks/$$name.py $(ARGS) || exit 1; done
 

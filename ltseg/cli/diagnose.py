@@ -34,12 +34,14 @@ from ltseg.core.errors import UsageError
 from ltseg.core.files import atomic_write, check_writable
 from ltseg.counts.class_names import check_class_order
 from ltseg.counts.data_set_counts import build_dataset
+from ltseg.counts.ignored_pixels import ignored_share
 from ltseg.counts.table import CountsTable
 from ltseg.heads.classifier_watch import class_vectors_of
 from ltseg.metrics.evaluation import Evaluation
 from ltseg.nested_datasets import dataset_classes, dataset_config
 from ltseg.reports.diagnosis.data import UNUSABLE, count_findings, head_fault, label_fault, rule_findings
 from ltseg.reports.diagnosis.finding import Finding, plain, print_findings, sorted_findings
+from ltseg.reports.diagnosis.foreign_losses import foreign_loss_findings
 from ltseg.reports.diagnosis.results import baseline_findings, classifier_findings, evaluation_findings
 from ltseg.reports.record import RunRecord
 from ltseg.trained.model import SPLITS, build_model
@@ -100,6 +102,8 @@ class Diagnosis:
             self.findings.append(head_fault('\n'.join(faults)))
         else:
             self.findings += rule_findings(model, train.learned, names)
+            share = ignored_share(train.provenance)
+            self.findings += foreign_loss_findings(model, train.counts.samples, names, share)
 
     def _compare_names(self, names: Sequence[str], of_training: Sequence[str]) -> None:
         split = self.options.split

@@ -6,16 +6,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ltseg.core.interpolation import Tile, gathered, interpolated, tiles
 from ltseg.core.precision import exact_products, widest_dtype
 from ltseg.core.sample_losses import DifferentiatedLosses, SampleLosses
+from ltseg.core.upsampling_bands import UpsamplingBands
 
 __all__ = ['Batch', 'banded_gradient', 'banded_losses', 'correct_pixels']
-
-# One band of upsampled logits: what stays in a core's cache, and on an accelerator what keeps launches few.
-BAND_BYTES = {'cpu': 2**21}
-ACCELERATOR_BAND_BYTES = 2**26
-COLUMN_TILE = 64  # on the CPU; on an accelerator a tile is all there is
 
 
 class Batch(NamedTuple):
@@ -56,7 +51,7 @@ class Batch(NamedTuple):
 
 def banded_losses(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
     """The sums of :class:`ltseg.core.fused_upsampling.UpsampledLosses`, and the gradients of the losses if needed."""
-    upsampling = _Upsampling(logits, batch)
+    upsampling = UpsamplingBands(logits, batch.labels, batch.align_corners, batch.band_rows)
     number = len(batch.sample_losses)
     losses = torch.zeros(number, dtype=widest_dtype(logits.device), device=logits.device)
     class_weights = torch.zeros_like(losses)
@@ -91,37 +86,3 @@ def correct_pixels(upsampled: Tensor, labels: Tensor, ignore_index: int) -> Tens
     valid = labels != ignore_index
     own = upsampled.gather(1, labels.where(valid, 0).unsqueeze(1)).squeeze(1)
     return ((own >= upsampled.amax(1)) & valid).sum()  # amax is much faster than argmax
-
-
-def _band_rows(logits: Tensor, labels: Tensor) -> int:
-    """Rows of labels in a band; at least those between three rows of logits, as every band upsamples its edges anew."""
-    row = logits.shape[1] * labels.shape[2] * max(logits.element_size(), 4)
-    limit = BAND_BYTES.get(logits.device.type, ACCELERATOR_BAND_BYTES)
-    return max(limit // row, 2 * -(-labels.shape[1] // logits.shape[2]), 1)
-
-
-class _Upsampling:
-    """The way of a band from logits to labels and back."""
-
-    def __init__(self, logits: Tensor, batch: Batch) -> None:
-        like = logits.new_empty(0, dtype=torch.promote_types(logits.dtype, torch.float32))
-        (h, w), (height, width) = logits.shape[2:], batch.labels.shape[1:]
-        self.dtype, self.width, self.is_identity = like.dtype, w, (h, w) == (height, width)
-        rows = batch.band_rows or _band_rows(logits, batch.labels)
-        if self.is_identity:
-            self.bands = [Tile(slice(i, i + rows), slice(i, i + rows), like) for i in range(0, height, rows)]
-            return
-        tile = COLUMN_TILE if logits.device.type == 'cpu' else width
-        self.bands = tiles(h, height, batch.align_corners, rows, like)
-        self.columns = tiles(w, width, batch.align_corners, tile, like)
-
-    def upsampled(self, logits: Tensor, band: Tile) -> Tensor:
-        """The band of one image, (K, h, w) -> (1, K, rows, W). Columns first, while there are fewer rows."""
-        part = logits[:, band.cells].to(self.dtype)
-        return (part if self.is_identity else band.matrix @ interpolated(part, self.columns)).unsqueeze(0)
-
-    def gradient(self, of_upsampled: Tensor, band: Tile) -> Tensor:
-        """The gradient of the rows of logits that a band hangs on, (1, K, rows, W) -> (K, s, w)."""
-        if self.is_identity:
-            return of_upsampled[0]
-        return gathered(band.matrix.T @ of_upsampled[0], self.columns, self.width)

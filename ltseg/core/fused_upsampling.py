@@ -9,7 +9,8 @@ Here one band of rows of one image is upsampled, its losses are computed and dif
     ds/dl = A^T (ds/du) B            summed over bands, in the forward pass
 
 The last line is what the backward pass multiplies with the gradient that it receives. A loss may offer ds/du
-(:class:`ltseg.core.sample_losses.DifferentiatedLosses`); that of any other is found by autograd, in the band.
+(:class:`ltseg.core.sample_losses.DifferentiatedLosses`); that of any other is found by autograd, in the band. For
+losses that are functions of sums over pixels, see :mod:`ltseg.core.fused_regions`.
 
 On a GPU, losses that are adjusted cross entropies take the kernels of :mod:`ltseg.core.triton_upsampling` instead.
 In compiled code, adjusted cross entropies are one operator (:mod:`ltseg.core.fused_passes`), and the compiler gets the

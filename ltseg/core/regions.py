@@ -1,11 +1,16 @@
 """How far the regions of predicted probabilities and of labels agree, class by class."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ['RegionSums', 'tversky_losses']
+from ltseg.core.adjustment import Adjustment
+from ltseg.core.cross_entropy import adjusted_logits
+from ltseg.core.layout import per_class
+
+__all__ = ['AdjustedRegions', 'RegionSums', 'adjusted_probability', 'tversky_losses']
 
 
 class RegionSums(NamedTuple):
@@ -62,6 +67,74 @@ class RegionSums(NamedTuple):
     def labelled(self) -> Tensor:
         """|y|, (R, K)."""
         return self.true_positives + self.false_negatives
+
+
+@dataclass(frozen=True, eq=False)
+class AdjustedRegions:
+    """The sums of regions as a function of logits and labels that knows its gradient::
+
+        dS / dz_k = scale_k u p_k (c_k - sum_j p_j c_j),    c_k = dS/dTP_k - dS/dFN_k if k = y, else dS/dFP_k
+
+    with p = softmax(z') under the adjustment, and u = 0 where a pixel is ignored, whatever its logits.
+
+    Args:
+        adjustment: Terms on the device and in the precision of the logits. Weight and smoothing are not used.
+        ignore_index: Label of the pixels to leave out.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.adjustment import Adjustment
+        >>> from ltseg.core.regions import AdjustedRegions, RegionSums
+        >>> regions, logits, labels = AdjustedRegions(Adjustment()), torch.zeros(1, 2), torch.tensor([0])
+        >>> regions(logits, labels).true_positives.tolist()
+        [[0.5, 0.0]]
+        >>> of_true_positives = RegionSums(torch.ones(1, 2), torch.zeros(1, 2), torch.zeros(1, 2))
+        >>> regions.gradient(logits, labels, of_true_positives).tolist()
+        [[0.25, -0.25]]
+    """
+
+    adjustment: Adjustment
+    ignore_index: int = -100
+
+    def __call__(self, logits: Tensor, labels: Tensor, weight: Tensor | None = None) -> RegionSums:
+        """The sums of each image, with a graph.
+
+        Args:
+            logits: (N, K, *).
+            labels: Class indices (N, *), or probabilities (N, K, *).
+            weight: Factor of each pixel, broadcast to (N, *).
+        """
+        probability, kept, labels = adjusted_probability(logits, labels, self.adjustment, self.ignore_index)
+        weights = kept.to(probability)
+        return RegionSums.of(probability, labels, weights if weight is None else weights * weight.to(weights))
+
+    def gradient(self, logits: Tensor, labels: Tensor, received: RegionSums) -> Tensor:
+        """What reaches the logits of the gradient ``received`` by the sums, (N, K, *), for class indices (N, *)."""
+        probability, kept, labels = adjusted_probability(logits, labels, self.adjustment, self.ignore_index)
+        shape = *received.false_positives.shape, *[1] * (logits.ndim - 2)
+        of_others = received.false_positives.view(shape)
+        own = (received.true_positives - received.false_negatives - received.false_positives).view(shape)
+        own = own.expand_as(probability).gather(1, labels.unsqueeze(1))
+        own = probability.gather(1, labels.unsqueeze(1)) * own
+        mean = (probability * of_others).sum(1, keepdim=True) + own
+        gradient = (of_others - mean).mul_(probability).scatter_add_(1, labels.unsqueeze(1), own)
+        gradient *= kept.unsqueeze(1)
+        return gradient if self.adjustment.scale is None else gradient * per_class(self.adjustment.scale, logits)
+
+
+def adjusted_probability(
+    logits: Tensor, labels: Tensor, adjustment: Adjustment, ignore_index: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """p = softmax(z'), (N, K, *); which pixels count, (N, *); and labels whose ignored indices are a class.
+
+    Where a pixel is ignored, p and its gradient are finite whatever the logits are.
+    """
+    soft = labels.is_floating_point()
+    ignored = torch.zeros_like(labels[:, 0], dtype=torch.bool) if soft else labels == ignore_index
+    labels = labels if soft else labels.masked_fill(ignored, 0)
+    # Logits of ignored pixels may be anything, and where all are ignored, biases may be -inf: 0 * nan is nan.
+    adjusted = adjusted_logits(logits, labels, adjustment).masked_fill(ignored.unsqueeze(1), 0)
+    return adjusted.softmax(1), ~ignored, labels
 
 
 def tversky_losses(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ['MMSEG_IGNORED', 'cause_of_empty_classes', 'describe_ignored', 'ignored_values']
+__all__ = ['MMSEG_IGNORED', 'cause_of_empty_classes', 'describe_ignored', 'ignored_share', 'ignored_values']
 
 MMSEG_IGNORED = 255  # what MMSegmentation's reduce_zero_label and label_map write for "ignored"
 MUCH = 0.2  # share of pixels ignored as several values beside which a class without pixels is suspect
@@ -17,6 +17,12 @@ def ignored_values(provenance: Mapping[str, Any]) -> dict[int, int]:
         left = provenance.get('total_pixels', 0) - provenance.get('valid_pixels', 0)
         return {provenance.get('ignore_index', MMSEG_IGNORED): left} if left else {}
     return {int(value): pixels for value, pixels in sorted(values.items(), key=lambda pair: -pair[1]) if pixels}
+
+
+def ignored_share(provenance: Mapping[str, Any]) -> float:
+    """Share of the pixels that is ignored; 0 for counts of images."""
+    total = provenance.get('total_pixels')
+    return sum(ignored_values(provenance).values()) / total if total else 0.0
 
 
 def describe_ignored(provenance: Mapping[str, Any]) -> str:

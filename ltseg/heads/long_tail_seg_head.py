@@ -10,7 +10,7 @@ from ltseg.core.errors import InvalidValueError
 from ltseg.core.extension import Extension
 from ltseg.core.features import nearest_labels
 from ltseg.heads.feature_tap import FeatureTap
-from ltseg.losses.logits_loss import fused_losses
+from ltseg.losses.fused import fused_losses
 from ltseg.registry import MODELS
 
 __all__ = ['LongTailSegHead']
@@ -60,7 +60,7 @@ class FusedLosses:
             hint = "Build the heads inside it as 'ltseg.LongTailSegHead'."
             raise InvalidValueError(_name(self), 'a head with losses of its own', 'another', hint)
         if isinstance(self.fused, str) and not self._can_be_fused:
-            losses = f'losses of single pixels and of ltseg alone for fused={self.fused!r}'
+            losses = f'losses of ltseg alone, on single pixels or regions, for fused={self.fused!r}'
             expected = f'{losses}, no pixel sampler, and no loss_by_feat of its own'
             raise InvalidValueError(_name(self), expected, 'another head', 'Set fused=True.')
         needing = [loss for loss in self.losses if getattr(loss, 'needs_feature_norm', False)]
@@ -146,7 +146,7 @@ class LongTailSegHead(FeatureTap, FusedLosses, Extension):
             head's last convolution, e.g. ``dict(type='ltseg.CosineClassifier')``.
         fused: Whether losses are computed without upsampled logits (see :mod:`ltseg.core.fused_upsampling`): the same
             value and gradient in less time and memory. It holds for every loss with ``can_be_fused``, which are those
-            of this package but losses on regions, dot regression and expert diversity. Heads with another loss beside,
+            of this package but Lovász-Softmax, dot regression and expert diversity. Heads with another loss beside,
             with a pixel sampler, or with a ``loss_by_feat`` of their own take the plain path. On a GPU it is done by
             Triton kernels where these can serve, else in bands of rows; 'bands' and 'triton' choose one of them.
         band_rows: Rows of labels in a band of the fused loss; by default they follow from the shapes.

@@ -3,12 +3,14 @@
 import ltseg.registry  # noqa: F401  isort: skip (names mmengine where it is missing)
 
 from ltseg.losses.arb import ARBLoss
+from ltseg.losses.class_mean import ClassMeanLoss
 from ltseg.losses.dot_regression import DotRegressionLoss
 from ltseg.losses.equalization import EqualizationLoss
 from ltseg.losses.expert_diversity import ExpertDiversityLoss
 from ltseg.losses.ldam import LDAMLoss
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.losses.long_tail_loss import LongTailLoss
+from ltseg.losses.lovasz import LovaszLoss
 from ltseg.losses.presets import (
     BalancedSoftmaxLoss,
     CDTLoss,
@@ -29,6 +31,7 @@ __all__ = [
     'BalancedSoftmaxLoss',
     'CDTLoss',
     'ClassBalancedLoss',
+    'ClassMeanLoss',
     'CrossEntropyLoss',
     'DiceLoss',
     'DotRegressionLoss',
@@ -41,6 +44,7 @@ __all__ = [
     'LogitAdjustedLoss',
     'LogitsLoss',
     'LongTailLoss',
+    'LovaszLoss',
     'RegionLoss',
     'ReweightedLoss',
     'RuledLoss',

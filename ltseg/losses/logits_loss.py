@@ -1,7 +1,6 @@
 """What every loss on logits shares: its signature, its checks, its counts and its reduction."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,8 +8,6 @@ from torch import Tensor, nn
 
 from ltseg.core.checks import check_choice, check_range
 from ltseg.core.errors import InvalidValueError
-from ltseg.core.fused_passes import Path
-from ltseg.core.fused_upsampling import upsampled_losses
 from ltseg.core.graph_capture import is_capturing
 from ltseg.core.layout import at_least_float32
 from ltseg.core.reduction import Average, Reduction, reduce_losses
@@ -21,7 +18,7 @@ from ltseg.counts.label_counts import explaining_label_errors
 from ltseg.counts.sources import CountsOption, build_counts
 from ltseg.schedules import Schedule
 
-__all__ = ['LogitsLoss', 'check_labels', 'fused_losses']
+__all__ = ['TWO_CLASSES', 'LogitsLoss', 'check_labels']
 
 TWO_CLASSES = 'For two classes, set out_channels=2 in the head.'
 CHECK_INTERVAL = 50  # forward calls between two looks at values on an accelerator, which make it wait
@@ -159,7 +156,7 @@ class LogitsLoss(nn.Module):
 
     @property
     def can_be_fused(self) -> bool:
-        """Whether :func:`fused_losses` may compute this loss."""
+        """Whether :func:`ltseg.losses.fused.fused_losses` may compute this loss."""
         return self.of_single_samples and self.reduction != 'none'
 
     def factor(self) -> Any:
@@ -180,49 +177,6 @@ class LogitsLoss(nn.Module):
 
     def extra_repr(self) -> str:
         return f'average={self.average!r}, reduction={self.reduction!r}, loss_weight={self.loss_weight}'
-
-
-def fused_losses(
-    losses: Sequence[LogitsLoss],
-    logits: Tensor,
-    labels: Tensor,
-    ignore_index: int = -100,
-    align_corners: bool = False,
-    band_rows: int | None = None,
-    path: Path = 'auto',
-) -> tuple[list[Tensor], Tensor]:
-    """What each loss gives for logits that are upsampled to the labels, without the upsampled logits.
-
-    Args:
-        losses: Losses for which ``can_be_fused`` holds.
-        logits: (N, K, h, w).
-        labels: Class indices (N, H, W).
-        ignore_index: Label that is left out.
-        align_corners: Of the bilinear interpolation.
-        band_rows, path: As in :func:`ltseg.core.fused_upsampling.upsampled_losses`.
-
-    Returns:
-        A scalar for each loss, and the share of valid pixels whose label has the largest logit in percent, (1,).
-
-    Raises:
-        ValueError: If the shapes do not fit, or ``path`` is 'triton' where it cannot be.
-    """
-    if logits.ndim != 4 or labels.ndim != 3 or len(logits) != len(labels) or logits.shape[1] < 2:
-        got = f'{tuple(logits.shape)} and {tuple(labels.shape)}'
-        expected, where = 'logits (N, K, h, w), K > 1, and labels (N, H, W)', type(losses[0]).__name__
-        raise InvalidValueError(where, expected, got, TWO_CLASSES)
-    labels = labels.long()
-    with torch.autocast(logits.device.type, enabled=False):
-        exact = at_least_float32(logits.detach())
-        with explaining_label_errors(labels, logits.shape[1], ignore_index):
-            prepared = [loss.prepare(exact, labels, ignore_index) for loss in losses]
-            sums = upsampled_losses(logits, labels, prepared, align_corners, ignore_index, band_rows, path)
-        valid = (labels != ignore_index).sum()
-        values = [
-            reduce_losses(value, valid, weights, None, loss.average, None, loss.reduction, loss.sync) * loss.factor()
-            for loss, value, weights in zip(losses, sums.losses, sums.class_weights, strict=True)
-        ]
-    return values, (100 * sums.correct / valid.clamp(min=1)).reshape(1)
 
 
 def check_labels(where: str, logits: Tensor, labels: Tensor) -> None:

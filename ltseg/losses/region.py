@@ -6,21 +6,20 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ltseg.core.adjustment import Adjustment
-from ltseg.core.checks import check_choice, check_positive, check_range
+from ltseg.core.checks import check_positive, check_range
 from ltseg.core.collectives import summed
-from ltseg.core.cross_entropy import adjusted_logits, check_soft_labels
-from ltseg.core.errors import InvalidValueError
-from ltseg.core.reduction import Reduction, reduce_losses
-from ltseg.core.regions import RegionSums, tversky_losses
-from ltseg.losses.ruled_loss import RuledLoss, weighting_rules
+from ltseg.core.cross_entropy import check_soft_labels
+from ltseg.core.reduction import Reduction
+from ltseg.core.regions import AdjustedRegions, RegionSums, tversky_losses
+from ltseg.core.torch_versions import is_compiling
+from ltseg.losses.class_mean import ClassMeanLoss
 from ltseg.registry import MODELS
 from ltseg.rules import Rule
 
 __all__ = ['DiceLoss', 'JaccardLoss', 'RegionLoss', 'TverskyLoss']
 
 
-class RegionLoss(RuledLoss):
+class RegionLoss(ClassMeanLoss):
     """How far the regions that are predicted and labelled differ, for each class that is present::
 
         loss = mean_k w_k (1 - (TP_k + smooth) / (TP_k + alpha FP_k + beta FN_k + smooth))^exponent
@@ -32,9 +31,9 @@ class RegionLoss(RuledLoss):
     A class is one term however few pixels it has. Where a class is not predicted at all, the gradient is close to 0
     (the softmax is saturated), so that such a loss goes with a cross entropy, e.g. three quarters and one quarter.
 
-    It is no loss of single pixels: heads compute it, and all losses beside it, from upsampled logits (``fused`` has no
-    effect), and the one reduction is 'mean'. ``avg_factor`` does not count, because the mean is over classes. A sample
-    weight is that of the pixel in the sums.
+    It is no loss of single pixels: the one reduction is 'mean', and ``avg_factor`` does not count, because the mean is
+    over classes. A sample weight is that of the pixel in the sums. Heads compute it without upsampled logits, in two
+    passes over bands of rows (:mod:`ltseg.core.fused_regions`).
 
     Args:
         smooth: Pixels that are added to both sides of the fraction, at least 0.
@@ -64,8 +63,6 @@ class RegionLoss(RuledLoss):
         0.5
     """
 
-    of_single_samples = False  # the sums are those of whole regions
-
     alpha: float  #: Weight of false positives.
     beta: float  #: Weight of false negatives.
 
@@ -78,13 +75,11 @@ class RegionLoss(RuledLoss):
         rules: Sequence[Rule | dict] = (),
         **options: Any,
     ) -> None:
-        super().__init__([*weighting_rules(class_weight), *rules], **options)
+        super().__init__(per, class_weight, rules, **options)
         name = type(self).__name__
         check_range(f'{name}.smooth', smooth, 0)
         check_positive(f'{name}.exponent', exponent)
-        check_choice(f'{name}.per', per, ('batch', 'image'))
-        self.smooth, self.exponent, self.per = smooth, exponent, per
-        self._check_reduction(self.reduction)
+        self.smooth, self.exponent = smooth, exponent
 
     def reduced(
         self,
@@ -95,41 +90,28 @@ class RegionLoss(RuledLoss):
         ignore_index: int,
         reduction: Reduction,
     ) -> Tensor:
-        self._check_reduction(reduction)
+        self.check_reduction(reduction)
+        regions = self.prepare_regions(logits, labels, ignore_index)
+        return self.of_sums(regions(logits, labels, weight), regions.adjustment.weight)
+
+    def prepare_regions(self, logits: Tensor, labels: Tensor, ignore_index: int) -> AdjustedRegions:
+        """The sums as a function of any part of a batch, under the class counts of all of it."""
         adjustment = self.adjustment(logits, labels, ignore_index)
-        sums = self._sums(logits, labels, weight, ignore_index, adjustment)
+        if labels.is_floating_point():
+            check_soft_labels(type(self).__name__, adjustment)
+        return AdjustedRegions(adjustment, ignore_index)
+
+    def of_sums(self, sums: RegionSums, class_weight: Tensor | None) -> Tensor:
+        """The loss before its factor, of the sums of each image (N, K) and the weights (K,) of classes, None for 1."""
         if self.per == 'batch':
             total = sums.total()
             sums = RegionSums(*summed(torch.stack(total))) if self.sync else total
         losses, present = tversky_losses(sums, self.alpha, self.beta, self.smooth, self.exponent)
-        shares = present.to(losses.dtype)
-        weighted = shares if adjustment.weight is None else shares * adjustment.weight
-        normaliser = (weighted if self.average == 'weight' else shares).sum(1)
-        of_regions = (losses * weighted).sum(1) / normaliser.where(normaliser > 0, 1.0)
-        return reduce_losses(of_regions, present.any(1).sum(), sync=self.sync)
+        return self.mean_of_classes(losses, present, class_weight)
 
-    def _sums(
-        self, logits: Tensor, labels: Tensor, weight: Tensor | None, ignore_index: int, adjustment: Adjustment
-    ) -> RegionSums:
-        """The sums of each image under the softmax of the adjusted logits."""
-        soft = labels.is_floating_point()
-        if soft:
-            check_soft_labels(type(self).__name__, adjustment)
-        elif adjustment.smoothing is not None:
-            hint = 'Remove the rule that smooths labels.'
-            raise InvalidValueError(type(self).__name__, 'rules that leave labels alone', 'label smoothing', hint)
-        ignored = torch.zeros_like(labels[:, 0], dtype=torch.bool) if soft else labels == ignore_index  # (N, *)
-        labels = labels if soft else labels.masked_fill(ignored, 0)
-        # Logits of ignored pixels may be anything, and where all are ignored, biases may be -inf: 0 * nan is nan.
-        adjusted = adjusted_logits(logits, labels, adjustment).masked_fill(ignored.unsqueeze(1), 0)
-        weights = (~ignored).to(logits.dtype)
-        return RegionSums.of(adjusted.softmax(1), labels, weights if weight is None else weights * weight.to(weights))
-
-    def _check_reduction(self, reduction: Reduction) -> None:
-        if reduction != 'mean':
-            hint = "Leave reduction at 'mean', and give OHEMPixelSampler a thresh."
-            expected = "reduction 'mean', as regions have no losses of single samples"
-            raise InvalidValueError(type(self).__name__, expected, repr(reduction), hint)
+    @property
+    def can_be_fused(self) -> bool:
+        return not is_compiling()  # the compiler fuses the plain path by itself
 
 
 @MODELS.register_module()

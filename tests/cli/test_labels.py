@@ -105,6 +105,7 @@ def test_a_config_may_say_its_labels() -> None:
         (dict(type='ltseg.FocalLoss', gamma=2.0), 'focal'),
         (dict(type='ltseg.FocalLoss', gamma=1), 'focal (gamma 1)'),
         (dict(type='ltseg.TverskyLoss', exponent=0.75, per='image'), 'Tversky (exponent 0.75, image)'),
+        (dict(type='ltseg.LovaszLoss', per='image'), 'Lovász (image)'),
         (dict(type='ltseg.LogitAdjustedLoss', counts='ema'), 'logit adjusted (ema)'),
         (dict(type='ltseg.CrossEntropyLoss', class_weight=[1.0, 2.0]), 'cross entropy (class weight)'),
         (dict(type='CrossEntropyLoss', use_sigmoid=False, avg_non_ignore=True), 'cross entropy'),

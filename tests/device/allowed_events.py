@@ -26,7 +26,12 @@ CROSS_ENTROPY = rows(
 )
 NORMALISER = rows('float64', EXACT_COUNTS, 'core/reduction.py')
 BANDS = rows(
-    'float64', 'sums over bands, one number each', 'backward', 'core/banded_upsampling.py', 'losses/logits_loss.py'
+    'float64',
+    'sums over bands, one number each',
+    'backward',
+    'core/banded_upsampling.py',
+    'core/fused_regions.py',
+    'losses/fused.py',
 )
 
 SAMPLE_LOSSES: Allowed = {

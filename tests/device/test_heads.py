@@ -33,6 +33,7 @@ SEG_OPTIONS = {
     'narrow bands': dict(band_rows=1),
     'sampler': dict(sampler=dict(type='mmseg.OHEMPixelSampler', thresh=0.7, min_kept=20)),
     'two losses': dict(loss_decode=[ARB, dict(type='ltseg.FocalLoss')]),
+    'regions': dict(loss_decode=[ARB, dict(type='ltseg.JaccardLoss'), dict(type='ltseg.DiceLoss', per='image')]),
     'regularizer': dict(regularizers=[dict(type='ltseg.WithinClassRegularizer')]),
     'regularizer of few pixels': dict(regularizers=[dict(type='ltseg.SupervisedContrastiveLoss', max_samples=16)]),
 }

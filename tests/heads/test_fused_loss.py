@@ -6,13 +6,14 @@ from unittest.mock import patch
 import pytest
 import torch
 from hinted import hinted
-from losses_under_test import COUNTS, LOSSES, name_of
+from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, name_of
 from mmengine.logging import MessageHub
 from mmengine.structures import PixelData
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import ltseg.heads.long_tail_seg_head as module
-from ltseg.losses.logits_loss import LogitsLoss, fused_losses
+from ltseg.losses.fused import fused_losses
+from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered')
@@ -62,6 +63,37 @@ def test_every_loss(config):
     assert_fused_is_plain({'loss_decode': config, **more})
 
 
+CE = dict(type='ltseg.CrossEntropyLoss', loss_weight=0.25)
+
+
+@pytest.mark.parametrize('config', REGION_LOSSES, ids=name_of)
+@pytest.mark.parametrize('beside', [[], [CE], [CE, dict(type='ltseg.JaccardLoss', rules=[dict(type='ltseg.Margin')])]])
+def test_every_loss_on_regions_alone_and_beside_others(config, beside):
+    beside = [{**loss, 'counts': COUNTS} if 'rules' in loss else loss for loss in beside]
+    losses = [{**config, 'loss_weight': 0.75}, *beside]
+    assert_fused_is_plain({'loss_decode': losses, 'band_rows': 4}, fused='bands')
+
+
+def test_losses_on_regions_of_void_alone_are_zero_with_a_graph():
+    biased = dict(type='ltseg.DiceLoss', rules=[dict(type='ltseg.PriorBias')], counts='batch')  # of -inf everywhere
+    head = head_of(loss_decode=[CE, biased])
+    features, samples = batch()
+    for sample in samples:
+        sample.gt_sem_seg.data.fill_(255)
+    losses, gradients = loss_and_gradient(head, features, samples)
+    assert losses['loss_dice'] == 0 and all((gradient == 0).all() for gradient in gradients.values())
+
+
+def test_a_compiled_head_has_its_regions_on_the_plain_path():
+    torch._dynamo.reset()
+    features, samples = batch()
+    head = head_of(loss_decode=dict(type='ltseg.JaccardLoss'))
+    logits = head([features]).detach()
+    with patch.object(module, 'fused_losses', side_effect=AssertionError):
+        found = torch.compile(head.loss_by_feat, backend='eager')(logits, samples)
+    torch.testing.assert_close(found['loss_jaccard'], head.loss_by_feat(logits, samples)['loss_jaccard'])
+
+
 @pytest.mark.parametrize('fused', ['bands', 'triton'])
 @pytest.mark.parametrize(
     'loss', [ARB, dict(type='ltseg.VSLoss', counts=COUNTS), dict(type='ltseg.FocalLoss'), [ARB, ARB]], ids=str
@@ -75,7 +107,7 @@ def test_either_path_can_be_chosen(loss, fused):
     ('options', 'match'),
     [
         (dict(loss_decode=ARB, sampler=dict(type='OHEMPixelSampler', thresh=0.7, min_kept=20)), 'no pixel sampler'),
-        (dict(loss_decode=[ARB, dict(type='DiceLoss')]), 'losses of single pixels and of ltseg alone'),
+        (dict(loss_decode=[ARB, dict(type='DiceLoss')]), 'losses of ltseg alone'),
     ],
     ids=['sampler', 'loss of MMSegmentation'],
 )
@@ -90,10 +122,13 @@ def test_a_path_that_is_chosen_and_cannot_be_taken_is_an_error(options, match, f
 
 def test_a_loss_that_kernels_cannot_compute_is_named_with_what_to_do():
     features, samples = batch()
-    options = dict(loss_decode=dict(type='ltseg.SeesawLoss'))
-    with pytest.raises(ValueError, match='no adjusted cross entropy.*Set fused=True'):
-        head_of(**options, fused='triton').loss([features], samples, {})
-    assert head_of(**options, fused=True).loss([features], samples, {})['loss_seesaw'].isfinite()
+    cases = ('SeesawLoss', 'loss_seesaw', 'no adjusted cross entropy'), ('DiceLoss', 'loss_dice', 'a loss on regions')
+    for kind, name, match in cases:
+        options = dict(loss_decode=dict(type=f'ltseg.{kind}'))
+        with pytest.raises(ValueError, match=match) as raised:
+            head_of(**options, fused='triton').loss([features], samples, {})
+        hinted('Set fused=True.', str(raised.value))
+        assert head_of(**options, fused=True).loss([features], samples, {})[name].isfinite()
 
 
 def test_a_path_that_does_not_exist_is_refused():
@@ -222,11 +257,19 @@ def test_a_copy_computes_the_same():
     [
         dict(loss_decode=[ARB, dict(type='DiceLoss')]),
         dict(loss_decode=[ARB, dict(type='ltseg.ExpertDiversityLoss', experts=2, begin=None)]),
+        dict(loss_decode=[ARB, dict(type='ltseg.LovaszLoss')]),
         dict(loss_decode={**ARB, 'reduction': 'none'}),
         dict(loss_decode=ARB, sampler=dict(type='OHEMPixelSampler', thresh=0.7, min_kept=20)),
         dict(loss_decode={**ARB}, head_type='EncHead', num_codes=2, use_se_loss=True),
     ],
-    ids=['loss of MMSegmentation', 'loss of several samples', 'loss of each pixel', 'sampler', 'own loss_by_feat'],
+    ids=[
+        'loss of MMSegmentation',
+        'loss of several samples',
+        'loss that sorts',
+        'loss of each pixel',
+        'sampler',
+        'own loss_by_feat',
+    ],
 )
 def test_steps_aside(options):
     if 'head_type' in options:

@@ -8,7 +8,7 @@ import weakref
 import pytest
 import torch
 from hinted import hinted
-from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, K, name_of
+from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, SORTING_LOSSES, K, name_of
 from torch.nn import functional as F
 
 from ltseg.core.features import FeatureBatch
@@ -24,7 +24,14 @@ HEADS = [
     dict(type='StackedLinearClsHead', mid_channels=[6]),
     dict(type='VisionTransformerClsHead', hidden_dim=6),
 ]
-HARD_ONLY = ('Seesaw', 'Equalization', 'LabelAwareSmoothing', 'LDAM', 'Margin')  # no formula for mixed labels
+HARD_ONLY = (
+    'Seesaw',
+    'Equalization',
+    'LabelAwareSmoothing',
+    'LDAM',
+    'Margin',
+    'LovaszLoss',
+)  # no formula for mixed labels
 
 
 class Recorder(Regularizer):
@@ -117,7 +124,7 @@ def test_can_be_copied_and_pickled():
         assert type(other) is type(head) and torch.equal(other(features), head(features))
 
 
-@pytest.mark.parametrize('config', LOSSES + REGION_LOSSES, ids=name_of)
+@pytest.mark.parametrize('config', LOSSES + REGION_LOSSES + SORTING_LOSSES, ids=name_of)
 @pytest.mark.parametrize('make', [base_head, our_head], ids=['reference', 'ours'])
 def test_every_loss_under_the_arguments_of_mmpretrain(config, make):
     """It passes avg_factor, and mixed labels where a batch augmentation mixes."""

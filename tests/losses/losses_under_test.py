@@ -32,7 +32,7 @@ LOSSES = [
     dict(type='ltseg.LabelAwareSmoothingLoss', counts=COUNTS),
 ]
 
-# Those that are no mean over samples: without reductions, sample weights as factors, and the fused path.
+# Those that are no mean over samples: without reductions, and sample weights as factors.
 REGION_LOSSES = [
     dict(type='ltseg.TverskyLoss'),
     dict(type='ltseg.TverskyLoss', exponent=0.75, class_weight='sqrt_inverse', counts=COUNTS),
@@ -42,6 +42,14 @@ REGION_LOSSES = [
     dict(type='ltseg.JaccardLoss', class_weight=[1.0, 2.0, 3.0, 4.0, 5.0], average='weight'),
     dict(type='ltseg.DiceLoss', smooth=1.0, exponent=2.0),
     dict(type='ltseg.DiceLoss', per='image'),
+]
+
+# Those that sort the pixels of all images, or of each: neither fused nor with a formula for soft labels.
+SORTING_LOSSES = [
+    dict(type='ltseg.LovaszLoss'),
+    dict(type='ltseg.LovaszLoss', class_weight='sqrt_inverse', rules=[dict(type='ltseg.Margin')], counts=COUNTS),
+    dict(type='ltseg.LovaszLoss', rules=[dict(type='ltseg.PriorBias')], counts='batch', average='weight'),
+    dict(type='ltseg.LovaszLoss', per='image', class_weight=[1.0, 2.0, 3.0, 4.0, 5.0], average='weight'),
 ]
 
 

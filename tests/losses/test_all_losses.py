@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from hinted import hinted
-from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, K, batch, name_of
+from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, SORTING_LOSSES, K, batch, name_of
 from mmengine.structures import PixelData
 from torch.nn import functional as F
 
@@ -13,7 +13,7 @@ from ltseg.core.sample_losses import DifferentiatedLosses
 from ltseg.losses import DotRegressionLoss, ExpertDiversityLoss, LogitsLoss
 from ltseg.registry import MODELS
 
-ALL = [*LOSSES, *REGION_LOSSES]
+ALL = [*LOSSES, *REGION_LOSSES, *SORTING_LOSSES]
 every_loss = pytest.mark.parametrize('config', ALL, ids=name_of)
 every_loss_of_samples = pytest.mark.parametrize('config', LOSSES, ids=name_of)
 

@@ -221,16 +221,6 @@ def head_losses(**options):
 
 
 @pytest.mark.usefixtures('mmseg_registered')
-def test_heads_upsample_the_logits_whether_fused_or_not():
-    for fused in (True, False):
-        found, logits, labels = head_losses(loss_decode=MIX, fused=fused)
-        for name, config in zip(('loss_ce', 'loss_jaccard'), MIX, strict=True):
-            torch.testing.assert_close(found[name], of_255(MODELS.build(config), logits, labels))
-    with pytest.raises(ValueError, match=r'losses of single pixels.*Set fused=True\.'):
-        head_losses(loss_decode=MIX, fused='bands')
-
-
-@pytest.mark.usefixtures('mmseg_registered')
 def test_a_pixel_sampler_with_a_threshold_chooses_the_pixels_of_the_regions():
     sampler = dict(type='OHEMPixelSampler', thresh=0.2, min_kept=20)
     found, logits, labels = head_losses(loss_decode=MIX[1], sampler=sampler)

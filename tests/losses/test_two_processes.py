@@ -4,13 +4,14 @@ import copy
 
 import pytest
 import torch
-from losses_under_test import LOSSES, REGION_LOSSES, K, batch, name_of
+from losses_under_test import LOSSES, REGION_LOSSES, SORTING_LOSSES, K, batch, name_of
 from two_processes import in_two_processes
 
-from ltseg.losses import LongTailLoss
-from ltseg.losses.logits_loss import fused_losses
+from ltseg.losses import LongTailLoss, RegionLoss
+from ltseg.losses.fused import fused_losses
 
-CASES = [c for c in LOSSES + REGION_LOSSES if c['type'] != 'ltseg.EqualizationLoss']
+OF_IMAGES = [config for config in SORTING_LOSSES if config.get('per') == 'image']  # else processes do not sort together
+CASES = [c for c in LOSSES + REGION_LOSSES + OF_IMAGES if c['type'] != 'ltseg.EqualizationLoss']
 SCENARIOS = ('unequal', 'one rank ignores all')
 
 
@@ -29,10 +30,11 @@ def halves(scenario):
 
 
 def banded(loss, logits, labels):
-    """The value without upsampled logits, here at the resolution of the labels."""
+    """Value and gradient without upsampled logits, here at the resolution of the labels."""
     for _ in range(2):
-        (value,), _ = fused_losses([loss], logits.detach(), labels, ignore_index=255, band_rows=2)
-    return value
+        logits = logits.detach().clone().requires_grad_()
+        (value,), _ = fused_losses([loss], logits, labels, ignore_index=255, band_rows=2)
+    return value.detach(), torch.autograd.grad(value, logits)[0]
 
 
 def run(rank, folder):
@@ -47,8 +49,8 @@ def run(rank, folder):
                 value = loss(logits, labels, ignore_index=255)
                 (gradient,) = torch.autograd.grad(value, logits)
             results[scenario, index] = value.detach(), gradient / 2, loss.counts(labels, K, 255).samples
-            if isinstance(loss, LongTailLoss):
-                results['banded', scenario, index] = banded(build(config), logits, labels), value.detach()
+            if isinstance(loss, LongTailLoss | RegionLoss):
+                results['banded', scenario, index] = banded(build(config), logits, labels), (value.detach(), gradient)
     torch.save(results, f'{folder}/{rank}.pth')
 
 
@@ -79,7 +81,7 @@ def test_two_processes_are_one(results, scenario, index):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('rank', range(2))
-def test_bands_share_the_normaliser_of_all_processes(results, rank):
+def test_bands_share_normalisers_and_sums_with_all_processes(results, rank):
     pairs = [value for key, value in results[rank].items() if key[0] == 'banded']
     assert pairs
     for found, expected in pairs:

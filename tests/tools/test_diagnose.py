@@ -78,6 +78,15 @@ def test_a_head_for_other_classes_than_the_data_is_a_finding(
     assert 'heads' not in findings(config)
 
 
+def test_losses_of_mmsegmentation_on_regions_are_a_finding(tmp_path: Path) -> None:
+    config = write_training(tmp_path)
+    plain, losses = config.read_text(), "model['decode_head']['loss_decode'] = dict(type='{}')"
+    for kind, finds in (('DiceLoss', True), ('ltseg.DiceLoss', False)):
+        config.write_text(f'{plain}\n{losses.format(kind)}\n')
+        tool('diagnose')([str(config)])
+        assert ('foreign_loss' in findings(config)) == finds
+
+
 def test_a_trained_segmentor_from_its_record_or_by_evaluation(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

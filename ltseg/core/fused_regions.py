@@ -1,0 +1,104 @@
+"""Sums over upsampled regions without the upsampled logits: in bands of rows, once forward and once backward.
+
+A loss on regions is a function of sums over pixels, so that its gradient in the logits is known only after all pixels
+were seen. The bands are therefore upsampled twice (:mod:`ltseg.core.upsampling_bands`), and nothing is kept between::
+
+    S = sum_pixels s(A l B^T)                    forward: TP, FP and FN of each image and class
+    dL/dl = A^T (sum_S dL/dS ds/du) B            backward, with the dL/dS that autograd finds from L(S)
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ltseg.core.errors import WrongStateError
+from ltseg.core.precision import exact_products, widest_dtype
+from ltseg.core.regions import AdjustedRegions, RegionSums
+from ltseg.core.upsampling_bands import UpsamplingBands
+
+__all__ = ['upsampled_regions']
+
+
+def upsampled_regions(
+    logits: Tensor,
+    labels: Tensor,
+    regions: Sequence[AdjustedRegions],
+    align_corners: bool = False,
+    band_rows: int | None = None,
+) -> list[RegionSums]:
+    """The sums over ``interpolate(logits, labels.shape[1:], mode='bilinear', align_corners=align_corners)``.
+
+    Value and gradient are those of the plain computation, in float32 or better; nothing of the size of the upsampled
+    logits exists longer than a band of rows.
+
+    Args:
+        logits: (N, K, h, w).
+        labels: Class indices, (N, H, W).
+        regions: Each with an adjustment of its own. They share the upsampled band.
+        align_corners: As in ``torch.nn.functional.interpolate``.
+        band_rows: Rows of labels in a band; by default they follow from the shapes.
+
+    Returns:
+        (N, K) three times for each of ``regions``, with a graph.
+
+    Raises:
+        RuntimeError: If the result is differentiated with ``create_graph=True``: the gradient has no graph.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.adjustment import Adjustment
+        >>> from ltseg.core.fused_regions import upsampled_regions
+        >>> from ltseg.core.regions import AdjustedRegions
+        >>> logits, labels = torch.zeros(1, 2, 1, 1), torch.tensor([[[0, 0], [0, 1]]])
+        >>> (sums,) = upsampled_regions(logits, labels, [AdjustedRegions(Adjustment())])
+        >>> [each.tolist() for each in sums]  # p is 1 / 2 everywhere
+        [[[1.5, 0.5]], [[0.5, 1.5]], [[1.5, 0.5]]]
+    """
+    with torch.autocast(logits.device.type, enabled=False):
+        batch = _Batch(labels, tuple(regions), UpsamplingBands(logits, labels, align_corners, band_rows))
+        return [RegionSums(*sums) for sums in _BandedSums.apply(logits, batch)]
+
+
+class _Batch(NamedTuple):
+    labels: Tensor
+    regions: tuple[AdjustedRegions, ...]
+    upsampling: UpsamplingBands
+
+
+class _BandedSums(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, batch: _Batch) -> Tensor:
+        images, classes = logits.shape[:2]
+        size = len(batch.regions), 3, images, classes
+        sums = torch.zeros(size, dtype=widest_dtype(logits.device), device=logits.device)
+        with exact_products():  # interpolation in TF32 would round logits to 10 bits
+            for band in batch.upsampling.bands:
+                for image in range(images):
+                    upsampled = batch.upsampling.upsampled(logits[image], band)
+                    labels = batch.labels[image : image + 1, band.pixels]
+                    for index, regions in enumerate(batch.regions):
+                        sums[index, :, image] += torch.cat(regions(upsampled, labels))
+        ctx.save_for_backward(logits)
+        ctx.batch = batch
+        return sums.to(batch.upsampling.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, received: Tensor) -> tuple[Tensor, None]:
+        if torch.is_grad_enabled():
+            hint = 'Set fused=False in the head, or call the loss on upsampled logits.'
+            expected = 'one differentiation: the gradient is made without a graph'
+            raise WrongStateError('upsampled_regions', expected, 'create_graph=True', hint)
+        (logits,), batch = ctx.saved_tensors, ctx.batch
+        result = torch.zeros_like(logits, dtype=batch.upsampling.dtype)
+        with torch.autocast(logits.device.type, enabled=False), exact_products():
+            for band in batch.upsampling.bands:
+                for image in range(len(logits)):
+                    upsampled = batch.upsampling.upsampled(logits[image], band)
+                    labels = batch.labels[image : image + 1, band.pixels]
+                    of_sums = received[:, :, image : image + 1]
+                    parts = zip(batch.regions, of_sums, strict=True)
+                    gradient = sum(regions.gradient(upsampled, labels, RegionSums(*of)) for regions, of in parts)
+                    result[image, :, band.cells] += batch.upsampling.gradient(gradient, band)
+        return result.to(logits.dtype), None
