@@ -21,7 +21,7 @@ from matplotlib.ticker import NullFormatter
 
 __all__ = [
     *('FALL', 'GRADED', 'GRID', 'INK', 'MARKERS', 'METHODS', 'MUTED', 'RISE', 'SHADES', 'TAIL', 'WIDTH', 'Drawing'),
-    *('canvas', 'colour_of', 'draw', 'draw_into_file', 'legend', 'plain_numbers'),
+    *('canvas', 'colour_of', 'draw', 'draw_into_file', 'legend', 'marker_of', 'plain_numbers'),
 ]
 
 # Colours of the light page; each is replaced by the page's own, which knows the dark one too.
@@ -91,8 +91,13 @@ class Drawing:
 
 
 def colour_of(index: int) -> str:
-    """Colour of the method at a position; they repeat, and the markers beside them do too."""
+    """Colour of the method at a position; they repeat."""
     return METHODS[index % len(METHODS)]
+
+
+def marker_of(index: int) -> str:
+    """Marker of the method at a position: where colours repeat, it is another one."""
+    return MARKERS[(index + index // len(METHODS)) % len(MARKERS)]
 
 
 def legend(axes: Axes, below: bool = False) -> None:

@@ -21,7 +21,8 @@ MARKS = {'': 3.5, 'large': 7, 'star': 11}  # sizes
 SMALLEST = 5.5  # points of a name at an axis
 CELL = 0.2  # inches of a matrix's cell, from which on its number fits
 PLOT = 0.7  # share of a picture that the axes have, about
-MANY = 30  # points from which on a line has no marks
+MANY = 30  # points from which on a line has few marks,
+MARKED = 8  # so many
 
 
 def render_svg(figure: Figure, name: str, owner: str = '', height: float = 2.8) -> ink.Drawing:
@@ -101,7 +102,7 @@ def _styled(figure: Figure) -> list[tuple[Series, dict[str, Any]]]:
 def _draw_lines(axes: Axes, figure: Figure) -> None:
     for place, (series, style) in enumerate(_styled(figure)):
         position = place if series.color is None else series.color
-        marker = 'o' if figure.ordered else ink.MARKERS[position % len(ink.MARKERS)]
+        marker = 'o' if figure.ordered else ink.marker_of(position)
         axes.plot(series.x, series.y, **style, **_line_style(figure, series, marker))
         _label(axes, series, series.x)
 
@@ -116,7 +117,11 @@ def _line_style(figure: Figure, series: Series, marker: str) -> dict[str, Any]:
         much = {'markersize': 2.5, 'markeredgewidth': 0, 'alpha': 0.6} if crowded else {'markersize': size}
         return {'linestyle': 'none', 'marker': marker, **much}
     line = {'linestyle': '--' if series.dashed else '-', 'linewidth': 1.2}
-    return line if crowded else {**line, 'marker': marker, 'markersize': size}
+    if not crowded:
+        return {**line, 'marker': marker, 'markersize': size}
+    if series.dashed:
+        return {**line, 'linewidth': 0.7, 'alpha': 0.7}
+    return {**line, 'marker': marker, 'markersize': size, 'markevery': len(series.x) // MARKED}
 
 
 def _draw_bars(axes: Axes, figure: Figure) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from ltseg.reports.comparison import Comparison
-from ltseg.reports.figures.ink import GRID, MARKERS, MUTED, TAIL, Drawing, colour_of, draw, legend, plain_numbers
+from ltseg.reports.figures.ink import GRID, MUTED, TAIL, Drawing, colour_of, draw, legend, marker_of, plain_numbers
 from ltseg.reports.page.phrases import points, shortened
 from ltseg.reports.page.slopes import spread_out
 
@@ -27,7 +27,7 @@ def against_frequency(study: Comparison, rate: str) -> Drawing:
             axes.axvspan(min(rare) * 0.8, max(rare) * 1.1, color=TAIL, linewidth=0, zorder=0)
         means = [[method.mean(study.key(rate, index)) for index in range(len(places))] for method in study.methods]
         for method, heights in zip(study.methods, means, strict=True):
-            marker = MARKERS[method.index % len(MARKERS)]
+            marker = marker_of(method.index)
             colour, size = colour_of(method.index), 4.5 if len(places) <= NAMED else 2.5
             axes.plot(places, heights, marker, color=colour, markersize=size, label=method.label, alpha=0.9)
         for place, of_class in zip(places, zip(*means, strict=True), strict=True):

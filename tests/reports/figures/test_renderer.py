@@ -81,6 +81,13 @@ def test_a_name_stands_once_in_the_legend_and_a_color_can_be_shared(axes: Axes) 
     assert [line.get_color() for line in axes.lines] == [colour_of(2)] * 2
 
 
+@pytest.mark.parametrize('points', [2, 60])
+def test_lines_are_told_apart_where_colors_repeat(points: int, axes: Axes) -> None:
+    x = list(range(points))
+    render(axes, Figure(series=[Series(name=str(place), x=x, y=[float(place)] * points) for place in range(20)]))
+    assert len({(line.get_color(), line.get_marker()) for line in axes.lines if line.get_marker() != 'None'}) == 20
+
+
 @pytest.mark.parametrize('ground', ['#fdfdfb', '#14181b'])
 def test_graded_colors_show_on_light_and_on_dark_ground(ground: str) -> None:
     for place in np.linspace(0, 1, 30):
