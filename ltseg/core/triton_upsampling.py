@@ -14,12 +14,11 @@ import torch
 from torch import Tensor
 
 from ltseg.core.differentiated_cross_entropy import LOG2_E, AdjustedCrossEntropy
-from ltseg.core.errors import WrongStateError
 from ltseg.core.interpolation import gathered, interpolated, tiles
 from ltseg.core.layout import per_class
 from ltseg.core.triton_maps import MOST_PIXELS, Kernels, Terms, pixels_of_cells
 
-__all__ = ['obstacle_to_triton', 'triton_losses']
+__all__ = ['number_of_maps', 'obstacle_to_triton', 'triton_gradient', 'triton_losses']
 
 
 def obstacle_to_triton(logits: Tensor, labels: Tensor, sample_losses: Sequence[Any]) -> str | None:
@@ -53,38 +52,18 @@ def _missing(logits: Tensor) -> str | None:
 
 
 def triton_losses(
-    logits: Tensor,
-    labels: Tensor,
-    sample_losses: Sequence[Any],
-    align_corners: bool,
-    ignore_index: int,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """As :func:`ltseg.core.fused_upsampling.upsampled_losses`, where :func:`obstacle_to_triton` is None.
+    logits: Tensor, labels: Tensor, sample_losses: Sequence[Any], align_corners: bool, ignore_index: int
+) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
+    """The sums of :class:`ltseg.core.fused_upsampling.UpsampledLosses`, and the maps for :func:`triton_gradient`.
 
-    A label that is no class and not ignored makes its loss nan.
+    For what :func:`obstacle_to_triton` lets through. A label that is no class and not ignored makes its loss nan.
     """
+    labels = labels.contiguous()
+    losses, class_weights = torch.zeros(2, len(sample_losses), dtype=torch.float64, device=logits.device)
+    slopes: list[Any] = [None] * len(sample_losses)
+    log_sums = []
     with torch.cuda.device_of(logits):  # which is where Triton launches
-        return _TritonLosses.apply(logits, labels.contiguous(), tuple(sample_losses), align_corners, ignore_index)
-
-
-def _groups(sample_losses: Sequence[AdjustedCrossEntropy]) -> list[list[int]]:
-    """Losses that share the softmax, and so the passes: those of the same terms, such as none."""
-    groups: dict[tuple, list[int]] = {}
-    for index, loss in enumerate(sample_losses):
-        terms = loss.adjustment
-        groups.setdefault((id(terms.scale), id(terms.bias), id(terms.margin)), []).append(index)
-    return list(groups.values())
-
-
-class _TritonLosses(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, logits: Tensor, labels: Tensor, sample_losses: tuple, align_corners: bool, ignore_index: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
         kernels = Kernels(logits.contiguous(), labels, align_corners, ignore_index)
-        losses, class_weights = torch.zeros(2, len(sample_losses), dtype=torch.float64, device=logits.device)
-        slopes: list[Any] = [None] * len(sample_losses)
-        log_sums = []
         for group in _groups(sample_losses):
             maps = kernels.maps(Terms.of(sample_losses[group[0]], logits))
             log_sums.append(maps.log_sum)
@@ -95,32 +74,49 @@ class _TritonLosses(torch.autograd.Function):
                     value = value - loss.spread(labels) * _mean_log_probability(loss, kernels, maps.log_sum)
                 losses[index] = value.sum(dtype=torch.float64)
                 class_weights[index] = (labels != ignore_index if weight is None else weight).sum()
-        ctx.save_for_backward(logits, labels, *log_sums, *slopes)
-        ctx.sample_losses, ctx.options = sample_losses, (align_corners, ignore_index)
-        correct = maps.correct.sum()
-        ctx.mark_non_differentiable(class_weights, correct)
-        return losses.float(), class_weights, correct
+        return losses.float(), class_weights, maps.correct.sum(), [*log_sums, *slopes]
 
-    @staticmethod
-    def backward(ctx: Any, received: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-        if torch.is_grad_enabled():
-            hint = 'Set fused=False in the head, or call the loss on upsampled logits.'
-            raise WrongStateError('triton_losses', 'one differentiation', 'create_graph=True', hint)
-        logits, labels, *maps = ctx.saved_tensors
-        kernels, groups = Kernels(logits.contiguous(), labels, *ctx.options), _groups(ctx.sample_losses)
-        result: Any = 0
+
+def triton_gradient(
+    received: Tensor,
+    maps: Sequence[Tensor],
+    logits: Tensor,
+    labels: Tensor,
+    sample_losses: Sequence[Any],
+    align_corners: bool,
+    ignore_index: int,
+) -> Tensor:
+    """The gradient of ``(received * losses).sum()`` in the logits, in float32."""
+    groups = _groups(sample_losses)
+    result: Any = 0
+    with torch.cuda.device_of(logits):
+        kernels = Kernels(logits.contiguous(), labels.contiguous(), align_corners, ignore_index)
         for log_sum, group in zip(maps, groups, strict=False):
-            terms = Terms.of(ctx.sample_losses[group[0]], logits)
-            slope = sum(received[index] * maps[len(groups) + index] for index in group)
+            terms = Terms.of(sample_losses[group[0]], logits)
+            slope: Any = sum(received[index] * maps[len(groups) + index] for index in group)
             all_slopes = slope
             for index in group:
-                loss = ctx.sample_losses[index]
+                loss = sample_losses[index]
                 if loss.adjustment.smoothing is not None:
                     spread = received[index] * loss.spread(labels)
                     all_slopes = all_slopes - spread * loss.spread_weights(logits).sum()
                     result = result - _gathered_spread(loss, kernels, spread)
             result = result + kernels.gradient(terms, log_sum, slope, all_slopes)
-        return result.to(logits.dtype), None, None, None, None
+    return result
+
+
+def number_of_maps(sample_losses: Sequence[Any]) -> int:
+    """How many maps the backward pass needs, each of the labels' shape and in float32."""
+    return len(_groups(sample_losses)) + len(sample_losses)
+
+
+def _groups(sample_losses: Sequence[AdjustedCrossEntropy]) -> list[list[int]]:
+    """Losses that share the softmax, and so the passes: those of the same terms, such as none."""
+    groups: dict[tuple, list[int]] = {}
+    for index, loss in enumerate(sample_losses):
+        terms = loss.adjustment
+        groups.setdefault((id(terms.scale), id(terms.bias), id(terms.margin)), []).append(index)
+    return list(groups.values())
 
 
 def _mean_log_probability(loss: AdjustedCrossEntropy, kernels: Kernels, log_sum: Tensor) -> Tensor:

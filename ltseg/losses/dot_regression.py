@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
-from ltseg.core.fused_upsampling import SampleLosses
 from ltseg.core.layout import per_class
 from ltseg.core.precision import widened
+from ltseg.core.sample_losses import SampleLosses
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
 

@@ -8,9 +8,9 @@ from torch import Tensor
 from ltseg.core.checks import check_range
 from ltseg.core.differentiated_cross_entropy import ShiftedCrossEntropy
 from ltseg.core.errors import InvalidValueError
-from ltseg.core.fused_upsampling import SampleLosses
 from ltseg.core.layout import per_class
 from ltseg.core.precision import widened
+from ltseg.core.sample_losses import SampleLosses
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ltseg.core.checks import check_integer, check_range
 from ltseg.core.errors import InvalidValueError
-from ltseg.core.fused_upsampling import SampleLosses
+from ltseg.core.sample_losses import SampleLosses
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
 from ltseg.schedules import epochs_done

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.fused_passes import Path
 from ltseg.core.fused_regions import upsampled_regions
-from ltseg.core.fused_upsampling import Path, upsampled_losses
+from ltseg.core.fused_upsampling import upsampled_losses
 from ltseg.core.layout import at_least_float32
 from ltseg.core.reduction import reduce_losses
 from ltseg.counts.label_counts import explaining_label_errors

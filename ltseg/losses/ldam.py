@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from ltseg.core.errors import describe
-from ltseg.core.fused_upsampling import SampleLosses
+from ltseg.core.sample_losses import SampleLosses
 from ltseg.losses.long_tail_loss import LongTailLoss
 from ltseg.registry import MODELS
 from ltseg.rules import Margin

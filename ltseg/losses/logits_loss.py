@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from ltseg.core.checks import check_choice, check_range
 from ltseg.core.errors import InvalidValueError
-from ltseg.core.fused_upsampling import SampleLosses
 from ltseg.core.graph_capture import is_capturing
 from ltseg.core.layout import at_least_float32
 from ltseg.core.reduction import Average, Reduction, reduce_losses
+from ltseg.core.sample_losses import SampleLosses
 from ltseg.core.torch_versions import is_compiling
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.label_counts import explaining_label_errors
@@ -98,7 +98,7 @@ class LogitsLoss(nn.Module):
         Returns:
             A function of logits (n, K, *) and labels (n, *) or (n, K, *), which gives the loss of each sample (n, *),
             and the class weight of each sample (n, *) or None for 1. An object that knows its gradient, too
-            (:class:`ltseg.core.fused_upsampling.DifferentiatedLosses`), makes the fused path faster.
+            (:class:`ltseg.core.sample_losses.DifferentiatedLosses`), makes the fused path faster.
         """
 
     def forward(

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ltseg.core.checks import check_range
 from ltseg.core.differentiated_cross_entropy import AdjustedCrossEntropy
-from ltseg.core.fused_upsampling import SampleLosses
+from ltseg.core.sample_losses import SampleLosses
 from ltseg.losses.ruled_loss import RuledLoss
 from ltseg.registry import MODELS
 from ltseg.rules.rule import Rule

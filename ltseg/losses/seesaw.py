@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from ltseg.core.checks import check_positive, check_range
 from ltseg.core.differentiated_cross_entropy import ShiftedCrossEntropy
 from ltseg.core.errors import InvalidValueError
-from ltseg.core.fused_upsampling import SampleLosses
 from ltseg.core.precision import widened
+from ltseg.core.sample_losses import SampleLosses
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
 

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -59,9 +60,16 @@ class Regularizer(nn.Module):
     def step(self) -> None:  # noqa: B027, most have nothing to do
         """Updates what is not learned by the optimizer."""
 
-    def factor(self) -> float:
-        """``loss_weight``, times that of the schedule at this point of training."""
-        return self.loss_weight * (1.0 if self.schedule is None else self.schedule.factor(training_progress()))
+    def factor(self) -> Any:
+        """``loss_weight``, times that of the schedule at this point of training.
+
+        In compiled code this is a scalar, which cannot be branched on. A term with a state, which must not change
+        where the factor is 0, looks at the number, and compiled code is left for it.
+        """
+        if self.schedule is None:
+            return self.loss_weight
+        has_state = next(self.buffers(), None) is not None
+        return self.loss_weight * (self.schedule.factor(training_progress()) if has_state else self.schedule.current())
 
     def forward(self, batch: FeatureBatch) -> Tensor:
         """The weighted term of a batch, in float32 or better also under autocast; 0 with a graph where the factor is 0.
@@ -69,7 +77,7 @@ class Regularizer(nn.Module):
         The factor is that of the training and therefore the same in all processes, so that none waits for another.
         """
         factor = self.factor()
-        if factor == 0:
+        if not isinstance(factor, Tensor) and factor == 0:
             return self.nothing(batch)
         with torch.autocast(batch.features.device.type, enabled=False):
             return factor * self.value(batch)

@@ -29,7 +29,7 @@ BANDS = rows(
     'float64',
     'sums over bands, one number each',
     'backward',
-    'core/fused_upsampling.py',
+    'core/banded_upsampling.py',
     'core/fused_regions.py',
     'losses/fused.py',
 )

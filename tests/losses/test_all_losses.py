@@ -9,7 +9,7 @@ from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, SORTING_LOSSES, K, 
 from mmengine.structures import PixelData
 from torch.nn import functional as F
 
-from ltseg.core.fused_upsampling import DifferentiatedLosses
+from ltseg.core.sample_losses import DifferentiatedLosses
 from ltseg.losses import DotRegressionLoss, ExpertDiversityLoss, LogitsLoss
 from ltseg.registry import MODELS
 
