@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_flatten
 
 from ltseg.core.adjustment import Adjustment
 from ltseg.core.fused_regions import upsampled_regions
@@ -128,7 +128,7 @@ def test_without_gradient_the_value_is_the_same_and_nothing_hangs_on_it():
 
 
 def tensors(tree):
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
+    return [leaf for leaf in tree_flatten(tree)[0] if isinstance(leaf, torch.Tensor)]
 
 
 class Sizes(TorchDispatchMode):
