@@ -36,7 +36,7 @@ def contrastive_losses(
 
     Args:
         anchors: (M, D), of norm 1.
-        anchor_labels: (M,) int64 in [0, K).
+        anchor_labels: (M,) int64 in [0, K), or negative for anchors to leave out, which have the loss 0.
         keys: (N, D), of norm 1, the anchors among them.
         key_labels: (N,) int64 in [0, K), or negative for keys to leave out.
         own_keys: (M,) int64, the place of each anchor among the keys.
@@ -44,7 +44,7 @@ def contrastive_losses(
         temperature: Divisor of the inner products.
         averaging: One of the above.
         positives: (M, N) bool, P_i, a part of the above; it changes the positives and not D_i. Numbers, none of them
-            negative, are weights of the mean over P_i.
+            negative, are weights of the mean over P_i. Keys to leave out are no positives.
 
     Returns:
         (M,). The matrices in between have M x N entries.
@@ -66,7 +66,7 @@ def contrastive_losses(
             shares = numbers.clamp(min=1).log()[key_labels.clamp(min=0)]  # (N,)
             own_share = (numbers[anchor_labels] - 1).clamp(min=1).log()[:, None]
             totals = totals - torch.where(same, own_share, shares)
-    positives = same if positives is None else positives
+    positives = same if positives is None else positives * others
     number = positives.sum(1)
     attraction = torch.where(positives > 0, positives * scores, 0.0).sum(1) / torch.where(number > 0, number, 1)
     return torch.where(number > 0, totals.logsumexp(dim=1) - attraction, 0.0)

@@ -1,4 +1,4 @@
-"""Features as regularizers see them: rows of valid samples, with their labels and the classifier behind them."""
+"""Features as regularizers see them: rows of samples, with their labels and the classifier behind them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from torch import Tensor
 
 from ltseg.core.checks import check_integer
 from ltseg.core.errors import InvalidValueError
-from ltseg.core.graph_capture import refuse_capture
 from ltseg.core.layout import at_least_float32
 
 __all__ = ['FeatureBatch', 'chosen_views', 'feature_rows', 'nearest_labels', 'stratified_sample']
@@ -16,13 +15,17 @@ __all__ = ['FeatureBatch', 'chosen_views', 'feature_rows', 'nearest_labels', 'st
 
 @dataclass(frozen=True, eq=False)
 class FeatureBatch:
-    """What enters the classifier, for one process: V views of each of N valid samples.
+    """What enters the classifier, for one process: V views of each of N samples.
+
+    Ignored samples stay, with the label -1 and features of 0 whatever they were, so that shapes do not depend on values
+    and no accelerator has to wait for the CPU. No gradient goes to them, and no term may count them.
 
     Args:
         features: (N, V, D). Half precision becomes float32, so that sums and exponentials of it keep their digits.
-        labels: (N,) int64 in [0, K). Ignored samples are left out.
+        labels: (N,) int64 in [0, K); of ignored samples, any.
         num_classes: K.
         classifier: Class vectors (K, D) with their gradient, or None where the classifier is not linear.
+        valid: (N,) bool, False for ignored samples; None where there are none.
 
     Raises:
         ValueError: If the shapes do not fit.
@@ -34,12 +37,16 @@ class FeatureBatch:
         >>> rows, labels = batch.rows
         >>> tuple(rows.shape), labels.tolist()
         ((6, 8), [0, 0, 0, 0, 1, 1])
+        >>> valid = torch.tensor([True, False])
+        >>> FeatureBatch(torch.full((2, 1, 1), torch.nan), torch.tensor([1, 255]), 2, valid=valid).labels.tolist()
+        [1, -1]
     """
 
     features: Tensor
     labels: Tensor
     num_classes: int
     classifier: Tensor | None = None
+    valid: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.features.ndim != 3 or self.labels.shape != self.features.shape[:1]:
@@ -50,6 +57,12 @@ class FeatureBatch:
                 shape = tuple(self.classifier.shape)
                 raise InvalidValueError('FeatureBatch.classifier', f'{self.num_classes} rows (K, D)', repr(shape))
             object.__setattr__(self, 'classifier', at_least_float32(self.classifier))
+        if self.valid is not None:
+            if self.valid.shape != self.labels.shape or self.valid.dtype != torch.bool:
+                given = f'{tuple(self.valid.shape)} of {self.valid.dtype}'
+                raise InvalidValueError('FeatureBatch.valid', f'{len(self.labels)} bool', given)
+            object.__setattr__(self, 'labels', torch.where(self.valid, self.labels, -1))
+            object.__setattr__(self, 'features', torch.where(self.valid[:, None, None], self.features, 0.0))
         object.__setattr__(self, 'features', at_least_float32(self.features))
 
     @property
@@ -83,16 +96,16 @@ def nearest_labels(labels: Tensor, size: Sequence[int]) -> Tensor:
     return labels[:, rows[:, None], columns]
 
 
-def feature_rows(features: Tensor, labels: Tensor, ignore_index: int = 255) -> tuple[Tensor, Tensor]:
-    """The valid pixels of feature maps, with the nearest label.
+def feature_rows(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The pixels of feature maps, with the nearest label.
 
     Args:
         features: (N, D, H, W).
         labels: (N, h, w) of any resolution, or (N, 1, h, w).
-        ignore_index: Label of pixels to leave out.
 
     Returns:
-        Rows (M, D) and their labels (M,) int64, as :class:`FeatureBatch` wants them but for the axis of views.
+        Rows (N * H * W, D) and their labels (N * H * W,) int64, as :class:`FeatureBatch` wants them but for the axis of
+        views.
 
     Raises:
         ValueError: If the shapes do not fit.
@@ -101,22 +114,17 @@ def feature_rows(features: Tensor, labels: Tensor, ignore_index: int = 255) -> t
     if features.ndim != 4 or labels.ndim != 3 or len(features) != len(labels):
         got = (tuple(features.shape), tuple(labels.shape))
         raise InvalidValueError('feature_rows', 'features (N, D, H, W) and labels (N, h, w)', repr(got))
-    hint = 'Compute the losses of heads with regularizers outside of the graph.'
-    refuse_capture('feature_rows', 'in which the number of valid pixels cannot be known', hint)
-    labels = nearest_labels(labels, features.shape[2:]).flatten().long()
-    pixels = features.permute(0, 2, 3, 1).flatten(0, 2)
-    valid = (labels != ignore_index).nonzero().squeeze(1)
-    return pixels.index_select(0, valid), labels[valid]
+    return features.permute(0, 2, 3, 1).flatten(0, 2), nearest_labels(labels, features.shape[2:]).flatten().long()
 
 
 def stratified_sample(labels: Tensor, limit: int, generator: torch.Generator | None = None) -> Tensor:
     """A random subset with as many samples of rare classes as of frequent ones, for terms that compare pairs.
 
-    Of more than ``limit`` samples, the classes with most give up samples first. How many are left is known beforehand:
-    no accelerator has to wait for the CPU.
+    Of more than ``limit`` samples, ignored ones are left out first, and then the classes with most give up samples. How
+    many are left is known beforehand: no accelerator has to wait for the CPU.
 
     Args:
-        labels: (N,) int64.
+        labels: (N,) int64, negative for ignored samples.
         limit: Most samples.
         generator: Of the choice.
 
@@ -128,5 +136,6 @@ def stratified_sample(labels: Tensor, limit: int, generator: torch.Generator | N
     ordered, order = labels[shuffled].sort(stable=True)
     place = torch.arange(len(labels), device=labels.device)
     rank = place - torch.searchsorted(ordered, ordered)  # 0, 1, 2 ... within each class
+    rank = torch.where(ordered < 0, len(labels), rank)
     ties = torch.rand(len(labels), generator=generator, device=labels.device)  # of classes that are all too many
     return shuffled[order[(rank + ties).argsort()[:limit]]]

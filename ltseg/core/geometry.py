@@ -8,6 +8,7 @@ from ltseg.core.errors import InvalidValueError
 from ltseg.core.reduction import all_reduced_sum
 
 __all__ = [
+    'at_labels',
     'centred_directions',
     'class_means',
     'class_sums',
@@ -25,14 +26,21 @@ def class_sums(rows: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, 
 
     Args:
         rows: (N, D).
-        labels: (N,) int64 in [0, K).
+        labels: (N,) int64 in [0, K), or -1 for rows to leave out, whatever they are.
         num_classes: K.
 
     Returns:
         Sums (K, D) with their gradient, and counts (K,) in the precision of ``rows``; zeros for absent classes.
     """
-    sums = rows.new_zeros(num_classes, rows.shape[1]).index_add(0, labels, rows)
-    return sums, rows.new_zeros(num_classes).index_add(0, labels, rows.new_ones(len(rows)))
+    places = labels + 1  # the first sum is of the rows to leave out
+    sums = rows.new_zeros(num_classes + 1, rows.shape[1]).index_add(0, places, rows)
+    counts = rows.new_zeros(num_classes + 1).index_add(0, places, rows.new_ones(len(rows)))
+    return sums[1:], counts[1:]
+
+
+def at_labels(values: Tensor, labels: Tensor) -> Tensor:
+    """Those of the ``values`` of classes (K, *) that ``labels`` (N,) name, (N, *); zeros for the label -1."""
+    return torch.cat([torch.zeros_like(values[:1]), values])[labels + 1]
 
 
 def class_means(rows: Tensor, labels: Tensor, num_classes: int, sync: bool = True) -> tuple[Tensor, Tensor]:
@@ -40,7 +48,7 @@ def class_means(rows: Tensor, labels: Tensor, num_classes: int, sync: bool = Tru
 
     Args:
         rows: (N, D).
-        labels: (N,) int64 in [0, K).
+        labels: (N,) int64 in [0, K), or -1 for rows to leave out.
         num_classes: K.
         sync: Whether samples of all processes count. Then every process must come here, backward as well.
 

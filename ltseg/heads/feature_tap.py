@@ -90,8 +90,9 @@ class FeatureTap:
         if self._tapped is None or len(self._tapped) != 1:
             raise _unserved(self)
         labels = torch.stack([sample.gt_sem_seg.data for sample in batch_data_samples])
-        rows, labels = feature_rows(self._tapped[0], labels, self.ignore_index)
-        batch = FeatureBatch(rows.unsqueeze(1), labels, self.num_classes, vectors_of(self.conv_seg))
+        rows, labels = feature_rows(self._tapped[0], labels)
+        vectors, valid = vectors_of(self.conv_seg), labels != self.ignore_index
+        batch = FeatureBatch(rows.unsqueeze(1), labels, self.num_classes, vectors, valid)
         with explaining_label_errors(labels, self.num_classes, self.ignore_index):  # a head may learn from other labels
             return {**losses, **self.regularizers(batch)}
 

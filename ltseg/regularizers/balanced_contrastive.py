@@ -122,7 +122,7 @@ class BalancedContrastiveLoss(PairwiseTerm):
             prototypes, known = self._prototypes(batch, rows, labels)
             if self.averaging == 'prototypes':
                 scores = (anchors @ prototypes.T / self.temperature).masked_fill(~known, NEVER)
-                values = F.cross_entropy(scores, anchor_labels, reduction='none')
+                values = F.cross_entropy(scores, anchor_labels, ignore_index=-1, reduction='none')
                 return torch.where(known[anchor_labels], values, 0.0)
             classes = torch.arange(batch.num_classes, device=labels.device)
             rows = torch.cat([rows, prototypes])

@@ -11,9 +11,9 @@ from ltseg.core.checks import check_choice, check_integer, check_positive
 from ltseg.core.collectives import gathered_rows
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.features import FeatureBatch, chosen_views, stratified_sample
-from ltseg.core.geometry import directions
+from ltseg.core.geometry import at_labels, class_sums, directions
 from ltseg.core.reduction import world_size
-from ltseg.regularizers.projection import Projection
+from ltseg.regularizers.projection import Projection, Unprojected
 from ltseg.regularizers.regularizer import Regularizer, not_built
 
 __all__ = ['ContrastiveTerm', 'PairwiseTerm', 'Samples']
@@ -24,8 +24,9 @@ class Samples(NamedTuple):
 
     Args:
         features: (N, V, D), of all processes.
-        labels: (N,).
+        labels: (N,), -1 for ignored samples.
         own: Which of them are of this process, (M,) int64.
+        valid: Which are not ignored, (N,) bool; None where all are valid.
 
     Example:
         >>> import torch
@@ -40,6 +41,7 @@ class Samples(NamedTuple):
     features: Tensor
     labels: Tensor
     own: Tensor
+    valid: Tensor | None = None
 
 
 class ContrastiveTerm(Regularizer):
@@ -82,7 +84,7 @@ class ContrastiveTerm(Regularizer):
             raise InvalidValueError(f'{type(self).__name__}.views', 'numbers of views', repr(views))
         self.views = None if views is None else list(views)
         self.hidden_channels, self.out_channels, self.max_samples = hidden_channels, out_channels, max_samples
-        self.projection: nn.Module | None = nn.Identity() if hidden_channels is None else None
+        self.projection: nn.Module | None = Unprojected() if hidden_channels is None else None
 
     def build(self, num_classes: int, feature_dim: int) -> None:
         if self.hidden_channels is None:
@@ -94,6 +96,11 @@ class ContrastiveTerm(Regularizer):
     def least_rows(self) -> int:
         """Fewer give nothing: the normalisation in a projection needs two."""
         return 1 if self.hidden_channels is None else 2
+
+    def share_of_each(self, valid: Tensor) -> Tensor:
+        """1 / N of the N rows that are valid, a scalar; 0 where they are too few."""
+        number = valid.sum()
+        return torch.where(number >= self.least_rows, 1 / number.clamp(min=1), 0.0)
 
     def samples(self, batch: FeatureBatch) -> Samples:
         """The views of the samples that are compared.
@@ -112,16 +119,18 @@ class ContrastiveTerm(Regularizer):
             chosen = stratified_sample(labels, self.max_samples)
             features, labels = features[chosen], labels[chosen]
         if not self.sync or world_size() == 1:
-            return Samples(features, labels, torch.arange(len(labels), device=labels.device))
+            own = torch.arange(len(labels), device=labels.device)
+            return Samples(features, labels, own, None if batch.valid is None else labels >= 0)
         rank = distributed.get_rank()
         own = (gathered_rows(torch.full_like(labels, rank)) == rank).nonzero().squeeze(1)
-        return Samples(gathered_rows(features), gathered_rows(labels), own)
+        labels = gathered_rows(labels)
+        return Samples(gathered_rows(features), labels, own, None if batch.valid is None else labels >= 0)
 
-    def projected(self, rows: Tensor) -> Tensor:
-        """The rows (N, D) after the projection, (N, out_channels)."""
+    def projected(self, rows: Tensor, valid: Tensor | None = None) -> Tensor:
+        """The rows (N, D) after the projection, (N, out_channels); its statistics are of the ``valid`` ones (N,)."""
         if self.projection is None:
             raise not_built(self)
-        return self.projection(rows)
+        return self.projection(rows, valid)
 
 
 class PairwiseTerm(ContrastiveTerm):
@@ -158,21 +167,24 @@ class PairwiseTerm(ContrastiveTerm):
         Args:
             batch: Where the classifier is.
             rows: The projected views of all samples, (N * V, D) of norm 1, those of a sample side by side.
-            labels: (N * V,).
+            labels: (N * V,), -1 for ignored samples, which are to have the loss 0 and no part in that of others.
             own: Which rows are of this process, (M,) int64.
         """
 
     def value(self, batch: FeatureBatch) -> Tensor:
-        features, labels, own = self.samples(batch)
+        features, labels, own, valid = self.samples(batch)
         views = features.shape[1]
         if len(features) * views < self.least_rows:
             return self.nothing(batch)
-        rows = directions(self.projected(features.flatten(0, 1)))
+        valid = None if valid is None else valid.repeat_interleave(views)
+        rows = directions(self.projected(features.flatten(0, 1), valid))
         own = (own[:, None] * views + torch.arange(views, device=own.device)).flatten()
         labels = labels.repeat_interleave(views)
         losses = self.losses(batch, rows, labels, own)
         if self.anchors == 'classes':
-            counts = rows.new_zeros(batch.num_classes).index_add(0, labels, rows.new_ones(len(rows)))
-            losses = losses * (len(rows) / ((counts > 0).sum() * counts[labels[own]]))
+            _, counts = class_sums(rows.detach(), labels, batch.num_classes)
+            shares = (counts > 0).sum().clamp(min=1) * at_labels(counts, labels[own]).clamp(min=1)
+            losses = losses * (counts.sum() / shares)
         # Each process has the anchors of its own samples and the keys of all.
-        return losses.sum() * ((world_size() if self.sync else 1) / len(rows))
+        total = losses.sum() * (world_size() if self.sync else 1)
+        return total / len(rows) if valid is None else total * self.share_of_each(valid)

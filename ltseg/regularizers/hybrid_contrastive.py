@@ -2,14 +2,15 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.features import FeatureBatch
-from ltseg.core.geometry import class_means, directions
+from ltseg.core.geometry import at_labels, class_means, directions
 from ltseg.registry import MODELS
 from ltseg.regularizers.contrastive_term import ContrastiveTerm
-from ltseg.regularizers.projection import Projection
+from ltseg.regularizers.projection import Projection, Unprojected
 from ltseg.regularizers.regularizer import not_built
 
 __all__ = ['HybridContrastiveLoss']
@@ -54,7 +55,7 @@ class HybridContrastiveLoss(ContrastiveTerm):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{'loss_name': 'loss_hybrid_contrastive', **options})
-        self.prediction: nn.Module | None = nn.Identity() if self.hidden_channels is None else None
+        self.prediction: nn.Module | None = Unprojected() if self.hidden_channels is None else None
 
     def build(self, num_classes: int, feature_dim: int) -> None:
         super().build(num_classes, feature_dim)
@@ -62,7 +63,7 @@ class HybridContrastiveLoss(ContrastiveTerm):
             self.prediction = Projection(self.out_channels, self.hidden_channels, self.out_channels)
 
     def value(self, batch: FeatureBatch) -> Tensor:
-        features, labels, _ = self.samples(batch)
+        features, labels, _, valid = self.samples(batch)
         count, views = features.shape[:2]
         if views > 2:
             hint = 'Choose two by views=(i, j).'
@@ -71,11 +72,17 @@ class HybridContrastiveLoss(ContrastiveTerm):
             return self.nothing(batch)
         if self.prediction is None:
             raise not_built(self)
-        projected = self.projected(features.flatten(0, 1))
-        predicted = directions(self.prediction(projected)).unflatten(0, (count, views))
+        of_views = None if valid is None else valid.repeat_interleave(views)
+        projected = self.projected(features.flatten(0, 1), of_views)
+        predicted = directions(self.prediction(projected, of_views)).unflatten(0, (count, views))
         total = projected.new_zeros(())
         for view, z in enumerate(projected.unflatten(0, (count, views)).unbind(1)):
             means, _ = class_means(z, labels, batch.num_classes, sync=False)  # all processes have all samples
-            foreseen = predicted[:, view - 1] + directions(means)[labels]  # by the other view, which may be itself
-            total = total - (foreseen * directions(z.detach())).sum(1).mean()
+            other = predicted[:, view - 1]  # which may be the view itself
+            foreseen = other + at_labels(directions(means), labels)
+            similarities = (foreseen * directions(z.detach())).sum(1)
+            if of_views is None or valid is None:
+                total = total - similarities.mean()
+            else:
+                total = total - torch.where(valid, similarities, 0.0).sum() * (self.share_of_each(of_views) * views)
         return total * (2 / views)

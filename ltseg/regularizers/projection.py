@@ -6,14 +6,17 @@ from torch.nn import functional as F
 
 from ltseg.core.checks import check_integer
 
-__all__ = ['Projection']
+__all__ = ['Projection', 'Unprojected']
+
+EPSILON = 1e-5  # of torch's batch normalisation
 
 
 class Projection(nn.Module):
     """``W2 relu(norm(W1 h + b1)) + b2`` with a batch normalisation, as released code of contrastive losses has it.
 
     The normalisation always takes the statistics of the rows that it is given and keeps none: the network has no use
-    after training, and a regularizer gives it the rows of all processes. It needs two rows or more.
+    after training, and a regularizer gives it the rows of all processes. It needs two rows or more. Rows that are not
+    ``valid`` (N,) have no share in the statistics.
 
     Args:
         in_channels: Of h.
@@ -44,12 +47,36 @@ class Projection(nn.Module):
         )
         self.out_weight, self.out_bias = _layer(hidden_channels, out_channels)
 
-    def forward(self, rows: Tensor) -> Tensor:
+    def forward(self, rows: Tensor, valid: Tensor | None = None) -> Tensor:
         parameters = (parameter.to(rows.dtype) for parameter in self.parameters())
         hidden_weight, hidden_bias, norm_weight, norm_bias, out_weight, out_bias = parameters
         hidden = F.linear(rows, hidden_weight, hidden_bias)
-        hidden = F.batch_norm(hidden, None, None, norm_weight, norm_bias, training=True)
+        if valid is None:
+            hidden = F.batch_norm(hidden, None, None, norm_weight, norm_bias, training=True)
+        else:
+            hidden = _normalised(hidden, valid[:, None]) * norm_weight + norm_bias
         return F.linear(F.relu(hidden), out_weight, out_bias)
+
+
+class Unprojected(nn.Identity):
+    """Features themselves in the place of a :class:`Projection`.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.regularizers.projection import Unprojected
+        >>> Unprojected()(torch.ones(1, 2), torch.tensor([True])).tolist()
+        [[1.0, 1.0]]
+    """
+
+    def forward(self, rows: Tensor, valid: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        return rows
+
+
+def _normalised(rows: Tensor, valid: Tensor) -> Tensor:
+    """``F.batch_norm`` of the rows that are ``valid`` (N, 1), and zeros for the others."""
+    number = valid.sum().clamp(min=1)
+    centred = torch.where(valid, rows - torch.where(valid, rows, 0.0).sum(0) / number, 0.0)
+    return centred * (centred.square().sum(0) / number + EPSILON).rsqrt()
 
 
 def _layer(inputs: int, outputs: int) -> tuple[nn.Parameter, nn.Parameter]:

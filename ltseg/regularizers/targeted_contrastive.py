@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
-from torch.nn import functional as F
 
 from ltseg.core.checks import check_positive
 from ltseg.core.contrastive import contrastive_losses
@@ -91,7 +90,7 @@ class TargetedContrastiveLoss(SupervisedContrastiveLoss):
         classes = torch.arange(batch.num_classes, device=labels.device)
         keys, key_labels = torch.cat([rows, self.targets.to(rows.dtype)]), torch.cat([labels, classes])
         positives = self.positives_of(batch, labels, own)
-        to_targets = self.target_weight * F.one_hot(labels[own], batch.num_classes)
+        to_targets = self.target_weight * (labels[own][:, None] == classes)
         weights = torch.cat([positives, to_targets.to(rows.dtype)], 1)
         return contrastive_losses(
             rows[own], labels[own], keys, key_labels, own, batch.num_classes, self.temperature, positives=weights

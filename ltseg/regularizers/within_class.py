@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ltseg.core.checks import check_choice
 from ltseg.core.features import FeatureBatch
-from ltseg.core.geometry import class_means
+from ltseg.core.geometry import at_labels, class_means
 from ltseg.core.reduction import world_size
 from ltseg.registry import MODELS
 from ltseg.regularizers.centers import Centers, LearnedCenters, MovingCenters
@@ -70,7 +70,7 @@ class CenterPull(Regularizer):
         means, counts = class_means(rows.detach(), labels, batch.num_classes, self.sync)
         centers = self._centers(means, counts)
         weights = self.class_weights(counts) * (world_size() if self.sync else 1)
-        return ((rows - centers[labels]).square().sum(1) * weights[labels]).sum()
+        return ((rows - at_labels(centers, labels)).square().sum(1) * at_labels(weights, labels)).sum()
 
     def _centers(self, means: Tensor, counts: Tensor) -> Tensor:
         """The centres for this batch (K, D), which the centres also learn from."""

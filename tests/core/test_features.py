@@ -1,4 +1,4 @@
-"""Rows of valid pixels, batches of features, stratified samples."""
+"""Rows of pixels, batches of features, stratified samples."""
 
 import pytest
 import torch
@@ -15,26 +15,34 @@ def maps(height=3, width=5, labels=(2, 12, 20)):
 
 
 @pytest.mark.parametrize('size', [(12, 20), (3, 5), (7, 11), (2, 3)])
-def test_rows_are_the_valid_pixels_with_nearest_labels(size):
+def test_rows_are_the_pixels_with_nearest_labels(size):
     features, labels = maps(labels=(2, *size))
     nearest = F.interpolate(labels[:, None].double(), (3, 5), mode='nearest')[:, 0].long()
-    rows, of_rows = feature_rows(features, labels, 255)
-    pixels = [(n, i, j) for n in range(2) for i in range(3) for j in range(5) if nearest[n, i, j] != 255]
-    assert 0 < len(pixels) < 30
+    rows, of_rows = feature_rows(features, labels)
+    pixels = [(n, i, j) for n in range(2) for i in range(3) for j in range(5)]
     assert torch.equal(rows, torch.stack([features[n, :, i, j] for n, i, j in pixels]))
     assert of_rows.tolist() == [nearest[pixel] for pixel in pixels]
 
 
 def test_gradient_goes_to_valid_pixels_only():
     features, labels = maps(labels=(2, 3, 5))
-    feature_rows(features, labels[:, None], 255)[0].sum().backward()
+    rows, of_rows = feature_rows(features, labels[:, None])
+    batch = FeatureBatch(rows[:, None], of_rows, 5, valid=of_rows != 255)
+    batch.features.sum().backward()
     assert torch.equal(features.grad, (labels != 255)[:, None].expand_as(features).float())
+    assert torch.equal(batch.labels, labels.flatten().where(labels.flatten() != 255, -1))
 
 
-def test_no_valid_pixel_gives_no_rows_with_a_graph():
-    features, labels = maps()
-    rows, of_rows = feature_rows(features, torch.full_like(labels, 255), 255)
-    assert rows.shape == (0, 4) and of_rows.shape == (0,) and rows.requires_grad
+def test_ignored_rows_come_last_into_a_sample():
+    labels = torch.tensor([-1] * 50 + [0] * 30 + [1] * 3)
+    for limit, ignored in ((10, 0), (33, 0), (40, 7)):
+        chosen = labels[stratified_sample(labels, limit)]
+        assert (chosen < 0).sum() == ignored and (chosen == 1).sum() == 3
+
+
+def test_what_is_valid_has_the_shape_of_the_labels():
+    with pytest.raises(ValueError, match=r'FeatureBatch.valid: expected 2 bool'):
+        FeatureBatch(torch.zeros(2, 1, 4), torch.zeros(2).long(), 3, valid=torch.ones(2))
 
 
 @pytest.mark.parametrize('shape', [(2, 12), (1, 12, 20), (2, 3, 12, 20)])

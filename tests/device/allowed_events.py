@@ -14,7 +14,6 @@ def rows(kind: str, why: str, *places: str, times: int = 1) -> Allowed:
 
 
 EXACT_COUNTS = 'numbers of samples and their sums, which are exact in double precision; few numbers'
-BY_VALUE = 'how many there are depends on values'
 
 CROSS_ENTROPY = rows(
     'nondeterministic',
@@ -30,7 +29,6 @@ BANDS = rows(
     'sums over bands, one number each',
     'backward',
     'core/banded_upsampling.py',
-    'core/fused_regions.py',
     'losses/fused.py',
 )
 
@@ -50,7 +48,6 @@ SAMPLE_LOSSES: Allowed = {
         'rules/weighting.py',
     ),
 }
-VALID_PIXELS = rows('wait', BY_VALUE, 'core/features.py:feature_rows')
 
 LOSSES: Allowed = {
     **SAMPLE_LOSSES,
@@ -59,7 +56,7 @@ LOSSES: Allowed = {
 HEADS: Allowed = {
     **SAMPLE_LOSSES,
     **BANDS,
-    **VALID_PIXELS,
+    **rows('float64', 'sums over bands, one number each', 'core/fused_regions.py'),
 }
 REGULARIZERS: Allowed = rows('wait', "SciPy's assignment runs on the CPU", 'regularizers/targeted_contrastive.py:step')
 KEPT = 'labels, predictions and confidences are kept on the CPU, and go there in one table'
@@ -75,6 +72,5 @@ MODELS: Allowed = {
 TRAINING: Allowed = {
     **NORMALISER,
     **BANDS,
-    **VALID_PIXELS,
     **rows('wait', 'SkippingOptimWrapper looks at every loss before the step', 'hooks/stop_on_nan.py:update_params'),
 }

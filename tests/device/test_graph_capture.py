@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
 from unittest import mock
 
 import pytest
@@ -17,7 +16,7 @@ from regularizers_under_test import name_of as regularizer_name
 from torch import Tensor
 
 from ltseg.core.errors import WrongStateError
-from ltseg.core.features import FeatureBatch, feature_rows
+from ltseg.core.features import FeatureBatch
 from ltseg.counts.sources import RunningCounts
 from ltseg.datasets import BatchRandomFlip
 from ltseg.registry import MODELS
@@ -69,7 +68,8 @@ def test_regularizers(device: PretendedCuda, config: dict) -> None:
     regularizer = regularizer_of(config).to('cuda')
 
     def iterate() -> None:
-        batch = FeatureBatch(features.requires_grad_(), labels, given.num_classes, classifier.requires_grad_())
+        leaves = features.requires_grad_(), classifier.requires_grad_()
+        batch = FeatureBatch(leaves[0], labels, given.num_classes, leaves[1], valid=labels >= 0)
         regularizer(batch).backward()
         regularizer.step()
 
@@ -129,18 +129,6 @@ def test_numbers_that_are_drawn_on_the_cpu_would_be_the_same_again_and_again() -
 
     hinted('Call the data preprocessor before the graph, and leave out TargetedContrastiveLoss.', augment)
     assert values_of(flip(images)).flatten().tolist() == [2, 1, 0]
-
-
-@pytest.mark.usefixtures('device')
-def test_valid_pixels_cannot_be_chosen() -> None:
-    maps, labels = torch.zeros(2, 3, 4, 4).to('cuda'), torch.zeros(2, 4, 4, dtype=torch.int64).to('cuda')
-
-    def rows() -> Any:
-        with capture():
-            return feature_rows(maps, labels)
-
-    hinted('Compute the losses of heads with regularizers outside of the graph.', rows)
-    assert len(feature_rows(maps, labels)[0]) == 32
 
 
 @pytest.mark.parametrize('mode', ['ema', 'accumulated'])

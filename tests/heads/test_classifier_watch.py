@@ -55,7 +55,7 @@ def test_features_logits_and_labels_of_pixels():
     model, batch = segmentor().eval(), seg_batch()
     watch, logits = watched(model, batch)
     maps = torch.stack([sample.gt_sem_seg.data for sample in batch['data_samples']])
-    _, expected = feature_rows(logits, maps, -1)
+    _, expected = feature_rows(logits, maps)
     labels = watch.labels()
     assert torch.equal(labels, expected.masked_fill(expected == IGNORED, K)) and (labels == K).any()
     torch.testing.assert_close(

@@ -62,7 +62,7 @@ def value_and_gradients(regularizer: Regularizer, given: FeatureBatch) -> tuple[
     """The value, and its gradients in features and classifier."""
     torch.manual_seed(7)  # of samples of pixels
     leaves = [given.features.detach().clone().requires_grad_(), given.class_vectors.detach().clone().requires_grad_()]
-    value = regularizer(FeatureBatch(leaves[0], given.labels, K, leaves[1]))
+    value = regularizer(FeatureBatch(leaves[0], given.labels, K, leaves[1], given.valid))
     gradients = torch.autograd.grad(value, leaves, materialize_grads=True, allow_unused=True)
     return value.detach(), *gradients
 

@@ -138,6 +138,41 @@ def test_order_of_samples_does_not_matter(config):
     torch.testing.assert_close(classifier_again, classifier)
 
 
+def with_ignored(given, number=9):
+    """The same samples with ignored ones between them, whose features are anything."""
+    place = torch.randperm(len(given.labels) + number, generator=torch.Generator().manual_seed(1))[: len(given.labels)]
+    valid = torch.zeros(len(given.labels) + number, dtype=torch.bool).index_fill(0, place, True)
+    features = given.features.new_full((len(valid), *given.features.shape[1:]), torch.nan)
+    features[::2] = 1e300
+    labels = torch.full((len(valid),), 255).index_copy(0, place, given.labels)
+    return place, FeatureBatch(features.index_copy(0, place, given.features), labels, K, given.class_vectors, valid)
+
+
+@every_regularizer
+@pytest.mark.parametrize('size', [40, 3, 1, 0])
+def test_ignored_samples_change_nothing(config, size):
+    given = batch(size, classes=min(K, max(size, 1)))
+    place, padded = with_ignored(given)
+    results = []
+    for each in (given, padded):
+        regularizer = built(config)
+        for _ in range(2):  # the second sees what the first has left
+            found = value_and_gradients(regularizer, each)
+            parameters = list(regularizer.parameters())
+            moved = torch.autograd.grad(regularizer(each), parameters, allow_unused=True) if parameters else ()
+            moved = [torch.zeros(()) if gradient is None else gradient.sum(0) for gradient in moved]
+            regularizer.step()
+        results.append((found, moved, regularizer.state_dict()))
+    (expected, of_parameters, state), (found, moved, left) = results
+    torch.testing.assert_close(found[0], expected[0])
+    torch.testing.assert_close(found[1][place], expected[1])
+    torch.testing.assert_close(found[2], expected[2])
+    assert not found[1][~padded.valid].any()
+    torch.testing.assert_close(moved, of_parameters, rtol=1e-5, atol=1e-7)  # float32
+    if size != 1 or not parameters:  # of one row there is no normalisation
+        torch.testing.assert_close(left, state)
+
+
 @every_regularizer
 def test_evaluation_leaves_no_trace(config):
     regularizer = built(config)
