@@ -7,7 +7,8 @@
 CONFIG is of a segmentor whose backbone has weights, or CHECKPOINT gives them; neck and heads start anew. Features
 of augmented training images and of the validation images are kept in WORK_DIR/choose, and so is every run: the command
 goes on where it was killed. A method is called better only if its whole curve over post-hoc adjustment lies above that
-of cross entropy by more than chance. It ends with a sentence, a table, a page, and a config to train.
+of cross entropy by more than chance. Short runs favour losses that weight rare classes: give --iterations three times
+as many before a long training run depends on it. It ends with a sentence, a table, a page, and a config to train.
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
