@@ -66,3 +66,13 @@ def default_scope_stays() -> Iterator[None]:
         current = DefaultScope.get_current_instance()
         if current is not None and current.scope_name != 'mmseg':
             init_default_scope('mmseg')
+
+
+@pytest.fixture(autouse=True)
+def _autocast_is_left() -> Iterator[None]:
+    """A compiled function that raises leaves PyTorch's count of nested autocasts too high, which then keeps old casts."""
+    yield
+    while torch.autocast_decrement_nesting() >= 0:
+        pass
+    torch.autocast_increment_nesting()
+    torch.clear_autocast_cache()

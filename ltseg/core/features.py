@@ -10,7 +10,7 @@ from ltseg.core.checks import check_integer
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.layout import at_least_float32
 
-__all__ = ['FeatureBatch', 'chosen_views', 'feature_rows', 'nearest_labels', 'stratified_sample']
+__all__ = ['FeatureBatch', 'chosen_views', 'feature_rows', 'mean_of_valid', 'nearest_labels', 'stratified_sample']
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +86,13 @@ class FeatureBatch:
 def chosen_views(features: Tensor, views: Sequence[int]) -> Tensor:
     """Some of the V views, (N, V, *) -> (N, V', *); as an index, a list would be copied to the device."""
     return torch.stack([features[:, view] for view in views], 1)
+
+
+def mean_of_valid(values: Tensor, valid: Tensor | None) -> Tensor:
+    """The mean of values (N,) over the samples that are ``valid`` (N,), 0 where none is; None for all samples."""
+    if valid is None:
+        return values.mean()
+    return torch.where(valid, values, 0.0).sum() / valid.sum().clamp(min=1)
 
 
 def nearest_labels(labels: Tensor, size: Sequence[int]) -> Tensor:

@@ -58,12 +58,13 @@ class ContrastiveTerm(Regularizer):
 
     Example:
         >>> import torch
-        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.core.features import FeatureBatch, mean_of_valid
         >>> from ltseg.regularizers.contrastive_term import ContrastiveTerm
         >>> class Alignment(ContrastiveTerm):
         ...     def value(self, batch):
-        ...         first, second = self.samples(batch).features.unbind(1)
-        ...         return (self.projected(first) - self.projected(second)).square().sum(1).mean()
+        ...         features, _, _, valid = self.samples(batch)
+        ...         first, second = (self.projected(view, valid) for view in features.unbind(1))
+        ...         return mean_of_valid((first - second).square().sum(1), valid)
         >>> term = Alignment(hidden_channels=None, loss_name='loss_alignment')
         >>> term(FeatureBatch(torch.eye(2)[None], torch.tensor([0]), num_classes=2)).item()  # views (1, 0) and (0, 1)
         2.0
@@ -97,13 +98,8 @@ class ContrastiveTerm(Regularizer):
         """Fewer give nothing: the normalisation in a projection needs two."""
         return 1 if self.hidden_channels is None else 2
 
-    def share_of_each(self, valid: Tensor) -> Tensor:
-        """1 / N of the N rows that are valid, a scalar; 0 where they are too few."""
-        number = valid.sum()
-        return torch.where(number >= self.least_rows, 1 / number.clamp(min=1), 0.0)
-
     def samples(self, batch: FeatureBatch) -> Samples:
-        """The views of the samples that are compared.
+        """The views of the samples that are compared; all are ignored where fewer than ``least_rows`` are valid.
 
         Raises:
             ValueError: If there are fewer views than ``views`` names.
@@ -118,13 +114,17 @@ class ContrastiveTerm(Regularizer):
         if len(labels) > self.max_samples:
             chosen = stratified_sample(labels, self.max_samples)
             features, labels = features[chosen], labels[chosen]
-        if not self.sync or world_size() == 1:
+        if self.sync and world_size() > 1:
+            rank = distributed.get_rank()
+            own = (gathered_rows(torch.full_like(labels, rank)) == rank).nonzero().squeeze(1)
+            features, labels = gathered_rows(features), gathered_rows(labels)
+        else:
             own = torch.arange(len(labels), device=labels.device)
-            return Samples(features, labels, own, None if batch.valid is None else labels >= 0)
-        rank = distributed.get_rank()
-        own = (gathered_rows(torch.full_like(labels, rank)) == rank).nonzero().squeeze(1)
-        labels = gathered_rows(labels)
-        return Samples(gathered_rows(features), labels, own, None if batch.valid is None else labels >= 0)
+        if batch.valid is None:
+            return Samples(features, labels, own)
+        valid = labels >= 0
+        valid = valid & (valid.sum() * features.shape[1] >= self.least_rows)
+        return Samples(features, torch.where(valid, labels, -1), own, valid)
 
     def projected(self, rows: Tensor, valid: Tensor | None = None) -> Tensor:
         """The rows (N, D) after the projection, (N, out_channels); its statistics are of the ``valid`` ones (N,)."""
@@ -184,7 +184,7 @@ class PairwiseTerm(ContrastiveTerm):
         if self.anchors == 'classes':
             _, counts = class_sums(rows.detach(), labels, batch.num_classes)
             shares = (counts > 0).sum().clamp(min=1) * at_labels(counts, labels[own]).clamp(min=1)
-            losses = losses * (counts.sum() / shares)
+            losses = losses * ((len(rows) if valid is None else counts.sum()) / shares)
         # Each process has the anchors of its own samples and the keys of all.
-        total = losses.sum() * (world_size() if self.sync else 1)
-        return total / len(rows) if valid is None else total * self.share_of_each(valid)
+        number = len(rows) if valid is None else valid.sum().clamp(min=1)
+        return losses.sum() * ((world_size() if self.sync else 1) / number)

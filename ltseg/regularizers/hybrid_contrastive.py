@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ltseg.core.errors import InvalidValueError
-from ltseg.core.features import FeatureBatch
+from ltseg.core.features import FeatureBatch, mean_of_valid
 from ltseg.core.geometry import at_labels, class_means, directions
 from ltseg.registry import MODELS
 from ltseg.regularizers.contrastive_term import ContrastiveTerm
@@ -40,7 +39,7 @@ class HybridContrastiveLoss(ContrastiveTerm):
 
     Example:
         >>> import torch
-        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.core.features import FeatureBatch, mean_of_valid
         >>> from ltseg.regularizers import HybridContrastiveLoss
         >>> term, labels = HybridContrastiveLoss(hidden_channels=None), torch.tensor([0, 0, 1])
         >>> collapsed = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])  # one direction for each class
@@ -81,8 +80,5 @@ class HybridContrastiveLoss(ContrastiveTerm):
             other = predicted[:, view - 1]  # which may be the view itself
             foreseen = other + at_labels(directions(means), labels)
             similarities = (foreseen * directions(z.detach())).sum(1)
-            if of_views is None or valid is None:
-                total = total - similarities.mean()
-            else:
-                total = total - torch.where(valid, similarities, 0.0).sum() * (self.share_of_each(of_views) * views)
+            total = total - mean_of_valid(similarities, valid)
         return total * (2 / views)

@@ -29,11 +29,11 @@ class Regularizer(nn.Module):
 
     Example:
         >>> import torch
-        >>> from ltseg.core.features import FeatureBatch
+        >>> from ltseg.core.features import FeatureBatch, mean_of_valid
         >>> from ltseg.regularizers import Regularizer
         >>> class FeatureDecay(Regularizer):
         ...     def value(self, batch):
-        ...         return batch.features.square().sum(-1).mean()
+        ...         return mean_of_valid(batch.features.square().sum(-1).mean(1), batch.valid)
         >>> term = FeatureDecay(loss_weight=0.5, loss_name='loss_decay')
         >>> term(FeatureBatch(torch.ones(4, 1, 3), torch.zeros(4).long(), num_classes=2)).item()  # 0.5 * (1 + 1 + 1)
         1.5

@@ -9,17 +9,25 @@ from two_processes import in_two_processes
 from ltseg.core.features import FeatureBatch
 
 # Samples of the first process; it alone has the last class, or nothing valid at all.
-SCENARIOS = {'unequal': 0.7, 'one without samples': 0.0}
+SCENARIOS = {'unequal': 0.7, 'one without samples': 0.0, 'unequal, and ignored ones': 0.6}
 
 
 def shares(scenario):
     given = batch()
     order = given.labels.argsort(descending=True)
     cut = int(len(order) * SCENARIOS[scenario])
-    return [
+    parts = [
         FeatureBatch(given.features[part], given.labels[part], K, given.class_vectors)
         for part in (order[:cut], order[cut:])
     ]
+    return [with_ignored(part, 3 * (1 + place)) for place, part in enumerate(parts)] if 'ignored' in scenario else parts
+
+
+def with_ignored(given, number):
+    """Ignored samples behind the others, whose features are anything."""
+    features = torch.cat([given.features, torch.full_like(given.features[:1], torch.nan).expand(number, -1, -1)])
+    labels = torch.cat([given.labels, torch.full((number,), 255)])
+    return FeatureBatch(features, labels, K, given.class_vectors, labels != 255)
 
 
 def two_steps(config, given):
@@ -61,6 +69,7 @@ def test_two_processes_are_one(results, scenario, index):
         torch.cat([part.labels for part in parts]),
         K,
         parts[0].class_vectors,
+        torch.cat([part.valid for part in parts]) if 'ignored' in scenario else None,
     )
     value, features, classifier, state, parameters = two_steps(REGULARIZERS[index], joined)
     ranks = [rank[scenario, index] for rank in results]
