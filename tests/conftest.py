@@ -70,7 +70,7 @@ def default_scope_stays() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _autocast_is_left() -> Iterator[None]:
-    """A compiled function that raises leaves PyTorch's count of nested autocasts too high, which then keeps old casts."""
+    """A compiled function that raises leaves PyTorch's count of nested autocasts too high, and old casts in use."""
     yield
     while torch.autocast_decrement_nesting() >= 0:
         pass
