@@ -20,6 +20,7 @@ from statistics import median, quantiles
 from typing import Any
 
 import torch
+from mmengine.structures import PixelData
 from mmseg.version import __version__
 from rich import box
 from rich.console import Console
@@ -29,6 +30,7 @@ Run = Callable[[], Any]
 Prepare = Callable[..., Run]
 """(case, side, arguments) -> what is measured; ``side`` is 'ltseg' or 'reference'. Workers import it by its module."""
 
+IGNORED = 255
 SIDES = ('ltseg', 'reference')
 warnings.filterwarnings('ignore', category=UserWarning, module=r'mm(cv|seg)\.')  # also in workers
 KEEP_NO_FREED_PAGES = (-3, 65536)  # mallopt(M_MMAP_THRESHOLD, bytes): larger blocks go back to the system when freed
@@ -133,6 +135,31 @@ def autocast(arguments: argparse.Namespace) -> AbstractContextManager:
     if arguments.amp == 'none':
         return nullcontext()
     return torch.autocast(torch.device(arguments.device).type, getattr(torch, arguments.amp))
+
+
+def loss_of_head(
+    head: Any, logits_shape: Sequence[int], labels_shape: Sequence[int], arguments: argparse.Namespace
+) -> Run:
+    """``loss_by_feat`` and backward to logits of low resolution; labels of a sixteenth of the rows are ignored."""
+    from mmseg.structures import SegDataSample
+
+    head = head.to(arguments.device)
+    dtype = torch.float32 if arguments.amp == 'none' else getattr(torch, arguments.amp)  # what the convolution gives
+    logits = torch.randn(tuple(logits_shape), device=arguments.device).to(dtype).requires_grad_()
+    samples = []
+    for _ in range(logits_shape[0]):
+        labels = torch.randint(logits_shape[1], (1, *labels_shape), device=arguments.device)
+        labels[:, : max(labels_shape[0] // 16, 1)] = IGNORED
+        samples.append(SegDataSample(gt_sem_seg=PixelData(data=labels)))
+    loss_of = torch.compile(head.loss_by_feat) if arguments.compile else head.loss_by_feat
+
+    def run() -> None:
+        with autocast(arguments):
+            losses = loss_of(logits, samples)
+        sum(value for name, value in losses.items() if 'loss' in name).backward()
+        logits.grad = None
+
+    return run
 
 
 def compare(

@@ -14,15 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from harness import Run, arguments_of, autocast, compare, show
+from harness import IGNORED, Run, arguments_of, compare, loss_of_head, show
 from mmengine.registry import MODELS
-from mmengine.structures import PixelData
 from torch import Tensor, nn
 
 from ltseg.compat import quietly
-
-IGNORED = 255
 
 
 class LossOfSMP(nn.Module):
@@ -79,25 +75,7 @@ def head_of(case: Case, side: str) -> Any:
 
 def prepare(case: Case, side: str, arguments: argparse.Namespace) -> Run:
     """``loss_by_feat`` and backward to the low-resolution logits."""
-    from mmseg.structures import SegDataSample
-
-    head = head_of(case, side).to(arguments.device)
-    dtype = torch.float32 if arguments.amp == 'none' else getattr(torch, arguments.amp)  # what the convolution gives
-    logits = torch.randn(case.logits, device=arguments.device).to(dtype).requires_grad_()
-    samples = []
-    for _ in range(case.logits[0]):
-        labels = torch.randint(case.logits[1], (1, *case.labels), device=arguments.device)
-        labels[:, : max(case.labels[0] // 16, 1)] = IGNORED
-        samples.append(SegDataSample(gt_sem_seg=PixelData(data=labels)))
-    loss_of = torch.compile(head.loss_by_feat) if arguments.compile else head.loss_by_feat
-
-    def run() -> None:
-        with autocast(arguments):
-            losses = loss_of(logits, samples)
-        sum(value for name, value in losses.items() if 'loss' in name).backward()
-        logits.grad = None
-
-    return run
+    return loss_of_head(head_of(case, side), case.logits, case.labels, arguments)
 
 
 def cases(arguments: argparse.Namespace) -> list[Case]:

@@ -58,17 +58,14 @@ def banded_losses(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor,
     correct = torch.zeros((), dtype=torch.int64, device=logits.device)
     gradients = [torch.zeros_like(logits, dtype=upsampling.dtype) for _ in range(number * batch.with_gradient)]
     with exact_products():  # interpolation in TF32 would round logits to 10 bits
-        for band in upsampling.bands:
-            for image in range(len(logits)):
-                labels = batch.labels[image : image + 1, band.pixels]
-                upsampled = upsampling.upsampled(logits[image], band)
-                correct += correct_pixels(upsampled, labels, batch.ignore_index)
-                for index in range(number):
-                    of_samples, weights, gradient = batch.losses_of(index, upsampled, labels)
-                    losses[index] += of_samples.sum()
-                    class_weights[index] += (labels != batch.ignore_index if weights is None else weights).sum()
-                    if gradient is not None:
-                        gradients[index][image, :, band.cells] += upsampling.gradient(gradient, band)
+        for image, band, upsampled, labels in upsampling.parts(logits, batch.labels):
+            correct += correct_pixels(upsampled, labels, batch.ignore_index)
+            for index in range(number):
+                of_samples, weights, gradient = batch.losses_of(index, upsampled, labels)
+                losses[index] += of_samples.sum()
+                class_weights[index] += (labels != batch.ignore_index if weights is None else weights).sum()
+                if gradient is not None:
+                    gradients[index][image, :, band.cells] += upsampling.gradient(gradient, band)
     return losses.to(upsampling.dtype), class_weights, correct, gradients
 
 

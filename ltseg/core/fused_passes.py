@@ -21,10 +21,11 @@ from ltseg.core.sample_losses import SampleLosses
 from ltseg.core.torch_versions import is_compiling, opaque
 from ltseg.core.triton_upsampling import number_of_maps, obstacle_to_triton, triton_gradient, triton_losses
 
-__all__ = ['Path', 'fused_passes', 'takes_triton']
+__all__ = ['Path', 'fused_passes', 'refuse_second_differentiation', 'takes_triton']
 
 Path = Literal['auto', 'bands', 'triton']
 
+ONCE = 'upsampled_losses', 'the gradient was made in the forward pass'
 TERMS = tuple(field.name for field in fields(Adjustment))
 
 
@@ -60,11 +61,11 @@ def _forward(logits: Tensor, batch: Batch, by_triton: bool) -> tuple[Tensor, Ten
     return losses, class_weights, correct, maps if batch.with_gradient else []
 
 
-def _refuse_second_differentiation() -> None:
+def refuse_second_differentiation(where: str, why: str) -> None:
+    """Raises RuntimeError in a backward pass whose gradient is to have a graph."""
     if torch.is_grad_enabled():
         hint = 'Set fused=False in the head, or call the loss on upsampled logits.'
-        expected = 'one differentiation: the gradient was made in the forward pass'
-        raise WrongStateError('upsampled_losses', expected, 'create_graph=True', hint)
+        raise WrongStateError(where, f'one differentiation: {why}', 'create_graph=True', hint)
 
 
 class _FusedPasses(torch.autograd.Function):
@@ -79,7 +80,7 @@ class _FusedPasses(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, received: Tensor, *_: Any) -> tuple[Tensor, None, None]:
-        _refuse_second_differentiation()
+        refuse_second_differentiation(*ONCE)
         if not ctx.by_triton:
             return banded_gradient(received, ctx.saved_tensors).to(ctx.dtype), None, None
         *maps, logits, labels = ctx.saved_tensors
@@ -145,7 +146,7 @@ def _keep(ctx: Any, inputs: tuple, output: tuple) -> None:
 
 
 def _operator_backward(ctx: Any, received: Tensor, *_: Any) -> tuple:
-    _refuse_second_differentiation()
+    refuse_second_differentiation(*ONCE)
     kept = list(ctx.saved_tensors[: ctx.number])
     if ctx.by_triton:
         logits, labels, *terms = ctx.saved_tensors[ctx.number :]

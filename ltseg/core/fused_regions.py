@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ltseg.core.errors import WrongStateError
+from ltseg.core.fused_passes import refuse_second_differentiation
 from ltseg.core.precision import exact_products, widest_dtype
 from ltseg.core.regions import AdjustedRegions, RegionSums
 from ltseg.core.upsampling_bands import UpsamplingBands
@@ -74,31 +74,21 @@ class _BandedSums(torch.autograd.Function):
         size = len(batch.regions), 3, images, classes
         sums = torch.zeros(size, dtype=widest_dtype(logits.device), device=logits.device)
         with exact_products():  # interpolation in TF32 would round logits to 10 bits
-            for band in batch.upsampling.bands:
-                for image in range(images):
-                    upsampled = batch.upsampling.upsampled(logits[image], band)
-                    labels = batch.labels[image : image + 1, band.pixels]
-                    for index, regions in enumerate(batch.regions):
-                        sums[index, :, image] += torch.cat(regions(upsampled, labels))
+            for image, _, upsampled, labels in batch.upsampling.parts(logits, batch.labels):
+                for index, regions in enumerate(batch.regions):
+                    sums[index, :, image] += torch.cat(regions(upsampled, labels))
         ctx.save_for_backward(logits)
         ctx.batch = batch
         return sums.to(batch.upsampling.dtype)
 
     @staticmethod
     def backward(ctx: Any, received: Tensor) -> tuple[Tensor, None]:
-        if torch.is_grad_enabled():
-            hint = 'Set fused=False in the head, or call the loss on upsampled logits.'
-            expected = 'one differentiation: the gradient is made without a graph'
-            raise WrongStateError('upsampled_regions', expected, 'create_graph=True', hint)
+        refuse_second_differentiation('upsampled_regions', 'the gradient is made without a graph')
         (logits,), batch = ctx.saved_tensors, ctx.batch
         result = torch.zeros_like(logits, dtype=batch.upsampling.dtype)
         with torch.autocast(logits.device.type, enabled=False), exact_products():
-            for band in batch.upsampling.bands:
-                for image in range(len(logits)):
-                    upsampled = batch.upsampling.upsampled(logits[image], band)
-                    labels = batch.labels[image : image + 1, band.pixels]
-                    of_sums = received[:, :, image : image + 1]
-                    parts = zip(batch.regions, of_sums, strict=True)
-                    gradient = sum(regions.gradient(upsampled, labels, RegionSums(*of)) for regions, of in parts)
-                    result[image, :, band.cells] += batch.upsampling.gradient(gradient, band)
+            for image, band, upsampled, labels in batch.upsampling.parts(logits, batch.labels):
+                of_sums = zip(batch.regions, received[:, :, image : image + 1], strict=True)
+                gradient = sum(regions.gradient(upsampled, labels, RegionSums(*of)) for regions, of in of_sums)
+                result[image, :, band.cells] += batch.upsampling.gradient(gradient, band)
         return result.to(logits.dtype), None

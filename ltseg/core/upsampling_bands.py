@@ -1,5 +1,7 @@
 """The way of logits to the resolution of labels, and of a gradient back, one band of rows of one image at a time."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -47,6 +49,12 @@ class UpsamplingBands:
         tile = COLUMN_TILE if logits.device.type == 'cpu' else width
         self.bands = tiles(h, height, align_corners, rows, like)
         self.columns = tiles(w, width, align_corners, tile, like)
+
+    def parts(self, logits: Tensor, labels: Tensor) -> Iterator[tuple[int, Tile, Tensor, Tensor]]:
+        """Image, band, upsampled logits (1, K, rows, W) and labels (1, rows, W) of each band of each image."""
+        for band in self.bands:
+            for image in range(len(logits)):
+                yield image, band, self.upsampled(logits[image], band), labels[image : image + 1, band.pixels]
 
     def upsampled(self, logits: Tensor, band: Tile) -> Tensor:
         """The band of one image, (K, h, w) -> (1, K, rows, W). Columns first, while there are fewer rows."""

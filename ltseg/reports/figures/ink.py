@@ -20,7 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 __all__ = [
-    *('FALL', 'GRADED', 'GRID', 'INK', 'MARKERS', 'METHODS', 'MUTED', 'RISE', 'SHADES', 'TAIL', 'WIDTH', 'Drawing'),
+    *('FALL', 'GRADED', 'GRID', 'INK', 'METHODS', 'MUTED', 'RISE', 'SHADES', 'TAIL', 'WIDTH', 'Drawing'),
     *('canvas', 'colour_of', 'draw', 'draw_into_file', 'legend', 'marker_of', 'plain_numbers'),
 ]
 
