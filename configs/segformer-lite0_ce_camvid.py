@@ -3,8 +3,8 @@
 # Not measured.
 _base_ = [
     '_base_/models/segformer_lite0.py', '_base_/datasets/camvid.py',
-    '_base_/schedules/adamw_1500.py', '_base_/runtime/default.py',
+    '_base_/schedules/adamw_1000.py', '_base_/runtime/default.py',
 ]
 crop_size = (352, 480)
 model = dict(data_preprocessor=dict(size=crop_size), decode_head=dict(num_classes=11))
-default_hooks = dict(checkpoint=dict(interval=150))
+default_hooks = dict(checkpoint=dict(interval=250))

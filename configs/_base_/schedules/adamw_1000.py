@@ -6,9 +6,9 @@ optim_wrapper = dict(
     clip_grad=None,
     paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.1)}))
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.04, by_epoch=False, begin=0, end=150),
-    dict(type='CosineAnnealingLR', eta_min=0, by_epoch=False, begin=150, end=1500, T_max=1350),
+    dict(type='LinearLR', start_factor=0.04, by_epoch=False, begin=0, end=100),
+    dict(type='CosineAnnealingLR', eta_min=0, by_epoch=False, begin=100, end=1000, T_max=900),
 ]
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=1500, val_interval=150)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=1000, val_interval=250)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
