@@ -17,13 +17,13 @@ SAME_VALUES = 'Paste before what changes the type or the channels of images, or 
 
 def check_labelled(where: str, sample: Any) -> None:
     """Raises InvalidValueError unless a sample of a pipeline has an image and labels of its size."""
-    arrays = [sample.get(key) for key in ('img', 'gt_seg_map')] if isinstance(sample, dict) else []
-    if not arrays or not all(isinstance(array, np.ndarray) for array in arrays):
+    image, labels = (sample.get(key) if isinstance(sample, dict) else None for key in ('img', 'gt_seg_map'))
+    if not (isinstance(image, np.ndarray) and isinstance(labels, np.ndarray)):
         got = ', '.join(map(repr, sample)) if isinstance(sample, dict) else repr(type(sample).__name__)
         raise InvalidValueError(where, "a sample with the arrays 'img' and 'gt_seg_map'", got, NOT_LOADED)
-    image, labels = (array.shape for array in arrays)
-    if image[:2] != labels:
-        raise InvalidValueError(where, f'labels of the size of the image, {image[:2]}', repr(labels), RESIZE_BOTH)
+    if image.shape[:2] != labels.shape:
+        expected = f'labels of the size of the image, {image.shape[:2]}'
+        raise InvalidValueError(where, expected, repr(labels.shape), RESIZE_BOTH)
 
 
 def check_alike(where: str, target: np.ndarray, source: np.ndarray) -> None:
@@ -33,7 +33,9 @@ def check_alike(where: str, target: np.ndarray, source: np.ndarray) -> None:
         raise InvalidValueError(where, expected, got, SAME_VALUES)
 
 
-def paste_classes(target: dict[str, Any], source: dict[str, Any], classes: Sequence[int], ratio: float = 1.0) -> None:
+def paste_classes(
+    target: dict[str, Any], source: dict[str, Any], classes: Sequence[int] | np.ndarray, ratio: float = 1.0
+) -> None:
     """Pastes all pixels of some classes of one sample into another, image and labels alike.
 
     The source is resized as a whole, the image bilinearly and the labels to the nearest pixel, and gets a random place:
@@ -63,7 +65,7 @@ def paste_classes(target: dict[str, Any], source: dict[str, Any], classes: Seque
         return
     if image.shape[:2] != mask.shape:
         image = mmcv.imresize(image, (width, height), interpolation='bilinear').reshape(*mask.shape, *image.shape[2:])
-    places = [_place(target['img'].shape[axis], mask.any(1 - axis)) for axis in (0, 1)]
+    places = [_place(target['img'].shape[axis], np.any(mask, 1 - axis)) for axis in (0, 1)]
     inside, taken = tuple(to for to, _ in places), tuple(of for _, of in places)
     for key, pasted in (('img', image), ('gt_seg_map', labels)):
         target[key] = target[key].copy()
