@@ -375,8 +375,7 @@ def test_hint_for_packed_samples(data: dict[str, Any], place: str) -> None:
     inside = {**data, 'pipeline': [*LOADING, pack]} if place == 'inside' else data
     outside = [dict(type='ltseg.ClassMix', prob=1.0), pack]
     faulty = pasting(inside, *(outside if place == 'inside' else outside[::-1]))
-    text = 'Paste behind the loading of image and labels, and let only the pipeline that pastes pack.'
-    hinted(text, lambda: build_dataset(faulty, with_pipeline=True)[0])
+    hinted('let only the pipeline that pastes pack.', lambda: build_dataset(faulty, with_pipeline=True)[0])
     assert build_dataset(pasting(data, *outside), with_pipeline=True)[0]
 
 
@@ -396,8 +395,7 @@ def test_hint_for_pixels_that_mean_something_else(data: dict[str, Any]) -> None:
     def load(*pipeline: dict[str, Any]) -> Any:
         return build_dataset(pasting(data, *pipeline), with_pipeline=True)[0]
 
-    text = 'Paste before what changes the type or the channels of images, or do that in the pipeline inside too.'
-    hinted(text, lambda: load(*scale, PASTE))
+    hinted('Paste before what changes the type or the channels of images', lambda: load(*scale, PASTE))
     assert load(PASTE, *scale)
     both = {**data, 'pipeline': [*LOADING, scale[1]]}
     assert build_dataset(pasting(both, PASTE), with_pipeline=True)[0]
