@@ -1,4 +1,4 @@
-"""Data sets, checked loading, sampling, and augmentation of whole batches.
+"""Data sets, checked loading, sampling, pasting, and augmentation of whole batches.
 
 What extends MMSegmentation is left out where it is not installed, and says what is wrong where it cannot be imported:
 classification does not need it.
@@ -38,8 +38,8 @@ def _leave_out(reason: Exception) -> None:
         raise MissingPackageError('mmseg', expected, f'{type(reason).__name__}: {reason}') from reason
 
     for registry, names in (
-        (DATASETS, ('CachedFeatures', 'CamVidDataset', 'CityscapesDataset', 'MiniCityDataset')),
-        (TRANSFORMS, ('LoadCheckedAnnotations',)),
+        (DATASETS, ('CachedFeatures', 'CamVidDataset', 'CityscapesDataset', 'MiniCityDataset', 'PastingDataset')),
+        (TRANSFORMS, ('ClassMix', 'LoadCheckedAnnotations', 'RareClassPaste')),
     ):
         for name in names:
             registry.register_module(name=name, module=unavailable, force=True)
@@ -52,7 +52,10 @@ if find_spec('mmseg') is not None:
             from ltseg.datasets.camvid import CamVidDataset
             from ltseg.datasets.checked_loading import LoadCheckedAnnotations
             from ltseg.datasets.cityscapes import CityscapesDataset
+            from ltseg.datasets.class_mix import ClassMix
             from ltseg.datasets.minicity.dataset import MiniCityDataset
+            from ltseg.datasets.pasting import PastingDataset
+            from ltseg.datasets.rare_class_paste import RareClassPaste
     except Exception as error:  # MMSegmentation asserts versions of mmcv, imports compiled operators, ...
         _leave_out(error)
 
@@ -73,14 +76,17 @@ __all__ = [
     'CityscapesDataset',
     'ClassAwareSampler',
     'ClassBalancedSampler',
+    'ClassMix',
     'INaturalist2018Dataset',
     'ImageNetLTDataset',
     'LoadCheckedAnnotations',
     'LoadCheckedImage',
     'LongTailedDataset',
     'MiniCityDataset',
+    'PastingDataset',
     'PlacesLTDataset',
     'PositionedSampler',
+    'RareClassPaste',
     'RepeatFactorSampler',
     'SeededDataset',
     'resident_collate',

@@ -48,6 +48,7 @@ def _parts(config: Mapping[str, Any]) -> Iterator[str]:
         *_listed(head.get('sampler')),
         *(part for part in _listed(loader.get('sampler')) if is_part(part) and plain_type(part) not in PLAIN_SAMPLERS),
         *(part for part in wrappers(loader.get('dataset')) if plain_type(part) in NAMES),
+        *(part for part in _mixing(loader.get('dataset')) if is_part(part) and has_label(part, scope)),
         *(hook for hook in _listed(config.get('custom_hooks')) if is_part(hook) and has_label(hook, scope)),
     ]
     for part in found:
@@ -55,6 +56,12 @@ def _parts(config: Mapping[str, Any]) -> Iterator[str]:
             yield part_label(part, scope)
         elif isinstance(part, str):
             yield part_label({'type': part}, scope)
+
+
+def _mixing(dataset: Any) -> Iterator[Any]:
+    """The transforms of data sets around others, which may mix the images of these."""
+    for wrapper in wrappers(dataset):
+        yield from _listed(wrapper.get('pipeline'))
 
 
 def _batch_augments(holder: Mapping[str, Any]) -> Any:
