@@ -21,7 +21,6 @@ CROSS_ENTROPY = rows(
     'backward',
     'core/chunked_cross_entropy.py:forward',
     'core/cross_entropy.py:adjusted_cross_entropy',
-    'core/differentiated_cross_entropy.py:__call__',
 )
 NORMALISER = rows('float64', EXACT_COUNTS, 'core/reduction.py')
 BANDS = rows(
@@ -42,6 +41,7 @@ SAMPLE_LOSSES: Allowed = {
         'core/shares.py',
         'losses/dot_regression.py',
         'losses/equalization.py',
+        'losses/logit_noise.py',
         'losses/seesaw.py',
         'rules/prior_bias.py',
         'rules/rule.py',
