@@ -46,9 +46,9 @@ class CenterCollapseRegularizer(Regularizer):
 
     Source:
         Zhong et al., Understanding Imbalanced Semantic Segmentation Through Neural Collapse, CVPR 2023 (CeCo), with a
-        weight of 0.8. Cui et al., Region Rebalance for Long-Tailed Semantic Segmentation, arXiv 2204.01969 ('linear').
-        Both have means of each image; here they are of the batch, as everywhere in this package. The form for image
-        classification is our extension.
+        weight of 0.8 and, in released code, a P and a simplex that are not trained. Cui et al., Region Rebalance for
+        Long-Tailed Semantic Segmentation, arXiv 2204.01969 ('linear'). Means over the batch of all processes, P linear,
+        and leaving it out by default are our choices. The form for image classification is our extension.
 
     Example:
         >>> import torch
