@@ -58,7 +58,10 @@ HEADS: Allowed = {
     **BANDS,
     **rows('float64', 'sums over bands, one number each', 'core/fused_regions.py'),
 }
-REGULARIZERS: Allowed = rows('wait', "SciPy's assignment runs on the CPU", 'regularizers/targeted_contrastive.py:step')
+REGULARIZERS: Allowed = {
+    **rows('wait', "SciPy's assignment runs on the CPU", 'regularizers/targeted_contrastive.py:step'),
+    **rows('float64', EXACT_COUNTS, 'counts/sources.py', 'regularizers/center_collapse.py'),
+}
 KEPT = 'labels, predictions and confidences are kept on the CPU, and go there in one table'
 METRICS: Allowed = {
     **rows('wait', KEPT, 'metrics/long_tail_accuracy.py:_columns'),
