@@ -32,6 +32,8 @@ LOSSES = [
     dict(type='ltseg.BLVLoss', counts=COUNTS),
     dict(type='ltseg.GCLLoss', counts=COUNTS),
     dict(type='ltseg.LabelAwareSmoothingLoss', counts=COUNTS),
+    dict(type='ltseg.RecallLoss'),
+    dict(type='ltseg.DifficultyBalancedLoss'),
 ]
 
 # Those that are no mean over samples: without reductions, and sample weights as factors.
