@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
@@ -12,6 +11,7 @@ from torch import nn
 from ltseg.core.errors import InvalidValueError, UnusableLabelsError
 from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
 from ltseg.counts.label_pipelines import learns_label_files
+from ltseg.counts.main_process import on_main_process
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import CountsTable, check_class_names, check_table
 from ltseg.losses import RuledLoss
@@ -91,7 +91,7 @@ class CountClasses(Hook):
             return
         try:
             ignored = _ignored_label(runner.model, waiting)
-            table = self._counted = self._counted or _on_main_process(lambda: self._table(runner, ignored))
+            table = self._counted = self._counted or on_main_process(lambda: self._table(runner, ignored))
         except (
             OSError,
             ValueError,
@@ -177,20 +177,6 @@ def _train_dataset(runner: Runner) -> Any:
     if config is None:
         raise InvalidValueError('CountClasses', 'train_dataloader in the config', repr(dataloader))
     return build_dataset(config)
-
-
-def _on_main_process(count: Any) -> CountsTable:
-    """Runs ``count`` on the first process; every process gets its result or raises its error."""
-    result: list[Any] = [None]
-    if is_main_process():
-        try:
-            result = [count()]
-        except Exception as error:  # the other processes wait for the broadcast and must hear of it
-            result = [error]
-    broadcast_object_list(result)
-    if isinstance(result[0], Exception):
-        raise result[0]
-    return result[0]
 
 
 def _check_heads(table: CountsTable, waiting: dict[str, ClassCountsSource], model: nn.Module) -> None:

@@ -218,7 +218,9 @@ def test_images_without_labels_are_refused() -> None:
         ClassBalancedSampler(Unlabelled(), seed=0)
     with pytest.raises(ValueError, match='get_cat_ids'):
         RepeatFactorSampler([1, 2], seed=0)
-    hinted('Segmentation data sets have none.', lambda: RepeatFactorSampler([1, 2], seed=0))
+    hinted(
+        'Give it get_cat_ids(index), which lists the classes of an image', lambda: RepeatFactorSampler([1, 2], seed=0)
+    )
     assert len(RepeatFactorSampler(Several(), seed=0)) >= len(Several())  # of images with a list of classes
 
 
