@@ -22,7 +22,7 @@ from ltseg.counts.ignored_pixels import cause_of_empty_classes
 from ltseg.counts.label_files import count_label_files, fingerprint, ignored_label_of, label_files, remote_backend
 from ltseg.counts.many_classes import fault_of_many_classes, needs_16_bits
 from ltseg.counts.table import CountsTable
-from ltseg.nested_datasets import all_datasets, dataset_classes, innermost_configs, innermost_datasets
+from ltseg.nested_datasets import all_datasets, dataset_classes, innermost_configs, innermost_datasets, transforms_of
 from ltseg.registry import DATASETS
 
 __all__ = ['build_dataset', 'class_names_of', 'count_dataset', 'counts_folder', 'without_pipeline']
@@ -183,14 +183,10 @@ def _check_range(dataset: Any, num_classes: int, reduced: bool, ignore_index: in
     """Raises ValueError where training would see other labels than those in the files, because there are too many."""
     if not needs_16_bits(num_classes, reduced):
         return
-    loaders = [type(each) for part in innermost_datasets(dataset) for each in _transforms(part)]
+    loaders = [type(each) for part in innermost_datasets(dataset) for each in transforms_of(part)]
     fault = fault_of_many_classes(num_classes, [kind.__name__ for kind in loaders], ignore_index)
     if fault:
         raise InvalidValueError(type(dataset).__name__, *fault)
-
-
-def _transforms(dataset: Any) -> list[Any]:
-    return getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
 
 
 def _count_images(dataset: Any, names: tuple[str, ...]) -> CountsTable:

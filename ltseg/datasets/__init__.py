@@ -27,6 +27,7 @@ with quietly():
     from ltseg.datasets.exact_sampling import PositionedSampler, SeededDataset
     from ltseg.datasets.list_files import ImageNetLTDataset, INaturalist2018Dataset, PlacesLTDataset
     from ltseg.datasets.long_tailed import LongTailedDataset
+    from ltseg.datasets.rare_class_sampling import RareClassSampler
     from ltseg.datasets.resident_collate import resident_collate
 
 
@@ -39,7 +40,7 @@ def _leave_out(reason: Exception) -> None:
 
     for registry, names in (
         (DATASETS, ('CachedFeatures', 'CamVidDataset', 'CityscapesDataset', 'MiniCityDataset')),
-        (TRANSFORMS, ('LoadCheckedAnnotations',)),
+        (TRANSFORMS, ('ClassCrop', 'LoadCheckedAnnotations')),
     ):
         for name in names:
             registry.register_module(name=name, module=unavailable, force=True)
@@ -52,6 +53,7 @@ if find_spec('mmseg') is not None:
             from ltseg.datasets.camvid import CamVidDataset
             from ltseg.datasets.checked_loading import LoadCheckedAnnotations
             from ltseg.datasets.cityscapes import CityscapesDataset
+            from ltseg.datasets.class_crop import ClassCrop
             from ltseg.datasets.minicity.dataset import MiniCityDataset
     except Exception as error:  # MMSegmentation asserts versions of mmcv, imports compiled operators, ...
         _leave_out(error)
@@ -73,6 +75,7 @@ __all__ = [
     'CityscapesDataset',
     'ClassAwareSampler',
     'ClassBalancedSampler',
+    'ClassCrop',
     'INaturalist2018Dataset',
     'ImageNetLTDataset',
     'LoadCheckedAnnotations',
@@ -81,6 +84,7 @@ __all__ = [
     'MiniCityDataset',
     'PlacesLTDataset',
     'PositionedSampler',
+    'RareClassSampler',
     'RepeatFactorSampler',
     'SeededDataset',
     'resident_collate',
