@@ -22,6 +22,7 @@ SAMPLERS: list[dict[str, Any]] = [
     {'type': 'ltseg.ClassBalancedSampler', 'exponent': 0.3, 'length': 77},
     {'type': 'ltseg.ClassAwareSampler', 'samples_per_visit': 4, 'length': 700},
     {'type': 'ltseg.RepeatFactorSampler', 'threshold': 0.1},
+    {'type': 'ltseg.RareClassSampler', 'temperature': 0.1},
 ]
 every_sampler = pytest.mark.parametrize('config', SAMPLERS, ids=lambda config: '-'.join(map(str, config.values())))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from counted_labels import write_labels
 from hinted import hinted
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 from PIL import Image
@@ -18,18 +19,6 @@ from ltseg.datasets.image_classes import image_classes_of
 pytestmark = pytest.mark.usefixtures('mmseg_registered')
 
 PIXELS = [[44, 0, 4], [40, 6, 2], [0, 0, 48], [46, 2, 0]]  # road, car, ignored in four images of 6 x 8
-
-
-def write_labels(folder: Path, pixels: list[list[int]]) -> dict[str, Any]:
-    """The config of a segmentation data set whose images have so many pixels of road, car and the ignored label."""
-    for name in ('images', 'labels'):
-        (folder / name).mkdir()
-    for index, counts in enumerate(pixels):
-        labels = np.repeat(np.array([0, 1, 255], np.uint8), counts).reshape(6, 8)
-        Image.fromarray(labels).save(folder / f'labels/{index}.png')
-        Image.new('RGB', (8, 6)).save(folder / f'images/{index}.jpg')
-    prefix, metainfo = dict(img_path='images', seg_map_path='labels'), dict(classes=('road', 'car'))
-    return dict(type='BaseSegDataset', data_root=str(folder), data_prefix=prefix, metainfo=metainfo)
 
 
 @pytest.fixture
@@ -130,7 +119,6 @@ def test_data_sets_without_labels_are_told_what_to_do(config: dict[str, Any]) ->
 
 @pytest.mark.parametrize('kind', [ClassAwareSampler, ClassBalancedSampler, RepeatFactorSampler])
 def test_data_sets_of_which_nothing_is_known_are_refused(kind: type, config: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / 'void').mkdir()
     void = build_dataset(write_labels(tmp_path / 'void', [[0, 0, 48]] * 3))
     with pytest.raises(UnusableLabelsError, match='expected images with classes, got 3 images without any'):
         kind(void, seed=0)
@@ -164,7 +152,6 @@ def _each_gets_what_the_first_reads(rank: int, config: dict[str, Any], broken: d
 
 
 def test_one_process_reads_for_all(config: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / 'seven').mkdir()
     broken = write_labels(tmp_path / 'seven', PIXELS)
     Image.fromarray(np.full((6, 8), 7, np.uint8)).save(tmp_path / 'seven/labels/0.png')
     in_two_processes(_each_gets_what_the_first_reads, config, broken)

@@ -15,7 +15,8 @@ def method_label(stages: Sequence[Mapping[str, Any]]) -> str:
     """What a recipe of one or several stages is called.
 
     One stage: the losses joined by ' + ', then classifier, regularizers, mixed images, sampling, crops and hooks
-    joined by ', '. A later stage adds what the one before did not have: 'cross entropy; then class-balanced sampling, cRT'.
+    joined by ', '. A later stage adds what the one before did not have: 'cross entropy; then class-balanced sampling,
+    cRT'.
     """
     parts = [list(dict.fromkeys(_parts(stage))) for stage in stages]
     labels = [', '.join(parts[0])]
