@@ -7,8 +7,9 @@ A block stands between two comments, and its body is generated:
 
 ``compare RECORD... [--split --first --paper --tables]`` puts runs side by side, ``report RECORD [--tall]`` is the
 per-class report of one, ``tau RECORD`` its curve over post-hoc adjustment, ``frontier RECORD... --accuracy 55 60`` the
-curves of methods against each other, ``collapse FILE... --names NAME...`` the figures of ltseg collapse of
-several models, ``gpu FOLDER`` what benchmarks/gpu/session.sh has left. Paths are patterns from the root of the
+curves of methods against each other, ``agreement RECORD... --against RECORD... --names NAME NAME`` whether two sets of
+runs order methods alike, ``collapse FILE... --names NAME...`` the figures of ltseg collapse of several models,
+``gpu FOLDER`` what benchmarks/gpu/session.sh has left. Paths are patterns from the root of the
 repository.
 """
 
@@ -23,6 +24,7 @@ from typing import Any, NoReturn
 
 from ltseg.core.errors import InvalidValueError, MissingFileError
 from ltseg.core.json_files import read_json
+from ltseg.reports.agreement import agreement_of
 from ltseg.reports.class_table import tall_table, wide_table
 from ltseg.reports.collapse.contents import MEANINGS, ideal_value
 from ltseg.reports.comparison import compare
@@ -48,11 +50,13 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog='table', add_help=False)
     kinds = parser.add_subparsers(dest='kind', required=True, parser_class=_Parser)
-    for kind in ('compare', 'report', 'tau', 'frontier', 'collapse'):
+    for kind in ('compare', 'report', 'tau', 'frontier', 'agreement', 'collapse'):
         kinds.add_parser(kind, add_help=False).add_argument('records', nargs='+')
     add_compare_options(kinds.choices['compare'])
     kinds.choices['report'].add_argument('--tall', action='store_true')
     kinds.choices['frontier'].add_argument('--accuracy', nargs='+', type=float, required=True)
+    kinds.choices['agreement'].add_argument('--against', nargs='+', required=True)
+    kinds.choices['agreement'].add_argument('--names', nargs=2, required=True)
     kinds.choices['collapse'].add_argument('--names', nargs='+', required=True)
     kinds.add_parser('gpu', add_help=False).add_argument('folder')
     return parser
@@ -90,6 +94,10 @@ def _body(command: str, root: Path) -> str:
             tables = [(tall_table if options.tall else wide_table)(record) for record in find_records(paths)]
         elif options.kind == 'frontier':
             tables = [frontier_table(find_records(paths), options.accuracy)]
+        elif options.kind == 'agreement':
+            others = [path for pattern in options.against for path in _matches(pattern, root)]
+            found = agreement_of(find_records(paths), find_records(others), 'cross entropy')
+            tables = [found.table(*options.names)]
         elif options.kind == 'collapse':
             tables = [collapse_table(paths, options.names)]
         else:

@@ -7,8 +7,9 @@
 CONFIG is of a segmentor whose backbone has weights, or CHECKPOINT gives them; neck and heads start anew. Features
 of augmented training images and of the validation images are kept in WORK_DIR/choose, and so is every run: the command
 goes on where it was killed. A method is called better only if its whole curve over post-hoc adjustment lies above that
-of cross entropy by more than chance. Short runs favour losses that weight rare classes: give --iterations three times
-as many before a long training run depends on it. It ends with a sentence, a table, a page, and a config to train.
+of cross entropy by more than chance. Short runs favour losses that weight rare classes, so cross entropy is trained
+once three times as long, and the answer says whether that gains as much. It ends with a sentence, a table, a page, and
+a config to train.
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
@@ -69,6 +70,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument('--images', type=int, help='training images, such that no class is lost (default: all)')
     parser.add_argument('--variants', type=int, default=4, help='draws of the augmentation of each (default: 4)')
     parser.add_argument('--iterations', type=int, default=600, help='of each head (default: 600)')
+    parser.add_argument(
+        '--longer', type=int, default=3, help='cross entropy is once trained so many times as long; 1: not (default: 3)'
+    )
     parser.add_argument('--batch-size', type=int, default=8, help='crops in a batch (default: 8)')
     parser.add_argument('--lr', type=float, default=3e-3, help='highest learning rate of AdamW (default: 0.003)')
     parser.add_argument('--tau', nargs='+', default=['-1', '...', '1.5'], help='of post-hoc adjustment')
@@ -77,7 +81,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 
 def check_numbers(options: argparse.Namespace) -> None:
-    for name in ('seeds', 'variants', 'iterations', 'batch_size', 'images', 'workers'):
+    for name in ('seeds', 'variants', 'iterations', 'longer', 'batch_size', 'images', 'workers'):
         if getattr(options, name) is not None:
             check_integer(f'--{name.replace("_", "-")}', getattr(options, name), 1)
     for name in ('minutes', 'lr'):
@@ -142,10 +146,9 @@ def features_of(
 
 def job_of(
     method: Candidate, seed: int, config: Config, folders: Mapping[str, str], table: Path, root: Path,
-    options: argparse.Namespace,
+    training: HeadTraining, options: argparse.Namespace,
 ) -> Job:  # fmt: skip
     """The training run of a method, whose folder has a hash of all its settings."""
-    training = HeadTraining(options.iterations, options.batch_size, options.lr)
     changed = with_method(config, method)
     values = on_features(changed, folders, str(table), training, seed).to_dict()
     taus = parse_taus(options.tau)
@@ -177,19 +180,22 @@ def run(options: argparse.Namespace) -> None:
         table.save(path)
         warn_of_unseen(table, count_split(config, 'val', datasets.readable(config, 'val')), console)
         folders = features_of(config, options, dataset, len(table.class_names), folder / 'features')
-        jobs = [
-            job_of(method, seed, config, folders, path, folder / 'runs', options)
-            for seed in range(options.seeds)
-            for method in methods
-        ]
+
+        def run_of(method: Candidate, seed: int, iterations: int = options.iterations) -> Job:
+            training = HeadTraining(iterations, options.batch_size, options.lr)
+            return job_of(method, seed, config, folders, path, folder / 'runs', training, options)
+
+        jobs = [run_of(method, seed) for seed in range(options.seeds) for method in methods]
+        if options.longer > 1:  # behind two seeds of each method, with which there is an answer
+            jobs.insert(2 * len(methods), run_of(methods[0], 0, options.longer * options.iterations))
         left, failed = train_all(jobs, options, begin, console)
         done = [job for job in jobs if is_done(job.work_dir)]
-        finish(methods, done, config, settings_of(options), folder, console)
+        finish(methods, done, options.iterations, config, settings_of(options), folder, console)
         if left:
-            names = ', '.join(f'{job.title} seed {job.seed}' for job in left)
+            names = ', '.join(job.label for job in left)
             console.print(f'Left out for want of time: {names}. The same command goes on with them.', style='yellow')
-        for job, message in failed.items():
-            console.print(f'Failed: {Path(job).name}: {message}', style='yellow')
+        for run_dir, message in failed.items():
+            console.print(f'Failed: {Path(run_dir).name}: {message}', style='yellow')
 
 
 def train_all(
@@ -202,7 +208,7 @@ def train_all(
     def report(job: Job, seconds: float, message: str) -> None:
         if message:
             failed[job.work_dir] = message
-        console.print(f'{job.title}, seed {job.seed}: {message or f"{seconds:.0f} s"}', highlight=False)
+        console.print(f'{job.label}: {message or f"{seconds:.0f} s"}', highlight=False)
 
     left = 60 * options.minutes - (time.monotonic() - begin)
     if not waiting:
@@ -213,14 +219,19 @@ def train_all(
 
 
 def finish(
-    methods: Sequence[Candidate], done: Sequence[Job], config: Config, settings: str, folder: Path, console: Console
-) -> None:
-    """Compares what is done, prints and writes it."""
+    methods: Sequence[Candidate], done: Sequence[Job], iterations: int, config: Config, settings: str, folder: Path,
+    console: Console,
+) -> None:  # fmt: skip
+    """Compares what is done, prints and writes it; a run longer than ``iterations`` is no seed of its method."""
+    longer = [job for job in done if job.iterations != iterations]
+    done = [job for job in done if job.iterations == iterations]
     runs = {each.name: [load_counts(job.work_dir) for job in done if job.method == each.name] for each in methods}
     if not runs[BASELINE]:
         raise UsageError('ltseg choose', 'a run of cross entropy', 'none that ended', 'Mend what its line says.')
     titles = {method.name: method.title for method in methods}
-    verdict = verdict_of(titles, runs, BASELINE, done[0].taus)
+    long_runs = [load_counts(job.work_dir) for job in longer]
+    title = f'{titles[BASELINE]}, {longer[0].iterations:,} iterations' if longer else ''
+    verdict = verdict_of(titles, runs, BASELINE, done[0].taus, (title, long_runs))
     chosen = next(method for method in methods if method.title == verdict.winner.title)
     target = folder / 'chosen.py'
     tau = verdict.winner.best_tau(verdict.taus)

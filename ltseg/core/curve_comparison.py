@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
 
-__all__ = ['CurveCounts', 'CurveGap', 'curve_gap', 'frontier', 'resampled_frontiers', 'seed_effects']
+__all__ = ['CurveCounts', 'CurveGap', 'compared_levels', 'curve_gap', 'frontier', 'resampled_frontiers', 'seed_effects']
 
 LEVELS = 41  # accuracies at which curves are compared
 
@@ -196,6 +196,30 @@ class CurveGap:
         return self.mean_high < 0
 
 
+def compared_levels(curves: Sequence[tuple[Tensor, ...]]) -> Tensor:
+    """Mean accuracies at which curves are compared.
+
+    From the lowest at which one has its highest mIoU to the highest that all reach: below, no method gives up anything,
+    and above, there is nothing to compare.
+
+    Args:
+        curves: Mean IoU and mean accuracy over tau of each run of all methods, (T,) each.
+
+    Returns:
+        (L,) float64.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.curve_comparison import compared_levels
+        >>> levels = compared_levels([(torch.tensor([50.0, 40.0]), torch.tensor([60.0, 70.0]))])
+        >>> levels[0].item(), levels[-1].item()
+        (60.0, 70.0)
+    """
+    highest = min(acc.max().item() for _, acc in curves)
+    start = min(acc[iou.argmax()].item() for iou, acc in curves)
+    return torch.linspace(min(start, highest), highest, LEVELS, dtype=torch.float64)
+
+
 def curve_gap(
     method: Sequence[CurveCounts],
     baseline: Sequence[CurveCounts],
@@ -205,9 +229,6 @@ def curve_gap(
     others: Sequence[Sequence[CurveCounts]] = (),
 ) -> CurveGap:
     """Compares the curves of two methods on the same images.
-
-    The levels go from the lowest mean accuracy at which a run has its highest mIoU to the highest that all runs reach:
-    below, no method gives up anything, and above, there is nothing to compare.
 
     Args:
         method, baseline: Their runs, one for each seed.
@@ -224,7 +245,7 @@ def curve_gap(
         raise InvalidValueError('curve_gap', 'runs on the same images', f'{sorted(images)} images')
     (number,) = images
     once = torch.ones(1, number)
-    levels = _levels([run.rates(once) for run in method], [run.rates(once) for run in baseline])
+    levels = compared_levels([tuple(rate[0] for rate in run.rates(once)) for run in (*method, *baseline)])
     generator = torch.Generator().manual_seed(seed)
     weights = _draws(draws, number, generator)
     ours, theirs = (resampled_frontiers(runs, levels, once)[0] for runs in (method, baseline))
@@ -241,11 +262,3 @@ def _draws(draws: int, images: int, generator: torch.Generator) -> Tensor:
     """How often each image is taken, where as many as there are are drawn with replacement; (B, I)."""
     drawn = torch.randint(images, (draws, images), generator=generator)
     return torch.zeros(draws, images, dtype=torch.float64).scatter_add_(1, drawn, torch.ones_like(drawn).double())
-
-
-def _levels(ours: Sequence[tuple[Tensor, Tensor]], theirs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    """Accuracies (L,) from the one of the highest mIoU to the highest, that all seeds of both methods reach."""
-    curves = [(iou[0], acc[0]) for iou, acc in (*ours, *theirs)]
-    highest = min(acc.max().item() for _, acc in curves)
-    start = min(acc[iou.argmax()].item() for iou, acc in curves)
-    return torch.linspace(min(start, highest), highest, LEVELS, dtype=torch.float64)

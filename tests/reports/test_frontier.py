@@ -11,7 +11,7 @@ from hinted import hinted
 
 from ltseg.counts.groups import ClassGroups
 from ltseg.metrics.evaluation import Evaluation
-from ltseg.reports.frontier import best_with_accuracy
+from ltseg.reports.frontier import best_with_accuracy, distance_above
 from ltseg.reports.record import RunRecord
 
 frontier_table = runpy.run_path(str(Path(__file__).parents[2] / 'tools/document_tables.py'))['frontier_table']
@@ -67,3 +67,21 @@ def test_a_method_as_trained_is_the_mean_over_seeds(record):
     table = frontier_table([record, replace(record, seed=1, evaluation=worse)], [65])
     assert table.rows[0][2:4] == pytest.approx([sum(ious) / 2, sum(accuracies) / 2])
     assert ious[1] < ious[0]
+
+
+def test_distances_between_curves_are_those_of_choose(record):
+    from ltseg.core.curve_comparison import CurveCounts, curve_gap
+
+    generator = torch.Generator().manual_seed(0)
+
+    def run():
+        true = torch.randint(50, 90, (4, 3), generator=generator)
+        right = (true.unsqueeze(1) * torch.rand(4, 5, 3, generator=generator)).long()
+        counts = CurveCounts(right, right + 10, true)
+        iou, acc = (values[0].tolist() for values in counts.rates(torch.ones(1, 4)))
+        points = [{'tau': float(tau), 'mIoU': i, 'mAcc': a} for tau, (i, a) in enumerate(zip(iou, acc, strict=True))]
+        return counts, replace(record, tau_curve=points)
+
+    method, baseline = [run(), run()], [run(), run(), run()]
+    gap = curve_gap([counts for counts, _ in method], [counts for counts, _ in baseline], draws=2)
+    assert distance_above([r for _, r in method], [r for _, r in baseline]) == pytest.approx(gap.mean)

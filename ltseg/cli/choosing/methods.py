@@ -24,13 +24,13 @@ class Candidate:
     Args:
         name: On the command line.
         title: In tables.
-        loss: The config of the decode head's loss.
+        loss: The config of the decode head's loss, or of several that it adds up.
         head: What else it sets in the decode head.
     """
 
     name: str
     title: str
-    loss: Mapping[str, Any]
+    loss: Mapping[str, Any] | Sequence[Mapping[str, Any]]
     head: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -44,6 +44,10 @@ METHODS = {
     for each in (
         Candidate(BASELINE, 'cross entropy', dict(type='ltseg.CrossEntropyLoss')),
         Candidate('sqrt', 'square-root weights', dict(type='ltseg.ReweightedLoss', scheme='sqrt_inverse')),
+        Candidate(
+            'jaccard', '0.25 × cross entropy + 0.75 × Jaccard',
+            [dict(type='ltseg.CrossEntropyLoss', loss_weight=0.25), dict(type='ltseg.JaccardLoss', loss_weight=0.75)],
+        ),
         Candidate('arb', 'ARB (batch)', dict(type='ltseg.ARBLoss')),
         Candidate('la', 'logit adjusted (tau 0.5)', dict(type='ltseg.LogitAdjustedLoss', tau=0.5)),
         Candidate('cb', 'class-balanced', dict(type='ltseg.ClassBalancedLoss', beta='1-1/N')),
@@ -82,16 +86,19 @@ def candidates(names: Sequence[str] | None, config: Mapping[str, Any]) -> list[C
 
 
 def _added(given: Any) -> dict[str, Candidate]:
-    fits = isinstance(given, Mapping) and all(
-        isinstance(changes, Mapping) and isinstance(changes.get('loss_decode'), Mapping) for changes in given.values()
-    )
-    if not fits:
+    if not isinstance(given, Mapping) or not all(map(_is_method, given.values())):
         hint = "E.g. choose=dict(mine=dict(loss_decode=dict(type='ltseg.FocalLoss', gamma=3.)))."
         raise UsageError('choose', 'a dict of methods, each a dict with loss_decode', repr(given), hint)
     return {
         name: Candidate(name, name, changes['loss_decode'], {k: v for k, v in changes.items() if k != 'loss_decode'})
         for name, changes in given.items()
     }
+
+
+def _is_method(changes: Any) -> bool:
+    losses = changes.get('loss_decode') if isinstance(changes, Mapping) else None
+    losses = [losses] if isinstance(losses, Mapping) else losses
+    return isinstance(losses, list | tuple) and bool(losses) and all(isinstance(loss, Mapping) for loss in losses)
 
 
 def with_method(config: Config, method: Candidate) -> Config:
@@ -103,7 +110,7 @@ def with_method(config: Config, method: Candidate) -> Config:
     head: Any = head_of(changed.model)
     if head['type'] != HEAD and method.head:
         head.update(type=HEAD, head_type=head['type'])
-    head['loss_decode'] = deepcopy(dict(method.loss))
+    head['loss_decode'] = deepcopy(method.loss)
     for key in ('regularizers', 'classifier'):
         head.pop(key, None)
     head.update(deepcopy(dict(method.head)))

@@ -33,6 +33,7 @@ def run_jobs(
     seconds: float,
     report: Callable[[Job, float, str], None],
     work: Callable[[Job], Any] = train_and_evaluate,
+    length: Callable[[Job], float] = lambda job: job.iterations,
 ) -> list[Job]:
     """Runs jobs in their order, several at a time, and begins none that would end too late by what the others took.
 
@@ -45,26 +46,28 @@ def run_jobs(
         seconds: In which the last one is to end.
         report: Called after each job with its seconds, and with a message where it failed.
         work: What a job is given to.
+        length: Of a job, to which its time is proportional.
 
     Returns:
         Those that were not begun.
     """
-    begin, waiting, durations = time.monotonic(), list(jobs), list[float]()
+    begin, waiting, paces = time.monotonic(), list(jobs), list[float]()
     running: dict[Future, tuple[Job, float]] = {}
 
-    def has_time() -> bool:
-        return not durations or time.monotonic() - begin + max(durations[-workers:]) <= seconds
+    def has_time(job: Job) -> bool:
+        return not paces or time.monotonic() - begin + max(paces[-workers:]) * length(job) <= seconds
 
     while waiting or running:
-        while waiting and len(running) < workers and has_time():
+        while waiting and len(running) < workers and has_time(waiting[0]):
             job = waiting.pop(0)
             running[pool.submit(work, job)] = job, time.monotonic()
         if not running:
             break
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             job, started = running.pop(future)
-            durations.append(time.monotonic() - started)
-            report(job, durations[-1], _message(future))
+            taken = time.monotonic() - started
+            paces.append(taken / length(job))
+            report(job, taken, _message(future))
     return waiting
 
 

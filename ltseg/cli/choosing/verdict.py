@@ -48,12 +48,14 @@ class Verdict:
         others: The methods by their names.
         taus: Of the curves.
         images: How many were evaluated.
+        longer: Cross entropy trained longer, with its gap to cross entropy: whether a lead may be one of speed alone.
     """
 
     baseline: Finding
     others: Mapping[str, Finding]
     taus: tuple[float, ...]
     images: int
+    longer: Finding | None = None
 
     @property
     def judged(self) -> list[str]:
@@ -89,12 +91,26 @@ class Verdict:
         also = f' ({", ".join(others)} too)' if others else ''
         return (
             f'{self.winner.title} lies {gap.mean:.1f} points of mIoU ({gap.mean_low:.1f} to {gap.mean_high:.1f}) above '
-            f'cross entropy with post-hoc adjustment {where}, at the same mean accuracy{also}: train it.'
+            f'cross entropy with post-hoc adjustment {where}, at the same mean accuracy{also}: train it. '
+            f'{self._lasts()}'
+        )
+
+    def _lasts(self) -> str:
+        """Whether the lead of the winner may be gone in longer training runs."""
+        lead = self.winner.gap
+        if self.longer is None or self.longer.gap is None or lead is None:
+            return 'Whether that lasts in longer training runs was not seen.'
+        gain = self.longer.gap.mean
+        if gain < lead.mean_low:
+            return f'That is more than length alone brings: {self.longer.title}, gains {gain:.1f}.'
+        return (
+            f'But {self.longer.title}, gains {gain:.1f} points too, so that the lead may be one of speed: choose again '
+            'with as many --iterations before a long training run depends on it.'
         )
 
     def table(self) -> TextTable:
         """A row for each method, those that are farthest above first."""
-        rows: list[list[Cell]] = [self._row(self.baseline)]
+        rows: list[list[Cell]] = [self._row(each) for each in (self.baseline, self.longer) if each]
         rows += [self._row(each) for each in sorted(self.others.values(), key=_mean_gap, reverse=True)]
         header = ('method', 'seeds', 'mIoU', 'mAcc', 'best tau', 'its mIoU', 'its mAcc', 'above CE', 'bounds', '')
         notes = (
@@ -103,8 +119,7 @@ class Verdict:
             'mIoU;',
             f'bounds: by images drawn again and the spread of seeds, such that with {1 - ERROR_RATE:.0%} probability '
             'all of them hold;',
-            'short training runs favour losses that weight rare classes: see with three times as many --iterations '
-            'whether the distances last.',
+            'short training runs favour losses that weight rare classes.',
         )
         return TextTable('Heads on frozen features', header, rows, notes=notes)
 
@@ -122,7 +137,9 @@ class Verdict:
         if gap is None:
             return [finding.title, seeds, *known, '', '', '']
         word = 'better' if gap.is_better else 'worse' if gap.is_worse else ''
-        if min(finding.seeds, self.baseline.seeds) < 2:
+        if finding is self.longer:
+            word = 'longer'
+        elif min(finding.seeds, self.baseline.seeds) < 2:
             word = 'one seed'
         return [finding.title, seeds, *known, f'{gap.mean:+.2f}', f'{gap.mean_low:+.2f} to {gap.mean_high:+.2f}', word]
 
@@ -152,7 +169,11 @@ def _mean_gap(finding: Finding) -> float:
 
 
 def verdict_of(
-    titles: Mapping[str, str], runs: Mapping[str, Sequence[CurveCounts]], baseline: str, taus: tuple[float, ...]
+    titles: Mapping[str, str],
+    runs: Mapping[str, Sequence[CurveCounts]],
+    baseline: str,
+    taus: tuple[float, ...],
+    longer: tuple[str, Sequence[CurveCounts]] = ('', ()),
 ) -> Verdict:
     """Compares methods.
 
@@ -161,18 +182,22 @@ def verdict_of(
         runs: What the runs of each predict, on the same images.
         baseline: Name of cross entropy.
         taus: Of the runs.
+        longer: What longer runs of cross entropy are called, and what they predict.
     """
     names = [name for name in runs if name != baseline and runs[name]]
     confidence = 1 - ERROR_RATE / max(len(names), 1)  # all bounds hold together (Bonferroni)
 
-    def finding(name: str, gap: CurveGap | None = None) -> Finding:
-        rates = [run.rates(torch.ones(1, len(run.true))) for run in runs[name]]
+    def finding(title: str, found: Sequence[CurveCounts], gap: CurveGap | None = None) -> Finding:
+        rates = [run.rates(torch.ones(1, len(run.true))) for run in found]
         iou, acc = (torch.cat(values) for values in zip(*rates, strict=True))
-        return Finding(titles[name], (iou, acc), gap)
+        return Finding(title, (iou, acc), gap)
 
     def gap(name: str) -> CurveGap:
         others = [runs[other] for other in names if other != name]
         return curve_gap(runs[name], runs[baseline], confidence, others=others)
 
-    others = {name: finding(name, gap(name)) for name in names}
-    return Verdict(finding(baseline), others, taus, len(runs[baseline][0].true))
+    others = {name: finding(titles[name], runs[name], gap(name)) for name in names}
+    title, long = longer
+    slow = finding(title, long, curve_gap(long, runs[baseline], confidence)) if long else None
+    first = finding(titles[baseline], runs[baseline])
+    return Verdict(first, others, taus, len(runs[baseline][0].true), slow)

@@ -60,6 +60,16 @@ class Job:
     dataset: str
     trusted: bool = False
 
+    @property
+    def iterations(self) -> int:
+        """Of the training run."""
+        return self.config['train_cfg']['max_iters']
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f'{self.title} seed {self.seed} ({self.iterations:,} iterations)'
+
 
 def prepare_process(threads: int) -> None:
     """Sets up a process that trains beside others, and ends with the one that has started it."""
@@ -105,7 +115,7 @@ def _train_and_evaluate(job: Job) -> None:
     training = Config({**config.to_dict(), 'val_dataloader': None, 'val_cfg': None, 'val_evaluator': None})
     runner = build_runner(training)
     runner.train()
-    checkpoint = Path(job.work_dir, f'iter_{config.train_cfg.max_iters}.pth')
+    checkpoint = Path(job.work_dir, f'iter_{job.iterations}.pth')
     model = trained_model(config, checkpoint, job.table)
     counts, matrices = counts_of(model, job.taus, job.ignored)
     _record(job, model, matrices).save(Path(job.work_dir, 'records', 'val.json'))
@@ -151,6 +161,6 @@ def _record(job: Job, model: TrainedModel, matrices: Tensor) -> RunRecord:
         evaluation=curve.at(0.0),
         seed=job.seed,
         settings={'backbone': 'frozen'},
-        iterations=job.config['train_cfg']['max_iters'],
+        iterations=job.iterations,
         tau_curve=curve_points(curve),
     )

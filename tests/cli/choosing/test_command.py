@@ -32,7 +32,7 @@ from ltseg.trained.model import build_model
 from ltseg.trained.tasks import trained_model
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
-BRIEF = ['--iterations', '2', '--batch-size', '2', '--variants', '1', '--seeds', '2', '--workers', '1']
+BRIEF = ['--iterations', '2', '--longer', '1', '--batch-size', '2', '--variants', '1', '--seeds', '2', '--workers', '1']
 
 
 @pytest.fixture(scope='module')
@@ -121,6 +121,17 @@ def test_counts_are_those_of_the_model_and_the_record(config: str, tmp_path: Pat
 def features_of(split: str) -> Path:
     (folder,) = Path('work_dirs/run/choose/features').glob(f'{split}-*')
     return folder
+
+
+def test_a_longer_run_of_cross_entropy_is_no_seed(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = [each if each != '1' or BRIEF[place - 1] != '--longer' else '2' for place, each in enumerate(BRIEF)]
+    main([config, '--methods', 'sqrt', *options])
+    assert 'cross entropy seed 0 (4 iterations)' in capsys.readouterr().out
+    table = Path('work_dirs/run/choose/choice.md').read_text()
+    assert '| cross entropy | 2 |' in table and '| cross entropy, 4 iterations | 1 |' in table
+    assert sorted(record.iterations for record in records()) == [2, 2, 2, 2, 4]
+    main([config, '--methods', 'sqrt', *BRIEF, '--iterations', '4'])  # which takes it for its first seed
+    assert sorted(record.iterations for record in records()) == [2, 2, 2, 2, 4, 4, 4, 4]
 
 
 def test_a_part_of_the_images_is_taken(config: str) -> None:
@@ -249,7 +260,9 @@ def test_classifiers_and_cascades_are_refused(config: str, tmp_path: Path, capsy
     check_task(small)
 
 
-@pytest.mark.parametrize('option', ['--seeds', '--variants', '--iterations', '--minutes', '--images', '--lr'])
+@pytest.mark.parametrize(
+    'option', ['--seeds', '--variants', '--iterations', '--longer', '--minutes', '--images', '--lr']
+)
 def test_numbers_that_cannot_be_right_are_named(option: str, config: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([config, option, '0'])

@@ -58,7 +58,7 @@ def test_what_a_head_had_before_is_gone() -> None:
         regularizers=[dict(type='ltseg.WeightRepulsion')], loss_decode=dict(type='ltseg.DotRegressionLoss', a=1),
     )  # fmt: skip
     head = with_method(given, METHODS['sqrt']).model.decode_head
-    assert head.loss_decode.to_dict() == dict(METHODS['sqrt'].loss)
+    assert head.loss_decode.to_dict() == METHODS['sqrt'].loss
     assert 'classifier' not in head and 'regularizers' not in head
 
 
@@ -77,7 +77,17 @@ def test_a_config_adds_its_own() -> None:
     assert list(METHODS) + ['mine'] == [each.name for each in candidates(None, {'choose': {'mine': mine}})]
 
 
-@pytest.mark.parametrize('given', [3, ['mine'], {'mine': 'focal'}, {'mine': {'gamma': 3}}])
+def test_losses_may_be_several() -> None:
+    both = [dict(type='ltseg.CrossEntropyLoss'), dict(type='ltseg.DiceLoss')]
+    (_, own) = candidates(['mine'], {'choose': {'mine': dict(loss_decode=both)}})
+    assert [each.type for each in with_method(config(), own).model.decode_head.loss_decode] == [
+        'ltseg.CrossEntropyLoss', 'ltseg.DiceLoss',
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    'given', [3, ['mine'], {'mine': 'focal'}, {'mine': {'gamma': 3}}, {'mine': {'loss_decode': []}}]
+)
 def test_what_is_no_method_is_refused(given: Any) -> None:
     with pytest.raises(UsageError):
         candidates(None, {'choose': given})

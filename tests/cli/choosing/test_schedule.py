@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from types import SimpleNamespace
@@ -18,7 +19,9 @@ from ltseg.cli.choosing.work import prepare_process
 from ltseg.core.errors import InvalidValueError
 
 
-def scheduled(durations: list[float], workers: int, seconds: float) -> tuple[list[float], list[tuple[float, str]]]:
+def scheduled(
+    durations: list[float], workers: int, seconds: float, length: Callable[[float], float] | None = None
+) -> tuple[list[float], list[tuple[float, str]]]:
     """Jobs that sleep; a negative one fails. Returns those that were not begun, and what was reported."""
     reported: list[tuple[float, str]] = []
 
@@ -28,7 +31,8 @@ def scheduled(durations: list[float], workers: int, seconds: float) -> tuple[lis
             raise InvalidValueError('the head', 'something', 'else')
 
     with ThreadPoolExecutor(workers) as pool:
-        left = run_jobs(durations, pool, workers, seconds, lambda job, _, text: reported.append((job, text)), work)
+        told = lambda job, _, text: reported.append((job, text))  # noqa: E731
+        left = run_jobs(durations, pool, workers, seconds, told, work, length or (lambda _: 1.0))  # type: ignore
     return left, reported
 
 
@@ -41,6 +45,11 @@ def test_all_run_where_there_is_time(workers: int) -> None:
 def test_what_would_end_too_late_is_not_begun() -> None:
     left, reported = scheduled([0.2] * 5, 1, 0.5)
     assert 1 <= len(reported) <= 2 and len(left) == 5 - len(reported)
+
+
+def test_a_long_job_is_expected_to_take_longer() -> None:
+    left, reported = scheduled([0.05, 5.0, 0.05], 1, 2, length=lambda duration: duration)
+    assert reported == [(0.05, '')] and left == [5.0, 0.05]  # the order is kept
 
 
 def test_the_first_ones_run_whatever_they_take() -> None:
@@ -64,7 +73,7 @@ def test_a_killed_process_is_named_and_the_rest_goes_on_with_fewer() -> None:
     with Killed(2) as pool:
         hinted(
             'It may have run out of memory: set --workers lower, or to 1. The same command goes on.',
-            lambda: run_jobs([0.01], pool, 2, 60, lambda *_: None),
+            lambda: run_jobs([0.01], pool, 2, 60, lambda *_: None, length=lambda _: 1.0),
         )
     assert not scheduled([0.01], 1, 60)[0]
 

@@ -75,3 +75,20 @@ def test_the_figure_has_each_method_with_bounds_around_it() -> None:
     series = verdict(ce=0, good=0.05).figure().series
     middle, low, high = (torch.tensor(each.y) for each in series)
     assert (low <= middle).all() and (middle <= high).all() and [each.dashed for each in series] == [False, True, True]
+
+
+def test_a_lead_is_held_against_what_longer_training_brings() -> None:
+    runs = {'ce': [run(0, 0), run(1, 0)], 'good': [run(2, 0.05), run(3, 0.05)]}
+    unseen = verdict_of(TITLES, runs, 'ce', TAUS)
+    assert unseen.sentence().endswith('Whether that lasts in longer training runs was not seen.')
+    slow = verdict_of(TITLES, runs, 'ce', TAUS, ('cross entropy, 30 iterations', [run(4, 0.06)]))
+    assert slow.winner.title == 'a good loss' and slow.longer is not None and slow.longer.gap is not None
+    assert f'gains {slow.longer.gap.mean:.1f} points too, so that the lead may be one of speed' in slow.sentence()
+    flat = verdict_of(TITLES, runs, 'ce', TAUS, ('cross entropy, 30 iterations', [run(4, 0.0)]))
+    assert 'That is more than length alone brings: cross entropy, 30 iterations, gains' in flat.sentence()
+    rows = flat.table().rows
+    assert [(row[0], row[-1]) for row in rows[:2]] == [
+        ('cross entropy', ''),
+        ('cross entropy, 30 iterations', 'longer'),
+    ]
+    assert flat.better == unseen.better and len(flat.figure().series) == len(unseen.figure().series)  # it is no method
