@@ -67,7 +67,7 @@ def image_classes_of(dataset: Any) -> ImageClasses:
 
     They are what ``get_gt_labels`` or ``get_cat_ids`` of the data set say, or 'gt_label' in its data infos. In
     segmentation they are read from the label files, in parallel and by one process for all, each of which must come
-    here. Nothing is kept on the disk: a file takes a core about a millisecond at 360 x 480, and ten at 1024 x 2048.
+    here. Nothing is kept on the disk: a file takes a core about a millisecond at 360 x 480, ten at 1024 x 2048.
 
     Raises:
         ValueError: If the data set cannot tell, no image holds a class, or a label file cannot be used; names it.
