@@ -99,8 +99,8 @@ def signature(made: Any) -> dict[str, Any]:
 
 def default(made: Any, name: str) -> Any:
     """The default of an argument; of losses as built, because presets change those of the class that they extend."""
-    if name in ('counts', 'average') and hasattr(made, 'prepare'):
-        return made().counts.mode if name == 'counts' else made().average
+    if name in ('counts', 'average', 'momentum') and hasattr(made, 'prepare'):
+        return made().counts.mode if name == 'counts' else getattr(made(), name)
     return signature(made)[name]
 
 

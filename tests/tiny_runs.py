@@ -24,7 +24,7 @@ CUT = {
     'interval': 1,  # of the logger and of checkpoints
 }
 # ... the size of batches, pretrained weights, and widths.
-MODEL_CUT = {'size': (32, 64), 'pretrained': None, 'weights': None}
+MODEL_CUT = {'size': (32, 64), 'pretrained': None, 'weights': None, 'init_cfg': None}
 WIDTH = 8  # channels of a backbone's first stage; every width of the model shrinks by the same factor
 WIDTHS = ('in_channels', 'channels', 'c1_in_channels', 'c1_channels', 'ocr_channels')
 SCENES = {'height': 64, 'width': 64, 'train': 2, 'val': 2, 'test': 1}  # where the data set is generated
@@ -45,8 +45,10 @@ def cut_down(config: Config, data_root: Path, work_dir: Path) -> None:
 
 
 def narrow(model: dict) -> None:
-    """Divides all widths of a segmentor by what makes its backbone's ``WIDTH`` channels wide; timm's have theirs."""
-    if model['backbone']['type'] == 'ltseg.TIMMEncoder':
+    """Divides all widths of a segmentor by what makes its backbone's ``WIDTH`` channels wide; some have theirs."""
+    if model['backbone']['type'] == 'MixVisionTransformer':
+        model['backbone']['sr_ratios'] = [1] * 4  # its keys are from patches of up to 8 x 8 positions
+    if model['backbone']['type'] in ('ltseg.TIMMEncoder', 'MixVisionTransformer'):
         return
     base = model['backbone'].get('base_channels', 64)
     model['backbone']['base_channels'] = WIDTH
@@ -106,11 +108,47 @@ def write_camvid(root: Path) -> Path:
     return root
 
 
-def write_sample(image: Path, labels: Path, num_classes: int, void: int, size: tuple[int, int], seed: int) -> None:
+# Of MMSegmentation's data sets: classes, the values of the first class and of what is ignored, suffixes of images and
+# labels, and their folders for 'train' and 'val'.
+LAYOUTS: dict[str, tuple[int, int, int, str, str, tuple[str, str], tuple[str, str]]] = {
+    'ADE20KDataset': (
+        150, 1, 0, '.jpg', '.png',
+        ('images/training', 'annotations/training'), ('images/validation', 'annotations/validation'),
+    ),
+    'COCOStuffDataset': (
+        171, 0, 255, '.jpg', '_labelTrainIds.png',
+        ('images/train2017', 'annotations/train2017'), ('images/val2017', 'annotations/val2017'),
+    ),
+    'LoveDADataset': (7, 1, 0, '.png', '.png', ('img_dir/train', 'ann_dir/train'), ('img_dir/val', 'ann_dir/val')),
+    'PotsdamDataset': (6, 1, 0, '.png', '.png', ('img_dir/train', 'ann_dir/train'), ('img_dir/val', 'ann_dir/val')),
+    'BDD100KDataset': (
+        19, 0, 255, '.jpg', '.png',
+        ('images/10k/train', 'labels/sem_seg/masks/train'), ('images/10k/val', 'labels/sem_seg/masks/val'),
+    ),
+    'MapillaryDataset_v1': (
+        65, 0, 65, '.jpg', '.png',
+        ('training/images', 'training/v1.2/labels'), ('validation/images', 'validation/v1.2/labels'),
+    ),
+}  # fmt: skip
+
+
+def write_layout(root: Path, dataset: str) -> Path:
+    """Two images in each split of one of MMSegmentation's data sets; every class is in each of them."""
+    classes, first, void, image_suffix, label_suffix, *splits = LAYOUTS[dataset]
+    for images, labels in splits:
+        for index in range(2):
+            paths = root / f'{images}/{index}{image_suffix}', root / f'{labels}/{index}{label_suffix}'
+            write_sample(*paths, num_classes=classes, void=void, size=(36, 240), seed=index, first=first)
+    return root
+
+
+def write_sample(
+    image: Path, labels: Path, num_classes: int, void: int, size: tuple[int, int], seed: int, first: int = 0
+) -> None:
     """An image of noise, and labels in upright stripes below a void line, the first class the widest."""
     noise = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
     ends = np.ceil(size[1] * (np.arange(1, num_classes + 1) / num_classes) ** 0.5)
-    stripes = np.searchsorted(ends, np.arange(size[1]), side='right').astype(np.uint8)
+    stripes = np.searchsorted(ends, np.arange(size[1]), side='right').astype(np.uint8) + np.uint8(first)
     pixels = np.tile(stripes, (size[0], 1))
     pixels[0] = void
     for path, array in ((image, noise), (labels, pixels)):

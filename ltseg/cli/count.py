@@ -22,6 +22,7 @@ from ltseg.cli.ignored import counted_label
 from ltseg.cli.parser import command_parser
 from ltseg.cli.runner import calm_warnings
 from ltseg.core.files import check_writable
+from ltseg.core.shares import gini
 from ltseg.counts.data_set_counts import count_dataset, counts_folder
 from ltseg.counts.groups import by_frequency
 from ltseg.counts.table import CountsTable
@@ -57,7 +58,10 @@ def frequency_table(table: CountsTable) -> TextTable:
         rows.append([table.class_names[index], first, f'{share[index]:.4%}', *others])
     present = counts.samples[counts.samples > 0]
     absent = [table.class_names[k] for k in table.empty_classes]
-    notes = [f'Imbalance ratio: {present.max() / present.min():.1f} (most to least frequent class).']
+    unequal = f'{gini(present):.2f} by {next(iter(columns))}'
+    if not of_images and counts.images is not None:
+        unequal += f' and {gini(counts.images[counts.images > 0]):.2f} by images'
+    notes = [f'Imbalance ratio: {present.max() / present.min():.1f} (most to least frequent class); Gini {unequal}.']
     notes += ['Absent: ' + ', '.join(absent)] if absent else []
     notes += [note for note in dict.fromkeys((table.ignored, table.cause_of_empty_classes)) if note]
     task = CLASSIFICATION if of_images else SEGMENTATION

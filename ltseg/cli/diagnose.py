@@ -32,6 +32,7 @@ from ltseg.cli.split_counts import count_split
 from ltseg.cli.trust import add_trust_argument
 from ltseg.core.errors import UsageError
 from ltseg.core.files import atomic_write, check_writable
+from ltseg.core.shares import gini
 from ltseg.counts.class_names import check_class_order
 from ltseg.counts.data_set_counts import build_dataset
 from ltseg.counts.ignored_pixels import ignored_share
@@ -82,7 +83,8 @@ class Diagnosis:
         unit = 'pixels' if 'total_pixels' in table.provenance else 'images'
         number, files = int(table.counts.samples.sum()), table.provenance['files']
         note = f' ({table.ignored[0].lower()}{table.ignored[1:-1]})' if table.ignored else ''
-        self.looked_at.append(f'{split}: {number:,} labelled {unit} in {files:,} images{note}')
+        unequal = f', Gini {gini(table.counts.samples):.2f}' if number else ''
+        self.looked_at.append(f'{split}: {number:,} labelled {unit} in {files:,} images{unequal}{note}')
         return table
 
     def look_at_data(self, model: Any) -> None:

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from ltseg.core.precision import exact_products, widest_dtype
+from ltseg.core.right_samples import count_right, right_samples
 from ltseg.core.sample_losses import DifferentiatedLosses, SampleLosses
 from ltseg.core.upsampling_bands import UpsamplingBands
 
-__all__ = ['Batch', 'banded_gradient', 'banded_losses', 'correct_pixels']
+__all__ = ['Batch', 'banded_gradient', 'banded_losses']
 
 
 class Batch(NamedTuple):
@@ -34,6 +35,7 @@ class Batch(NamedTuple):
     ignore_index: int
     band_rows: int | None
     with_gradient: bool
+    by_class: bool = False
 
     def losses_of(self, index: int, upsampled: Tensor, labels: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Losses and class weights of a band's samples, and the gradient of the summed losses if one is needed."""
@@ -55,11 +57,13 @@ def banded_losses(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor,
     number = len(batch.sample_losses)
     losses = torch.zeros(number, dtype=widest_dtype(logits.device), device=logits.device)
     class_weights = torch.zeros_like(losses)
-    correct = torch.zeros((), dtype=torch.int64, device=logits.device)
+    by_class = logits.shape[1] if batch.by_class else None
+    correct = torch.zeros(() if by_class is None else (2, by_class), dtype=torch.int64, device=logits.device)
     gradients = [torch.zeros_like(logits, dtype=upsampling.dtype) for _ in range(number * batch.with_gradient)]
     with exact_products():  # interpolation in TF32 would round logits to 10 bits
         for image, band, upsampled, labels in upsampling.parts(logits, batch.labels):
-            correct += correct_pixels(upsampled, labels, batch.ignore_index)
+            right = right_samples(upsampled, labels, batch.ignore_index)
+            correct += count_right(right, labels, batch.ignore_index, by_class)
             for index in range(number):
                 of_samples, weights, gradient = batch.losses_of(index, upsampled, labels)
                 losses[index] += of_samples.sum()
@@ -76,10 +80,3 @@ def banded_gradient(received: Tensor, gradients: Sequence[Tensor]) -> Tensor:
     for factor, gradient in zip(received[1:], others, strict=True):
         result.addcmul_(gradient, factor)
     return result
-
-
-def correct_pixels(upsampled: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
-    """Number of valid pixels whose label has the largest logit, a scalar."""
-    valid = labels != ignore_index
-    own = upsampled.gather(1, labels.where(valid, 0).unsqueeze(1)).squeeze(1)
-    return ((own >= upsampled.amax(1)) & valid).sum()  # amax is much faster than argmax

@@ -56,7 +56,7 @@ def takes_triton(path: Path, logits: Tensor, labels: Tensor, sample_losses: Sequ
 def _forward(logits: Tensor, batch: Batch, by_triton: bool) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
     if not by_triton:
         return banded_losses(logits, batch)
-    options = batch.sample_losses, batch.align_corners, batch.ignore_index
+    options = batch.sample_losses, batch.align_corners, batch.ignore_index, batch.by_class
     losses, class_weights, correct, maps = triton_losses(logits, batch.labels, *options)
     return losses, class_weights, correct, maps if batch.with_gradient else []
 
@@ -133,7 +133,8 @@ def _fake_forward(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, list[Tensor]
     else:
         kept = [torch.empty_like(logits, dtype=dtype) for _ in range(number)]
     class_weights = logits.new_empty(number, dtype=widest_dtype(logits.device))
-    return logits.new_empty(number, dtype=dtype), class_weights, logits.new_empty((), dtype=torch.int64), kept
+    correct = logits.new_empty((2, logits.shape[1]) if batch.by_class else (), dtype=torch.int64)
+    return logits.new_empty(number, dtype=dtype), class_weights, correct, kept
 
 
 def _keep(ctx: Any, inputs: tuple, output: tuple) -> None:
@@ -167,7 +168,7 @@ _operator = opaque(
     'upsampled_losses',
     lambda *arguments: _forward(*_passed(*arguments)),
     _fake_forward,
-    f'(Tensor logits, Tensor labels, {PACKED}, int? band_rows, bool with_gradient, str path)'
+    f'(Tensor logits, Tensor labels, {PACKED}, int? band_rows, bool with_gradient, bool by_class, str path)'
     ' -> (Tensor, Tensor, Tensor, Tensor[])',
     (_operator_backward, _keep),
 )

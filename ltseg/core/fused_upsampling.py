@@ -24,10 +24,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ltseg.core.banded_upsampling import Batch, correct_pixels
+from ltseg.core.banded_upsampling import Batch
 from ltseg.core.differentiated_cross_entropy import AdjustedCrossEntropy
 from ltseg.core.fused_passes import Path, fused_passes, takes_triton
 from ltseg.core.precision import widened
+from ltseg.core.right_samples import count_right, right_samples
 from ltseg.core.sample_losses import SampleLosses
 from ltseg.core.torch_versions import HAS_OPERATORS, is_compiling
 
@@ -40,7 +41,8 @@ class UpsampledLosses(NamedTuple):
     Args:
         losses: Sum of each loss, (L,), with a graph.
         class_weights: Sum of the class weights of valid pixels under each loss, (L,); their number without weights.
-        correct: Number of valid pixels whose label has the largest logit, a scalar. Ties count as correct.
+        correct: Number of valid pixels whose label has the largest logit, a scalar; by class, their number and that
+            of the others, (2, K). Ties count as correct.
 
     Example:
         >>> import torch
@@ -65,6 +67,7 @@ def upsampled_losses(
     ignore_index: int = -100,
     band_rows: int | None = None,
     path: Path = 'auto',
+    by_class: bool = False,
 ) -> UpsampledLosses:
     """The summed losses of ``interpolate(logits, labels.shape[1:], mode='bilinear', align_corners=align_corners)``.
 
@@ -79,6 +82,7 @@ def upsampled_losses(
         ignore_index: Label that does not count.
         band_rows: Rows of labels in a band; by default they follow from the shapes.
         path: 'bands', 'triton', or 'auto': the kernels for logits on a GPU where they can serve, and else bands.
+        by_class: Whether correct pixels are counted for each class.
 
     Raises:
         ValueError: If ``path='triton'`` and the kernels cannot serve.
@@ -86,18 +90,24 @@ def upsampled_losses(
     """
     if is_compiling() and not HAS_OPERATORS:
         function = torch._dynamo.disable(upsampled_losses)  # unrolled, the bands would take the compiler minutes
-        return function(logits, labels, sample_losses, align_corners, ignore_index, band_rows, path)
+        return function(logits, labels, sample_losses, align_corners, ignore_index, band_rows, path, by_class)
     with torch.autocast(logits.device.type, enabled=False):
         if is_compiling() and not all(type(each) is AdjustedCrossEntropy for each in sample_losses):
             takes_triton(path, logits, labels, sample_losses)  # or it is an error
-            return _losses_of_all(logits, labels, sample_losses, align_corners, ignore_index)
+            return _losses_of_all(logits, labels, sample_losses, align_corners, ignore_index, by_class)
         with_gradient = torch.is_grad_enabled() and logits.requires_grad
-        batch = Batch(labels, tuple(sample_losses), align_corners, ignore_index, band_rows, with_gradient)
+        options = align_corners, ignore_index, band_rows, with_gradient, by_class
+        batch = Batch(labels, tuple(sample_losses), *options)
         return UpsampledLosses(*fused_passes(logits, batch, path))
 
 
 def _losses_of_all(
-    logits: Tensor, labels: Tensor, sample_losses: Sequence[SampleLosses], align_corners: bool, ignore_index: int
+    logits: Tensor,
+    labels: Tensor,
+    sample_losses: Sequence[SampleLosses],
+    align_corners: bool,
+    ignore_index: int,
+    by_class: bool,
 ) -> UpsampledLosses:
     # For compiled code: an operator cannot take Python functions, and the compiler fuses interpolation and loss itself.
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -107,5 +117,6 @@ def _losses_of_all(
         of_samples, weights = each(upsampled, labels)
         losses.append(of_samples.sum())
         class_weights.append(widened(labels != ignore_index if weights is None else weights).sum())
-    correct = correct_pixels(upsampled.detach(), labels, ignore_index)
+    right = right_samples(upsampled.detach(), labels, ignore_index)
+    correct = count_right(right, labels, ignore_index, logits.shape[1] if by_class else None)
     return UpsampledLosses(torch.stack(losses), torch.stack(class_weights), correct)

@@ -16,6 +16,7 @@ from torch import Tensor
 from ltseg.core.differentiated_cross_entropy import LOG2_E, AdjustedCrossEntropy
 from ltseg.core.interpolation import gathered, interpolated, tiles
 from ltseg.core.layout import per_class
+from ltseg.core.right_samples import count_right
 from ltseg.core.triton_maps import MOST_PIXELS, Kernels, Terms, pixels_of_cells
 
 __all__ = ['number_of_maps', 'obstacle_to_triton', 'triton_gradient', 'triton_losses']
@@ -52,7 +53,12 @@ def _missing(logits: Tensor) -> str | None:
 
 
 def triton_losses(
-    logits: Tensor, labels: Tensor, sample_losses: Sequence[Any], align_corners: bool, ignore_index: int
+    logits: Tensor,
+    labels: Tensor,
+    sample_losses: Sequence[Any],
+    align_corners: bool,
+    ignore_index: int,
+    by_class: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
     """The sums of :class:`ltseg.core.fused_upsampling.UpsampledLosses`, and the maps for :func:`triton_gradient`.
 
@@ -74,7 +80,8 @@ def triton_losses(
                     value = value - loss.spread(labels) * _mean_log_probability(loss, kernels, maps.log_sum)
                 losses[index] = value.sum(dtype=torch.float64)
                 class_weights[index] = (labels != ignore_index if weight is None else weight).sum()
-        return losses.float(), class_weights, maps.correct.sum(), [*log_sums, *slopes]
+        correct = count_right(maps.correct.bool(), labels, ignore_index, logits.shape[1] if by_class else None)
+        return losses.float(), class_weights, correct, [*log_sums, *slopes]
 
 
 def triton_gradient(

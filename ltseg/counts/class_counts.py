@@ -1,7 +1,7 @@
 """Class counts as a value."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import torch
@@ -29,6 +29,8 @@ class ClassCounts:
             devices that lack float64 only.
         images: Images that contain each class, (K,).
         samples_of_images: All valid samples of the images that contain each class, (K,); median frequency needs it.
+        right: Samples of each class, (K,), that the model got right in earlier batches.
+        missed: Those that it did not.
 
     Raises:
         ValueError: If a count is of another type or length, negative or not finite (checked on the CPU only, so that
@@ -44,10 +46,11 @@ class ClassCounts:
     samples: Tensor
     images: Tensor | None = None
     samples_of_images: Tensor | None = None
+    right: Tensor | None = None
+    missed: Tensor | None = None
 
     def __post_init__(self) -> None:
-        for name in ('samples', 'images', 'samples_of_images'):
-            value = getattr(self, name)
+        for name, value in self._parts().items():
             if value is None:
                 continue
             kinds = (torch.int64, widest_dtype(value.device))
@@ -98,4 +101,7 @@ class ClassCounts:
         def moved(part: Tensor | None) -> Any:
             return None if part is None else part.to(device, floating if part.is_floating_point() else part.dtype)
 
-        return ClassCounts(moved(self.samples), moved(self.images), moved(self.samples_of_images))
+        return ClassCounts(**{name: moved(part) for name, part in self._parts().items()})
+
+    def _parts(self) -> dict[str, Tensor | None]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}

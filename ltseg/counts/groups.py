@@ -14,6 +14,10 @@ from ltseg.core.shares import shares_of
 __all__ = ['GROUP_NAMES', 'ClassGroups', 'GroupsOption', 'build_groups', 'by_frequency', 'check_groups_option']
 
 GROUP_NAMES = ('head', 'medium', 'tail')
+# Groups of papers by name: the sizes of head, medium and tail, in the order of the data set's classes.
+PUBLISHED = {
+    'disalign_ade20k': (20, 55, 75)
+}  # Zhang et al., DisAlign, CVPR 2021; ADE20K's classes are in order of pixels
 SHOWN = 100  # classes of a group that are listed
 
 
@@ -139,8 +143,22 @@ class ClassGroups:
             raise InvalidValueError('groups', 'lists that hold every class', f'no {missing[0]!r}')
         return cls(groups[0], groups[1], groups[2], 'as listed by the user', names)
 
+    @classmethod
+    def published(cls, name: str, num_classes: int) -> 'ClassGroups':
+        """The groups of a paper, e.g. 'disalign_ade20k': the first 20, the next 55 and the last 75 of 150 classes.
 
-GroupsOption = ClassGroups | Mapping | None
+        Raises:
+            ValueError: If they are of another number of classes.
+        """
+        head, medium, tail = PUBLISHED[name]
+        if num_classes != head + medium + tail:
+            raise InvalidValueError(f'groups {name!r}', f'{head + medium + tail} classes', repr(num_classes))
+        classes = tuple(range(num_classes))
+        rule = f'{name}: the first {head}, the next {medium} and the last {tail} classes of the data set'
+        return cls(classes[:head], classes[head : head + medium], classes[head + medium :], rule)
+
+
+GroupsOption = ClassGroups | Mapping | str | None
 
 
 def build_groups(
@@ -150,7 +168,8 @@ def build_groups(
 
     Args:
         option: None for tertiles; ``dict(head=0.04, tail=0.005)`` for thresholds on the share of the samples;
-            ``dict(head=['road', ...], medium=[...], tail=[...])`` for lists of names or indices; or groups.
+            ``dict(head=['road', ...], medium=[...], tail=[...])`` for lists of names or indices; the name of published
+            groups, see :meth:`ClassGroups.published`; or groups.
         samples: Count of each class, (K,).
         class_names: Names of the K classes.
         ignored: A class that is the ignored label, if any.
@@ -165,6 +184,8 @@ def build_groups(
     if option is None:
         return ClassGroups.tertiles(samples, ignored)
     check_groups_option(option)
+    if isinstance(option, str):
+        return ClassGroups.published(option, len(class_names))
     if isinstance(option['head'], int | float):
         return ClassGroups.by_share(samples, **option)
     return ClassGroups.from_lists(option['head'], option['medium'], option['tail'], class_names)
@@ -174,13 +195,16 @@ def check_groups_option(option: GroupsOption) -> None:
     """Raises ValueError unless ``option`` has one of the forms that ``build_groups`` takes."""
     if option is None or isinstance(option, ClassGroups):
         return
+    if isinstance(option, str) and option in PUBLISHED:
+        return
     if isinstance(option, Mapping):
         values = list(option.values())
         thresholds = set(option) == {'head', 'tail'} and all(isinstance(v, int | float) for v in values)
         lists = set(option) == set(GROUP_NAMES) and all(isinstance(v, list | tuple) for v in values)
         if thresholds or lists:
             return
-    expected = 'dict(head=SHARE, tail=SHARE), dict(head=[...], medium=[...], tail=[...]) or None (tertiles)'
+    names = ', '.join(map(repr, PUBLISHED))
+    expected = f'dict(head=SHARE, tail=SHARE), dict(head=[...], medium=[...], tail=[...]), {names} or None (tertiles)'
     raise InvalidValueError('groups', expected, repr(option))
 
 

@@ -1,6 +1,5 @@
 """Where a loss takes its class counts from; spelled ``counts=...`` in every loss."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
@@ -12,10 +11,10 @@ from torch import Tensor, nn
 from ltseg.core.checks import check_choice, check_range
 from ltseg.core.errors import InvalidValueError, WrongStateError
 from ltseg.core.graph_capture import RUN_BEFORE, refuse_capture
-from ltseg.core.precision import widest_dtype
 from ltseg.core.reduction import all_reduced_sum, world_size
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.label_counts import count_labels
+from ltseg.counts.running_state import RunningState
 
 __all__ = ['MODES', 'ClassCountsSource', 'CountsOption', 'RunningCounts', 'build_counts']
 
@@ -122,15 +121,11 @@ class ClassCountsSource(nn.Module):
         return f'mode={self.mode!r}, sync={self.sync}'
 
 
-class RunningCounts(ClassCountsSource):
-    """Counts over the batches seen so far.
+class RunningCounts(RunningState, ClassCountsSource):
+    """Counts over the batches seen so far, which advance as a :class:`ltseg.counts.running_state.RunningState` does.
 
     'accumulated' adds up all labels, the current batch included (Seesaw's N). 'ema' is the moving average
-    ``n <- momentum * n + (1 - momentum) * n_batch`` that starts at the first batch. Both advance only while the module
-    trains and gradients are enabled, because a pixel sampler calls a loss a second time without them.
-
-    The state is a statistic of the data and not of the weights: copies made by ``copy.deepcopy``, such as the averaged
-    model of mmengine's EMAHook, share it. It is saved with the module's state dict.
+    ``n <- momentum * n + (1 - momentum) * n_batch`` that starts at the first batch.
 
     Example:
         >>> import torch
@@ -144,55 +139,21 @@ class RunningCounts(ClassCountsSource):
     def __init__(self, mode: str, sync: bool = True, momentum: float = 0.99) -> None:
         super().__init__(mode, sync)
         check_range('counts momentum', momentum, 0, 1)
-        self.momentum = momentum
-        self._state = torch.zeros(3, 0, dtype=torch.float64)  # (3, K), K = 0 before the first batch
+        self.momentum, self.what = momentum, f'counts={mode!r}'
+        self._state = self.empty(rows=3)
 
     def _of_batch(self, labels: Tensor, num_classes: int, ignore_index: int) -> ClassCounts:
-        # Where a device lacks float64, sums would stop growing: they stay on the CPU.
-        place = labels.device if widest_dtype(labels.device) == torch.float64 else torch.device('cpu')
-        batch = self._counted(labels, num_classes, ignore_index).to(place, torch.float64)
-        state = self._state.to(place)
-        if state.shape[1] not in (0, num_classes):
-            warnings.warn(
-                f'counts={self.mode!r}: saved counts are of {state.shape[1]} classes, the logits have {num_classes}: '
-                'counting starts anew.',
-                stacklevel=2,
-            )
-            state = state[:, :0]
-        if self.mode == 'accumulated':
-            state = batch if state.shape[1] == 0 else state + batch
-        elif state.shape[1] == 0:
+        batch = self._counted(labels, num_classes, ignore_index).to(self.place(labels.device), torch.float64)
+        state = self.held(num_classes, labels.device)
+        if state is None:
             state = batch
-        elif self._advances:
+        elif self.mode == 'accumulated':
+            state = state + batch
+        elif self.advances:
             state = torch.lerp(batch, state, self.momentum)
-        if self._advances:
-            self._keep(state)
-        counts = ClassCounts(*state)
-        return counts if place == labels.device else counts.to(labels.device)
-
-    @property
-    def _advances(self) -> bool:
-        return self.training and torch.is_grad_enabled()
-
-    def __deepcopy__(self, memo: dict) -> 'RunningCounts':
-        copied = type(self)(self.mode, self.sync, self.momentum)
-        copied._state = self._state
-        return copied.train(self.training)
-
-    def get_extra_state(self) -> Tensor:
-        # A tensor, because mmengine moves every value of a state dict to the CPU before it saves.
-        return self._state
-
-    def set_extra_state(self, state: Tensor) -> None:
-        self._keep(state.detach().to(self._state))
-
-    def _keep(self, state: Tensor) -> None:
-        """Changes the very tensor, which state dicts and copies hold, and its memory, which a CUDA graph writes to."""
-        if self._state.shape == state.shape and self._state.device == state.device:
-            self._state.copy_(state)
-            return
-        refuse_capture('running class counts', 'before the first batch was counted', RUN_BEFORE)
-        self._state.data = state.clone()
+        if self.advances:
+            self.keep(state)
+        return ClassCounts(*state).to(labels.device)
 
 
 def build_counts(counts: CountsOption, sync: bool = True, momentum: float = 0.99) -> ClassCountsSource:

@@ -59,7 +59,9 @@ def fused_losses(
     ):
         exact = at_least_float32(logits.detach())
         prepared = [loss.prepare(exact, labels, ignore_index) for loss in of_samples]
-        sums = upsampled_losses(logits, labels, prepared, align_corners, ignore_index, band_rows, path)
+        recalls = [loss.advancing_recall for loss in losses if loss.advancing_recall is not None]
+        options = align_corners, ignore_index, band_rows, path, bool(recalls)
+        sums = upsampled_losses(logits, labels, prepared, *options)
         regions = [loss.prepare_regions(exact, labels, ignore_index) for loss in of_regions]
         region_sums = upsampled_regions(logits, labels, regions, align_corners, band_rows) if regions else []
         valid = (labels != ignore_index).sum()
@@ -70,7 +72,10 @@ def fused_losses(
         for loss, region, found in zip(of_regions, regions, region_sums, strict=True):
             values[loss] = loss.of_sums(found, region.adjustment.weight)
         scaled = [values[loss] * loss.factor() for loss in losses]
-    return scaled, (100 * sums.correct / valid.clamp(min=1)).reshape(1)
+        for recall in recalls:
+            recall.observe(sums.correct)
+        correct = sums.correct[0].sum() if recalls else sums.correct
+    return scaled, (100 * correct / valid.clamp(min=1)).reshape(1)
 
 
 def _without_kernels(path: Path, loss: LogitsLoss, alone: bool) -> Path:

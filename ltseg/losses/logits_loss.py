@@ -11,10 +11,12 @@ from ltseg.core.errors import InvalidValueError
 from ltseg.core.graph_capture import is_capturing
 from ltseg.core.layout import at_least_float32
 from ltseg.core.reduction import Average, Reduction, reduce_losses
+from ltseg.core.right_samples import outcomes
 from ltseg.core.sample_losses import SampleLosses
 from ltseg.core.torch_versions import is_compiling
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.label_counts import explaining_label_errors
+from ltseg.counts.running_recall import RunningRecall
 from ltseg.counts.sources import CountsOption, build_counts
 from ltseg.schedules import Schedule
 
@@ -37,7 +39,7 @@ class LogitsLoss(nn.Module):
         reduction: 'mean', 'sum' or 'none'.
         loss_weight: Factor of the result.
         loss_name: Name in the log; mmengine optimises what has "loss" in its name.
-        momentum: Of ``counts='ema'``.
+        momentum: Of ``counts='ema'``, and of the recall that some rules follow.
         schedule: Arguments of a :class:`ltseg.schedules.Schedule`, a further factor of the result over training.
         ignore_index: Label to leave out where the caller names none, as heads of DDRNet and PIDNet do.
 
@@ -77,7 +79,9 @@ class LogitsLoss(nn.Module):
         self.counts = build_counts(counts, sync, momentum)
         self.sync, self.average, self.reduction = sync, average, reduction
         self.loss_weight, self.loss_name, self.ignore_index = loss_weight, loss_name, ignore_index
+        self.momentum = momentum
         self.schedule = None if schedule is None else Schedule(**schedule)
+        self.recall: RunningRecall | None = None  # of a loss whose rules follow it
         self._calls = 0
 
     #: Whether the loss of a sample depends on that sample and on what :meth:`prepare` has seen alone.
@@ -137,6 +141,8 @@ class LogitsLoss(nn.Module):
             explaining_label_errors(labels, logits.shape[1], ignore_index),
         ):
             reduced = self.reduced(logits, labels, weight, avg_factor, ignore_index, reduction)
+            if self.advancing_recall is not None:
+                self.advancing_recall.observe(outcomes(logits.detach(), labels, ignore_index))
         return reduced * self.factor()
 
     def reduced(
@@ -153,6 +159,11 @@ class LogitsLoss(nn.Module):
         soft = labels.is_floating_point()
         valid = torch.full((), losses.numel(), device=losses.device) if soft else (labels != ignore_index).sum()
         return reduce_losses(losses, valid, class_weights, weight, self.average, avg_factor, reduction, self.sync)
+
+    @property
+    def advancing_recall(self) -> RunningRecall | None:
+        """The recall that is to take in this batch, once its loss was computed."""
+        return self.recall if self.recall is not None and self.recall.advances else None
 
     @property
     def can_be_fused(self) -> bool:

@@ -7,16 +7,18 @@ from ltseg.core.checks import check_range
 from ltseg.losses.long_tail_loss import LongTailLoss
 from ltseg.losses.ruled_loss import weighting_rules
 from ltseg.registry import MODELS
-from ltseg.rules import LabelSmoothing, PriorBias, Temperature, Weighting
+from ltseg.rules import LabelSmoothing, MissRateWeighting, PriorBias, Temperature, Weighting
 
 __all__ = [
     'BalancedSoftmaxLoss',
     'CDTLoss',
     'ClassBalancedLoss',
     'CrossEntropyLoss',
+    'DifficultyBalancedLoss',
     'FocalLoss',
     'LabelAwareSmoothingLoss',
     'LogitAdjustedLoss',
+    'RecallLoss',
     'ReweightedLoss',
     'VSLoss',
 ]
@@ -243,6 +245,75 @@ class ReweightedLoss(LongTailLoss):
     def __init__(self, scheme: str = 'inverse', rho: float = 1.0, **options: Any) -> None:
         rules = [Weighting(scheme=scheme, rho=rho)]  # type: ignore[arg-type]
         super().__init__(rules, **{'loss_name': 'loss_reweighted', **options})
+
+
+@MODELS.register_module()
+class RecallLoss(LongTailLoss):
+    """Weights by the share of each class that the model missed in the last batches: ``-(1 - R_y) log p_y``.
+
+    R is the running recall of :class:`ltseg.counts.running_recall.RunningRecall`, a part of checkpoints. The first
+    batch has no weights.
+
+    Deviations: the weights are those of the batches before, where the paper has those of the batch itself, so that no
+    upsampled logits are needed, and a class that a batch lacks keeps its weight.
+
+    Args:
+        average: 'count' (the default, as in the paper's code) divides by the number of samples.
+        momentum: Of the recall; 0 takes that of the last batch with the class.
+
+    Source:
+        Tian et al., Striking the Right Balance: Recall Loss for Semantic Segmentation, ICRA 2022.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import RecallLoss
+        >>> loss, labels = RecallLoss(), torch.tensor([0, 0, 1, 1])
+        >>> logits = torch.tensor([[4.0, 0.0], [0.0, 1.0], [4.0, 0.0], [1.0, 0.0]])  # one of two right, and none
+        >>> before, after = (loss(logits, labels, reduction_override='none') for _ in range(2))
+        >>> after / before
+        tensor([0.5000, 0.5000, 1.0000, 1.0000])
+    """
+
+    short_name = 'recall loss'
+
+    def __init__(self, **options: Any) -> None:
+        rules = [MissRateWeighting()]
+        super().__init__(rules, **{'average': 'count', 'momentum': 0.9, 'loss_name': 'loss_recall', **options})
+
+
+@MODELS.register_module()
+class DifficultyBalancedLoss(LongTailLoss):
+    """Class-wise difficulty-balanced (CDB) loss: ``-w_y log p_y``, ``w_k ~ (1 - R_k)^tau`` scaled to sum to K.
+
+    R is the running recall of :class:`ltseg.counts.running_recall.RunningRecall`, a part of checkpoints. The first
+    batch has no weights.
+
+    Deviations: the paper has the accuracies on validation data after each epoch, here they are those of the training
+    batches before this one; no weight becomes 0.
+
+    Args:
+        tau: Exponent, at least 0, or 'dynamic'; see :class:`ltseg.rules.MissRateWeighting`.
+        average: 'count' (the default, as in the paper's code for CIFAR) divides by the number of samples.
+        momentum: Of the recall; 0 takes that of the last batch with the class.
+
+    Source:
+        Sinha et al., Class-Wise Difficulty-Balanced Loss for Solving Class-Imbalance, ACCV 2020.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.losses import DifficultyBalancedLoss
+        >>> loss, labels = DifficultyBalancedLoss(tau=2.0), torch.tensor([0, 0, 1, 1])
+        >>> logits = torch.tensor([[4.0, 0.0], [0.0, 1.0], [4.0, 0.0], [1.0, 0.0]])  # one of two right, and none
+        >>> before, after = (loss(logits, labels, reduction_override='none') for _ in range(2))
+        >>> after / before  # 1 / 4 and 1, times 2 / (1 / 4 + 1)
+        tensor([0.4000, 0.4000, 1.6000, 1.6000])
+    """
+
+    short_name = 'difficulty-balanced'
+
+    def __init__(self, tau: float | Literal['dynamic'] = 'dynamic', **options: Any) -> None:
+        rules = [MissRateWeighting(tau=tau, normalised=True)]
+        super().__init__(rules, **{'average': 'count', 'loss_name': 'loss_difficulty_balanced', **options})
 
 
 @MODELS.register_module()

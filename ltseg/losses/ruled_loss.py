@@ -12,6 +12,7 @@ from ltseg.core.adjustment import Adjustment
 from ltseg.core.graph_capture import RUN_BEFORE, refuse_capture
 from ltseg.core.torch_versions import is_compiling
 from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.running_recall import RunningRecall
 from ltseg.counts.sources import build_counts
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
@@ -62,6 +63,7 @@ class RuledLoss(LogitsLoss):
         self._kept: dict[int, tuple[Any, Adjustment]] = {}  # by the place of the rule: of what, and the adjustment
         self._check_varying(built)
         self.check_counts()
+        self._follow_recall(built)
 
     def expect_rules(self, rules: Sequence[Rule]) -> None:
         """Gets ready for rules that ``add_rules`` brings during training; the loss stays what it is.
@@ -75,6 +77,7 @@ class RuledLoss(LogitsLoss):
         if unused and any(rule.uses_counts for rule in rules):
             self.counts = build_counts('dataset', self.sync)
         self._check_varying([*self.rules, *rules])
+        self._follow_recall(rules)
 
     def add_rules(self, rules: Sequence[Rule]) -> None:
         """Applies further rules from now on."""
@@ -106,6 +109,11 @@ class RuledLoss(LogitsLoss):
             for rule in rules:
                 rule.check_varying(self.counts.mode)
 
+    def _follow_recall(self, rules: Sequence[Rule]) -> None:
+        # Not in every loss: it is part of checkpoints.
+        if self.recall is None and any(rule.uses_recall for rule in rules):
+            self.recall = RunningRecall(self.sync, self.momentum)
+
     def adjustment(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Adjustment:
         """What the rules make of this batch's class counts, on the device and in the precision of ``logits``."""
         if not self.rules:
@@ -122,6 +130,8 @@ class RuledLoss(LogitsLoss):
 
     def _of_rule(self, place: int, rule: Rule, counts: ClassCounts) -> Adjustment:
         """The adjustment of a rule; what is the same for every batch is made once and stays on the device."""
+        if rule.uses_recall and self.recall is not None:
+            return rule(self.recall(counts))
         if is_compiling() or (rule.uses_counts and not self.counts.constant):
             return rule(counts)
         given = (rule, counts if rule.uses_counts else (counts.num_classes, counts.samples.device))

@@ -39,8 +39,8 @@ class LongTailIoU(CountedMetric):
     Args:
         ignore_index: Label that is not evaluated.
         groups: Head, medium and tail: None for tertiles of the classes by their share of pixels,
-            ``dict(head=0.04, tail=0.005)`` for thresholds on the share, or
-            ``dict(head=['road', ...], medium=[...], tail=[...])``.
+            ``dict(head=0.04, tail=0.005)`` for thresholds on the share,
+            ``dict(head=['road', ...], medium=[...], tail=[...])``, or 'disalign_ade20k' for those of that paper.
         counts: Pixels of each class that shares and groups are made from: the path of a table made by
             ltseg count or a list. By default the training counts that ``ltseg.CountClasses`` hands over,
             and without those the evaluated ground truth.

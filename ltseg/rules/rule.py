@@ -41,6 +41,8 @@ class Rule(ABC):
     defined_at_zero = False
     #: Whether the adjustment depends on the counts at all.
     uses_counts = True
+    #: Whether it depends on what the model got right and missed in earlier batches.
+    uses_recall = False
 
     def __post_init__(self) -> None:
         check_choice(f'{type(self).__name__}.unit', self.unit, ('samples', 'images'))

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from ltseg.core.adjustment import Adjustment
 from ltseg.core.differentiated_cross_entropy import AdjustedCrossEntropy
 from ltseg.core.fused_upsampling import upsampled_losses
+from ltseg.core.right_samples import outcomes
 
 K = 4
 TERMS = {
@@ -73,6 +74,15 @@ def test_equals_the_plain_path(
     assert found.correct == expected[2]
     gradients = [torch.autograd.grad(value, logits)[0] for value in (found.losses[0], expected[0])]
     torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize('ignored', [0.2, 1.0])
+@pytest.mark.parametrize('band_rows', [1, 4, None])
+def test_correct_pixels_of_each_class(ignored, band_rows):
+    logits, labels = problem(2, (3, 4), (9, 11), 0, ignored)
+    found = upsampled_losses(logits, labels, [family([], 0.0)], False, 255, band_rows, by_class=True)
+    upsampled = F.interpolate(logits, labels.shape[1:], mode='bilinear')
+    assert torch.equal(found.correct, outcomes(upsampled, labels, 255))
 
 
 @pytest.mark.parametrize('align_corners', [False, True])

@@ -82,6 +82,16 @@ def test_equals_float64(shape, name, align_corners):
     assert (gradient - expected).abs().max() <= 2e-6 * expected.abs().max()
 
 
+def test_correct_pixels_of_each_class_are_those_of_bands():
+    logits, labels = problem(SHAPES['uneven'])
+    paths = [(logits, 'triton'), (logits.double(), 'bands')]
+    found = [
+        upsampled_losses(z, labels, [loss_of('plain', 7)], False, IGNORED, path=p, by_class=True) for z, p in paths
+    ]
+    assert found[0].correct.shape == (2, 7) and torch.equal(found[0].correct, found[1].correct)
+    assert found[0].correct.sum() == (labels != IGNORED).sum()
+
+
 def test_losses_of_the_same_softmax_share_the_passes(monkeypatch):
     logits, labels = problem(SHAPES['uneven'])
     several = [AdjustedCrossEntropy(Adjustment(), focusing, IGNORED) for focusing in (0.0, 2.0)] + [loss_of('focal', 7)]

@@ -90,3 +90,17 @@ def test_the_description_names_the_rule_and_every_class() -> None:
     text = groups.describe(NAMES)
     assert text.splitlines() == [f'Groups: {groups.rule}.', 'head (2): road, car', 'medium (1): pole', 'tail (1): bus']
     assert [groups.group_of(i) for i in range(4)] == ['head', 'head', 'medium', 'tail']
+
+
+def test_published_groups_are_in_the_order_of_the_data_set() -> None:
+    names = [f'class {index}' for index in range(150)]
+    groups = build_groups('disalign_ade20k', torch.arange(150), names)
+    assert (
+        groups.head == tuple(range(20))
+        and groups.medium == tuple(range(20, 75))
+        and groups.tail == tuple(range(75, 150))
+    )
+    with pytest.raises(ValueError, match='150 classes, got 4'):
+        build_groups('disalign_ade20k', SAMPLES, NAMES)
+    with pytest.raises(ValueError, match="'disalign_ade20k'"):
+        build_groups('disalign_ade', SAMPLES, NAMES)

@@ -40,9 +40,12 @@ SAMPLE_LOSSES: Allowed = {
         EXACT_COUNTS,
         'core/precision.py',
         'core/shares.py',
+        'counts/running_recall.py',
+        'counts/running_state.py',
         'losses/dot_regression.py',
         'losses/equalization.py',
         'losses/seesaw.py',
+        'rules/miss_rate_weighting.py',
         'rules/prior_bias.py',
         'rules/rule.py',
         'rules/weighting.py',
@@ -51,7 +54,14 @@ SAMPLE_LOSSES: Allowed = {
 
 LOSSES: Allowed = {
     **SAMPLE_LOSSES,
-    **rows('float64', EXACT_COUNTS, 'counts/label_counts.py', 'counts/sources.py', 'rules/label_smoothing.py'),
+    **rows(
+        'float64',
+        EXACT_COUNTS,
+        'core/right_samples.py',
+        'counts/label_counts.py',
+        'counts/sources.py',
+        'rules/label_smoothing.py',
+    ),
 }
 HEADS: Allowed = {
     **SAMPLE_LOSSES,

@@ -29,20 +29,23 @@ def classifications(device: str) -> list[dict]:
     ]
 
 
+def built(name: str) -> Any:
+    """The metric, with counts where it takes them."""
+    metric = METRICS.build(dict(type=name, **({} if name == 'ltseg.ImageIoU' else {'counts': [500, 200, 80, 20, 5]})))
+    metric.dataset_meta = {'classes': NAMES}
+    return metric
+
+
 def batches(device: str, name: str, samples: Callable[[str], Sequence[dict]]) -> Callable[[], None]:
     """Processes a batch."""
-    metric = METRICS.build(dict(type=name, counts=[500, 200, 80, 20, 5]))
-    metric.dataset_meta = {'classes': NAMES}
-    given = samples(device)
+    metric, given = built(name), samples(device)
 
     return lambda: metric.process(None, given)
 
 
 def evaluations(device: str, name: str, samples: Callable[[str], Sequence[dict]]) -> Callable[[], Any]:
     """Processes two batches and evaluates them."""
-    metric = METRICS.build(dict(type=name, counts=[500, 200, 80, 20, 5]))
-    metric.dataset_meta = {'classes': NAMES}
-    given = samples(device)
+    metric, given = built(name), samples(device)
 
     def step() -> Any:
         metric.process(None, given)
@@ -52,7 +55,7 @@ def evaluations(device: str, name: str, samples: Callable[[str], Sequence[dict]]
     return step
 
 
-CASES = {'ltseg.LongTailIoU': segmentations, 'ltseg.LongTailAccuracy': classifications}
+CASES = {'ltseg.LongTailIoU': segmentations, 'ltseg.ImageIoU': segmentations, 'ltseg.LongTailAccuracy': classifications}
 RATES = [Part(name, partial(evaluations, name=name, samples=samples)) for name, samples in CASES.items()]
 PARTS = [Part(f'batch of {name}', partial(batches, name=name, samples=samples)) for name, samples in CASES.items()]
 

@@ -67,6 +67,30 @@ def test_every_loss(config):
 CE = dict(type='ltseg.CrossEntropyLoss', loss_weight=0.25)
 
 
+MISSED = [dict(type='ltseg.MissRateWeighting')]
+
+
+@pytest.mark.parametrize(
+    'losses',
+    [
+        dict(type='ltseg.RecallLoss'),
+        [dict(type='ltseg.DifficultyBalancedLoss'), CE, dict(type='ltseg.JaccardLoss', rules=MISSED)],
+        dict(type='ltseg.JaccardLoss', rules=MISSED),
+    ],
+    ids=['alone', 'beside others', 'of regions'],
+)
+@pytest.mark.parametrize('align_corners', [False, True])
+def test_losses_that_follow_training_see_the_same(losses, align_corners):
+    fused, plain = (head_of(loss_decode=losses, fused=flag, align_corners=align_corners) for flag in (True, False))
+    for _ in range(3):
+        features, samples = batch()
+        found, expected = (loss_and_gradient(head, features, samples) for head in (fused, plain))
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    states = [{name: v for name, v in head.state_dict().items() if 'recall' in name} for head in (fused, plain)]
+    assert states[0]
+    torch.testing.assert_close(*states, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize('config', REGION_LOSSES, ids=name_of)
 @pytest.mark.parametrize('beside', [[], [CE], [CE, dict(type='ltseg.JaccardLoss', rules=[dict(type='ltseg.Margin')])]])
 def test_every_loss_on_regions_alone_and_beside_others(config, beside):

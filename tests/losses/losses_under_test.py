@@ -30,6 +30,8 @@ LOSSES = [
     dict(type='ltseg.SeesawLoss', counts=COUNTS),
     dict(type='ltseg.EqualizationLoss', frequency_threshold=0.05, counts=COUNTS),
     dict(type='ltseg.LabelAwareSmoothingLoss', counts=COUNTS),
+    dict(type='ltseg.RecallLoss'),
+    dict(type='ltseg.DifficultyBalancedLoss'),
 ]
 
 # Those that are no mean over samples: without reductions, and sample weights as factors.

@@ -146,11 +146,11 @@ def test_autocast_changes_nothing(config):
 @every_loss_of_samples
 def test_reductions_agree(config):
     logits, labels = batch(2, 4, 4)
-    loss = build(config, average='count', loss_weight=0.5)
-    none, _ = value_and_gradient(copy.deepcopy(loss), logits, labels, reduction_override='none')
-    total, _ = value_and_gradient(copy.deepcopy(loss), logits, labels, reduction_override='sum')
-    mean, _ = value_and_gradient(copy.deepcopy(loss), logits, labels)
-    by_factor, _ = value_and_gradient(copy.deepcopy(loss), logits, labels, avg_factor=10)
+    options = {'average': 'count', 'loss_weight': 0.5}
+    none, _ = value_and_gradient(build(config, **options), logits, labels, reduction_override='none')
+    total, _ = value_and_gradient(build(config, **options), logits, labels, reduction_override='sum')
+    mean, _ = value_and_gradient(build(config, **options), logits, labels)
+    by_factor, _ = value_and_gradient(build(config, **options), logits, labels, avg_factor=10)
     assert none.shape == labels.shape and (none[labels == 255] == 0).all()
     if config.get('counts', 'batch') not in ('ema', 'batch') and config['type'] != 'ltseg.SeesawLoss':
         torch.testing.assert_close(none.sum(), total)
@@ -162,9 +162,9 @@ def test_reductions_agree(config):
 def test_sample_weights_scale_the_losses(config):
     logits, labels = batch(2, 4, 4)
     chosen = (torch.rand(2, 4, 4) < 0.5).double()
-    loss = build(config, average='count')
-    none, _ = value_and_gradient(copy.deepcopy(loss), logits, labels, reduction_override='none')
-    value, _ = value_and_gradient(copy.deepcopy(loss), logits, labels, weight=chosen)
+    options = {'average': 'count'}
+    none, _ = value_and_gradient(build(config, **options), logits, labels, reduction_override='none')
+    value, _ = value_and_gradient(build(config, **options), logits, labels, weight=chosen)
     torch.testing.assert_close(value, (none * chosen).sum() / (labels != 255).sum())
 
 

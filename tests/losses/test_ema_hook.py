@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from losses_under_test import COUNTS
+from losses_under_test import COUNTS, name_of
 from mmengine.hooks import EMAHook
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
@@ -49,9 +49,15 @@ def runner_of(config, work_dir, iterations, resume=False):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('counts', ['batch', 'dataset', 'ema', 'accumulated', COUNTS], ids=str)
-def test_averaged_saved_and_resumed(counts, tmp_path):
-    config = dict(type='ltseg.ARBLoss', counts=counts)
+@pytest.mark.parametrize(
+    'config',
+    [
+        *[dict(type='ltseg.ARBLoss', counts=counts) for counts in ('batch', 'dataset', 'ema', 'accumulated', COUNTS)],
+        dict(type='ltseg.RecallLoss'),
+    ],
+    ids=name_of,
+)
+def test_averaged_saved_and_resumed(config, tmp_path):
     runner = runner_of(config, tmp_path, 4)
     runner.train()
     state = runner.model.loss.state_dict()
@@ -62,5 +68,5 @@ def test_averaged_saved_and_resumed(counts, tmp_path):
     resumed = runner_of(config, tmp_path, 6, resume=True)
     resumed.train()
     assert resumed.iter == 6
-    if counts == 'accumulated':
+    if config.get('counts') == 'accumulated':
         assert resumed.model.loss.counts.get_extra_state()[0].sum() == 30

@@ -11,11 +11,17 @@ from hinted import hinted
 from ltseg.core.adjustment import Adjustment
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.registry import MODELS
-from ltseg.rules import ClassWeights, LabelSmoothing, Margin, PriorBias, Rule, Temperature, Weighting
+from ltseg.rules import ClassWeights, LabelSmoothing, Margin, MissRateWeighting, PriorBias, Rule, Temperature, Weighting
 from ltseg.rules.weighting import SCHEMES, effective_number
 
 N = [1000, 100, 10, 1]
-COUNTS = ClassCounts(torch.tensor(N), torch.tensor([50, 40, 5, 1]), torch.tensor([1111, 1100, 600, 300]))
+COUNTS = ClassCounts(
+    torch.tensor(N),
+    torch.tensor([50, 40, 5, 1]),
+    torch.tensor([1111, 1100, 600, 300]),
+    right=torch.tensor([900, 30, 0, 6]),
+    missed=torch.tensor([100, 10, 5, 0]),
+)
 EQUAL = ClassCounts(torch.full((4,), 77), torch.full((4,), 5), torch.full((4,), 200))
 RULES = [
     PriorBias(),
@@ -29,6 +35,8 @@ RULES = [
     Weighting(scheme='generalized', rho=0.3),
     ClassWeights(weights=(1, 2, 3, 4)),
     LabelSmoothing(),
+    MissRateWeighting(),
+    MissRateWeighting(tau='dynamic', normalised=True),
 ]
 
 
@@ -50,7 +58,7 @@ def test_terms_are_float64_and_finite(rule):
 
 @pytest.mark.parametrize('rule', [r for r in RULES if 'effective_number' not in repr(r)], ids=repr)
 def test_only_ratios_of_counts_matter(rule):
-    times_7 = ClassCounts(COUNTS.samples * 7, COUNTS.images, COUNTS.samples_of_images * 7)
+    times_7 = dataclasses.replace(COUNTS, samples=COUNTS.samples * 7, samples_of_images=COUNTS.samples_of_images * 7)
     for name, term in terms(rule(COUNTS)).items():
         torch.testing.assert_close(getattr(rule(times_7), name), term)
 
@@ -176,6 +184,8 @@ def test_unit_images():
         dict(type='ltseg.Weighting', rho=-1),
         dict(type='ltseg.ClassWeights', weights=(1, -0.5)),
         dict(type='ltseg.ClassWeights'),
+        dict(type='ltseg.MissRateWeighting', tau=-1),
+        dict(type='ltseg.MissRateWeighting', tau='adaptive'),
     ],
     ids=str,
 )
@@ -242,3 +252,35 @@ def test_a_table_of_images_has_what_median_frequencies_need():
     rule = Weighting(scheme='median_frequency')
     hinted('Use a table made by ltseg count.', lambda: rule(ClassCounts(COUNTS.samples)))
     assert rule(COUNTS).weight.isfinite().all()
+
+
+MISSED = torch.tensor([100 / 1000, 10 / 40, 5 / 5, 1 / 6], dtype=torch.float64)  # at least 1, of 6 that are right
+
+
+@pytest.mark.parametrize('tau', [0.0, 1.0, 1.7])
+def test_weights_of_what_is_missed(tau):
+    weight = MissRateWeighting(tau=tau)(COUNTS).weight
+    torch.testing.assert_close(weight, MISSED**tau)
+    of_sum = MissRateWeighting(tau=tau, normalised=True)(COUNTS).weight
+    torch.testing.assert_close(of_sum, 4 * weight / weight.sum())
+
+
+def test_the_dynamic_exponent_grows_with_the_gap_between_recalls():
+    def exponent(right, missed):
+        counts = ClassCounts(torch.tensor([0, 0]), right=torch.tensor(right), missed=torch.tensor(missed))
+        weight = MissRateWeighting(tau='dynamic')(counts).weight
+        rates = torch.tensor(missed) / (torch.tensor(right) + torch.tensor(missed))
+        return (weight.log() / rates.log()).tolist()
+
+    highest, lowest = 0.9, 0.5
+    expected = 2 / (1 + math.exp(1 - highest / (lowest + 0.01)))
+    assert exponent([9, 5], [1, 5]) == pytest.approx([expected] * 2)
+    assert exponent([5, 5], [5, 5])[0] < 1 < exponent([9, 5], [1, 5])[0] < exponent([9, 1], [1, 9])[0] < 2
+
+
+@pytest.mark.parametrize('rule', [MissRateWeighting(), MissRateWeighting(tau='dynamic', normalised=True)], ids=repr)
+def test_classes_that_were_not_seen_weigh_as_those_of_which_all_is_missed(rule):
+    none = torch.zeros(3, dtype=torch.int64)
+    assert rule(ClassCounts(none, right=none, missed=none)).weight.tolist() == [1, 1, 1]
+    weight = rule(ClassCounts(none, right=torch.tensor([0, 0, 5]), missed=torch.tensor([0, 8, 5]))).weight
+    assert weight[0] == weight[1] > weight[2]

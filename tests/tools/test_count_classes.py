@@ -42,7 +42,7 @@ def test_prints_by_frequency_and_keeps_the_table(
     rows = [line.split() for line in printed.splitlines()]
     first = rows.index(['wall', '4', '66.6667%', '2', '6'])
     assert rows[first + 1] == ['flag', '2', '33.3333%', '1', '3']
-    assert 'Imbalance ratio: 2.0' in printed
+    assert 'Imbalance ratio: 2.0' in printed and 'Gini 0.' in printed and 'by images' in printed
     assert 'Absent: building, sky,' in printed.replace('\n', ' ')
     (path,) = (tmp_path / 'work_dirs' / 'class_counts').iterdir()
     assert str(path) in printed

@@ -1,0 +1,64 @@
+# COCO-Stuff 164k at 512 x 512, MMSegmentation's own pipeline with loading that names broken files. The label files are
+# those of MMSegmentation's converter (171 classes).
+dataset_type = 'COCOStuffDataset'
+data_root = 'data/coco_stuff164k/'
+crop_size = (512, 512)
+train_pipeline = [
+    dict(type='ltseg.LoadCheckedImage'),
+    dict(type='ltseg.LoadCheckedAnnotations'),
+    dict(type='RandomResize', scale=(2048, 512), ratio_range=(0.5, 2.0), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='PackSegInputs'),
+]
+test_pipeline = [
+    dict(type='ltseg.LoadCheckedImage'),
+    dict(type='Resize', scale=(2048, 512), keep_ratio=True),
+    dict(type='ltseg.LoadCheckedAnnotations'),  # after Resize: labels keep their size
+    dict(type='PackSegInputs'),
+]
+img_ratios = [0.5, 0.75, 1.0, 1.25, 1.5, 1.75]
+tta_pipeline = [
+    dict(type='ltseg.LoadCheckedImage'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [dict(type='Resize', scale_factor=ratio, keep_ratio=True) for ratio in img_ratios],
+            [
+                dict(type='RandomFlip', prob=0.0, direction='horizontal'),
+                dict(type='RandomFlip', prob=1.0, direction='horizontal'),
+            ],
+            [dict(type='ltseg.LoadCheckedAnnotations')],
+            [dict(type='PackSegInputs')],
+        ],
+    ),
+]
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(img_path='images/train2017', seg_map_path='annotations/train2017'),
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(img_path='images/val2017', seg_map_path='annotations/val2017'),
+        pipeline=test_pipeline,
+    ),
+)
+test_dataloader = val_dataloader  # the labels of the test split are not public
+
+val_evaluator = dict(type='ltseg.LongTailIoU')
+test_evaluator = val_evaluator

@@ -1,0 +1,5 @@
+# SegFormer MiT-B0 with the class-balanced loss with the beta that suits pixel counts on BDD100K.
+#     python tools/train.py configs/segformer-b0_class_balanced_bdd100k.py
+# Not run by us.
+_base_ = './segformer-b0_ce_bdd100k.py'
+model = dict(decode_head=dict(loss_decode=dict(_delete_=True, type='ltseg.ClassBalancedLoss', beta='1-1/N')))

@@ -1,0 +1,6 @@
+# SegFormer MiT-B0 with a quarter of cross entropy and three of Jaccard on LoveDA.
+#     python tools/train.py configs/segformer-b0_jaccard_loveda.py
+# Not run by us.
+_base_ = './segformer-b0_ce_loveda.py'
+loss = [dict(type='ltseg.CrossEntropyLoss', loss_weight=0.25), dict(type='ltseg.JaccardLoss', loss_weight=0.75)]
+model = dict(decode_head=dict(loss_decode=loss))

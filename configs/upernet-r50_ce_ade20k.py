@@ -1,0 +1,9 @@
+# UPerNet R50 with cross entropy on ADE20K.
+#     python tools/train.py configs/upernet-r50_ce_ade20k.py
+# Not run by us.
+_base_ = [
+    '_base_/models/upernet_r50.py', '_base_/datasets/ade20k.py',
+    '_base_/schedules/schedule_160k.py', '_base_/runtime/default.py',
+]
+crop_size = (512, 512)
+model = dict(data_preprocessor=dict(size=crop_size), decode_head=dict(num_classes=150), auxiliary_head=dict(num_classes=150))

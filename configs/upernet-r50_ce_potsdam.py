@@ -1,0 +1,9 @@
+# UPerNet R50 with cross entropy on Potsdam.
+#     python tools/train.py configs/upernet-r50_ce_potsdam.py
+# Not run by us.
+_base_ = [
+    '_base_/models/upernet_r50.py', '_base_/datasets/potsdam.py',
+    '_base_/schedules/schedule_80k.py', '_base_/runtime/default.py',
+]
+crop_size = (512, 512)
+model = dict(data_preprocessor=dict(size=crop_size), decode_head=dict(num_classes=6), auxiliary_head=dict(num_classes=6))

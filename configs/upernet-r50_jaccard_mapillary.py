@@ -1,0 +1,6 @@
+# UPerNet R50 with a quarter of cross entropy and three of Jaccard on Mapillary Vistas 1.2.
+#     python tools/train.py configs/upernet-r50_jaccard_mapillary.py
+# Not run by us.
+_base_ = './upernet-r50_ce_mapillary.py'
+loss = [dict(type='ltseg.CrossEntropyLoss', loss_weight=0.25), dict(type='ltseg.JaccardLoss', loss_weight=0.75)]
+model = dict(decode_head=dict(loss_decode=loss))
