@@ -136,8 +136,8 @@ def test_a_class_that_was_missed_is_none_that_never_occurs(config: dict[str, Any
 
 def test_samples_without_labels_are_told_what_to_do(config: dict[str, Any]) -> None:
     unpacked = {**config, 'pipeline': config['pipeline'][:-1]}
-    hint = "Let the pipeline end with dict(type='PackSegInputs') or dict(type='PackInputs'), or use counts='ema'."
-    hinted(hint, lambda: sampled_counts(built(unpacked), 2, 255, 4, 7))
+    faulty = built(unpacked)
+    hinted("Let the pipeline end with dict(type='PackSegInputs')", lambda: sampled_counts(faulty, 2, 255, 4, 7))
     assert sampled_counts(built(config), 2, 255, 4, 7).samples.sum() > 0
     assert build_counts('ema').mode == 'ema'
 
