@@ -7,7 +7,7 @@ from ltseg.nested_datasets import all_datasets, innermost_datasets, transforms_o
 __all__ = ['learns_label_files']
 
 LOADERS = ('LoadAnnotations', 'LoadCheckedAnnotations', 'LoadEightBitAnnotations')
-PACKAGES = ('mmcv', 'mmengine', 'mmseg', 'ltseg')  # whose transforms give no pixel another class
+PACKAGES = ('mmcv', 'mmengine', 'mmseg', 'ltseg')  # whose transforms map no label to another
 
 
 def learns_label_files(dataset: Any) -> bool:

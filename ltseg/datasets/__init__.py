@@ -1,4 +1,4 @@
-"""Data sets, checked loading, sampling, and augmentation of whole batches.
+"""Data sets, checked loading, sampling, pasting, and augmentation of whole batches.
 
 What extends MMSegmentation is left out where it is not installed, and says what is wrong where it cannot be imported:
 classification does not need it.
@@ -39,8 +39,8 @@ def _leave_out(reason: Exception) -> None:
         raise MissingPackageError('mmseg', expected, f'{type(reason).__name__}: {reason}') from reason
 
     for registry, names in (
-        (DATASETS, ('CachedFeatures', 'CamVidDataset', 'CityscapesDataset', 'MiniCityDataset')),
-        (TRANSFORMS, ('ClassCrop', 'LoadCheckedAnnotations')),
+        (DATASETS, ('CachedFeatures', 'CamVidDataset', 'CityscapesDataset', 'MiniCityDataset', 'PastingDataset')),
+        (TRANSFORMS, ('ClassCrop', 'ClassMix', 'LoadCheckedAnnotations', 'RareClassPaste')),
     ):
         for name in names:
             registry.register_module(name=name, module=unavailable, force=True)
@@ -54,7 +54,10 @@ if find_spec('mmseg') is not None:
             from ltseg.datasets.checked_loading import LoadCheckedAnnotations
             from ltseg.datasets.cityscapes import CityscapesDataset
             from ltseg.datasets.class_crop import ClassCrop
+            from ltseg.datasets.class_mix import ClassMix
             from ltseg.datasets.minicity.dataset import MiniCityDataset
+            from ltseg.datasets.pasting import PastingDataset
+            from ltseg.datasets.rare_class_paste import RareClassPaste
     except Exception as error:  # MMSegmentation asserts versions of mmcv, imports compiled operators, ...
         _leave_out(error)
 
@@ -76,14 +79,17 @@ __all__ = [
     'ClassAwareSampler',
     'ClassBalancedSampler',
     'ClassCrop',
+    'ClassMix',
     'INaturalist2018Dataset',
     'ImageNetLTDataset',
     'LoadCheckedAnnotations',
     'LoadCheckedImage',
     'LongTailedDataset',
     'MiniCityDataset',
+    'PastingDataset',
     'PlacesLTDataset',
     'PositionedSampler',
+    'RareClassPaste',
     'RareClassSampler',
     'RepeatFactorSampler',
     'SeededDataset',
