@@ -27,6 +27,7 @@ with quietly():
     from ltseg.datasets.exact_sampling import PositionedSampler, SeededDataset
     from ltseg.datasets.list_files import ImageNetLTDataset, INaturalist2018Dataset, PlacesLTDataset
     from ltseg.datasets.long_tailed import LongTailedDataset
+    from ltseg.datasets.rare_class_sampling import RareClassSampler
     from ltseg.datasets.resident_collate import resident_collate
 
 
@@ -39,7 +40,7 @@ def _leave_out(reason: Exception) -> None:
 
     for registry, names in (
         (DATASETS, ('CachedFeatures', 'CamVidDataset', 'CityscapesDataset', 'MiniCityDataset', 'PastingDataset')),
-        (TRANSFORMS, ('ClassMix', 'LoadCheckedAnnotations', 'RareClassPaste')),
+        (TRANSFORMS, ('ClassCrop', 'ClassMix', 'LoadCheckedAnnotations', 'RareClassPaste')),
     ):
         for name in names:
             registry.register_module(name=name, module=unavailable, force=True)
@@ -52,6 +53,7 @@ if find_spec('mmseg') is not None:
             from ltseg.datasets.camvid import CamVidDataset
             from ltseg.datasets.checked_loading import LoadCheckedAnnotations
             from ltseg.datasets.cityscapes import CityscapesDataset
+            from ltseg.datasets.class_crop import ClassCrop
             from ltseg.datasets.class_mix import ClassMix
             from ltseg.datasets.minicity.dataset import MiniCityDataset
             from ltseg.datasets.pasting import PastingDataset
@@ -76,6 +78,7 @@ __all__ = [
     'CityscapesDataset',
     'ClassAwareSampler',
     'ClassBalancedSampler',
+    'ClassCrop',
     'ClassMix',
     'INaturalist2018Dataset',
     'ImageNetLTDataset',
@@ -87,6 +90,7 @@ __all__ = [
     'PlacesLTDataset',
     'PositionedSampler',
     'RareClassPaste',
+    'RareClassSampler',
     'RepeatFactorSampler',
     'SeededDataset',
     'resident_collate',

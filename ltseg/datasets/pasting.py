@@ -8,9 +8,9 @@ from mmcv.transforms import BaseTransform
 from mmseg.datasets import MultiImageMixDataset
 
 from ltseg.core.errors import WrongStateError
-from ltseg.counts.ignored_pixels import MMSEG_IGNORED
+from ltseg.counts.label_files import ignored_label_of
 from ltseg.datasets.cut_outs import check_alike, check_labelled
-from ltseg.nested_datasets import dataset_classes, innermost_datasets
+from ltseg.nested_datasets import dataset_classes
 from ltseg.registry import DATASETS
 
 __all__ = ['PastingDataset', 'PastingTransform']
@@ -48,7 +48,7 @@ class PastingTransform(BaseTransform):
     def prepare(self, dataset: Any) -> None:
         """Takes the data set to paste from, before training starts."""
         self.dataset = dataset
-        self.ignore_index = getattr(next(innermost_datasets(dataset)), 'ignore_index', MMSEG_IGNORED)
+        self.ignore_index = ignored_label_of(dataset)
         self.num_classes = len(dataset_classes(dataset))
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:

@@ -69,6 +69,14 @@ def test_no_two_methods_of_one_model_and_data_set_share_a_label(labelled: dict) 
             'segformer-lite0_sqrt_weights_camvid',
             ('re-weighting (sqrt inverse)', 'SegFormer EfficientNet-Lite0', 'CamVid'),
         ),
+        (
+            'segformer-lite0_rare_sampling_camvid',
+            ('cross entropy, rare class sampling', 'SegFormer EfficientNet-Lite0', 'CamVid'),
+        ),
+        (
+            'segformer-lite0_class_crop_camvid',
+            ('cross entropy, class crop', 'SegFormer EfficientNet-Lite0', 'CamVid'),
+        ),
         ('unet-lite0_ce_camvid', ('cross entropy', 'U-Net EfficientNet-Lite0', 'CamVid')),
     ],
 )
