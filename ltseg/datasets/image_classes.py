@@ -65,7 +65,8 @@ class ImageClasses:
 def image_classes_of(dataset: Any) -> ImageClasses:
     """The classes of the images of any data set or wrapper of mmengine, MMPretrain or MMSegmentation.
 
-    They are what ``get_gt_labels`` or ``get_cat_ids`` of the data set say, or 'gt_label' in its data infos. In
+    They are what ``get_gt_labels``, ``get_cat_ids`` or ``pixels_of_images`` of the data set say (the last as
+    ``ltseg.CachedFeatures`` has it), or 'gt_label' in its data infos. In
     segmentation they are read from the label files, in parallel and by one process for all, each of which must come
     here. Nothing is kept on the disk: a file takes a core about a millisecond at 360 x 480, ten at 1024 x 2048.
 
@@ -77,6 +78,8 @@ def image_classes_of(dataset: Any) -> ImageClasses:
         found = _of_labels(labels_of(dataset))
     elif (lists := _lists_of(dataset)) is not None:
         found = _of_lists(dataset, lists)
+    elif hasattr(dataset, 'pixels_of_images'):
+        found = _of_pixels(dataset.pixels_of_images())
     elif OF_SEGMENTATION & _first_info(dataset).keys():
         found = on_main_process(lambda: _of_label_files(dataset))
     else:
@@ -120,6 +123,10 @@ def _of_lists(dataset: Any, lists: list[np.ndarray]) -> ImageClasses:
 
 def _of_label_files(dataset: Any) -> ImageClasses:
     names, ignored = class_names_of(dataset), ignored_label_of(dataset)
-    pixels = pixels_of_images(dataset, len(names), ignored, with_ignored=True).numpy()
+    return _of_pixels(pixels_of_images(dataset, len(names), ignored, with_ignored=True).numpy())
+
+
+def _of_pixels(pixels: np.ndarray) -> ImageClasses:
+    """From pixels of each class and of what is ignored, (N, K + 1)."""
     images, classes = pixels[:, :-1].nonzero()
     return ImageClasses(images, classes, pixels[images, classes], pixels.sum(1))
