@@ -12,8 +12,8 @@ from ltseg.core.fused_upsampling import upsampled_losses
 from ltseg.core.layout import at_least_float32
 from ltseg.core.reduction import reduce_losses
 from ltseg.counts.label_counts import explaining_label_errors
+from ltseg.losses.class_sums import ClassSumsLoss
 from ltseg.losses.logits_loss import TWO_CLASSES, LogitsLoss
-from ltseg.losses.region import RegionLoss
 
 __all__ = ['fused_losses']
 
@@ -49,8 +49,8 @@ def fused_losses(
         expected, where = 'logits (N, K, h, w), K > 1, and labels (N, H, W)', type(losses[0]).__name__
         raise InvalidValueError(where, expected, got, TWO_CLASSES)
     labels = labels.long()
-    of_regions = [loss for loss in losses if isinstance(loss, RegionLoss)]
-    of_samples = [loss for loss in losses if not isinstance(loss, RegionLoss)]
+    of_regions = [loss for loss in losses if isinstance(loss, ClassSumsLoss)]
+    of_samples = [loss for loss in losses if not isinstance(loss, ClassSumsLoss)]
     if of_regions:
         path = _without_kernels(path, of_regions[0], alone=not of_samples)
     with (
@@ -70,7 +70,7 @@ def fused_losses(
             for loss, value, weights in zip(of_samples, sums.losses, sums.class_weights, strict=True)
         }
         for loss, region, found in zip(of_regions, regions, region_sums, strict=True):
-            values[loss] = loss.of_sums(found, region.adjustment.weight)
+            values[loss] = loss.of_sums(found, region)
         scaled = [values[loss] * loss.factor() for loss in losses]
         for recall in recalls:
             recall.observe(sums.correct)
