@@ -22,6 +22,7 @@ LOSSES = [
     dict(type='ltseg.VSLoss', counts=COUNTS),
     dict(type='ltseg.FocalLoss'),
     dict(type='ltseg.FocalLoss', gamma=0.5),
+    dict(type='ltseg.FocalLoss', keep_mean=True),
     dict(type='ltseg.ClassBalancedLoss', counts=COUNTS),
     dict(type='ltseg.ClassBalancedLoss', counts=COUNTS, beta='1-1/N', focusing=1.0),
     dict(type='ltseg.ReweightedLoss', counts=COUNTS),
