@@ -5,6 +5,7 @@ from ltseg.regularizers.between_class import BetweenClassRegularizer
 from ltseg.regularizers.center_loss import CenterLoss
 from ltseg.regularizers.group import RegularizerGroup
 from ltseg.regularizers.hybrid_contrastive import HybridContrastiveLoss
+from ltseg.regularizers.parametric_contrastive import ParametricContrastiveLoss
 from ltseg.regularizers.peer_to_peer import PeerToPeerRegularizer
 from ltseg.regularizers.regularizer import Regularizer
 from ltseg.regularizers.supervised_contrastive import SupervisedContrastiveLoss
@@ -17,6 +18,7 @@ __all__ = [
     'BetweenClassRegularizer',
     'CenterLoss',
     'HybridContrastiveLoss',
+    'ParametricContrastiveLoss',
     'PeerToPeerRegularizer',
     'Regularizer',
     'RegularizerGroup',
