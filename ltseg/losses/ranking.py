@@ -42,8 +42,8 @@ class PairwiseRankingLoss(ClassSumsLoss):
 
     Source:
         Han et al., AUCSeg: AUC-oriented Pixel-level Long-tail Semantic Segmentation, NeurIPS 2024, with the sigmoid of
-        its released code. That code gives half of this: its weight of 1 is a ``loss_weight`` of 0.5. Its memory of
-        crops of rare classes is no part of this. Rules and means over the pixels of all processes are ours.
+        its released code. That code gives half of this: its weight of 1 is a ``loss_weight`` of 0.5. Its memory
+        bank is ``ltseg.RareClassPaste``. Rules and means over the pixels of all processes are ours.
 
     Example:
         >>> import torch
