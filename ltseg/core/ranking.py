@@ -39,10 +39,11 @@ class RankingSums(NamedTuple):
 class AdjustedRanking:
     """The sums of a ranking as a function of logits and labels that knows its gradient::
 
-        dS / dz_k = -scale_k v (dS/down + 2 e dS/dsquares) e (1 - e)               where a pixel has class k
-        dS / dz_k = scale_k v / (C - 1) (dS/dothers + 2 e dS/dsquares) e (1 - e)   elsewhere
+        dL / dz_k = -scale_k v (g_own + 2 e g_squares) e (1 - e)                  where a pixel has class k
+        dL / dz_k = scale_k v / (C - 1) (g_others + 2 e g_squares) e (1 - e)      elsewhere
 
-    with s = sigmoid(z') under the adjustment, v = u / n_y, and C the number of classes that are present.
+    with g = dL / dS the gradients by the sums, s = sigmoid(z') under the adjustment, v = u / n_y, and C the number of
+    classes that are present.
 
     Args:
         adjustment: Terms on the device and in the precision of the logits. Weight and smoothing are not used.

@@ -69,8 +69,8 @@ def fused_losses(
         region_sums = upsampled_regions(logits, labels, regions, align_corners, band_rows) if regions else []
         valid = (labels != ignore_index).sum()
         values = {}
-        found = sums.losses[:number], sums.class_weights[:number]
-        for loss, keeps, value, weights in zip(of_samples, kept, *found, strict=True):
+        summed = sums.losses[:number], sums.class_weights[:number]
+        for loss, keeps, value, weights in zip(of_samples, kept, *summed, strict=True):
             value = value if keeps is None else with_the_sum_of(next(kept_sums), value, sync=loss.sync)
             values[loss] = reduce_losses(value, valid, weights, None, loss.average, None, loss.reduction, loss.sync)
         for loss, region, found in zip(of_regions, regions, region_sums, strict=True):
