@@ -11,6 +11,7 @@ from ltseg.losses.ldam import LDAMLoss
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.losses.long_tail_loss import LongTailLoss
 from ltseg.losses.lovasz import LovaszLoss
+from ltseg.losses.mask_classification import MaskClassificationLoss
 from ltseg.losses.presets import (
     BalancedSoftmaxLoss,
     CDTLoss,
@@ -48,6 +49,7 @@ __all__ = [
     'LogitsLoss',
     'LongTailLoss',
     'LovaszLoss',
+    'MaskClassificationLoss',
     'RecallLoss',
     'RegionLoss',
     'ReweightedLoss',
