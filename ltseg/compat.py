@@ -7,11 +7,22 @@ import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import TextIO
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TextIO
 
 import torch
 
-__all__ = ['TORCHVISION_SCHEMAS', 'declare_torchvision_operators', 'quietly']
+from ltseg.core.errors import MissingPackageError
+
+__all__ = [
+    'TORCHVISION_SCHEMAS',
+    'OperatorsOfMMCV',
+    'declare_mmcv_operators',
+    'declare_torchvision_operators',
+    'quietly',
+]
 
 # How the lines begin that mmengine and the onedl builds print, logging being set up or not.
 NOISE = ('Could not import OneDL', 'Loads checkpoint by ')
@@ -48,6 +59,40 @@ def declare_torchvision_operators() -> torch.library.Library | None:
     return library
 
 
+class OperatorsOfMMCV(ModuleType):
+    """Stands in for ``mmcv._ext``, the compiled operators: each is there, and says what is missing when it is called."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('__'):
+            raise AttributeError(name)
+
+        def operator(*_: Any, **__: Any) -> Any:
+            hint = (
+                'Hide the GPUs (CUDA_VISIBLE_DEVICES=-1): on the CPU mmcv has an attention in PyTorch. '
+                'Or build mmcv from source with MMCV_WITH_OPS=1 and FORCE_CUDA=1.'
+            )
+            raise MissingPackageError(f'mmcv.ops: {name}', 'the compiled operators of mmcv', 'none installed', hint)
+
+        return operator
+
+
+def declare_mmcv_operators() -> OperatorsOfMMCV | None:
+    """Declares the operators without which mmdet's heads cannot be imported beside an mmcv that was not compiled.
+
+    MMSegmentation then says that mmdet is not installed. Its MaskFormer calls none of these operators, and its
+    Mask2Former one, which on the CPU is computed in PyTorch.
+
+    Returns:
+        The stand-in; None where nothing was missing, or mmdet is not installed.
+    """
+    found = find_spec('mmcv') if find_spec('mmdet') and 'mmcv._ext' not in sys.modules else None
+    folders = (found and found.submodule_search_locations) or ()
+    if not folders or any(any(Path(folder).glob('_ext.*')) for folder in folders):
+        return None
+    operators = sys.modules['mmcv._ext'] = OperatorsOfMMCV('mmcv._ext')
+    return operators
+
+
 class _WithoutNoise(io.TextIOBase):
     """Hands lines on to a stream, but for what OpenMMLab prints; behind ``end`` all, for loggers that still hold it."""
 
@@ -82,3 +127,4 @@ def quietly() -> Iterator[None]:
 
 
 _declarations = declare_torchvision_operators()
+declare_mmcv_operators()

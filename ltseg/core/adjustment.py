@@ -66,7 +66,9 @@ class Adjustment:
         """The same terms, (K + 1,), for logits with one more class, the last, which they leave as it is."""
         terms = {field.name: getattr(self, field.name) for field in fields(self)}
         neutral = {'scale': 1.0, 'weight': 1.0}
-        padded = {name: pad(term, (0, 1), value=neutral.get(name, 0.0)) for name, term in terms.items() if term is not None}
+        padded = {
+            name: pad(term, (0, 1), value=neutral.get(name, 0.0)) for name, term in terms.items() if term is not None
+        }
         return Adjustment(**padded)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> 'Adjustment':

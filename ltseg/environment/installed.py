@@ -135,7 +135,7 @@ def _missing_of_mmseg(distributions: Mapping[str, tuple[str, ...]]) -> tuple[str
 def _has_module(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
-    except ImportError:  # of the package around it
+    except (ImportError, ValueError):  # of the package around it; of what ltseg.compat puts in its place
         return False
 
 
