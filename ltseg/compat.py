@@ -60,7 +60,7 @@ def declare_torchvision_operators() -> torch.library.Library | None:
 
 
 class OperatorsOfMMCV(ModuleType):
-    """Stands in for ``mmcv._ext``, the compiled operators: each is there, and says what is missing when it is called."""
+    """Stands in for ``mmcv._ext``: each operator is there, and says what is missing when it is called."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith('__'):

@@ -47,6 +47,7 @@ class ClassCountsSource(nn.Module):
         self._placed: ClassCounts | None = None  # the same on the device of the labels
         self._unmixed: Tensor | None = None
         self.class_names: tuple[str, ...] | None = None
+        self.num_images: int | None = None  # of the data set, with whatever classes
         self.cause_of_empty_classes = ''
 
     @property
@@ -71,6 +72,7 @@ class ClassCountsSource(nn.Module):
             counts = ClassCounts(counts.images, counts.images)
         self._filled, self._placed = counts, None
         self.class_names = getattr(table, 'class_names', None)
+        self.num_images = getattr(table, 'provenance', {}).get('files')
         self.cause_of_empty_classes = getattr(table, 'cause_of_empty_classes', '')
 
     @contextmanager

@@ -54,7 +54,7 @@ class MaskClassificationLoss(LongTailLoss):
         tensor([1.0000, 0.1111, 1.0000])
     """
 
-    short_name = '{rules}'
+    short_name = 'mask classification {rules}'
     unit: Unit = 'images'
 
     def __init__(
@@ -66,10 +66,8 @@ class MaskClassificationLoss(LongTailLoss):
     def adjustment(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Adjustment:
         number = logits.shape[1]
         weights = self._of_rule(-1, self.class_weight, ClassCounts(labels.new_zeros(number, dtype=torch.int64)))
-        if labels.is_floating_point():
-            of_classes = labels[:, :-1]
-        else:
-            of_classes = labels.where(labels != number - 1, ignore_index)
+        soft = labels.is_floating_point()
+        of_classes = labels[:, :-1] if soft else labels.where(labels != number - 1, ignore_index)
         adjustment = super().adjustment(logits[:, :-1], of_classes, ignore_index)
         return adjustment.with_neutral_class() & weights.to(logits.device, logits.dtype)
 

@@ -46,6 +46,7 @@ def _parts(config: Mapping[str, Any]) -> Iterator[str]:
         *_listed((model.get('train_cfg') or {}).get('augments')),
         *_listed(_batch_augments(model) or _batch_augments(config)),
         *_listed(head.get('sampler')),
+        *(part for part in _listed((head.get('train_cfg') or {}).get('assigner')) if has_label(part, scope)),
         *(part for part in _listed(loader.get('sampler')) if is_part(part) and plain_type(part) not in PLAIN_SAMPLERS),
         *(part for part in wrappers(loader.get('dataset')) if plain_type(part) in NAMES),
         *(hook for hook in _listed(config.get('custom_hooks')) if is_part(hook) and has_label(hook, scope)),
