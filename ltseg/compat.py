@@ -7,6 +7,7 @@ import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -90,6 +91,7 @@ def declare_mmcv_operators() -> OperatorsOfMMCV | None:
     if not folders or any(any(Path(folder).glob('_ext.*')) for folder in folders):
         return None
     operators = sys.modules['mmcv._ext'] = OperatorsOfMMCV('mmcv._ext')
+    operators.__spec__ = ModuleSpec('mmcv._ext', None)  # mmengine looks for it before it imports mmcv.ops
     return operators
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from hinted import hinted
+from mmengine.utils.dl_utils import mmcv_full_available
 
 from ltseg.compat import NOISE, TORCHVISION_SCHEMAS, declare_mmcv_operators, declare_torchvision_operators, quietly
+from ltseg.environment.installed import _has_module
 
 
 def torchvision_that_raises(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,6 +64,7 @@ def test_operators_of_mmcv_are_declared_where_mmdet_asks_for_them(
     operators = declare_mmcv_operators()
     assert operators is not None and sys.modules['mmcv._ext'] is operators
     assert inspect.getmodule(inspect.currentframe()) is not None  # looks at all modules
+    assert mmcv_full_available() and not _has_module('mmcv._ext')
     hinted('Hide the GPUs (CUDA_VISIBLE_DEVICES=-1)', lambda: operators.ms_deform_attn_forward(1, im2col_step=64))
     assert declare_mmcv_operators() is None
     monkeypatch.delitem(sys.modules, 'mmcv._ext')

@@ -54,7 +54,7 @@ class MaskClassificationLoss(LongTailLoss):
         tensor([1.0000, 0.1111, 1.0000])
     """
 
-    short_name = 'mask classification {rules}'
+    short_name = 'mask classification'
     unit: Unit = 'images'
 
     def __init__(

@@ -64,9 +64,7 @@ def test_copies_of_segments_are_matched_at_the_lowest_cost(inner, labels):
         queries, segments = instances(6, labels, seed)
         found = FrequencyBasedAssigner(inner, counts=IMAGES, num_images=NUMBER).assign(queries, segments)
         costs = cost(queries.scores, segments.labels)
-        sums = [
-            sum(costs[q, c] for q, c in zip(rows, copies)) for rows in itertools.permutations(range(6), len(copies))
-        ]
+        sums = [costs[list(rows), copies].sum() for rows in itertools.permutations(range(6), len(copies))]
         matched = found.gt_inds > 0
         of_found = costs[matched, found.gt_inds[matched] - 1].sum()
         torch.testing.assert_close(of_found, min(sums))

@@ -69,8 +69,8 @@ def _listed(value: Any) -> Sequence[Any]:
 
 
 def _losses(head: Mapping[str, Any], scope: str) -> str:
-    """All losses of a head; their weights are told where they differ."""
-    losses = _in(head)
+    """All losses of a head; their weights are told where they differ. Of a head of masks, the one of their classes."""
+    losses = _in({'loss_cls': head['loss_cls']} if 'loss_cls' in head else head)
     if not losses and 'type' in head:
         kind = type_of({**head, 'type': head.get('head_type') or head['type']}, scope)
         losses = [] if kind is None else _in(defaults_of(kind))
