@@ -127,7 +127,7 @@ class FrequencyBasedAssigner(nn.Module):
         images = self.counts(labels, num_classes).samples.clamp(min=1)
         queries = queries_of_classes(images / self._number(), self.strength, self.threshold)
         if not self._is_checked and bool((queries == 1).all()):
-            hint = f'Raise threshold, e.g. to {float(images.min()) / self._number():.2g}.'
+            hint = f'Raise threshold above {float(images.min()) / self._number() / self.strength**2:.2g}.'
             warnings.warn(
                 f'FrequencyBasedAssigner: no class is so rare that it gets a second query. {hint}', stacklevel=3
             )

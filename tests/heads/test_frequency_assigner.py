@@ -120,6 +120,6 @@ def test_it_says_where_it_changes_nothing():
                 matcher.assign(*instances(7, [0, 2]))
         return [str(warning.message) for warning in caught]
 
-    hinted('Raise threshold, e.g. to ', lambda: said(3e-4))
+    hinted('Raise threshold above ', lambda: said(3e-4))
     (text,) = said(3e-4)
-    assert text.endswith('0.3.') and not said(0.3)
+    assert text.endswith('0.075.') and not said(0.076)
