@@ -69,7 +69,7 @@ class OperatorsOfMMCV(ModuleType):
 
         def operator(*_: Any, **__: Any) -> Any:
             hint = (
-                'Hide the GPUs (CUDA_VISIBLE_DEVICES=-1): on the CPU mmcv has an attention in PyTorch. '
+                'Hide the GPUs (CUDA_VISIBLE_DEVICES=-1): MaskFormer and Mask2Former need none on the CPU. '
                 'Or build mmcv from source with MMCV_WITH_OPS=1 and FORCE_CUDA=1.'
             )
             raise MissingPackageError(f'mmcv.ops: {name}', 'the compiled operators of mmcv', 'none installed', hint)
@@ -80,8 +80,8 @@ class OperatorsOfMMCV(ModuleType):
 def declare_mmcv_operators() -> OperatorsOfMMCV | None:
     """Declares the operators without which mmdet's heads cannot be imported beside an mmcv that was not compiled.
 
-    MMSegmentation then says that mmdet is not installed. Its MaskFormer calls none of these operators, and its
-    Mask2Former one, which on the CPU is computed in PyTorch.
+    MMSegmentation then says that mmdet is not installed. On the CPU its MaskFormer and Mask2Former call none of these
+    operators: focal loss and deformable attention are there in PyTorch.
 
     Returns:
         The stand-in; None where nothing was missing, or mmdet is not installed.
