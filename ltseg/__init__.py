@@ -16,7 +16,8 @@ The map of the package, from the lowest floor up; a file imports from lower floo
     models/        what MMSegmentation and MMPretrain lack: timm's encoders, U-Net's decoder, ResNet for CIFAR, several
                    views, branches and experts, Remix
     metrics/       ``LongTailIoU``, ``LongTailAccuracy``: exact per-class rates as real metrics
-    datasets/      street scenes, CamVid, CIFAR, long-tailed parts, list files, samplers, augmentation of batches
+    datasets/      street scenes, CamVid, CIFAR, long-tailed parts, list files, samplers, pasting, augmentation of
+                   batches
     trained/       trained models: evaluated over tau, measured; features of a frozen backbone kept on the disk
     hooks/         counting before training, rules that begin late, training of a part, exact resume, monitors
     reports/       tables of one run and of many, and numbers of papers; figures/: what is drawn, and how; page/: the

@@ -11,6 +11,7 @@ __all__ = [
     'held_datasets',
     'innermost_configs',
     'innermost_datasets',
+    'transforms_of',
 ]
 
 
@@ -47,3 +48,10 @@ def dataset_config(config: Mapping[str, Any], split: str) -> dict | None:
 def dataset_classes(dataset: Any) -> tuple[str, ...]:
     """Names of the classes of a built data set; none where it is None or does not know any."""
     return tuple((getattr(dataset, 'metainfo', None) or {}).get('classes') or ())
+
+
+def transforms_of(dataset: Any) -> Iterator[Any]:
+    """The transforms in the pipeline of a built data set itself; of one that names its file, the one inside."""
+    pipeline = getattr(dataset, 'pipeline', None)
+    for each in getattr(pipeline, 'transforms', pipeline) or ():
+        yield getattr(each, 'loading', each)  # of ltseg.datasets.named_files.NamedLoading

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Iterator
 from functools import cache
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 from tiny_runs import LAYOUTS, cut_down, quick_runners, write_camvid, write_cityscapes, write_layout
 
 from ltseg.cli.runner import build_runner
+from ltseg.nested_datasets import all_datasets, innermost_configs
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered')
 
@@ -25,6 +26,7 @@ every_leaf = pytest.mark.parametrize('leaf', SEGMENTATION, ids=lambda leaf: leaf
 
 MODELS = ('unet', 'deeplabv3plus')
 METHODS = ('balanced_softmax', 'logit_adjusted', 'ldam', 'class_balanced', 'focal', 'seesaw')
+CROPS = ('RandomCrop', 'ltseg.ClassCrop')
 FEW = ('ce', 'arb')
 COMBINATIONS = [
     *product(MODELS, FEW + METHODS, ('cityscapes', 'camvid')),
@@ -39,6 +41,11 @@ COMBINATIONS = [
 @cache
 def read(leaf: Path) -> Config:
     return Config.fromfile(leaf)
+
+
+def training_data(config: Config) -> dict[str, Any]:
+    """The config of the training data set, inside wrappers."""
+    return next(innermost_configs(config.train_dataloader.dataset))
 
 
 @pytest.fixture(scope='module')
@@ -65,7 +72,7 @@ def test_trains_validates_and_saves(leaf: Path, folders: dict[str, Path], quick:
     if 'mask2former' in leaf.stem:
         pytest.importorskip('mmdet')
     work_dir = folders['ltseg.CamVidDataset'].parent / 'work_dirs' / leaf.stem
-    cut_down(config, folders[config.train_dataloader.dataset.type], work_dir)
+    cut_down(config, folders[training_data(config).type], work_dir)
     runner = build_runner(config)
     classifiers = ('.conv_seg.', '.cls_embed.')
     state = runner.model.state_dict()
@@ -110,7 +117,7 @@ def test_differs_from_cross_entropy_in_loss_and_classifier_only(names: tuple[str
 @every_leaf
 def test_heads_have_the_classes_of_the_data_set(leaf: Path) -> None:
     config = read(leaf)
-    dataset = config.train_dataloader.dataset
+    dataset = training_data(config)
     kind = DATASETS.get(dataset.type if '.' in dataset.type else f'mmseg.{dataset.type}')
     number = len((dataset.get('metainfo') or kind.METAINFO)['classes'])
     heads = [config.model[key] for key in ('decode_head', 'auxiliary_head') if key in config.model]
@@ -120,7 +127,8 @@ def test_heads_have_the_classes_of_the_data_set(leaf: Path) -> None:
 @every_leaf
 def test_crops_are_those_of_the_data_set(leaf: Path) -> None:
     config = read(leaf)
-    (crop,) = (t.crop_size for t in config.train_dataloader.dataset.pipeline if t.type == 'RandomCrop')
+    pipelines = [each.pipeline for each in all_datasets(config.train_dataloader.dataset)]
+    (crop,) = (t.crop_size for t in chain(*pipelines) if t.type in CROPS)
     assert config.model.data_preprocessor.size == crop
     assert leaf.stem.startswith('deeplabv3plus') or not any(side % 16 for side in crop)
 

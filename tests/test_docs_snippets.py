@@ -24,7 +24,7 @@ BASES = {  # what an example inherits where it does not say
     'mmseg': ROOT / 'configs/unet_ce_camvid.py',
     'mmpretrain': ROOT / 'configs/classification/resnet32_ce_cifar10lt100.py',
 }
-OF_SEGMENTATION = ('decode_head', 'LongTailIoU', 'mIoU')
+OF_SEGMENTATION = ('decode_head', 'LongTailIoU', 'mIoU', 'PastingDataset')
 PARTS = ('model', 'custom_hooks', 'stages', 'train_dataloader', 'data_preprocessor', 'val_evaluator', 'default_hooks')
 CALL = re.compile(r'`(ltseg\.\w+\([^`]*\))`')
 

@@ -150,7 +150,7 @@ def job_of(
 ) -> Job:  # fmt: skip
     """The training run of a method, whose folder has a hash of all its settings."""
     changed = with_method(config, method)
-    values = on_features(changed, folders, str(table), training, seed).to_dict()
+    values = on_features(changed, folders, str(table), training, seed, method.sampler).to_dict()
     taus = parse_taus(options.tau)
     mark = hashlib.sha256(json.dumps([values, taus], sort_keys=True, default=str).encode()).hexdigest()[:8]
     labels = labels_of([changed])

@@ -3,7 +3,6 @@
 import importlib.util
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from ltseg.cli.stages import stages_of
 from ltseg.compat import quietly
 from ltseg.core.checks import near
 from ltseg.core.errors import UsageError
+from ltseg.counts.data_set_counts import without_pipeline
 from ltseg.metrics.task import task_of
 from ltseg.nested_datasets import dataset_config, innermost_configs
 
@@ -97,7 +97,7 @@ def _config_path(options: Namespace) -> Path:
 
 def training_images(config: Config) -> ConfigDict:
     """The config of the training data set with the pipeline of validation: its images without augmentation."""
-    dataset = deepcopy(config.train_dataloader.dataset)
+    dataset = ConfigDict(without_pipeline(config.train_dataloader.dataset))  # that of a wrapper may mix images
     pipeline = next(innermost_configs(config.val_dataloader.dataset)).get('pipeline')
     for inner in innermost_configs(dataset):
         inner['pipeline'] = pipeline

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ltseg.core.adjustment import Adjustment
 from ltseg.core.cross_entropy import adjusted_cross_entropy, complement
@@ -136,11 +135,12 @@ class AdjustedCrossEntropy:
 
 @dataclass(frozen=True, eq=False)
 class ShiftedCrossEntropy:
-    """Cross entropy of logits that are shifted by what depends on them and on the labels, and sends no gradient.
+    """Adjusted cross entropy of logits that are shifted by what depends on them and on the labels without a gradient.
 
     Args:
         shift: Logits without a graph (N, K, *) and class indices in [0, K) (N, *) -> what is added, (N, K, *).
         ignore_index: Label of the samples to leave out.
+        adjustment: Of the shifted logits, as in :class:`AdjustedCrossEntropy`; None adjusts nothing.
 
     Example:
         >>> import torch
@@ -153,17 +153,20 @@ class ShiftedCrossEntropy:
 
     shift: Callable[[Tensor, Tensor], Tensor]
     ignore_index: int = -100
+    adjustment: Adjustment | None = None  # a default that is an object would not compile
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, None]:
-        """The loss of each sample, with a graph."""
-        shifted = logits + self._shift(logits, labels)
-        return F.cross_entropy(shifted, labels, reduction='none', ignore_index=self.ignore_index), None
+    def __call__(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The loss and the class weight of each sample, as :class:`AdjustedCrossEntropy`."""
+        return self._of_shifted(self._shifted(logits, labels), labels)
 
-    def value_and_gradient(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, None, Tensor]:
-        """The loss of each sample, None, and the gradient of the summed losses, as :class:`AdjustedCrossEntropy`."""
-        plain = AdjustedCrossEntropy(Adjustment(), ignore_index=self.ignore_index)
-        losses, _, gradient = plain.value_and_gradient(logits + self._shift(logits, labels), labels)
-        return losses, None, gradient
+    def value_and_gradient(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """The same two, and the gradient of the summed losses."""
+        return self._of_shifted.value_and_gradient(self._shifted(logits, labels), labels)
 
-    def _shift(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return self.shift(logits.detach(), labels.where(labels != self.ignore_index, 0))
+    @property
+    def _of_shifted(self) -> AdjustedCrossEntropy:
+        adjustment = Adjustment() if self.adjustment is None else self.adjustment
+        return AdjustedCrossEntropy(adjustment, ignore_index=self.ignore_index)
+
+    def _shifted(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return logits + self.shift(logits.detach(), labels.where(labels != self.ignore_index, 0))

@@ -18,14 +18,14 @@ import ltseg
 from ltseg.core.errors import InvalidValueError, MissingFileError, UnusableLabelsError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.class_names import check_classes, check_classes_key
-from ltseg.counts.ignored_pixels import MMSEG_IGNORED, cause_of_empty_classes
-from ltseg.counts.label_files import count_label_files, fingerprint, label_files, remote_backend
+from ltseg.counts.ignored_pixels import cause_of_empty_classes
+from ltseg.counts.label_files import count_label_files, fingerprint, ignored_label_of, label_files, remote_backend
 from ltseg.counts.many_classes import fault_of_many_classes, needs_16_bits
 from ltseg.counts.table import CountsTable
-from ltseg.nested_datasets import all_datasets, dataset_classes, innermost_configs, innermost_datasets
+from ltseg.nested_datasets import all_datasets, dataset_classes, innermost_configs, innermost_datasets, transforms_of
 from ltseg.registry import DATASETS
 
-__all__ = ['build_dataset', 'count_dataset', 'counts_folder', 'without_pipeline']
+__all__ = ['build_dataset', 'class_names_of', 'count_dataset', 'counts_folder', 'without_pipeline']
 
 EMPTY = 'Check data_root, data_prefix, img_suffix and ann_file.'
 COUNT_PARTS = 'Count the data sets inside it.'
@@ -90,6 +90,19 @@ def _checked(dataset: Any) -> Any:
     return dataset
 
 
+def class_names_of(dataset: Any) -> tuple[str, ...]:
+    """Names of the classes of a built data set.
+
+    Raises:
+        ValueError: If it has none, or they are no names.
+    """
+    names = dataset_classes(_checked(dataset))
+    if not names:
+        hint = 'Give the data set metainfo=dict(classes=(...)).'
+        raise InvalidValueError(type(dataset).__name__, 'class names', 'none', hint)
+    return names
+
+
 def count_dataset(
     dataset: Any,
     cache: Path | None = None,
@@ -120,9 +133,7 @@ def count_dataset(
     if not hasattr(dataset, 'get_data_info'):
         raise InvalidValueError(where, 'a data set of mmengine with get_data_info', 'one without', COUNT_PARTS)
     getattr(dataset, 'full_init', lambda: None)()
-    names = dataset_classes(_checked(dataset))
-    if not names:
-        raise InvalidValueError(where, 'class names', 'none', 'Give the data set metainfo=dict(classes=(...)).')
+    names = class_names_of(dataset)
     if not len(dataset):
         raise InvalidValueError(where, 'at least one image', 'an empty data set', EMPTY)
     if 'gt_label' in dataset.get_data_info(0):
@@ -139,9 +150,8 @@ def _count_pixels(
     show_progress: bool,
     ignore_index: int | None,
 ) -> tuple[CountsTable, Path | None]:
-    part = next(innermost_datasets(dataset))
     backend_args = remote_backend(dataset)
-    ignore_index = getattr(part, 'ignore_index', MMSEG_IGNORED) if ignore_index is None else ignore_index
+    ignore_index = ignored_label_of(dataset) if ignore_index is None else ignore_index
     files = label_files(dataset)
     _check_range(dataset, len(names), any(file.reduce_zero_label for file in files), ignore_index)
     mark = fingerprint(files, json.dumps([names, ignore_index]), local=backend_args is None)
@@ -173,14 +183,10 @@ def _check_range(dataset: Any, num_classes: int, reduced: bool, ignore_index: in
     """Raises ValueError where training would see other labels than those in the files, because there are too many."""
     if not needs_16_bits(num_classes, reduced):
         return
-    loaders = [type(each) for part in innermost_datasets(dataset) for each in _transforms(part)]
+    loaders = [type(each) for part in innermost_datasets(dataset) for each in transforms_of(part)]
     fault = fault_of_many_classes(num_classes, [kind.__name__ for kind in loaders], ignore_index)
     if fault:
         raise InvalidValueError(type(dataset).__name__, *fault)
-
-
-def _transforms(dataset: Any) -> list[Any]:
-    return getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
 
 
 def _count_images(dataset: Any, names: tuple[str, ...]) -> CountsTable:

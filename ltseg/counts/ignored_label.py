@@ -26,6 +26,7 @@ PADDING = {
     'RandomRotate': 'seg_pad_val',
     'RandomMosaic': 'seg_pad_val',
     'RandomCrop': 'ignore_index',  # when it looks whether one class fills the crop
+    'ClassCrop': 'ignore_index',
 }
 FOLLOW = 'Give all of them the same, or name it in the head only: the others follow.'
 

@@ -12,13 +12,16 @@ from ltseg.counts.label_files import counts_of_files, label_file, remote_backend
 __all__ = ['images_with_all_classes', 'pixels_of_images']
 
 
-def pixels_of_images(dataset: Any, num_classes: int, ignore_index: int = MMSEG_IGNORED) -> Tensor:
+def pixels_of_images(
+    dataset: Any, num_classes: int, ignore_index: int = MMSEG_IGNORED, with_ignored: bool = False
+) -> Tensor:
     """Pixels of each class in each image, (N, K) int64, from the label files; no image is read.
 
     Args:
         dataset: Any data set or wrapper with ``get_data_info``.
         num_classes: K.
         ignore_index: Label that is not counted.
+        with_ignored: Whether to add a last column with the ignored pixels.
 
     Raises:
         ValueError: If an image has no label file, or one that cannot be used; names it.
@@ -26,7 +29,8 @@ def pixels_of_images(dataset: Any, num_classes: int, ignore_index: int = MMSEG_I
     files = [label_file(dataset, index) for index in range(len(dataset))]
     different = list(dict.fromkeys(files))
     counted = counts_of_files(different, num_classes, ignore_index, None, True, remote_backend(dataset))
-    by_file = dict(zip(different, (of_image for of_image, _ in counted), strict=True))
+    rows = (np.append(of_image, sum(ignored.values())) for of_image, ignored in counted)
+    by_file = {file: row if with_ignored else row[:-1] for file, row in zip(different, rows, strict=True)}
     return torch.from_numpy(np.stack([by_file[file] for file in files]))
 
 

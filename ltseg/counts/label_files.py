@@ -26,6 +26,7 @@ __all__ = [
     'count_label_files',
     'counts_of_files',
     'fingerprint',
+    'ignored_label_of',
     'label_file',
     'label_files',
     'labels_of_values',
@@ -115,6 +116,11 @@ def label_file(dataset: Any, index: int) -> LabelFile:
         raise InvalidValueError(where, expected, repr(sorted(info)), NO_LABELS)
     label_map = tuple(sorted((info.get('label_map') or {}).items()))
     return LabelFile(info['seg_map_path'], bool(info.get('reduce_zero_label')), label_map)
+
+
+def ignored_label_of(dataset: Any) -> int:
+    """The label that a data set, or the first one inside a wrapper, says is ignored; 255 where it says none."""
+    return getattr(next(innermost_datasets(dataset)), 'ignore_index', MMSEG_IGNORED)
 
 
 def remote_backend(dataset: Any) -> dict[str, Any] | None:

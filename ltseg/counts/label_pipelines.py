@@ -1,14 +1,13 @@
 """Whether labels are learned as they are in their files."""
 
-from collections.abc import Iterator
 from typing import Any
 
-from ltseg.nested_datasets import all_datasets, innermost_datasets
+from ltseg.nested_datasets import all_datasets, innermost_datasets, transforms_of
 
 __all__ = ['learns_label_files']
 
 LOADERS = ('LoadAnnotations', 'LoadCheckedAnnotations', 'LoadEightBitAnnotations')
-PACKAGES = ('mmcv', 'mmengine', 'mmseg', 'ltseg')  # whose transforms give no pixel another class
+PACKAGES = ('mmcv', 'mmengine', 'mmseg', 'ltseg')  # whose transforms map no label to another
 
 
 def learns_label_files(dataset: Any) -> bool:
@@ -21,13 +20,7 @@ def learns_label_files(dataset: Any) -> bool:
         dataset: Built with its pipelines.
     """
     for part in innermost_datasets(dataset):
-        if not any(type(each).__name__ in LOADERS for each in _transforms(part)):
+        if not any(type(each).__name__ in LOADERS for each in transforms_of(part)):
             return False
-    transforms = [each for part in all_datasets(dataset) for each in _transforms(part)]
+    transforms = [each for part in all_datasets(dataset) for each in transforms_of(part)]
     return all(type(each).__module__.partition('.')[0] in PACKAGES for each in transforms)
-
-
-def _transforms(dataset: Any) -> Iterator[Any]:
-    pipeline = getattr(dataset, 'pipeline', None)
-    for each in getattr(pipeline, 'transforms', pipeline) or ():
-        yield getattr(each, 'loading', each)  # of ltseg.datasets.named_files.NamedLoading

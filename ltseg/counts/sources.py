@@ -19,15 +19,17 @@ from ltseg.counts.running_state import RunningState
 __all__ = ['MODES', 'ClassCountsSource', 'CountsOption', 'RunningCounts', 'build_counts']
 
 CountsOption = str | PathLike | Sequence[float]
-MODES = ('batch', 'dataset', 'ema', 'accumulated')
+MODES = ('batch', 'dataset', 'sampled', 'ema', 'accumulated')
+COUNTED_BEFORE = ('dataset', 'sampled')  # training, by ltseg.CountClasses
 
 
 class ClassCountsSource(nn.Module):
-    """Class counts of the batch (``mode='batch'``), or the same ones for every batch ('dataset', 'fixed').
+    """Class counts of the batch (``mode='batch'``), or the same ones for every batch ('dataset', 'sampled', 'fixed').
 
     Args:
-        mode: 'batch' counts each batch's labels; 'dataset' waits until ``ltseg.CountClasses`` fills it before
-            training; 'fixed' was filled from a list or a table.
+        mode: 'batch' counts each batch's labels; 'dataset' and 'sampled' wait until ``ltseg.CountClasses`` fills them
+            before training, from the label files or from what sampler and pipeline deliver; 'fixed' was filled from a
+            list or a table.
         sync: Whether batch counts cover all processes.
         unit: What counts of a data set give a loss for its samples: pixels ('samples'), or the images that contain the
             class, for a loss with one sample for each class of an image.
@@ -52,13 +54,13 @@ class ClassCountsSource(nn.Module):
 
     @property
     def waiting(self) -> bool:
-        """Whether these are the counts of a data set that nobody has counted yet."""
-        return self.mode == 'dataset' and self._filled is None
+        """Whether these are counts that nobody has made yet."""
+        return self.mode in COUNTED_BEFORE and self._filled is None
 
     @property
     def constant(self) -> bool:
         """Whether every batch gets the same counts."""
-        return self.mode in ('dataset', 'fixed')
+        return self.mode in (*COUNTED_BEFORE, 'fixed')
 
     @property
     def filled(self) -> ClassCounts | None:
@@ -103,7 +105,7 @@ class ClassCountsSource(nn.Module):
                 "Add custom_hooks=[dict(type='ltseg.CountClasses')] to the config, or write a table with "
                 'ltseg count and give counts=PATH.'
             )
-            raise WrongStateError("counts='dataset'", 'class counts before the first batch', 'none', hint)
+            raise WrongStateError(f'counts={self.mode!r}', 'class counts before the first batch', 'none', hint)
         if self._filled.num_classes != num_classes:
             hint = 'Give as many numbers, or a table that ltseg count writes for the training data of this head.'
             raise InvalidValueError(
@@ -167,8 +169,8 @@ def build_counts(
     """A source from the option ``counts`` of a loss.
 
     Args:
-        counts: 'batch', 'dataset', 'ema', 'accumulated', the path of a table made by ltseg count (it ends
-            in ``.json``), or the counts of the classes themselves.
+        counts: 'batch', 'dataset', 'sampled', 'ema', 'accumulated', the path of a table made by ltseg count (it
+            ends in ``.json``), or the counts of the classes themselves.
         sync: Whether counts of batches cover all processes.
         momentum: Of 'ema'.
         unit: As for :class:`ClassCountsSource`.

@@ -1,4 +1,4 @@
-"""Data sets, checked loading, sampling, and augmentation of whole batches.
+"""Data sets, checked loading, sampling, pasting, and augmentation of whole batches.
 
 What extends MMSegmentation is left out where it is not installed, and says what is wrong where it cannot be imported:
 classification does not need it.
@@ -27,6 +27,7 @@ with quietly():
     from ltseg.datasets.exact_sampling import PositionedSampler, SeededDataset
     from ltseg.datasets.list_files import ImageNetLTDataset, INaturalist2018Dataset, PlacesLTDataset
     from ltseg.datasets.long_tailed import LongTailedDataset
+    from ltseg.datasets.rare_class_sampling import RareClassSampler
     from ltseg.datasets.resident_collate import resident_collate
 
 
@@ -38,8 +39,8 @@ def _leave_out(reason: Exception) -> None:
         raise MissingPackageError('mmseg', expected, f'{type(reason).__name__}: {reason}') from reason
 
     for registry, names in (
-        (DATASETS, ('CachedFeatures', 'CamVidDataset', 'CityscapesDataset', 'MiniCityDataset')),
-        (TRANSFORMS, ('LoadCheckedAnnotations',)),
+        (DATASETS, ('CachedFeatures', 'CamVidDataset', 'CityscapesDataset', 'MiniCityDataset', 'PastingDataset')),
+        (TRANSFORMS, ('ClassCrop', 'ClassMix', 'LoadCheckedAnnotations', 'RareClassPaste')),
     ):
         for name in names:
             registry.register_module(name=name, module=unavailable, force=True)
@@ -52,7 +53,11 @@ if find_spec('mmseg') is not None:
             from ltseg.datasets.camvid import CamVidDataset
             from ltseg.datasets.checked_loading import LoadCheckedAnnotations
             from ltseg.datasets.cityscapes import CityscapesDataset
+            from ltseg.datasets.class_crop import ClassCrop
+            from ltseg.datasets.class_mix import ClassMix
             from ltseg.datasets.minicity.dataset import MiniCityDataset
+            from ltseg.datasets.pasting import PastingDataset
+            from ltseg.datasets.rare_class_paste import RareClassPaste
     except Exception as error:  # MMSegmentation asserts versions of mmcv, imports compiled operators, ...
         _leave_out(error)
 
@@ -73,14 +78,19 @@ __all__ = [
     'CityscapesDataset',
     'ClassAwareSampler',
     'ClassBalancedSampler',
+    'ClassCrop',
+    'ClassMix',
     'INaturalist2018Dataset',
     'ImageNetLTDataset',
     'LoadCheckedAnnotations',
     'LoadCheckedImage',
     'LongTailedDataset',
     'MiniCityDataset',
+    'PastingDataset',
     'PlacesLTDataset',
     'PositionedSampler',
+    'RareClassPaste',
+    'RareClassSampler',
     'RepeatFactorSampler',
     'SeededDataset',
     'resident_collate',

@@ -43,7 +43,7 @@ class BilateralSampler(EpochSampler):
         self.uniform = ClassBalancedSampler(dataset, mode='instance', seed=0)
         self.reverse = ClassBalancedSampler(dataset, mode='reverse', seed=0)
         _, processes = get_dist_info()
-        pairs = math.ceil(len(self.uniform.labels) / processes)
+        pairs = math.ceil(len(self.uniform.held.sizes) / processes)
         super().__init__(dataset, 2 * pairs * processes, seed)
 
     def epoch_indices(self, number: int, random: np.random.Generator) -> np.ndarray:

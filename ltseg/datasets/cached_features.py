@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+import numpy as np
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch.utils.data import Dataset
@@ -29,11 +30,11 @@ class CachedFeatures(Dataset):
         >>> from ltseg.datasets.feature_store import FeatureStore
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     store = FeatureStore(folder)
-        ...     store.write(0, [torch.ones(8, 2, 3)], torch.zeros(1, 16, 24), {'img_shape': (16, 24)})
+        ...     store.write(0, [torch.ones(8, 2, 3)], torch.zeros(1, 16, 24).long(), {'img_shape': (16, 24)})
         ...     store.describe({'classes': ['road', 'car']})
         ...     dataset = CachedFeatures(folder)
-        ...     len(dataset), dataset.metainfo['classes'], dataset[0]['data_samples'].gt_sem_seg.shape
-        (1, ('road', 'car'), (16, 24))
+        ...     len(dataset), dataset.metainfo['classes'], dataset.pixels_of_images().tolist()
+        (1, ('road', 'car'), [[384, 0, 0]])
     """
 
     short_name = 'cached features'
@@ -50,3 +51,9 @@ class CachedFeatures(Dataset):
         features, labels, meta = self.store.read(self._written[place])
         sample = SegDataSample(gt_sem_seg=PixelData(data=labels), metainfo=meta)
         return {'inputs': features, 'data_samples': sample}
+
+    def pixels_of_images(self) -> np.ndarray:
+        """Pixels of each class in each item, and last of what is no class, (N, K + 1) int64; samplers ask for it."""
+        size = len(self.metainfo['classes'])
+        labels = (self.store.read(index)[1].numpy().ravel() for index in self._written)
+        return np.stack([np.bincount(each.clip(max=size), minlength=size + 1) for each in labels])

@@ -1,7 +1,9 @@
 """Samplers that choose images by their classes: how often each class is seen is a function of its size.
 
 An epoch is a function of (seed, epoch), the same on all processes, of which each takes its part. So training resumes
-exactly, and the images do not depend on the number of processes.
+exactly, and the images do not depend on the number of processes. In segmentation an image counts for each class that
+its label file holds (:func:`ltseg.datasets.image_classes.image_classes_of`), where an image without a labelled pixel is
+of none.
 """
 
 import math
@@ -15,11 +17,18 @@ from torch.utils.data import Sampler
 
 from ltseg.core.checks import check_choice, check_integer, check_positive, check_range
 from ltseg.core.errors import InvalidValueError
-from ltseg.datasets.labelled_images import class_lists_of, labels_of
+from ltseg.datasets.image_classes import image_classes_of
 from ltseg.registry import DATA_SAMPLERS
 from ltseg.schedules import training_progress
 
-__all__ = ['ClassAwareSampler', 'ClassBalancedSampler', 'EpochSampler', 'RepeatFactorSampler', 'class_shares']
+__all__ = [
+    'ClassAwareSampler',
+    'ClassBalancedSampler',
+    'EpochSampler',
+    'RepeatFactorSampler',
+    'class_shares',
+    'drawn_images',
+]
 
 EXPONENTS = {'instance': 1.0, 'square_root': 0.5, 'class_balanced': 0.0, 'reverse': -1.0}
 MODES = (*EXPONENTS, 'progressive')
@@ -82,6 +91,13 @@ def class_shares(counts: np.ndarray, exponent: float) -> np.ndarray:
     return powers / powers.sum()
 
 
+def drawn_images(shares: np.ndarray, number: int, random: np.random.Generator) -> np.ndarray:
+    """``number`` indices drawn by the probability of each image (N,), with replacement, (number,) int64."""
+    ends = shares.cumsum()
+    drawn = np.searchsorted(ends, random.random(number) * ends[-1], side='right')
+    return np.minimum(drawn, np.flatnonzero(shares)[-1])  # the product may be rounded up to the end
+
+
 @DATA_SAMPLERS.register_module()
 class ClassBalancedSampler(EpochSampler):
     """Draws a class by its share p_k (:func:`class_shares`), then one of its images, with replacement.
@@ -97,6 +113,8 @@ class ClassBalancedSampler(EpochSampler):
         length: Images in an epoch; None is the number of images there are.
         epochs: T of 'progressive'; None takes that of the Runner, which must count epochs.
         seed: Whole number of at least 0; None draws one for all processes.
+        min_share: Share of its pixels from which on an image counts for a class, in [0, 1]; of a class that no image
+            holds so much of, all images that hold it count.
 
     Source:
         Kang et al., Decoupling representation and classifier for long-tailed recognition, ICLR 2020, eq. 1 and 2;
@@ -124,16 +142,18 @@ class ClassBalancedSampler(EpochSampler):
         length: int | None = None,
         epochs: int | None = None,
         seed: int | None = None,
+        min_share: float = 0.0,
     ) -> None:
+        check_range('ClassBalancedSampler.min_share', min_share, 0, 1)
         check_choice('ClassBalancedSampler.mode', mode, MODES)
         self.mode, self.epochs = mode, epochs
         self.exponent = EXPONENTS.get(mode, 1.0) if exponent is None else exponent
         check_range('ClassBalancedSampler.exponent', self.exponent, -float('inf'))
         if mode == 'progressive' and exponent is not None:
             raise InvalidValueError('ClassBalancedSampler.exponent', "None for mode='progressive'", repr(exponent))
-        self.labels = labels_of(dataset)
-        self.counts = np.bincount(self.labels)
-        super().__init__(dataset, len(self.labels) if length is None else length, seed)
+        self.held = image_classes_of(dataset).of_share(min_share)
+        self.counts = self.held.counts
+        super().__init__(dataset, len(self.held.sizes) if length is None else length, seed)
 
     @property
     def shares(self) -> np.ndarray:
@@ -147,11 +167,8 @@ class ClassBalancedSampler(EpochSampler):
     def epoch_indices(self, number: int, random: np.random.Generator) -> np.ndarray:
         """``number`` indices in the order of training."""
         if self.mode != 'progressive' and self.exponent == 1:
-            return _cycled(np.arange(len(self.labels)), number, random)
-        weights = (self.shares / np.maximum(self.counts, 1))[self.labels]
-        ends = weights.cumsum()
-        drawn = np.searchsorted(ends, random.random(number) * ends[-1], side='right')
-        return np.minimum(drawn, len(ends) - 1)
+            return _cycled(np.arange(len(self.held.sizes)), number, random)
+        return drawn_images(self.held.image_shares(self.shares), number, random)
 
     def _total_epochs(self) -> int:
         epochs = self.epochs or training_progress().max_epochs
@@ -172,6 +189,8 @@ class ClassAwareSampler(EpochSampler):
         samples_per_visit: Images that a class gives at a visit; the papers take 4 on ImageNet-LT.
         length: Images in an epoch; None is the size of the largest class times the number of classes.
         seed: Whole number of at least 0; None draws one for all processes.
+        min_share: Share of its pixels from which on an image counts for a class, in [0, 1]; of a class that no image
+            holds so much of, all images that hold it count.
 
     Source:
         Shen et al., Relay backpropagation for effective learning of deep convolutional neural networks, ECCV 2016. An
@@ -192,12 +211,18 @@ class ClassAwareSampler(EpochSampler):
     short_name = 'class-aware sampling'
 
     def __init__(
-        self, dataset: Any, samples_per_visit: int = 1, length: int | None = None, seed: int | None = None
+        self,
+        dataset: Any,
+        samples_per_visit: int = 1,
+        length: int | None = None,
+        seed: int | None = None,
+        min_share: float = 0.0,
     ) -> None:
+        check_range('ClassAwareSampler.min_share', min_share, 0, 1)
         check_integer('ClassAwareSampler.samples_per_visit', samples_per_visit, 1)
         self.samples_per_visit = samples_per_visit
-        self.labels = labels_of(dataset)
-        counts = np.bincount(self.labels)
+        self.held = image_classes_of(dataset).of_share(min_share)
+        counts = self.held.counts
         self.present = np.flatnonzero(counts)
         super().__init__(dataset, int(counts.max()) * len(self.present) if length is None else length, seed)
 
@@ -205,7 +230,8 @@ class ClassAwareSampler(EpochSampler):
         """``number`` indices in the order of training."""
         visits = math.ceil(number / self.samples_per_visit)
         classes = np.repeat(_cycled(self.present, visits, random), self.samples_per_visit)[:number]
-        images = np.split(np.argsort(self.labels, kind='stable'), np.bincount(self.labels).cumsum()[:-1])
+        by_class = self.held.images[np.argsort(self.held.classes, kind='stable')]
+        images = np.split(by_class, self.held.counts.cumsum()[:-1])
         places = np.split(np.argsort(classes, kind='stable'), np.bincount(classes, minlength=len(images)).cumsum()[:-1])
         indices = np.empty(number, np.int64)
         for own, where in zip(images, places, strict=True):
@@ -220,9 +246,11 @@ class RepeatFactorSampler(EpochSampler):
         r_i = max over its classes c of max(1, sqrt(threshold / f_c)),   f_c = share of the images that contain c
 
     Args:
-        dataset: The data set, or a wrapper; images may have several classes (``get_cat_ids``).
+        dataset: The data set, or a wrapper; images may have several classes.
         threshold: Share of the images from which on a class is not repeated.
         seed: Whole number of at least 0; None draws one for all processes.
+        min_share: Share of its pixels from which on an image counts for a class, in [0, 1]; of a class that no image
+            holds so much of, all images that hold it count.
 
     Source:
         Gupta et al., LVIS: A dataset for large vocabulary instance segmentation, CVPR 2019, appendix B. Fractions are
@@ -239,12 +267,13 @@ class RepeatFactorSampler(EpochSampler):
 
     short_name = 'repeat-factor sampling'
 
-    def __init__(self, dataset: Any, threshold: float = 1e-3, seed: int | None = None) -> None:
+    def __init__(self, dataset: Any, threshold: float = 1e-3, seed: int | None = None, min_share: float = 0.0) -> None:
         check_positive('RepeatFactorSampler.threshold', threshold)
-        classes = class_lists_of(dataset)
-        counts = np.bincount(np.concatenate(classes))
-        factors = np.maximum(1, np.sqrt(threshold * len(classes) / np.maximum(counts, 1)))
-        self.repeats = np.array([factors[own].max(initial=1) for own in classes])
+        check_range('RepeatFactorSampler.min_share', min_share, 0, 1)
+        held = image_classes_of(dataset).of_share(min_share)
+        self.repeats = np.ones(len(held.sizes))
+        factors = np.sqrt(threshold * len(self.repeats) / np.maximum(held.counts, 1))
+        np.maximum.at(self.repeats, held.images, factors[held.classes])
         super().__init__(dataset, math.ceil(self.repeats.sum() - 1e-9), seed)
 
     def epoch_indices(self, number: int, random: np.random.Generator) -> np.ndarray:

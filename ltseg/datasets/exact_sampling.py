@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch.utils.data import Dataset, Sampler
 
 from ltseg.registry import DATASETS
 
-__all__ = ['PositionedSampler', 'SeededDataset', 'seed_everything']
+__all__ = ['PositionedSampler', 'SeededDataset', 'generators_kept', 'seed_everything']
 
 
 def seed_everything(*state: int, accelerators: bool = True) -> None:
@@ -31,6 +32,18 @@ def seed_everything(*state: int, accelerators: bool = True) -> None:
     torch.default_generator.manual_seed(seed)
     if accelerators and torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(seed)
+
+
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """Gives the generators of Python, numpy and torch on the CPU back the state that they had before."""
+    state = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(state[0])
+        np.random.set_state(state[1])
+        torch.set_rng_state(state[2])
 
 
 class PositionedSampler(Sampler):

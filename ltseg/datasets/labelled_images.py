@@ -7,7 +7,7 @@ from mmengine.dataset import BaseDataset, force_full_init
 
 from ltseg.core.errors import InvalidValueError, MissingFileError
 
-__all__ = ['LabelledImages', 'class_lists_of', 'labels_of']
+__all__ = ['LabelledImages', 'labels_of']
 
 
 class LabelledImages(BaseDataset):
@@ -62,18 +62,3 @@ def labels_of(dataset: Any) -> np.ndarray:
         name = type(dataset).__name__
         raise InvalidValueError(name, 'one label of at least 0 for each image', f'labels of shape {labels.shape}')
     return labels.astype(np.int64)
-
-
-def class_lists_of(dataset: Any) -> list[np.ndarray]:
-    """The classes in each image of any data set or wrapper of mmengine or mmpretrain, each (n,) int64.
-
-    Raises:
-        ValueError: If the data set cannot tell.
-    """
-    getattr(dataset, 'full_init', lambda: None)()
-    if hasattr(dataset, 'get_gt_labels'):
-        return list(labels_of(dataset)[:, None])
-    if not hasattr(dataset, 'get_cat_ids'):
-        name = type(dataset).__name__
-        raise InvalidValueError(name, 'a data set with get_cat_ids', repr(name), 'Segmentation data sets have none.')
-    return [np.unique(np.asarray(dataset.get_cat_ids(index), np.int64)) for index in range(len(dataset))]

@@ -92,7 +92,7 @@ class FrequencyBasedAssigner(nn.Module):
         self.assigner = TASK_UTILS.build(assigner) if isinstance(assigner, dict) else assigner
         self.strength, self.threshold, self.num_images = strength, threshold, num_images
         self.counts = build_counts(counts, unit='images')
-        if not self.counts.constant:
+        if self.counts.mode not in ('dataset', 'fixed'):
             hint = "Use counts='dataset'."
             raise InvalidValueError('FrequencyBasedAssigner.counts', 'counts of a data set', repr(counts), hint)
         if self.counts.filled is not None and not self._number():

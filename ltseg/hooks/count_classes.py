@@ -4,16 +4,18 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
+from ltseg.core.checks import check_integer
 from ltseg.core.errors import InvalidValueError, UnusableLabelsError
-from ltseg.counts.data_set_counts import build_dataset, count_dataset, counts_folder
+from ltseg.counts.data_set_counts import build_dataset, class_names_of, count_dataset, counts_folder
 from ltseg.counts.label_pipelines import learns_label_files
+from ltseg.counts.main_process import on_main_process
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import CountsTable, check_class_names, check_table
+from ltseg.hooks.sampled_counts import sampled_counts
 from ltseg.losses import RuledLoss
 from ltseg.nested_datasets import dataset_classes
 from ltseg.registry import HOOKS
@@ -23,16 +25,20 @@ __all__ = ['CountClasses', 'training_classes']
 
 @HOOKS.register_module()
 class CountClasses(Hook):
-    """Fills every loss with ``counts='dataset'`` and every metric that has ``fill_counts``.
+    """Fills every loss with ``counts='dataset'`` or ``'sampled'`` and every metric that has ``fill_counts``.
 
     The table is kept in ``class_counts/`` beside the work directories and used again while the label files and the
     settings of the data set stay the same. With several processes the first counts and the others wait. Evaluation
     needs the counts only for groups of classes: there a missing training set is logged and not an error. Labels that
     training itself could not use are an error for it.
 
+    'sampled' counts what the model will see: as many training samples as ``samples`` are drawn by the sampler and go
+    through the pipeline, crops included, each time that training starts. Groups of classes stay those of the data set.
+
     Args:
         table: A table made by ltseg count to use instead of counting.
         workers: Processes that decode labels; None chooses.
+        samples: Training samples to draw for losses with ``counts='sampled'``.
 
     Example:
         >>> import tempfile, torch
@@ -66,8 +72,9 @@ class CountClasses(Hook):
 
     priority = 'ABOVE_NORMAL'  # EMAHook (NORMAL) copies the model in before_run
 
-    def __init__(self, table: str | os.PathLike | None = None, workers: int | None = None) -> None:
-        self.table, self.workers = table, workers
+    def __init__(self, table: str | os.PathLike | None = None, workers: int | None = None, samples: int = 512) -> None:
+        check_integer('CountClasses.samples', samples, 1)
+        self.table, self.workers, self.samples = table, workers, samples
         self._counted: CountsTable | None = None
 
     def before_run(self, runner: Runner) -> None:
@@ -85,13 +92,16 @@ class CountClasses(Hook):
         names = training_classes(runner._train_loop)
         for name, module in sources.items():
             check_class_names(f'the table of {name!r}', module.class_names, names)
+        sampled = {name: module for name, module in sources.items() if module.waiting and module.mode == 'sampled'}
+        if sampled:
+            self._fill_sampled(runner, sampled, names)
         waiting = {name: module for name, module in sources.items() if module.waiting}
         metrics = list(_metrics_with_counts(runner))
         if not waiting and not metrics:
             return
         try:
             ignored = _ignored_label(runner.model, waiting)
-            table = self._counted = self._counted or _on_main_process(lambda: self._table(runner, ignored))
+            table = self._of_dataset(runner, ignored)
         except (
             OSError,
             ValueError,
@@ -104,14 +114,36 @@ class CountClasses(Hook):
                 raise
             runner.logger.warning(f'CountClasses: the training labels are not counted: {error}')
             return
-        _check_heads(table, waiting, runner.model)
-        for module in waiting.values():
-            module.fill(table)
-        for module in runner.model.modules():
-            if isinstance(module, RuledLoss):
-                module.check_counts()  # before a loss is compiled, which cannot look at them
+        _fill(table, waiting, runner.model)
         for metric in metrics:
             metric.fill_counts(table)
+
+    def _fill_sampled(self, runner: Runner, waiting: dict[str, ClassCountsSource], names: tuple[str, ...]) -> None:
+        ignored = _ignored_label(runner.model, waiting)
+        loader = runner.train_loop.dataloader
+        names = names or class_names_of(loader.dataset)
+        counts = on_main_process(lambda: sampled_counts(loader, len(names), ignored, self.samples, runner.seed))
+        table = CountsTable(counts, names, {'ignore_index': ignored})
+        if table.empty_classes:
+            self._check_missed(table, self._of_dataset(runner, ignored))
+        _fill(table, waiting, runner.model)
+        share = counts.prior
+        runner.logger.info(
+            f'CountClasses: {self.samples} training samples as they are drawn and cropped, shares '
+            f'{share.max().item():.2%} to {share.min().item():.3%}.'
+        )
+
+    def _check_missed(self, drawn: CountsTable, whole: CountsTable) -> None:
+        """A class that occurs in training must not count as one that never does."""
+        missed = [drawn.class_names[k] for k in drawn.empty_classes if whole.counts.samples[k]]
+        if missed:
+            got = f'none with {", ".join(missed)} among {self.samples}'
+            hint = "Draw more, dict(type='ltseg.CountClasses', samples=...), or use counts='dataset'."
+            raise InvalidValueError('CountClasses.samples', 'training samples with every class', got, hint)
+
+    def _of_dataset(self, runner: Runner, ignored: int | None) -> CountsTable:
+        self._counted = self._counted or on_main_process(lambda: self._table(runner, ignored))
+        return self._counted
 
     def _table(self, runner: Runner, ignored: int | None) -> CountsTable:
         if self.table is not None:
@@ -179,18 +211,13 @@ def _train_dataset(runner: Runner) -> Any:
     return build_dataset(config)
 
 
-def _on_main_process(count: Any) -> CountsTable:
-    """Runs ``count`` on the first process; every process gets its result or raises its error."""
-    result: list[Any] = [None]
-    if is_main_process():
-        try:
-            result = [count()]
-        except Exception as error:  # the other processes wait for the broadcast and must hear of it
-            result = [error]
-    broadcast_object_list(result)
-    if isinstance(result[0], Exception):
-        raise result[0]
-    return result[0]
+def _fill(table: CountsTable, waiting: dict[str, ClassCountsSource], model: nn.Module) -> None:
+    _check_heads(table, waiting, model)
+    for source in waiting.values():
+        source.fill(table)
+    for module in model.modules():
+        if isinstance(module, RuledLoss):
+            module.check_counts()  # before a loss is compiled, which cannot look at them
 
 
 def _check_heads(table: CountsTable, waiting: dict[str, ClassCountsSource], model: nn.Module) -> None:

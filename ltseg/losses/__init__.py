@@ -8,6 +8,7 @@ from ltseg.losses.dot_regression import DotRegressionLoss
 from ltseg.losses.equalization import EqualizationLoss
 from ltseg.losses.expert_diversity import ExpertDiversityLoss
 from ltseg.losses.ldam import LDAMLoss
+from ltseg.losses.logit_noise import BLVLoss, GCLLoss
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.losses.long_tail_loss import LongTailLoss
 from ltseg.losses.lovasz import LovaszLoss
@@ -31,6 +32,7 @@ from ltseg.losses.seesaw import SeesawLoss
 
 __all__ = [
     'ARBLoss',
+    'BLVLoss',
     'BalancedSoftmaxLoss',
     'CDTLoss',
     'ClassBalancedLoss',
@@ -42,6 +44,7 @@ __all__ = [
     'EqualizationLoss',
     'ExpertDiversityLoss',
     'FocalLoss',
+    'GCLLoss',
     'JaccardLoss',
     'LDAMLoss',
     'LabelAwareSmoothingLoss',

@@ -1,12 +1,11 @@
 """LDAM loss."""
 
-import warnings
 from typing import Any
 
 from torch import Tensor
 
-from ltseg.core.errors import describe
 from ltseg.core.sample_losses import SampleLosses
+from ltseg.losses.cosine_logits import OfCosines
 from ltseg.losses.long_tail_loss import LongTailLoss
 from ltseg.registry import MODELS
 from ltseg.rules import Margin
@@ -15,7 +14,7 @@ __all__ = ['LDAMLoss']
 
 
 @MODELS.register_module()
-class LDAMLoss(LongTailLoss):
+class LDAMLoss(OfCosines, LongTailLoss):
     """Label-distribution-aware margin loss on cosine logits::
 
         loss = cross entropy of  scale * (z - m_y onehot(y)),    m_k = max_margin (n_min / n_k)^(1/4)
@@ -44,11 +43,7 @@ class LDAMLoss(LongTailLoss):
 
     def __init__(self, max_margin: float = 0.5, scale: float = 30.0, **options: Any) -> None:
         super().__init__([Margin(max_margin=max_margin, scale=scale)], **{'loss_name': 'loss_ldam', **options})
-        self._warned = False
 
     def prepare(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
-        if not self._warned and self.may_synchronize(logits) and bool((logits.detach().abs() > 1.01).any()):
-            self._warned = True
-            hint = "Use a head with a normalised classifier: classifier=dict(type='ltseg.CosineClassifier')."
-            warnings.warn(describe('LDAMLoss', 'cosines as logits', 'values beyond 1', hint), stacklevel=2)
+        self.expect_cosines(logits)
         return super().prepare(logits, labels, ignore_index)

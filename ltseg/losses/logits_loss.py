@@ -30,8 +30,8 @@ class LogitsLoss(nn.Module):
     """A loss of logits and labels that serves the decode heads and pixel samplers of mmseg and the heads of mmpretrain.
 
     Args:
-        counts: Where class counts come from: 'batch', 'dataset', 'ema', 'accumulated', the path of a table (.json), or
-            a list with one number for each class.
+        counts: Where class counts come from: 'batch', 'dataset', 'sampled', 'ema', 'accumulated', the path of a table
+            (.json), or a list with one number for each class.
         sync: Whether batch counts and the normaliser cover all processes. Without it each process averages over its
             own samples, as most released code does.
         average: 'weight' divides by the summed class weights of the samples, 'count' by their number. The two agree

@@ -2,6 +2,7 @@
 
 from ltseg.regularizers.balanced_contrastive import BalancedContrastiveLoss
 from ltseg.regularizers.between_class import BetweenClassRegularizer
+from ltseg.regularizers.center_collapse import CenterCollapseRegularizer
 from ltseg.regularizers.center_loss import CenterLoss
 from ltseg.regularizers.group import RegularizerGroup
 from ltseg.regularizers.hybrid_contrastive import HybridContrastiveLoss
@@ -15,6 +16,7 @@ from ltseg.regularizers.within_class import WithinClassRegularizer
 __all__ = [
     'BalancedContrastiveLoss',
     'BetweenClassRegularizer',
+    'CenterCollapseRegularizer',
     'CenterLoss',
     'HybridContrastiveLoss',
     'PeerToPeerRegularizer',

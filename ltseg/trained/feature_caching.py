@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ltseg.core.errors import FileWriteError, InvalidValueError
 from ltseg.counts.label_files import fingerprint, label_files, remote_backend
+from ltseg.datasets.exact_sampling import generators_kept
 from ltseg.datasets.feature_store import FeatureStore
 from ltseg.datasets.named_files import name_files
 from ltseg.nested_datasets import dataset_classes
@@ -102,13 +103,8 @@ def cache_features(model: Any, config: Mapping[str, Any], plan: FeaturePlan, roo
         workers = min(part.get('num_workers', 0), 1)
         draws = _Draws(dataset, [places[index] for index in left], plan.seed)
         loader = DataLoader(draws, plan.batch_size, num_workers=workers, collate_fn=pseudo_collate)
-        state = random.getstate(), np.random.get_state(), torch.get_rng_state()
-        try:
+        with generators_kept():
             _compute(model, loader, plan, store, left)
-        finally:
-            random.setstate(state[0])
-            np.random.set_state(state[1])
-            torch.set_rng_state(state[2])
     store.describe({'classes': list(dataset_classes(dataset)), 'items': len(places), **asdict(plan)})
     return store.folder
 

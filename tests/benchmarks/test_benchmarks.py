@@ -74,3 +74,19 @@ def test_runs(load, name: str, capsys: pytest.CaptureFixture[str], mmseg_registe
     printed = capsys.readouterr().out
     assert 'ltseg' in printed and 'torch' in printed
     assert name == 'profile_iteration' or 'target' in printed
+
+
+def test_shares_of_samplers_are_those_of_the_labels(load, tmp_path: Path, mmseg_registered: None) -> None:
+    from mmengine.config import Config
+    from tiny_runs import cut_down, write_camvid
+
+    module = load('sampled_shares')
+    config = Config.fromfile(FOLDER.parent / 'configs/segformer-lite0_ce_camvid.py')
+    cut_down(config, write_camvid(tmp_path / 'camvid'), tmp_path)
+    table = module.table_of(config, size=16, samples=8)
+    assert [row[0] for row in table.rows] == list(module.VARIANTS) and all(len(row) == 5 for row in table.rows)
+    values, names = module.shares(config, *module.VARIANTS['uniform'], 16, 8)
+    assert sum(values) == pytest.approx(100) and table.header[1] == names[values.index(min(values))]
+    plain = sum(values[k] for k in sorted(range(len(names)), key=values.__getitem__)[:4])
+    centered = [float(each) for each in table.rows[-1][1:]]
+    assert sum(centered) > plain  # all crops are around a rare class

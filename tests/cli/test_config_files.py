@@ -109,9 +109,9 @@ def test_data_root_reaches_every_data_set(tmp_path: Path) -> None:
 
 def test_training_images_have_the_pipeline_of_validation_inside_wrappers() -> None:
     inner = {'type': 'A', 'data_root': 'x', 'pipeline': ['flip']}
-    wrapped = {'type': 'Wrap', 'imbalance_factor': 9, 'dataset': inner}
+    wrapped = {'type': 'Wrap', 'imbalance_factor': 9, 'pipeline': ['mix'], 'dataset': inner}
     config = Config({'train_dataloader': {'dataset': wrapped}, 'val_dataloader': {'dataset': {'pipeline': ['pack']}}})
-    expected = {**wrapped, 'dataset': {**inner, 'pipeline': ['pack']}}
+    expected = {**wrapped, 'pipeline': [], 'dataset': {**inner, 'pipeline': ['pack']}}
     assert training_images(config).to_dict() == expected
     assert config.train_dataloader.dataset.to_dict() == wrapped
 

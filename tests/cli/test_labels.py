@@ -56,6 +56,10 @@ def test_no_two_methods_of_one_model_and_data_set_share_a_label(labelled: dict) 
         ('deeplabv3plus_logit_adjusted_camvid', ('logit adjusted (tau 0.5)', 'DeepLabv3+ R18', 'CamVid')),
         ('deeplabv3plus_class_balanced_cityscapes', ('class-balanced (beta 1-1/N)', 'DeepLabv3+ R50', 'Cityscapes')),
         ('unet_ldam_camvid', ('LDAM, cosine', 'U-Net', 'CamVid')),
+        (
+            'segformer-lite0_paste_camvid',
+            ('cross entropy, rare-class pasting', 'SegFormer EfficientNet-Lite0', 'CamVid'),
+        ),
         ('unet_balanced_softmax_lwr_camvid', ('balanced softmax, LWR', 'U-Net', 'CamVid')),
         ('resnet32_arb_dataset_cifar100lt100', ('ARB (dataset), mixup', 'ResNet-32', 'CIFAR-100-LT 100')),
         ('resnet32_ce_monitored_cifar10lt100', ('cross entropy', 'ResNet-32', 'CIFAR-10-LT 100')),
@@ -64,6 +68,14 @@ def test_no_two_methods_of_one_model_and_data_set_share_a_label(labelled: dict) 
         (
             'segformer-lite0_sqrt_weights_camvid',
             ('re-weighting (sqrt inverse)', 'SegFormer EfficientNet-Lite0', 'CamVid'),
+        ),
+        (
+            'segformer-lite0_rare_sampling_camvid',
+            ('cross entropy, rare class sampling', 'SegFormer EfficientNet-Lite0', 'CamVid'),
+        ),
+        (
+            'segformer-lite0_class_crop_camvid',
+            ('cross entropy, class crop', 'SegFormer EfficientNet-Lite0', 'CamVid'),
         ),
         ('unet-lite0_ce_camvid', ('cross entropy', 'U-Net EfficientNet-Lite0', 'CamVid')),
     ],

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.usefixtures('mmseg_registered')
 def config_of(**changes: Any) -> Config:
     """Every place that can name an ignored label, and none does."""
     dataset = {'type': 'BaseSegDataset', 'pipeline': [{'type': 'LoadAnnotations'}]}
-    padding = [{'type': 'RandomRotate'}, {'type': 'RandomCrop'}, {'type': 'Pad', 'pad_val': {'img': 0}}]
+    pad = {'type': 'Pad', 'pad_val': {'img': 0}}
+    padding = [{'type': 'RandomRotate'}, {'type': 'RandomCrop'}, {'type': 'ltseg.ClassCrop'}, pad]
     wrapped = {'type': 'RepeatDataset', 'dataset': {**dataset, 'pipeline': padding}}
     head = {'type': 'FCNHead', 'num_classes': 5}
     config = Config(
@@ -52,7 +53,8 @@ PLACES = {
     'model.data_preprocessor.seg_pad_val',
     'train_dataloader.dataset.dataset.pipeline.0.seg_pad_val',
     'train_dataloader.dataset.dataset.pipeline.1.ignore_index',
-    'train_dataloader.dataset.dataset.pipeline.2.pad_val.seg',
+    'train_dataloader.dataset.dataset.pipeline.2.ignore_index',
+    'train_dataloader.dataset.dataset.pipeline.3.pad_val.seg',
 }
 
 

@@ -22,6 +22,7 @@ SAMPLERS: list[dict[str, Any]] = [
     {'type': 'ltseg.ClassBalancedSampler', 'exponent': 0.3, 'length': 77},
     {'type': 'ltseg.ClassAwareSampler', 'samples_per_visit': 4, 'length': 700},
     {'type': 'ltseg.RepeatFactorSampler', 'threshold': 0.1},
+    {'type': 'ltseg.RareClassSampler', 'temperature': 0.1},
 ]
 every_sampler = pytest.mark.parametrize('config', SAMPLERS, ids=lambda config: '-'.join(map(str, config.values())))
 
@@ -218,7 +219,9 @@ def test_images_without_labels_are_refused() -> None:
         ClassBalancedSampler(Unlabelled(), seed=0)
     with pytest.raises(ValueError, match='get_cat_ids'):
         RepeatFactorSampler([1, 2], seed=0)
-    hinted('Segmentation data sets have none.', lambda: RepeatFactorSampler([1, 2], seed=0))
+    hinted(
+        'Give it get_cat_ids(index), which lists the classes of an image', lambda: RepeatFactorSampler([1, 2], seed=0)
+    )
     assert len(RepeatFactorSampler(Several(), seed=0)) >= len(Several())  # of images with a list of classes
 
 

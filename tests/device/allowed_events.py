@@ -21,7 +21,6 @@ CROSS_ENTROPY = rows(
     'backward',
     'core/chunked_cross_entropy.py:forward',
     'core/cross_entropy.py:adjusted_cross_entropy',
-    'core/differentiated_cross_entropy.py:__call__',
 )
 NORMALISER = rows('float64', EXACT_COUNTS, 'core/reduction.py')
 BANDS = rows(
@@ -44,6 +43,7 @@ SAMPLE_LOSSES: Allowed = {
         'counts/running_state.py',
         'losses/dot_regression.py',
         'losses/equalization.py',
+        'losses/logit_noise.py',
         'losses/seesaw.py',
         'rules/miss_rate_weighting.py',
         'rules/prior_bias.py',
@@ -68,7 +68,10 @@ HEADS: Allowed = {
     **BANDS,
     **rows('float64', 'sums over bands, one number each', 'core/fused_regions.py'),
 }
-REGULARIZERS: Allowed = rows('wait', "SciPy's assignment runs on the CPU", 'regularizers/targeted_contrastive.py:step')
+REGULARIZERS: Allowed = {
+    **rows('wait', "SciPy's assignment runs on the CPU", 'regularizers/targeted_contrastive.py:step'),
+    **rows('float64', EXACT_COUNTS, 'counts/running_state.py', 'counts/sources.py', 'regularizers/center_collapse.py'),
+}
 KEPT = 'labels, predictions and confidences are kept on the CPU, and go there in one table'
 METRICS: Allowed = {
     **rows('wait', KEPT, 'metrics/long_tail_accuracy.py:_columns'),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from allowed_events import HEADS as ALLOWED
-from losses_under_test import COUNTS, LOSSES, K, name_of
+from losses_under_test import COUNTS, LOSSES, OF_COSINES, K, name_of, without_chance
 from mmengine.structures import PixelData
 from registered_types import registered
 from side_by_side import Part, SideBySide
@@ -96,8 +96,8 @@ def classifier(device: str, config: dict, spatial_dims: int) -> Callable[[], Any
 
 
 def seg_parts() -> list[Part]:
-    losses = [{**config, 'gamma': 1.0} if 'Equalization' in config['type'] else config for config in LOSSES]
-    given = {name_of(loss): dict(loss_decode=loss) for loss in losses if loss['type'] != 'ltseg.LDAMLoss'}
+    losses = [without_chance(config) for config in LOSSES if config['type'] not in OF_COSINES]
+    given = {name_of(loss): dict(loss_decode=loss) for loss in losses}
     given |= {layer['type']: dict(classifier=layer, loss_decode=loss) for layer, loss in CLASSIFIERS} | SEG_OPTIONS
     return [
         Part(

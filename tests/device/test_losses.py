@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from allowed_events import LOSSES as ALLOWED
-from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, SORTING_LOSSES, batch, name_of
+from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, SORTING_LOSSES, batch, name_of, without_chance
 from registered_types import registered
 from side_by_side import Part, SideBySide
 
@@ -35,9 +35,7 @@ OTHERS = (dict(type='ltseg.DotRegressionLoss'), VIEWS, {**VIEWS, 'begin': 0, 'co
 
 def loss_on(device: str, config: dict) -> LogitsLoss:
     """A loss that has counted its data set, on a device."""
-    if config['type'] == 'ltseg.EqualizationLoss':
-        config = {**config, 'gamma': 1.0}  # no chance
-    loss = MODELS.build(dict(config)).to(device)
+    loss = MODELS.build(without_chance(config)).to(device)
     if config.get('counts') == 'dataset':
         loss.counts.fill(TABLE)
     return loss

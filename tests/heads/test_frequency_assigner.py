@@ -106,6 +106,8 @@ def test_the_counts_of_a_data_set_are_filled_as_those_of_losses(tmp_path):
 
 def test_what_is_no_count_of_a_data_set_is_refused():
     hinted("Use counts='dataset'.", lambda: FrequencyBasedAssigner(Hungarian(), counts='batch'))
+    with pytest.raises(ValueError, match='counts of a data set'):
+        FrequencyBasedAssigner(Hungarian(), counts='sampled')
     assert FrequencyBasedAssigner(Hungarian(), counts='dataset').counts.waiting
     hinted('Give num_images, or a table made by ltseg count.', lambda: FrequencyBasedAssigner(Hungarian(), counts=[1]))
     assert FrequencyBasedAssigner(Hungarian(), counts=[1], num_images=2).num_images == 2

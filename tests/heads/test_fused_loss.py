@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch._dynamo
 from hinted import hinted
-from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, name_of
+from losses_under_test import COUNTS, LOSSES, OF_COSINES, REGION_LOSSES, name_of, without_chance
 from mmengine.logging import MessageHub
 from mmengine.structures import PixelData
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -58,10 +58,8 @@ def assert_fused_is_plain(options, tolerance=1e-5, fused=True):
 
 @pytest.mark.parametrize('config', LOSSES, ids=name_of)
 def test_every_loss(config):
-    more = {'classifier': dict(type='ltseg.CosineClassifier')} if config['type'] == 'ltseg.LDAMLoss' else {}
-    if config['type'] == 'ltseg.EqualizationLoss':
-        config = {**config, 'gamma': 1.0}  # no chance
-    assert_fused_is_plain({'loss_decode': config, **more})
+    more = {'classifier': dict(type='ltseg.CosineClassifier')} if config['type'] in OF_COSINES else {}
+    assert_fused_is_plain({'loss_decode': without_chance(config), **more})
 
 
 CE = dict(type='ltseg.CrossEntropyLoss', loss_weight=0.25)

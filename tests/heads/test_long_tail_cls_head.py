@@ -8,7 +8,7 @@ import weakref
 import pytest
 import torch
 from hinted import hinted
-from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, SORTING_LOSSES, K, name_of
+from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, SORTING_LOSSES, K, name_of, without_chance
 from torch.nn import functional as F
 
 from ltseg.core.features import FeatureBatch
@@ -129,8 +129,9 @@ def test_can_be_copied_and_pickled():
 def test_every_loss_under_the_arguments_of_mmpretrain(config, make):
     """It passes avg_factor, and mixed labels where a batch augmentation mixes."""
     features, labels = (torch.rand(12, 8) - 0.5,), batch()[1]
+    config = without_chance(config)
     head, scores = make(loss=config, init_cfg=None), mixed(labels, 0.3)
-    torch.nn.init.uniform_(head.fc.weight, -0.2, 0.2)  # logits within [-1, 1], as LDAM wants them
+    torch.nn.init.uniform_(head.fc.weight, -0.2, 0.2)  # logits within [-1, 1], as losses of cosines want them
     torch.nn.init.zeros_(head.fc.bias)
     alone = make(loss=config).loss_module  # no copy, which would share running counts
     torch.manual_seed(2)

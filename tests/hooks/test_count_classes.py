@@ -15,9 +15,9 @@ from torch import nn
 from two_processes import in_two_processes
 
 from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.main_process import on_main_process
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import CountsTable
-from ltseg.hooks.count_classes import _on_main_process
 
 LABELS = ([[0, 0, 1, 2]], [[0, 0, 0, 255]])
 
@@ -211,9 +211,9 @@ def test_labels_that_a_transform_of_the_user_makes_classes_of_are_not_counted(da
 
 def one_of_two(rank: int, folder: str) -> None:
     """A process that asks for two tables; the first process makes one and fails at the other."""
-    table = _on_main_process(lambda: CountsTable(ClassCounts.from_list([rank + 1, 2]), ('a', 'b')))
+    table = on_main_process(lambda: CountsTable(ClassCounts.from_list([rank + 1, 2]), ('a', 'b')))
     try:
-        _on_main_process(lambda: CountsTable.load(f'{folder}/none.json'))
+        on_main_process(lambda: CountsTable.load(f'{folder}/none.json'))
     except FileNotFoundError as error:
         Path(folder, f'{rank}.txt').write_text(f'{table.counts.samples.tolist()} {error}')
 

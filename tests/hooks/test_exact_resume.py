@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler
 from tiny_training import quick_tools, tool, write_training
 from torch.utils.data import BatchSampler, DataLoader
@@ -131,6 +132,23 @@ def test_epochs_resume_exactly(tmp_path: Path) -> None:
     (tmp_path / 'whole' / 'epoch_2.pth').rename(cut / 'epoch_2.pth')
     train(config, cut, '--resume')
     assert equal(end, torch.load(cut / 'epoch_3.pth', weights_only=False))
+
+
+def test_rare_class_sampling_and_class_crops_resume_exactly(tmp_path: Path) -> None:
+    """In the middle of an epoch of the sampler, with the odds of the classes handed to the crops anew."""
+    config = Config.fromfile(write_training(tmp_path, 4))
+    config.train_dataloader.sampler = {'type': 'ltseg.RareClassSampler', 'temperature': 0.1}
+    for step in config.train_dataloader.dataset.pipeline:
+        if step.type == 'RandomCrop':
+            step.update(type='ltseg.ClassCrop', crop_size=(20, 20), share=1.0)
+    config.dump(tmp_path / 'rare.py')
+    train(tmp_path / 'rare.py', tmp_path / 'whole')
+    cut = tmp_path / 'cut'
+    cut.mkdir()
+    (tmp_path / 'whole' / 'iter_2.pth').rename(cut / 'iter_2.pth')
+    train(tmp_path / 'rare.py', cut, '--resume')
+    ends = (torch.load(folder / 'iter_4.pth', weights_only=False) for folder in (tmp_path / 'whole', cut))
+    assert equal(*ends)
 
 
 @pytest.mark.parametrize('own', ['sampler', 'batch_sampler'])

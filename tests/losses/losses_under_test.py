@@ -30,6 +30,8 @@ LOSSES = [
     dict(type='ltseg.SeesawLoss'),
     dict(type='ltseg.SeesawLoss', counts=COUNTS),
     dict(type='ltseg.EqualizationLoss', frequency_threshold=0.05, counts=COUNTS),
+    dict(type='ltseg.BLVLoss', counts=COUNTS),
+    dict(type='ltseg.GCLLoss', counts=COUNTS),
     dict(type='ltseg.LabelAwareSmoothingLoss', counts=COUNTS),
     dict(type='ltseg.RecallLoss'),
     dict(type='ltseg.DifficultyBalancedLoss'),
@@ -56,6 +58,20 @@ SORTING_LOSSES = [
 ]
 
 
+# Losses that draw random numbers, and arguments under which these decide nothing.
+CERTAIN = {
+    'ltseg.EqualizationLoss': dict(gamma=1.0),
+    'ltseg.BLVLoss': dict(sigma=1e9),
+    'ltseg.GCLLoss': dict(sigma=1e9),
+}
+OF_COSINES = ('ltseg.LDAMLoss', 'ltseg.GCLLoss')  # warn of other logits
+
+
+def without_chance(config: dict) -> dict:
+    """The loss with nothing left to chance."""
+    return {**config, **CERTAIN.get(config['type'], {})}
+
+
 def name_of(config: dict) -> str:
     """A short test id."""
     return '-'.join(str(v).removeprefix('ltseg.') for k, v in config.items() if k not in ('counts', 'rules'))
@@ -64,7 +80,7 @@ def name_of(config: dict) -> str:
 def batch(
     *size: int, dtype: torch.dtype = torch.float64, ignored: bool = True, device: str = 'cpu'
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits (N, K, *) within [-1, 1], as LDAM wants them, and labels (N, *) with 255 where ignored."""
+    """Logits (N, K, *) within [-1, 1], as losses of cosines want them, and labels (N, *) with 255 where ignored."""
     torch.manual_seed(0)
     logits = torch.rand(size[0], K, *size[1:], dtype=dtype) * 2 - 1
     labels = torch.randint(0, K, size)

@@ -5,7 +5,18 @@ import copy
 import pytest
 import torch
 from hinted import hinted
-from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, SORTING_LOSSES, K, batch, name_of
+from losses_under_test import (
+    CERTAIN,
+    COUNTS,
+    LOSSES,
+    OF_COSINES,
+    REGION_LOSSES,
+    SORTING_LOSSES,
+    K,
+    batch,
+    name_of,
+    without_chance,
+)
 from mmengine.structures import PixelData
 from torch.nn import functional as F
 
@@ -23,7 +34,7 @@ def build(config, **more):
 
 
 def value_and_gradient(loss, logits, labels, **arguments):
-    torch.manual_seed(7)  # EqualizationLoss draws a mask
+    torch.manual_seed(7)  # some losses draw random numbers
     logits = logits.detach().clone().requires_grad_()
     value = loss(logits, labels, ignore_index=255, **arguments)
     (gradient,) = torch.autograd.grad(value.sum(), logits)
@@ -56,7 +67,7 @@ def test_the_gradient_that_the_fused_path_takes_is_that_of_autograd(config):
     logits, labels = batch(2, 3, 4)
     losses = build(config).prepare(logits, labels, 255)
     assert isinstance(losses, DifferentiatedLosses)
-    torch.manual_seed(7)  # EqualizationLoss draws a mask
+    torch.manual_seed(7)  # some losses draw random numbers
     found = losses.value_and_gradient(logits, labels)
     torch.manual_seed(7)
     leaf = logits.clone().requires_grad_()
@@ -69,8 +80,7 @@ def test_the_gradient_that_the_fused_path_takes_is_that_of_autograd(config):
 def test_ignored_samples_do_not_exist(config):
     logits, labels = batch(30)
     kept = labels != 255
-    if config['type'] == 'ltseg.EqualizationLoss':
-        config = {**config, 'gamma': 1.0}  # no random mask
+    config = without_chance(config)
     value, gradient = value_and_gradient(build(config), logits, labels)
     expected, expected_gradient = value_and_gradient(build(config), logits[kept], labels[kept])
     torch.testing.assert_close(value, expected)
@@ -82,7 +92,7 @@ def test_ignored_samples_do_not_exist(config):
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.bfloat16])
 def test_all_ignored_is_zero_with_a_finite_gradient(config, dtype):
     logits, labels = batch(2, 4, 4, dtype=dtype)
-    scale = 1 if config['type'] == 'ltseg.LDAMLoss' else 100  # LDAM warns beyond cosines
+    scale = 1 if config['type'] in OF_COSINES else 100
     value, gradient = value_and_gradient(build(config), logits * scale, torch.full_like(labels, 255))
     assert value == 0 and (gradient == 0).all()
 
@@ -107,8 +117,7 @@ def test_a_label_that_is_no_class_is_named(config, wrong):
 @every_loss
 def test_a_loss_may_know_the_ignored_label_itself(config):
     logits, labels = batch(30)
-    if config['type'] == 'ltseg.EqualizationLoss':
-        config = {**config, 'gamma': 1.0}  # no random mask
+    config = without_chance(config)
     expected = build(config)(logits, labels, ignore_index=255)
     torch.testing.assert_close(build(config, ignore_index=255)(logits, labels), expected)
     torch.testing.assert_close(build(config, ignore_index=7)(logits, labels, ignore_index=255), expected)
@@ -116,8 +125,7 @@ def test_a_loss_may_know_the_ignored_label_itself(config):
 
 @pytest.mark.parametrize('config', [c for c in ALL if c.get('per') != 'image'], ids=name_of)
 def test_maps_are_rows(config):
-    if config['type'] == 'ltseg.EqualizationLoss':
-        config = {**config, 'gamma': 1.0}
+    config = without_chance(config)
     logits, labels = batch(3, 4, 5)
     of_map, _ = value_and_gradient(build(config), logits, labels)
     of_rows, _ = value_and_gradient(build(config), logits.movedim(1, -1).reshape(-1, K), labels.flatten())
@@ -130,7 +138,7 @@ def test_float32_is_close_to_float64_and_half_precision_is_computed_in_float32(c
     in_half, gradient = value_and_gradient(build(config), logits, labels)
     in_single, _ = value_and_gradient(build(config), logits.float(), labels)
     assert in_half == in_single and in_half.dtype == torch.float32 and gradient.dtype == torch.float16
-    if config['type'] != 'ltseg.EqualizationLoss':  # its mask is drawn in the precision of the logits
+    if config['type'] not in CERTAIN:  # random numbers are drawn in the precision of the logits
         in_double, _ = value_and_gradient(build(config), logits.double(), labels)
         torch.testing.assert_close(in_single.double(), in_double, rtol=1e-5, atol=1e-6)
 
@@ -199,7 +207,7 @@ def test_survives_deepcopy_and_state_dict(config):
     assert value == expected
 
 
-@pytest.mark.parametrize('config', [c for c in ALL if c['type'] != 'ltseg.EqualizationLoss'], ids=name_of)
+@pytest.mark.parametrize('config', [c for c in ALL if c['type'] not in CERTAIN], ids=name_of)
 def test_equal_logits_and_labels_of_any_integer_type(config):
     logits, labels = batch(2, 4, 4)
     expected, _ = value_and_gradient(build(config), logits, labels)

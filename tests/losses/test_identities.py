@@ -1,5 +1,6 @@
 """Identities between methods, and what theory says of single ones."""
 
+import math
 import warnings
 
 import pytest
@@ -71,6 +72,14 @@ IDENTITIES = {
         lambda: build('ClassBalancedLoss', beta=0.0, focusing=2.0, counts=COUNTS),
         lambda: build('FocalLoss'),
     ),
+    'BLV with noise at its bound is logit adjustment': (
+        lambda: build('BLVLoss', sigma=1e9, counts=COUNTS),
+        lambda: build('LogitAdjustedLoss', tau=-1 / math.log(sum(COUNTS) / min(COUNTS)), counts=COUNTS),
+    ),
+    'GCL with noise at its bound is logit adjustment': (
+        lambda: build('GCLLoss', sigma=1e9, strength=0.7, scale=1.0, counts=COUNTS),
+        lambda: build('LogitAdjustedLoss', tau=0.7 / math.log(max(COUNTS) / min(COUNTS)), counts=COUNTS),
+    ),
 }
 for title, loss in {
     'no rules': lambda: rules(),
@@ -87,6 +96,8 @@ for title, loss in {
     'equalization out of training': lambda: build('EqualizationLoss', frequency_threshold=1.0, counts=COUNTS).eval(),
     'generalized at rho 0': lambda: build('ReweightedLoss', scheme='generalized', rho=0.0, counts=COUNTS),
     'class-balanced at beta 0': lambda: build('ClassBalancedLoss', beta=0.0, counts=COUNTS),
+    'BLV without noise': lambda: build('BLVLoss', sigma=0.0, counts=COUNTS),
+    'GCL without noise and scale': lambda: build('GCLLoss', strength=0.0, scale=1.0, counts=COUNTS),
     'label-aware smoothing at 0': lambda: build('LabelAwareSmoothingLoss', head=0.0, tail=0.0, counts=COUNTS),
     'equal class weights': lambda: build('CrossEntropyLoss', class_weight=[3.0] * K),
 }.items():

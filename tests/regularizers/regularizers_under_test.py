@@ -7,6 +7,7 @@ from ltseg.registry import MODELS
 from ltseg.regularizers import Regularizer, RegularizerGroup
 
 K, D = 5, 8
+COUNTS = [900, 300, 120, 40, 8]
 
 # One config or more of each registered regularizer.
 REGULARIZERS = [
@@ -17,6 +18,9 @@ REGULARIZERS = [
     dict(type='ltseg.BetweenClassRegularizer', centers='ema'),
     dict(type='ltseg.CenterLoss'),
     dict(type='ltseg.CenterLoss', centers='batch'),
+    dict(type='ltseg.CenterCollapseRegularizer', counts=COUNTS),
+    dict(type='ltseg.CenterCollapseRegularizer', classifier='linear', counts='batch'),
+    dict(type='ltseg.CenterCollapseRegularizer', channels=4, counts='accumulated'),
     dict(type='ltseg.PeerToPeerRegularizer'),
     dict(type='ltseg.PeerToPeerRegularizer', centers='batch'),
     dict(type='ltseg.PeerToPeerRegularizer', on='classifier'),
@@ -37,7 +41,7 @@ STOPPING_GRADIENTS = ('ltseg.HybridContrastiveLoss',)
 
 def name_of(config: dict) -> str:
     """A short test id."""
-    return '-'.join(str(value).removeprefix('ltseg.') for value in config.values())
+    return '-'.join(str(value).removeprefix('ltseg.') for key, value in config.items() if key != 'counts')
 
 
 def built(config: dict, **more: object) -> Regularizer:

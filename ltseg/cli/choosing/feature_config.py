@@ -11,6 +11,8 @@ from ltseg.config_parts import type_name
 
 __all__ = ['HeadTraining', 'on_features']
 
+ALL_ALIKE = {'type': 'InfiniteSampler', 'shuffle': True}
+IN_ORDER = {'type': 'DefaultSampler', 'shuffle': False}
 AUTOCAST = ('AutocastOptimWrapper', 'AmpOptimWrapper')
 
 
@@ -29,7 +31,14 @@ class HeadTraining:
     learning_rate: float = 3e-3
 
 
-def on_features(config: Config, folders: Mapping[str, str], table: str, training: HeadTraining, seed: int) -> Config:
+def on_features(
+    config: Config,
+    folders: Mapping[str, str],
+    table: str,
+    training: HeadTraining,
+    seed: int,
+    sampler: Mapping[str, Any] | None = None,
+) -> Config:
     """The config of a model that works on features.
 
     Neck, decode head and auxiliary heads are those of ``config``; schedules, hooks and checkpoints are not.
@@ -40,6 +49,7 @@ def on_features(config: Config, folders: Mapping[str, str], table: str, training
         table: File with the class counts of the training labels.
         training: How the heads are trained.
         seed: Of the training run.
+        sampler: Of the crops; None draws all alike.
     """
     model = deepcopy(config.model)
     autocast = type_name(config.get('optim_wrapper') or {}) in AUTOCAST
@@ -54,8 +64,8 @@ def on_features(config: Config, folders: Mapping[str, str], table: str, training
         dict(
             **kept,
             model=model,
-            train_dataloader=_loader(folders['train'], training.batch_size, 'InfiniteSampler', shuffle=True),
-            val_dataloader=_loader(folders['val'], 1, 'DefaultSampler', shuffle=False),
+            train_dataloader=_loader(folders['train'], training.batch_size, sampler or ALL_ALIKE),
+            val_dataloader=_loader(folders['val'], 1, IN_ORDER),
             train_cfg=dict(type='IterBasedTrainLoop', max_iters=training.iterations, val_interval=training.iterations),
             val_cfg=dict(type='ValLoop'),
             optim_wrapper=dict(
@@ -83,10 +93,10 @@ def on_features(config: Config, folders: Mapping[str, str], table: str, training
     )  # fmt: skip
 
 
-def _loader(folder: str, batch_size: int, sampler: str, shuffle: bool) -> dict[str, Any]:
+def _loader(folder: str, batch_size: int, sampler: Mapping[str, Any]) -> dict[str, Any]:
     return dict(
         batch_size=batch_size,
         num_workers=0,
-        sampler=dict(type=sampler, shuffle=shuffle),
+        sampler=dict(sampler),
         dataset=dict(type='ltseg.CachedFeatures', folder=folder),
     )

@@ -26,12 +26,14 @@ class Candidate:
         title: In tables.
         loss: The config of the decode head's loss, or of several that it adds up.
         head: What else it sets in the decode head.
+        sampler: The config of the sampler of training images; None draws all alike.
     """
 
     name: str
     title: str
     loss: Mapping[str, Any] | Sequence[Mapping[str, Any]]
     head: Mapping[str, Any] = field(default_factory=dict)
+    sampler: Mapping[str, Any] | None = None
 
 
 def _p2p(on: str) -> dict[str, str]:
@@ -56,6 +58,10 @@ METHODS = {
         Candidate('focal', 'focal', dict(type='ltseg.FocalLoss')),
         Candidate('las', 'label-aware smoothing', dict(type='ltseg.LabelAwareSmoothingLoss')),
         Candidate(
+            'rare', 'cross entropy, rare class sampling', dict(type='ltseg.CrossEntropyLoss'),
+            sampler=dict(type='ltseg.RareClassSampler'),
+        ),
+        Candidate(
             'la+bcl',
             'logit adjusted (tau 0.5), BCL',
             dict(type='ltseg.LogitAdjustedLoss', tau=0.5),
@@ -72,7 +78,8 @@ METHODS = {
 def candidates(names: Sequence[str] | None, config: Mapping[str, Any]) -> list[Candidate]:
     """The methods with these names, cross entropy first; all by default, and those that the config adds.
 
-    A config adds its own by ``choose=dict(NAME=dict(loss_decode=dict(...), ...))``, keys of the decode head.
+    A config adds its own by ``choose=dict(NAME=dict(loss_decode=dict(...), ...))``, keys of the decode head and
+    ``sampler``.
 
     Raises:
         UsageError: If what the config adds is no dict of these.
@@ -89,10 +96,11 @@ def _added(given: Any) -> dict[str, Candidate]:
     if not isinstance(given, Mapping) or not all(map(_is_method, given.values())):
         hint = "E.g. choose=dict(mine=dict(loss_decode=dict(type='ltseg.FocalLoss', gamma=3.)))."
         raise UsageError('choose', 'a dict of methods, each a dict with loss_decode', repr(given), hint)
-    return {
-        name: Candidate(name, name, changes['loss_decode'], {k: v for k, v in changes.items() if k != 'loss_decode'})
-        for name, changes in given.items()
-    }
+    return {name: _candidate(name, **changes) for name, changes in given.items()}
+
+
+def _candidate(name: str, loss_decode: Any, sampler: Any = None, **head: Any) -> Candidate:
+    return Candidate(name, name, loss_decode, head, sampler)
 
 
 def _is_method(changes: Any) -> bool:

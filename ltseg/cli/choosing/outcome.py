@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -34,6 +35,9 @@ def settings_of(options: argparse.Namespace) -> str:
 def write_config(path: Path, config: Config, settings: str, method: Candidate, sentence: str, tau: float) -> None:
     """The config of the full training run."""
     head = {'_delete_': True, **with_method(config, method).model.decode_head.to_dict()}
+    changes: dict[str, Any] = {'model': {'decode_head': head}}
+    if method.sampler is not None:
+        changes['train_dataloader'] = {'sampler': {'_delete_': True, **method.sampler}}
     lines = [
         f'# {sentence}',
         f'#     ltseg train {path}{settings}',
@@ -41,7 +45,7 @@ def write_config(path: Path, config: Config, settings: str, method: Candidate, s
         f'(on frozen features the highest mIoU was at {tau:g}):',
         f'#     ltseg adjust {path} CHECKPOINT{settings}',
         f'_base_ = {os.path.relpath(str(config.filename), path.parent)!r}',
-        Config({'model': {'decode_head': head}}).pretty_text.rstrip(),
+        Config(changes).pretty_text.rstrip(),
     ]
     with atomic_write(path) as draft:
         draft.write_text('\n'.join(lines) + '\n', encoding='utf-8')

@@ -1,4 +1,4 @@
-"""The label of a method: losses, classifier, regularizers, mixed images, sampling and hooks."""
+"""The label of a method: losses, classifier, regularizers, mixed images, sampling, crops and hooks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from ltseg.cli.labels.data import wrappers
 from ltseg.cli.labels.known import NAMES, PLAIN_SAMPLERS
 from ltseg.cli.labels.part import defaults_of, has_label, is_part, part_label, plain_type, type_of
+from ltseg.nested_datasets import all_datasets
 
 __all__ = ['head_of', 'method_label', 'model_of']
 
@@ -13,8 +14,9 @@ __all__ = ['head_of', 'method_label', 'model_of']
 def method_label(stages: Sequence[Mapping[str, Any]]) -> str:
     """What a recipe of one or several stages is called.
 
-    One stage: the losses joined by ' + ', then classifier, regularizers, mixed images, sampling and hooks joined by
-    ', '. A later stage adds what the one before did not have: 'cross entropy; then class-balanced sampling, cRT'.
+    One stage: the losses joined by ' + ', then classifier, regularizers, mixed images, sampling, crops and hooks
+    joined by ', '. A later stage adds what the one before did not have: 'cross entropy; then class-balanced sampling,
+    cRT'.
     """
     parts = [list(dict.fromkeys(_parts(stage))) for stage in stages]
     labels = [', '.join(parts[0])]
@@ -49,6 +51,7 @@ def _parts(config: Mapping[str, Any]) -> Iterator[str]:
         *(part for part in _listed((head.get('train_cfg') or {}).get('assigner')) if has_label(part, scope)),
         *(part for part in _listed(loader.get('sampler')) if is_part(part) and plain_type(part) not in PLAIN_SAMPLERS),
         *(part for part in wrappers(loader.get('dataset')) if plain_type(part) in NAMES),
+        *(step for step in _pipelines(loader.get('dataset')) if is_part(step) and has_label(step, scope)),
         *(hook for hook in _listed(config.get('custom_hooks')) if is_part(hook) and has_label(hook, scope)),
     ]
     for part in found:
@@ -62,6 +65,10 @@ def _batch_augments(holder: Mapping[str, Any]) -> Any:
     """What MMPretrain's data preprocessor mixes images with; what MMSegmentation's has under this name pads them."""
     augments = (holder.get('data_preprocessor') or {}).get('batch_augments')
     return augments.get('augments') if isinstance(augments, Mapping) else None
+
+
+def _pipelines(dataset: Any) -> Iterator[Any]:
+    return (step for each in all_datasets(dataset) if is_part(each) for step in _listed(each.get('pipeline')))
 
 
 def _listed(value: Any) -> Sequence[Any]:

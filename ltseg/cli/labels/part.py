@@ -21,6 +21,7 @@ UNTOLD = frozenset({
     'seed', 'length', 'epochs', 'shuffle', 'begin', 'by_epoch', 'target', 'priority', 'probs', 'begin_iter',
     'begin_epoch', 'parameters', 'classifier', 'freeze_statistics', 'pipeline', 'data_root', 'data_prefix', 'ann_file',
     'metainfo', 'split', 'generate', 'reduce_zero_label', 'img_suffix', 'seg_map_suffix', 'test_mode', 'indices',
+    'crop_size', 'cat_max_ratio',
 })  # fmt: skip
 SUFFIXES = ('Loss', 'Regularizer', 'Classifier', 'Sampler', 'Hook', 'Dataset')
 

@@ -26,6 +26,8 @@ from ltseg.cli.train import parse_arguments as parse_training
 from ltseg.core.confusion import confusion_matrix
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.table import CountsTable
+from ltseg.datasets import CachedFeatures
+from ltseg.datasets.image_classes import image_classes_of
 from ltseg.registry import MODELS
 from ltseg.reports.record import RunRecord, find_records
 from ltseg.trained.model import build_model
@@ -132,6 +134,24 @@ def test_a_longer_run_of_cross_entropy_is_no_seed(config: str, capsys: pytest.Ca
     assert sorted(record.iterations for record in records()) == [2, 2, 2, 2, 4]
     main([config, '--methods', 'sqrt', *BRIEF, '--iterations', '4'])  # which takes it for its first seed
     assert sorted(record.iterations for record in records()) == [2, 2, 2, 2, 4, 4, 4, 4]
+
+
+def test_crops_are_sampled_by_the_classes_they_hold(config: str) -> None:
+    main([config, '--methods', 'rare', *BRIEF])
+    assert {record.method for record in records()} == {'cross entropy', 'cross entropy, rare class sampling'}
+    (folder, *_) = sorted(Path('work_dirs/run/choose/runs').glob('rare-seed0-*'))
+    run = Config.fromfile(next(folder.glob('*.py')))
+    assert run.train_dataloader.sampler.type == 'ltseg.RareClassSampler'
+    dataset = CachedFeatures(run.train_dataloader.dataset.folder)
+    held = image_classes_of(dataset)
+    labels = [dataset[index]['data_samples'].gt_sem_seg.data for index in range(len(dataset))]
+    table = CountsTable.load('work_dirs/run/choose/class_counts.json')
+    for image, label in enumerate(labels):
+        pixels = torch.bincount(label[label < len(table.class_names)].flatten().long())
+        of_image = held.images == image
+        assert held.samples[of_image].tolist() == pixels[pixels > 0].tolist() and held.sizes[image] == label.numel()
+    command.write_config(Path('out/chosen.py'), Config.fromfile(config), '', METHODS['rare'], 'So.', 0.5)
+    assert Config.fromfile('out/chosen.py').train_dataloader.sampler == dict(type='ltseg.RareClassSampler')
 
 
 def test_a_part_of_the_images_is_taken(config: str) -> None:

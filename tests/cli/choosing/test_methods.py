@@ -46,7 +46,7 @@ def test_each_method_trains_a_plain_head(name: str) -> None:
 
 
 def test_methods_differ() -> None:
-    heads = [with_method(config(), method).model.decode_head.to_dict() for method in METHODS.values()]
+    heads = [(with_method(config(), each).model.decode_head.to_dict(), each.sampler) for each in METHODS.values()]
     assert all(heads.index(head) == place for place, head in enumerate(heads))
     assert len({method.title for method in METHODS.values()}) == len(METHODS)
 
@@ -70,10 +70,13 @@ def test_names_choose_and_cross_entropy_comes_first() -> None:
 
 
 def test_a_config_adds_its_own() -> None:
-    mine = dict(loss_decode=dict(type='ltseg.FocalLoss', gamma=3.0), dropout_ratio=0.5)
+    sampler = dict(type='ltseg.RepeatFactorSampler')
+    mine = dict(loss_decode=dict(type='ltseg.FocalLoss', gamma=3.0), dropout_ratio=0.5, sampler=sampler)
     (_, own) = candidates(['mine'], {'choose': {'mine': mine}})
     head = with_method(config(), own).model.decode_head
-    assert head.loss_decode.gamma == 3 and head.dropout_ratio == 0.5
+    assert (
+        head.loss_decode.gamma == 3 and head.dropout_ratio == 0.5 and own.sampler == sampler and 'sampler' not in head
+    )
     assert list(METHODS) + ['mine'] == [each.name for each in candidates(None, {'choose': {'mine': mine}})]
 
 
