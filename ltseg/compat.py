@@ -19,7 +19,6 @@ from ltseg.core.errors import MissingPackageError
 
 __all__ = [
     'TORCHVISION_SCHEMAS',
-    'OperatorsOfMMCV',
     'declare_mmcv_operators',
     'declare_torchvision_operators',
     'quietly',
@@ -60,7 +59,7 @@ def declare_torchvision_operators() -> torch.library.Library | None:
     return library
 
 
-class OperatorsOfMMCV(ModuleType):
+class _OperatorsOfMMCV(ModuleType):
     """Stands in for ``mmcv._ext``: each operator is there, and says what is missing when it is called."""
 
     def __getattr__(self, name: str) -> Any:
@@ -77,7 +76,7 @@ class OperatorsOfMMCV(ModuleType):
         return operator
 
 
-def declare_mmcv_operators() -> OperatorsOfMMCV | None:
+def declare_mmcv_operators() -> _OperatorsOfMMCV | None:
     """Declares the operators without which mmdet's heads cannot be imported beside an mmcv that was not compiled.
 
     MMSegmentation then says that mmdet is not installed. On the CPU its MaskFormer and Mask2Former call none of these
@@ -90,7 +89,7 @@ def declare_mmcv_operators() -> OperatorsOfMMCV | None:
     folders = (found and found.submodule_search_locations) or ()
     if not folders or any(any(Path(folder).glob('_ext.*')) for folder in folders):
         return None
-    operators = sys.modules['mmcv._ext'] = OperatorsOfMMCV('mmcv._ext')
+    operators = sys.modules['mmcv._ext'] = _OperatorsOfMMCV('mmcv._ext')
     operators.__spec__ = ModuleSpec('mmcv._ext', None)  # mmengine looks for it before it imports mmcv.ops
     return operators
 
