@@ -20,8 +20,8 @@ def mmdet_faults(parts: Iterable[tuple[str, dict]]) -> Iterator[str]:
         if type_name(part) in HEADS or str(part.get('type')).startswith('mmdet.'):
             try:
                 importlib.import_module('mmdet.models')
-            except ImportError as error:
-                if error.name == 'mmdet':
+            except Exception as error:  # of any: other versions of what it imports
+                if getattr(error, 'name', None) == 'mmdet':
                     yield str(missing_package(path, 'mmdet'))
                 else:
                     yield describe(path, 'a package mmdet that can be imported', repr(error), MASKS)

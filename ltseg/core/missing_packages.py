@@ -21,6 +21,6 @@ def missing_package(where: str, package: str) -> MissingPackageError:
         where: What needs it, e.g. 'ltseg train'.
         package: As it is imported, e.g. 'mmengine'.
     """
-    hint = 'ltseg check-env says how to install it.'
-    hint = EXTRAS if package in OPENMMLAB else MASKS if package == 'mmdet' else hint
+    other = MASKS if package == 'mmdet' else 'ltseg check-env says how to install it.'
+    hint = EXTRAS if package in OPENMMLAB else other
     return MissingPackageError(where, f'the package {package}', 'none installed', hint)

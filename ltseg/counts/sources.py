@@ -70,9 +70,7 @@ class ClassCountsSource(nn.Module):
     def fill(self, table: Any) -> None:
         """Takes over the counts of a ``CountsTable`` or a ``ClassCounts``."""
         counts = getattr(table, 'learned', table)
-        if self.unit == 'images' and counts.images is not None:  # those of a list are in the unit already
-            counts = ClassCounts(counts.images, counts.images)
-        self._filled, self._placed = counts, None
+        self._filled, self._placed = counts.counted_in(self.unit), None  # those of a list are in the unit already
         self.class_names = getattr(table, 'class_names', None)
         self.num_images = getattr(table, 'provenance', {}).get('files')
         self.cause_of_empty_classes = getattr(table, 'cause_of_empty_classes', '')
