@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-__all__ = ['Averaging', 'contrastive_losses', 'limited_positives']
+__all__ = ['Averaging', 'contrastive_losses', 'limited_positives', 'parametric_losses']
 
 Averaging = Literal['outside', 'inside']
 NEVER = -1e9  # a score whose exponential is 0 beside any real one; -inf would make the gradient of nothing nan
@@ -55,8 +55,7 @@ def contrastive_losses(
         than its keys, its text and released code do not, and neither does this.
     """
     scores = anchors @ keys.T / temperature  # (M, N)
-    others = (key_labels >= 0) & (torch.arange(len(keys), device=keys.device) != own_keys[:, None])
-    same = (anchor_labels[:, None] == key_labels) & others
+    others, same = _relations(anchor_labels, key_labels, own_keys)
     numbers = scores.new_zeros(num_classes).index_add(0, key_labels.clamp(min=0), (key_labels >= 0).to(scores.dtype))
     if averaging == 'inside':
         totals = _class_means(scores, others, key_labels, num_classes)
@@ -70,6 +69,48 @@ def contrastive_losses(
     number = positives.sum(1)
     attraction = torch.where(positives > 0, positives * scores, 0.0).sum(1) / torch.where(number > 0, number, 1)
     return torch.where(number > 0, totals.logsumexp(dim=1) - attraction, 0.0)
+
+
+def parametric_losses(
+    anchors: Tensor,
+    anchor_labels: Tensor,
+    class_scores: Tensor,
+    keys: Tensor,
+    key_labels: Tensor,
+    own_keys: Tensor,
+    temperature: float,
+    alpha: float,
+) -> Tensor:
+    """The loss of each anchor, which is to be found among the classes and among the keys by its class::
+
+        l_i = log D_i - (u_iy + alpha sum_{p in P_i} s_ip) / (1 + alpha |P_i|)
+        D_i = sum_k exp(u_ik) + sum_{k != i} exp(s_ik),    s_ik = a_i . k_k / temperature
+
+    Args:
+        anchors, anchor_labels, keys, key_labels, own_keys, temperature: As for :func:`contrastive_losses`.
+        class_scores: u, (M, K), of each anchor and class.
+        alpha: What a key of the anchor's class weighs as a positive beside its class.
+
+    Returns:
+        (M,).
+
+    Source:
+        Cui et al., Parametric Contrastive Learning, ICCV 2021, eq. 4, without its logit compensation: Generalized
+        Parametric Contrastive Learning, TPAMI 2023.
+    """
+    scores = anchors @ keys.T / temperature  # (M, N)
+    others, same = _relations(anchor_labels, key_labels, own_keys)
+    totals = torch.cat([class_scores, scores.masked_fill(~others, NEVER)], 1).logsumexp(1)
+    own_class = class_scores.gather(1, anchor_labels.clamp(min=0)[:, None]).squeeze(1)
+    attraction = own_class + alpha * torch.where(same, scores, 0.0).sum(1)
+    weight = 1 + alpha * same.sum(1, dtype=scores.dtype)
+    return torch.where(anchor_labels >= 0, totals - attraction / weight, 0.0)
+
+
+def _relations(anchor_labels: Tensor, key_labels: Tensor, own_keys: Tensor) -> tuple[Tensor, Tensor]:
+    """Which keys are not the anchor and not left out, and which of these have its class, (M, N) bool each."""
+    others = (key_labels >= 0) & (torch.arange(len(key_labels), device=key_labels.device) != own_keys[:, None])
+    return others, (anchor_labels[:, None] == key_labels) & others
 
 
 def _class_means(scores: Tensor, others: Tensor, key_labels: Tensor, num_classes: int) -> Tensor:

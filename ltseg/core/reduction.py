@@ -7,7 +7,7 @@ from torch import Tensor, distributed
 
 from ltseg.core.precision import widest_dtype
 
-__all__ = ['Average', 'Reduction', 'all_reduced_sum', 'reduce_losses', 'world_size']
+__all__ = ['Average', 'Reduction', 'all_reduced_sum', 'reduce_losses', 'with_the_sum_of', 'world_size']
 
 Average = Literal['weight', 'count']
 Reduction = Literal['mean', 'sum', 'none']
@@ -24,6 +24,25 @@ def all_reduced_sum(value: Tensor) -> Tensor:
     if world_size() > 1:
         distributed.all_reduce(total)
     return total
+
+
+def with_the_sum_of(kept: Tensor, losses: Tensor, sample_weights: Tensor | None = None, sync: bool = True) -> Tensor:
+    """``losses`` times one number without gradient, with which they sum to what other losses do::
+
+        l_i sum_j u_j k_j / sum_j u_j l_j
+
+    Args:
+        kept: k, of the shape of ``losses``; or both are sums already.
+        losses: l, (N, *), 0 for ignored samples, and not negative.
+        sample_weights: u, broadcast to (N, *).
+        sync: Whether the sums cover all processes.
+    """
+    weights = 1.0 if sample_weights is None else sample_weights.to(losses.dtype)
+    dtype = widest_dtype(losses.device)
+    sums = torch.stack([(each.detach() * weights).sum(dtype=dtype) for each in (kept, losses)])
+    total, own = all_reduced_sum(sums) if sync else sums
+    factor = (total / own.where(own > 0, 1.0)).clamp(max=torch.finfo(losses.dtype).max)
+    return losses * factor.to(losses.dtype)
 
 
 def reduce_losses(

@@ -1,16 +1,16 @@
 """How far the regions of predicted probabilities and of labels agree, class by class."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ltseg.core.adjustment import Adjustment
 from ltseg.core.cross_entropy import adjusted_logits
-from ltseg.core.layout import per_class
+from ltseg.core.layout import per_class, sums_of_images
 
-__all__ = ['AdjustedRegions', 'RegionSums', 'adjusted_probability', 'tversky_losses']
+__all__ = ['AdjustedRegions', 'RegionSums', 'adjusted_probability', 'tversky_losses', 'valid_logits']
 
 
 class RegionSums(NamedTuple):
@@ -30,9 +30,9 @@ class RegionSums(NamedTuple):
         >>> import torch
         >>> from ltseg.core.regions import RegionSums
         >>> probability = torch.tensor([[0.75, 0.25], [0.5, 0.5]])
-        >>> sums = RegionSums.of(probability, torch.tensor([0, 1]), torch.ones(2)).total()
-        >>> [each.tolist() for each in sums]  # of two pixels, the first of class 0
-        [[[0.75, 0.5]], [[0.5, 0.25]], [[0.25, 0.5]]]
+        >>> sums = RegionSums.of(probability, torch.tensor([0, 1]), torch.ones(2))
+        >>> [each.sum(0).tolist() for each in sums]  # of two pixels, the first of class 0
+        [[0.75, 0.5], [0.5, 0.25], [0.25, 0.5]]
     """
 
     true_positives: Tensor
@@ -51,17 +51,13 @@ class RegionSums(NamedTuple):
         weights = weights.unsqueeze(1)
         if labels.is_floating_point():
             excess = (probability - labels.to(probability)) * weights
-            positives = _of_pixels(torch.min(probability, labels.to(probability)) * weights)
-            return cls(positives, _of_pixels(excess.relu()), _of_pixels((-excess).relu()))
+            positives = sums_of_images(torch.min(probability, labels.to(probability)) * weights)
+            return cls(positives, sums_of_images(excess.relu()), sums_of_images((-excess).relu()))
         own = torch.zeros_like(probability, dtype=torch.bool).scatter_(1, labels.unsqueeze(1), True)
         predicted = probability * weights
-        positives = _of_pixels(predicted.where(own, 0.0))
-        negatives = _of_pixels(weights.where(own, 0.0)) - positives
-        return cls(positives, _of_pixels(predicted.masked_fill(own, 0)), negatives)
-
-    def total(self) -> 'RegionSums':
-        """The sums of all images together, (1, K)."""
-        return RegionSums(*(of_images.sum(0, keepdim=True) for of_images in self))
+        positives = sums_of_images(predicted.where(own, 0.0))
+        negatives = sums_of_images(weights.where(own, 0.0)) - positives
+        return cls(positives, sums_of_images(predicted.masked_fill(own, 0)), negatives)
 
     @property
     def labelled(self) -> Tensor:
@@ -95,6 +91,7 @@ class AdjustedRegions:
 
     adjustment: Adjustment
     ignore_index: int = -100
+    kind: ClassVar[type] = RegionSums
 
     def __call__(self, logits: Tensor, labels: Tensor, weight: Tensor | None = None) -> RegionSums:
         """The sums of each image, with a graph.
@@ -125,16 +122,23 @@ class AdjustedRegions:
 def adjusted_probability(
     logits: Tensor, labels: Tensor, adjustment: Adjustment, ignore_index: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """p = softmax(z'), (N, K, *); which pixels count, (N, *); and labels whose ignored indices are a class.
+    """p = softmax(z'), (N, K, *), and what else :func:`valid_logits` gives."""
+    adjusted, kept, labels = valid_logits(logits, labels, adjustment, ignore_index)
+    return adjusted.softmax(1), kept, labels
 
-    Where a pixel is ignored, p and its gradient are finite whatever the logits are.
+
+def valid_logits(
+    logits: Tensor, labels: Tensor, adjustment: Adjustment, ignore_index: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """z', (N, K, *); which pixels count, (N, *); and labels whose ignored indices are a class.
+
+    Where a pixel is ignored, z' and its gradient are 0 whatever the logits are.
     """
     soft = labels.is_floating_point()
     ignored = torch.zeros_like(labels[:, 0], dtype=torch.bool) if soft else labels == ignore_index
     labels = labels if soft else labels.masked_fill(ignored, 0)
     # Logits of ignored pixels may be anything, and where all are ignored, biases may be -inf: 0 * nan is nan.
-    adjusted = adjusted_logits(logits, labels, adjustment).masked_fill(ignored.unsqueeze(1), 0)
-    return adjusted.softmax(1), ~ignored, labels
+    return adjusted_logits(logits, labels, adjustment).masked_fill(ignored.unsqueeze(1), 0), ~ignored, labels
 
 
 def tversky_losses(
@@ -159,8 +163,3 @@ def tversky_losses(
     if exponent != 1:
         losses = losses.clamp(min=torch.finfo(losses.dtype).tiny) ** exponent
     return losses, present
-
-
-def _of_pixels(values: Tensor) -> Tensor:
-    """Sums over the pixels of each image, (N, K, *) -> (N, K)."""
-    return values.unsqueeze(-1).flatten(2).sum(2)

@@ -146,9 +146,10 @@ class LongTailSegHead(FeatureTap, FusedLosses, Extension):
             head's last convolution, e.g. ``dict(type='ltseg.CosineClassifier')``.
         fused: Whether losses are computed without upsampled logits (see :mod:`ltseg.core.fused_upsampling`): the same
             value and gradient in less time and memory. It holds for every loss with ``can_be_fused``, which are those
-            of this package but Lovász-Softmax, dot regression and expert diversity. Heads with another loss beside,
-            with a pixel sampler, or with a ``loss_by_feat`` of their own take the plain path. On a GPU it is done by
-            Triton kernels where these can serve, else in bands of rows; 'bands' and 'triton' choose one of them.
+            of this package but Lovász-Softmax, dot regression, expert diversity and the pairwise ranking of single
+            images. Heads with another loss beside, with a pixel sampler, or with a ``loss_by_feat`` of their own take
+            the plain path. On a GPU it is done by Triton kernels where these can serve, else in bands of rows;
+            'bands' and 'triton' choose one of them.
         band_rows: Rows of labels in a band of the fused loss; by default they follow from the shapes.
 
     Raises:

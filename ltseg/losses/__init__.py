@@ -4,6 +4,7 @@ import ltseg.registry  # noqa: F401  isort: skip (names mmengine where it is mis
 
 from ltseg.losses.arb import ARBLoss
 from ltseg.losses.class_mean import ClassMeanLoss
+from ltseg.losses.class_sums import ClassSumsLoss
 from ltseg.losses.dot_regression import DotRegressionLoss
 from ltseg.losses.equalization import EqualizationLoss
 from ltseg.losses.expert_diversity import ExpertDiversityLoss
@@ -26,6 +27,7 @@ from ltseg.losses.presets import (
     ReweightedLoss,
     VSLoss,
 )
+from ltseg.losses.ranking import PairwiseRankingLoss
 from ltseg.losses.region import DiceLoss, JaccardLoss, RegionLoss, TverskyLoss
 from ltseg.losses.ruled_loss import RuledLoss
 from ltseg.losses.seesaw import SeesawLoss
@@ -37,6 +39,7 @@ __all__ = [
     'CDTLoss',
     'ClassBalancedLoss',
     'ClassMeanLoss',
+    'ClassSumsLoss',
     'CrossEntropyLoss',
     'DiceLoss',
     'DifficultyBalancedLoss',
@@ -53,6 +56,7 @@ __all__ = [
     'LongTailLoss',
     'LovaszLoss',
     'MaskClassificationLoss',
+    'PairwiseRankingLoss',
     'RecallLoss',
     'RegionLoss',
     'ReweightedLoss',

@@ -70,6 +70,12 @@ class ClassMeanLoss(RuledLoss):
             raise InvalidValueError(type(self).__name__, 'rules that leave labels alone', 'label smoothing', hint)
         return adjustment
 
+    def refuse_soft_labels(self, labels: Tensor, why: str) -> None:
+        """For losses without a formula for them: raises ValueError if labels are probabilities."""
+        if labels.is_floating_point():
+            hint = 'Train without mixed labels, or with ltseg.JaccardLoss, which has a formula for them.'
+            raise InvalidValueError(type(self).__name__, f'class indices, {why}', 'soft labels', hint)
+
     def mean_of_classes(self, losses: Tensor, present: Tensor, class_weight: Tensor | None) -> Tensor:
         """The loss before its factor.
 

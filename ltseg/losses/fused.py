@@ -10,10 +10,10 @@ from ltseg.core.fused_passes import Path
 from ltseg.core.fused_regions import upsampled_regions
 from ltseg.core.fused_upsampling import upsampled_losses
 from ltseg.core.layout import at_least_float32
-from ltseg.core.reduction import reduce_losses
+from ltseg.core.reduction import reduce_losses, with_the_sum_of
 from ltseg.counts.label_counts import explaining_label_errors
+from ltseg.losses.class_sums import ClassSumsLoss
 from ltseg.losses.logits_loss import TWO_CLASSES, LogitsLoss
-from ltseg.losses.region import RegionLoss
 
 __all__ = ['fused_losses']
 
@@ -49,8 +49,8 @@ def fused_losses(
         expected, where = 'logits (N, K, h, w), K > 1, and labels (N, H, W)', type(losses[0]).__name__
         raise InvalidValueError(where, expected, got, TWO_CLASSES)
     labels = labels.long()
-    of_regions = [loss for loss in losses if isinstance(loss, RegionLoss)]
-    of_samples = [loss for loss in losses if not isinstance(loss, RegionLoss)]
+    of_regions = [loss for loss in losses if isinstance(loss, ClassSumsLoss)]
+    of_samples = [loss for loss in losses if not isinstance(loss, ClassSumsLoss)]
     if of_regions:
         path = _without_kernels(path, of_regions[0], alone=not of_samples)
     with (
@@ -61,16 +61,20 @@ def fused_losses(
         prepared = [loss.prepare(exact, labels, ignore_index) for loss in of_samples]
         recalls = [loss.advancing_recall for loss in losses if loss.advancing_recall is not None]
         options = align_corners, ignore_index, band_rows, path, bool(recalls)
-        sums = upsampled_losses(logits, labels, prepared, *options)
+        kept = [loss.kept_losses(each) for loss, each in zip(of_samples, prepared, strict=True)]
+        sums = upsampled_losses(logits, labels, [*prepared, *(each for each in kept if each is not None)], *options)
+        number = len(prepared)
+        kept_sums = iter(sums.losses[number:])
         regions = [loss.prepare_regions(exact, labels, ignore_index) for loss in of_regions]
         region_sums = upsampled_regions(logits, labels, regions, align_corners, band_rows) if regions else []
         valid = (labels != ignore_index).sum()
-        values = {
-            loss: reduce_losses(value, valid, weights, None, loss.average, None, loss.reduction, loss.sync)
-            for loss, value, weights in zip(of_samples, sums.losses, sums.class_weights, strict=True)
-        }
+        values = {}
+        summed = sums.losses[:number], sums.class_weights[:number]
+        for loss, keeps, value, weights in zip(of_samples, kept, *summed, strict=True):
+            value = value if keeps is None else with_the_sum_of(next(kept_sums), value, sync=loss.sync)
+            values[loss] = reduce_losses(value, valid, weights, None, loss.average, None, loss.reduction, loss.sync)
         for loss, region, found in zip(of_regions, regions, region_sums, strict=True):
-            values[loss] = loss.of_sums(found, region.adjustment.weight)
+            values[loss] = loss.of_sums(found, region)
         scaled = [values[loss] * loss.factor() for loss in losses]
         for recall in recalls:
             recall.observe(sums.correct)

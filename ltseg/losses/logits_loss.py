@@ -10,7 +10,7 @@ from ltseg.core.checks import check_choice, check_range
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.graph_capture import is_capturing
 from ltseg.core.layout import at_least_float32
-from ltseg.core.reduction import Average, Reduction, reduce_losses
+from ltseg.core.reduction import Average, Reduction, reduce_losses, with_the_sum_of
 from ltseg.core.right_samples import outcomes
 from ltseg.core.sample_losses import SampleLosses
 from ltseg.core.torch_versions import is_compiling
@@ -157,7 +157,13 @@ class LogitsLoss(nn.Module):
         reduction: Reduction,
     ) -> Tensor:
         """The loss before its factor; a loss that is no mean over samples overrides it, and needs no ``prepare``."""
-        losses, class_weights = self.prepare(logits, labels, ignore_index)(logits, labels)
+        sample_losses = self.prepare(logits, labels, ignore_index)
+        losses, class_weights = sample_losses(logits, labels)
+        kept = self.kept_losses(sample_losses)
+        if kept is not None:
+            with torch.no_grad():
+                of_samples, _ = kept(logits, labels)
+            losses = with_the_sum_of(of_samples, losses, weight, self.sync)
         soft = labels.is_floating_point()
         valid = torch.full((), losses.numel(), device=losses.device) if soft else (labels != ignore_index).sum()
         return reduce_losses(losses, valid, class_weights, weight, self.average, avg_factor, reduction, self.sync)
@@ -165,6 +171,10 @@ class LogitsLoss(nn.Module):
     def outcomes(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
         """Right and missed samples of each class that has counts, (2, K), as the recall takes them in."""
         return outcomes(logits, labels, ignore_index)
+
+    def kept_losses(self, sample_losses: SampleLosses) -> SampleLosses | None:
+        """Losses whose sum the prepared ones are to have, by one factor without gradient; None is for no factor."""
+        return None
 
     @property
     def advancing_recall(self) -> RunningRecall | None:

@@ -1,6 +1,7 @@
 """The loss that applies any list of rules."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -28,6 +29,8 @@ class LongTailLoss(RuledLoss):
     Args:
         rules: Rules, or their configs: ``dict(type='ltseg.PriorBias', tau=1.0)``. None gives cross entropy.
         focusing: Exponent of the focal factor; 0 leaves it out.
+        keep_mean: Whether all losses are multiplied with one number, without gradient, with which their sum is that
+            without the focal factor. It is that of all processes, with ``sync``.
         **options: As for :class:`ltseg.losses.logits_loss.LogitsLoss`. ``average`` is 'weight' by default.
 
     Raises:
@@ -43,11 +46,16 @@ class LongTailLoss(RuledLoss):
 
     short_name = '{rules}'
 
-    def __init__(self, rules: Sequence[Rule | dict] = (), focusing: float = 0.0, **options: Any) -> None:
+    def __init__(
+        self, rules: Sequence[Rule | dict] = (), focusing: float = 0.0, keep_mean: bool = False, **options: Any
+    ) -> None:
         super().__init__(rules, **{'average': 'weight', 'loss_name': 'loss_long_tail', **options})
         check_range(f'{type(self).__name__}.focusing', focusing, 0)
-        self.focusing = focusing
+        self.focusing, self.keep_mean = focusing, keep_mean
 
     def prepare(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
         adjustment = self.adjustment(logits, labels, ignore_index)
         return AdjustedCrossEntropy(adjustment, self.focusing, ignore_index)
+
+    def kept_losses(self, sample_losses: Any) -> SampleLosses | None:
+        return replace(sample_losses, focusing=0.0) if self.keep_mean else None

@@ -4,7 +4,6 @@ from typing import Any
 
 from torch import Tensor
 
-from ltseg.core.errors import InvalidValueError
 from ltseg.core.lovasz import lovasz_losses
 from ltseg.core.reduction import Reduction
 from ltseg.core.regions import adjusted_probability
@@ -63,9 +62,7 @@ class LovaszLoss(ClassMeanLoss):
         reduction: Reduction,
     ) -> Tensor:
         self.check_reduction(reduction)
-        if labels.is_floating_point():
-            hint = 'Train without mixed labels, or with ltseg.JaccardLoss, which has a formula for them.'
-            raise InvalidValueError('LovaszLoss', 'class indices, as sets have no shares', 'soft labels', hint)
+        self.refuse_soft_labels(labels, 'as sets have no shares')
         adjustment = self.adjustment(logits, labels, ignore_index)
         probability, kept, labels = adjusted_probability(logits, labels, adjustment, ignore_index)
         measure = kept if weight is None else kept * weight.to(probability)

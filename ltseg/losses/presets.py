@@ -168,11 +168,17 @@ class VSLoss(LongTailLoss):
 class FocalLoss(LongTailLoss):
     """Focal loss in its softmax form: ``-(1 - p_y)^gamma log p_y``.
 
+    With ``keep_mean`` it is ``-(1 - p_y)^gamma log p_y / Z``, with Z such that the sum over a batch is that of cross
+    entropy: weight moves from easy samples to hard ones, and the loss does not become small. Z has no gradient.
+
     Args:
         gamma: Exponent; 0 is cross entropy.
+        keep_mean: Whether there is Z. Heads without upsampled logits then compute two losses.
 
     Source:
-        Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, eq. 4, without its alpha.
+        Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, eq. 4, without its alpha. Z is that of Zheng et
+        al., Foreground-Aware Relation Network (FarSeg), CVPR 2020, section 3.3, whose code sends no gradient through
+        (1 - p_y)^gamma either, and goes from cross entropy to this loss in the course of training.
 
     Example:
         >>> import torch
@@ -181,12 +187,14 @@ class FocalLoss(LongTailLoss):
         >>> labels = torch.tensor([0, 0])
         >>> FocalLoss()(logits, labels, reduction_override='none')  # -0.1^2 log 0.9, and -0.9^2 log 0.1
         tensor([1.0536e-03, 1.8651e+00])
+        >>> FocalLoss(keep_mean=True)(logits, labels, reduction_override='none')  # the same, times 1.2903
+        tensor([1.3595e-03, 2.4066e+00])
     """
 
     short_name = 'focal'
 
-    def __init__(self, gamma: float = 2.0, **options: Any) -> None:
-        super().__init__(focusing=gamma, **{'loss_name': 'loss_focal', **options})
+    def __init__(self, gamma: float = 2.0, keep_mean: bool = False, **options: Any) -> None:
+        super().__init__(focusing=gamma, keep_mean=keep_mean, **{'loss_name': 'loss_focal', **options})
 
 
 @MODELS.register_module()

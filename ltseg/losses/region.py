@@ -3,23 +3,19 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
 from ltseg.core.checks import check_positive, check_range
-from ltseg.core.collectives import summed
 from ltseg.core.cross_entropy import check_soft_labels
-from ltseg.core.reduction import Reduction
 from ltseg.core.regions import AdjustedRegions, RegionSums, tversky_losses
-from ltseg.core.torch_versions import is_compiling
-from ltseg.losses.class_mean import ClassMeanLoss
+from ltseg.losses.class_sums import ClassSumsLoss
 from ltseg.registry import MODELS
 from ltseg.rules import Rule
 
 __all__ = ['DiceLoss', 'JaccardLoss', 'RegionLoss', 'TverskyLoss']
 
 
-class RegionLoss(ClassMeanLoss):
+class RegionLoss(ClassSumsLoss):
     """How far the regions that are predicted and labelled differ, for each class that is present::
 
         loss = mean_k w_k (1 - (TP_k + smooth) / (TP_k + alpha FP_k + beta FN_k + smooth))^exponent
@@ -81,37 +77,16 @@ class RegionLoss(ClassMeanLoss):
         check_positive(f'{name}.exponent', exponent)
         self.smooth, self.exponent = smooth, exponent
 
-    def reduced(
-        self,
-        logits: Tensor,
-        labels: Tensor,
-        weight: Tensor | None,
-        avg_factor: float | Tensor | None,
-        ignore_index: int,
-        reduction: Reduction,
-    ) -> Tensor:
-        self.check_reduction(reduction)
-        regions = self.prepare_regions(logits, labels, ignore_index)
-        return self.of_sums(regions(logits, labels, weight), regions.adjustment.weight)
-
-    def prepare_regions(self, logits: Tensor, labels: Tensor, ignore_index: int) -> AdjustedRegions:
-        """The sums as a function of any part of a batch, under the class counts of all of it."""
+    def prepare_regions(
+        self, logits: Tensor, labels: Tensor, ignore_index: int, weight: Tensor | None = None
+    ) -> AdjustedRegions:
         adjustment = self.adjustment(logits, labels, ignore_index)
         if labels.is_floating_point():
             check_soft_labels(type(self).__name__, adjustment)
         return AdjustedRegions(adjustment, ignore_index)
 
-    def of_sums(self, sums: RegionSums, class_weight: Tensor | None) -> Tensor:
-        """The loss before its factor, of the sums of each image (N, K) and the weights (K,) of classes, None for 1."""
-        if self.per == 'batch':
-            total = sums.total()
-            sums = RegionSums(*summed(torch.stack(total))) if self.sync else total
-        losses, present = tversky_losses(sums, self.alpha, self.beta, self.smooth, self.exponent)
-        return self.mean_of_classes(losses, present, class_weight)
-
-    @property
-    def can_be_fused(self) -> bool:
-        return not is_compiling()  # the compiler fuses the plain path by itself
+    def of_classes(self, sums: RegionSums, regions: AdjustedRegions) -> tuple[Tensor, Tensor]:
+        return tversky_losses(sums, self.alpha, self.beta, self.smooth, self.exponent)
 
 
 @MODELS.register_module()

@@ -6,6 +6,7 @@ from ltseg.regularizers.center_collapse import CenterCollapseRegularizer
 from ltseg.regularizers.center_loss import CenterLoss
 from ltseg.regularizers.group import RegularizerGroup
 from ltseg.regularizers.hybrid_contrastive import HybridContrastiveLoss
+from ltseg.regularizers.parametric_contrastive import ParametricContrastiveLoss
 from ltseg.regularizers.peer_to_peer import PeerToPeerRegularizer
 from ltseg.regularizers.regularizer import Regularizer
 from ltseg.regularizers.supervised_contrastive import SupervisedContrastiveLoss
@@ -19,6 +20,7 @@ __all__ = [
     'CenterCollapseRegularizer',
     'CenterLoss',
     'HybridContrastiveLoss',
+    'ParametricContrastiveLoss',
     'PeerToPeerRegularizer',
     'Regularizer',
     'RegularizerGroup',

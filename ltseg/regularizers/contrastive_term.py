@@ -165,7 +165,7 @@ class PairwiseTerm(ContrastiveTerm):
         """The losses (M,) of ``rows[own]``.
 
         Args:
-            batch: Where the classifier is.
+            batch: The samples before the projection, and the classifier.
             rows: The projected views of all samples, (N * V, D) of norm 1, those of a sample side by side.
             labels: (N * V,), -1 for ignored samples, which are to have the loss 0 and no part in that of others.
             own: Which rows are of this process, (M,) int64.
@@ -176,11 +176,12 @@ class PairwiseTerm(ContrastiveTerm):
         views = features.shape[1]
         if len(features) * views < self.least_rows:
             return self.nothing(batch)
+        compared = FeatureBatch(features, labels, batch.num_classes, batch.classifier, valid)
         valid = None if valid is None else valid.repeat_interleave(views)
         rows = directions(self.projected(features.flatten(0, 1), valid))
         own = (own[:, None] * views + torch.arange(views, device=own.device)).flatten()
         labels = labels.repeat_interleave(views)
-        losses = self.losses(batch, rows, labels, own)
+        losses = self.losses(compared, rows, labels, own)
         if self.anchors == 'classes':
             _, counts = class_sums(rows.detach(), labels, batch.num_classes)
             shares = (counts > 0).sum().clamp(min=1) * at_labels(counts, labels[own]).clamp(min=1)

@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 import torch
 from hinted import hinted
-from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, SORTING_LOSSES, K, name_of
+from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, UNFUSED_LOSSES, K, name_of
 from pretended_cuda import PretendedCuda, values_of
 from regularizers_under_test import REGULARIZERS
 from regularizers_under_test import batch as features_of
@@ -44,7 +44,7 @@ def places(module: torch.nn.Module) -> dict[str, int]:
     return {name: values_of(value).data_ptr() for name, value in module.state_dict().items()}
 
 
-@pytest.mark.parametrize('config', LOSSES + REGION_LOSSES + SORTING_LOSSES + OTHERS, ids=name_of)
+@pytest.mark.parametrize('config', LOSSES + REGION_LOSSES + UNFUSED_LOSSES + OTHERS, ids=name_of)
 def test_losses(device: PretendedCuda, config: dict) -> None:
     logits = (torch.rand(12, K) * 2 - 1).to('cuda').requires_grad_()
     labels = torch.arange(12).remainder(K).to('cuda')

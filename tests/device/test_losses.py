@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from allowed_events import LOSSES as ALLOWED
-from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, SORTING_LOSSES, batch, name_of, without_chance
+from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, UNFUSED_LOSSES, batch, name_of, without_chance
 from registered_types import registered
 from side_by_side import Part, SideBySide
 
@@ -70,7 +70,7 @@ def is_accepted(part: Part) -> bool:
 
 def parts() -> list[Part]:
     configs = []
-    for config, mode in product((*LOSSES, *REGION_LOSSES, *SORTING_LOSSES, *SCHEMES), MODES):
+    for config, mode in product((*LOSSES, *REGION_LOSSES, *UNFUSED_LOSSES, *SCHEMES), MODES):
         config = {**config, 'counts': mode} if 'counts' in config else config
         if config not in configs:
             configs.append(config)

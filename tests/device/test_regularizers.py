@@ -18,6 +18,7 @@ SAMPLED = [
     dict(type='ltseg.SupervisedContrastiveLoss', max_samples=16),
     dict(type='ltseg.BalancedContrastiveLoss', max_samples=16),
     dict(type='ltseg.TargetedContrastiveLoss', max_samples=16),
+    dict(type='ltseg.ParametricContrastiveLoss', max_samples=16),
 ]
 
 

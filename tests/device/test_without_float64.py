@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, SORTING_LOSSES, K, batch, name_of
+from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, UNFUSED_LOSSES, K, batch, name_of
 from pretended_cuda import PretendedCuda, values_of
 from regularizers_under_test import REGULARIZERS
 from regularizers_under_test import batch as features_of
@@ -42,7 +42,7 @@ def test_apples_devices_have_none_and_all_others_have(monkeypatch: pytest.Monkey
     assert widened(torch.tensor([2**60])).tolist() == [2**60]
 
 
-@pytest.mark.parametrize('config', LOSSES + REGION_LOSSES + SORTING_LOSSES + OTHERS, ids=name_of)
+@pytest.mark.parametrize('config', LOSSES + REGION_LOSSES + UNFUSED_LOSSES + OTHERS, ids=name_of)
 @pytest.mark.parametrize('soft', [False, True], ids=['indices', 'probabilities'])
 def test_losses(device: PretendedCuda, config: dict, soft: bool) -> None:
     logits, labels = batch(12, dtype=torch.float32, ignored=not soft)

@@ -8,7 +8,7 @@ import weakref
 import pytest
 import torch
 from hinted import hinted
-from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, SORTING_LOSSES, K, name_of, without_chance
+from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, UNFUSED_LOSSES, K, name_of, without_chance
 from torch.nn import functional as F
 
 from ltseg.core.features import FeatureBatch
@@ -31,6 +31,7 @@ HARD_ONLY = (
     'LDAM',
     'Margin',
     'LovaszLoss',
+    'PairwiseRanking',
 )  # no formula for mixed labels
 
 
@@ -124,7 +125,11 @@ def test_can_be_copied_and_pickled():
         assert type(other) is type(head) and torch.equal(other(features), head(features))
 
 
-@pytest.mark.parametrize('config', LOSSES + REGION_LOSSES + SORTING_LOSSES, ids=name_of)
+WITHOUT_PAIRS = 'ltseg.PairwiseRankingLoss', 'image'  # of which each has one label
+ALL = [c for c in LOSSES + REGION_LOSSES + UNFUSED_LOSSES if (c['type'], c.get('per')) != WITHOUT_PAIRS]
+
+
+@pytest.mark.parametrize('config', ALL, ids=name_of)
 @pytest.mark.parametrize('make', [base_head, our_head], ids=['reference', 'ours'])
 def test_every_loss_under_the_arguments_of_mmpretrain(config, make):
     """It passes avg_factor, and mixed labels where a batch augmentation mixes."""

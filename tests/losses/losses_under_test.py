@@ -23,6 +23,7 @@ LOSSES = [
     dict(type='ltseg.VSLoss', counts=COUNTS),
     dict(type='ltseg.FocalLoss'),
     dict(type='ltseg.FocalLoss', gamma=0.5),
+    dict(type='ltseg.FocalLoss', keep_mean=True),
     dict(type='ltseg.ClassBalancedLoss', counts=COUNTS),
     dict(type='ltseg.ClassBalancedLoss', counts=COUNTS, beta='1-1/N', focusing=1.0),
     dict(type='ltseg.ReweightedLoss', counts=COUNTS),
@@ -47,14 +48,17 @@ REGION_LOSSES = [
     dict(type='ltseg.JaccardLoss', class_weight=[1.0, 2.0, 3.0, 4.0, 5.0], average='weight'),
     dict(type='ltseg.DiceLoss', smooth=1.0, exponent=2.0),
     dict(type='ltseg.DiceLoss', per='image'),
+    dict(type='ltseg.PairwiseRankingLoss'),
+    dict(type='ltseg.PairwiseRankingLoss', rules=[dict(type='ltseg.PriorBias')], counts='batch', average='weight'),
 ]
 
-# Those that sort the pixels of all images, or of each: neither fused nor with a formula for soft labels.
-SORTING_LOSSES = [
+# Those that see all pixels, or those of each image, at once: neither fused nor with a formula for soft labels.
+UNFUSED_LOSSES = [
     dict(type='ltseg.LovaszLoss'),
     dict(type='ltseg.LovaszLoss', class_weight='sqrt_inverse', rules=[dict(type='ltseg.Margin')], counts=COUNTS),
     dict(type='ltseg.LovaszLoss', rules=[dict(type='ltseg.PriorBias')], counts='batch', average='weight'),
     dict(type='ltseg.LovaszLoss', per='image', class_weight=[1.0, 2.0, 3.0, 4.0, 5.0], average='weight'),
+    dict(type='ltseg.PairwiseRankingLoss', per='image', class_weight='sqrt_inverse', counts=COUNTS),
 ]
 
 

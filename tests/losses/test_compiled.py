@@ -6,7 +6,7 @@ import warnings
 import pytest
 import torch
 import torch._dynamo
-from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, SORTING_LOSSES, batch, name_of
+from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, UNFUSED_LOSSES, batch, name_of
 from mmengine.logging import MessageHub
 from torch._dynamo.testing import CompileCounter
 
@@ -48,7 +48,7 @@ OTHERS = [
 
 @pytest.mark.usefixtures('no_runner')
 @pytest.mark.skipif(torch.__version__ < '2.7', reason='compilers before torch 2.7 do not trace contextlib')
-@pytest.mark.parametrize('config', LOSSES + REGION_LOSSES + SORTING_LOSSES + OTHERS, ids=name_of)
+@pytest.mark.parametrize('config', LOSSES + REGION_LOSSES + UNFUSED_LOSSES + OTHERS, ids=name_of)
 def test_every_loss_is_compiled_as_a_whole_and_not_anew_for_every_iteration(config: dict) -> None:
     """Training goes on meanwhile, as schedules see it."""
     torch._dynamo.reset()

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from hinted import hinted
-from losses_under_test import LOSSES, REGION_LOSSES, SORTING_LOSSES, K, name_of
+from losses_under_test import LOSSES, REGION_LOSSES, UNFUSED_LOSSES, K, name_of
 from torch.nn import functional as F
 
 from ltseg.losses import CrossEntropyLoss, DifficultyBalancedLoss, JaccardLoss, LovaszLoss, RecallLoss
@@ -88,7 +88,7 @@ def test_validation_changes_nothing(loss_type):
     assert before and all(torch.equal(value, before[name]) for name, value in loss.state_dict().items())
 
 
-@pytest.mark.parametrize('config', LOSSES + REGION_LOSSES + SORTING_LOSSES, ids=name_of)
+@pytest.mark.parametrize('config', LOSSES + REGION_LOSSES + UNFUSED_LOSSES, ids=name_of)
 def test_only_losses_that_follow_recall_have_it_in_their_checkpoints(config):
     loss = MODELS.build(config)
     follows = config['type'] in ('ltseg.RecallLoss', 'ltseg.DifficultyBalancedLoss')

@@ -4,13 +4,13 @@ import copy
 
 import pytest
 import torch
-from losses_under_test import LOSSES, REGION_LOSSES, SORTING_LOSSES, K, batch, name_of, without_chance
+from losses_under_test import LOSSES, REGION_LOSSES, UNFUSED_LOSSES, K, batch, name_of, without_chance
 from two_processes import in_two_processes
 
-from ltseg.losses import LongTailLoss, RegionLoss
+from ltseg.losses import ClassSumsLoss, LongTailLoss
 from ltseg.losses.fused import fused_losses
 
-OF_IMAGES = [config for config in SORTING_LOSSES if config.get('per') == 'image']  # else processes do not sort together
+OF_IMAGES = [config for config in UNFUSED_LOSSES if config.get('per') == 'image']  # else processes do not sort together
 CASES = [without_chance(config) for config in LOSSES + REGION_LOSSES + OF_IMAGES]
 SCENARIOS = ('unequal', 'one rank ignores all')
 
@@ -49,7 +49,7 @@ def run(rank, folder):
                 value = loss(logits, labels, ignore_index=255)
                 (gradient,) = torch.autograd.grad(value, logits)
             results[scenario, index] = value.detach(), gradient / 2, loss.counts(labels, K, 255).samples
-            if isinstance(loss, LongTailLoss | RegionLoss):
+            if isinstance(loss, LongTailLoss | ClassSumsLoss) and loss.can_be_fused:
                 results['banded', scenario, index] = banded(build(config), logits, labels), (value.detach(), gradient)
     torch.save(results, f'{folder}/{rank}.pth')
 

@@ -33,6 +33,8 @@ REGULARIZERS = [
     dict(type='ltseg.BalancedContrastiveLoss', averaging='inside', prototypes='ema', hidden_channels=16),
     dict(type='ltseg.BalancedContrastiveLoss', averaging='prototypes', prototypes='learnable', hidden_channels=16),
     dict(type='ltseg.BalancedContrastiveLoss', hidden_channels=None, anchors='classes'),
+    dict(type='ltseg.ParametricContrastiveLoss'),
+    dict(type='ltseg.ParametricContrastiveLoss', alpha=2.0, hidden_channels=None, anchors='classes'),
     dict(type='ltseg.HybridContrastiveLoss'),
 ]
 # Their gradient is not the derivative of their value.

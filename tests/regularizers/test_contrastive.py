@@ -8,7 +8,7 @@ from hinted import hinted
 from regularizers_under_test import D, K, batch, built, value_and_gradients
 from torch.nn import functional as F
 
-from ltseg.core.contrastive import contrastive_losses
+from ltseg.core.contrastive import contrastive_losses, parametric_losses
 from ltseg.core.features import FeatureBatch
 from ltseg.core.geometry import simplex_vectors
 from ltseg.regularizers import RegularizerGroup
@@ -17,6 +17,7 @@ from ltseg.regularizers.projection import Projection
 SUPERVISED, BALANCED = dict(type='ltseg.SupervisedContrastiveLoss'), dict(type='ltseg.BalancedContrastiveLoss')
 HYBRID = dict(type='ltseg.HybridContrastiveLoss')
 TARGETED = dict(type='ltseg.TargetedContrastiveLoss', positives=None)
+PARAMETRIC = dict(type='ltseg.ParametricContrastiveLoss')
 PLAIN = dict(hidden_channels=None)
 SIMPLEX = math.log1p((K - 1) * math.exp(-K / ((K - 1) * 0.1)))
 EVEN, LONG_TAIL = [10] * K, [30, 12, 5, 2, 1]
@@ -245,6 +246,40 @@ def test_targets_draw_class_means_towards_a_simplex_under_a_long_tail():
     assert gaps[0] < 0.4 < 0.5 < gaps[1]
 
 
+@pytest.mark.parametrize('alpha', [0.0, 0.03, 2.0])
+def test_parametric_contrast_by_the_formula(alpha):
+    term, given = built(PARAMETRIC, alpha=alpha, temperature=0.3), batch()
+    rows, labels = rows_of(term, given)
+    scores = torch.cat([given.rows[0] @ given.classifier.T, rows @ rows.T / 0.3], 1)
+    keys, expected = torch.cat([torch.arange(K), labels]), []
+    for i, label in enumerate(labels):
+        kept = torch.arange(len(keys)) != K + i
+        weights = torch.where(torch.arange(len(keys)) < K, 1.0, alpha).double() * (keys == label)
+        expected.append(-(weights[kept] * scores[i, kept].log_softmax(0)).sum() / weights[kept].sum())
+    torch.testing.assert_close(term(given), torch.stack(expected).mean())
+
+
+def test_parametric_contrast_of_one_sample_is_cross_entropy_and_of_more_is_above():
+    term, given = built(PARAMETRIC, alpha=0.0, **PLAIN), batch(views=1)
+    logits = given.features[:, 0] @ given.classifier.T
+    alone = [FeatureBatch(given.features[i : i + 1], given.labels[i : i + 1], K, given.classifier) for i in range(4)]
+    expected = F.cross_entropy(logits, given.labels, reduction='none')
+    torch.testing.assert_close(torch.stack([term(each) for each in alone]), expected[:4])
+    assert term(given) > expected.mean()
+
+
+@pytest.mark.parametrize('number', [1, 3, 30])
+def test_at_the_optimum_of_parametric_contrast_a_class_vector_has_the_share_of_its_weight(number):
+    """Of several equal samples: 1 / (1 + alpha |P|), which is more in rare classes."""
+    rows, labels, alpha = torch.eye(2, dtype=torch.float64)[:1].repeat(number, 1), torch.zeros(number).long(), 0.2
+    scores = torch.tensor([[1 / 0.5 - math.log(alpha), -1e4]], dtype=torch.float64).repeat(number, 1).requires_grad_()
+    losses = parametric_losses(rows, labels, scores, rows, labels, torch.arange(number), 0.5, alpha)
+    weight = alpha * (number - 1)
+    entropy = math.log(1 + weight) - weight / (1 + weight) * math.log(alpha)  # of the weights of the positives
+    torch.testing.assert_close(losses.detach(), torch.full_like(losses, entropy))
+    assert torch.autograd.grad(losses.sum(), scores)[0].abs().max() < 1e-9
+
+
 @pytest.mark.parametrize('views', [1, 2])
 def test_hybrid_contrast_is_that_of_the_paper(views):
     term, given = built(HYBRID), batch(views=views)
@@ -300,6 +335,7 @@ def test_hybrid_contrast_of_three_views_is_refused():
         ({**BALANCED, 'temperature': 0}, 'temperature: expected a number above 0'),
         ({**SUPERVISED, 'positives': 0}, r'positives: expected a whole number of at least 1, got 0'),
         ({**SUPERVISED, 'positives': 2.5}, r'positives: expected a whole number of at least 1, got 2.5'),
+        ({**PARAMETRIC, 'alpha': -1}, r'alpha: expected a number in \[0, inf\]'),
         ({**HYBRID, 'max_samples': 0}, r'max_samples: expected a whole number of at least 1'),
         ({**HYBRID, 'hidden_channels': 0}, r'hidden_channels: expected a whole number of at least 1'),
     ],
