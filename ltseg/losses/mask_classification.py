@@ -41,7 +41,7 @@ class MaskClassificationLoss(LongTailLoss):
 
     Source:
         Cheng et al., Per-Pixel Classification is Not All You Need for Semantic Segmentation (MaskFormer), NeurIPS 2021,
-        eq. 2, for the classification term; the weight of "no object" is in its section 4.1. Rules in it are ours.
+        section 3.2, for the classification term, and 4.1, for the weight of "no object". Rules in it are ours.
 
     Example:
         >>> import torch
