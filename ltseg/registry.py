@@ -15,7 +15,17 @@ except ModuleNotFoundError as error:
         raise
     raise missing_package('ltseg.registry', 'mmengine') from error
 
-__all__ = ['DATASETS', 'DATA_SAMPLERS', 'FUNCTIONS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIM_WRAPPERS', 'TRANSFORMS']
+__all__ = [
+    'DATASETS',
+    'DATA_SAMPLERS',
+    'FUNCTIONS',
+    'HOOKS',
+    'METRICS',
+    'MODELS',
+    'OPTIM_WRAPPERS',
+    'TASK_UTILS',
+    'TRANSFORMS',
+]
 
 PARTS = ['ltseg.rules', 'ltseg.losses', 'ltseg.regularizers', 'ltseg.heads', 'ltseg.models']
 
@@ -27,3 +37,4 @@ FUNCTIONS = Registry('function', parent=parent.FUNCTIONS, scope='ltseg', locatio
 HOOKS = Registry('hook', parent=parent.HOOKS, scope='ltseg', locations=['ltseg.hooks'])
 METRICS = Registry('metric', parent=parent.METRICS, scope='ltseg', locations=['ltseg.metrics'])
 OPTIM_WRAPPERS = Registry('optim wrapper', parent=parent.OPTIM_WRAPPERS, scope='ltseg', locations=['ltseg.hooks'])
+TASK_UTILS = Registry('task util', parent=parent.TASK_UTILS, scope='ltseg', locations=['ltseg.heads'])

@@ -1,11 +1,16 @@
 import builtins
+import inspect
 import logging
 import sys
+from pathlib import Path
 
 import pytest
 import torch
+from hinted import hinted
+from mmengine.utils.dl_utils import mmcv_full_available
 
-from ltseg.compat import NOISE, TORCHVISION_SCHEMAS, declare_torchvision_operators, quietly
+from ltseg.compat import NOISE, TORCHVISION_SCHEMAS, declare_mmcv_operators, declare_torchvision_operators, quietly
+from ltseg.environment.installed import _has_module
 
 
 def torchvision_that_raises(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,6 +50,26 @@ def test_missing_operators_are_declared(monkeypatch: pytest.MonkeyPatch) -> None
     assert declared is not None and made == ['torchvision']
     for schema in TORCHVISION_SCHEMAS:
         assert hasattr(torch.ops.ltseg_test_torchvision, schema.split('(')[0])
+
+
+def test_operators_of_mmcv_are_declared_where_mmdet_asks_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, 'mmcv._ext', raising=False)
+    for module in ('mmcv', 'mmdet'):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+        (tmp_path / module).mkdir()
+        (tmp_path / module / '__init__.py').touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    operators = declare_mmcv_operators()
+    assert operators is not None and sys.modules['mmcv._ext'] is operators
+    assert inspect.getmodule(inspect.currentframe()) is not None  # looks at all modules
+    assert mmcv_full_available() and not _has_module('mmcv._ext')
+    hinted('Hide the GPUs (CUDA_VISIBLE_DEVICES=-1)', lambda: operators.ms_deform_attn_forward(1, im2col_step=64))
+    assert declare_mmcv_operators() is None
+    monkeypatch.delitem(sys.modules, 'mmcv._ext')
+    (tmp_path / 'mmcv' / '_ext.cpython-311-x86_64-linux-gnu.so').touch()  # as the hint has it
+    assert declare_mmcv_operators() is None
 
 
 def test_only_the_known_noise_of_openmmlab_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:

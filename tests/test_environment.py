@@ -5,6 +5,7 @@ import runpy
 import shlex
 import warnings
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -223,7 +224,7 @@ def test_parts_that_only_models_import_are_looked_at(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr('importlib.metadata.packages_distributions', lambda: names)
     monkeypatch.setattr('importlib.metadata.version', lambda name: '2.1.0')
-    monkeypatch.setattr('importlib.util.find_spec', lambda name: None if name == 'ftfy' else name)
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: None if name == 'ftfy' else ModuleSpec(name, load))
     monkeypatch.setattr('importlib.import_module', load)
     found = examine()
     assert found.load_errors['mmcv._ext'] == 'ImportError: mmcv._ext is broken'

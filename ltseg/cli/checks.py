@@ -15,6 +15,7 @@ from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.data_files import file_faults
 from ltseg.cli.errors import known_message
 from ltseg.cli.label_faults import label_faults
+from ltseg.cli.mask_checks import classifies_masks, mask_loss_faults, mmdet_faults
 from ltseg.cli.pretrained import weight_faults
 from ltseg.cli.setting_keys import key_faults
 from ltseg.cli.setting_values import value_faults
@@ -23,6 +24,7 @@ from ltseg.core.checks import near
 from ltseg.core.errors import UsageError, describe
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import check_class_names
+from ltseg.losses import MaskClassificationLoss
 from ltseg.nested_datasets import dataset_classes, dataset_config
 
 __all__ = ['check_config', 'head_faults']
@@ -53,6 +55,7 @@ def check_config(
     faults = [*_type_faults(config), *value_faults(config, training), *key_faults(config, training)]
     if training:
         faults += _schedule_faults(config)
+    faults += mmdet_faults(parts_of(config.model, 'model'))
     if not faults:
         datasets = datasets or BuiltDatasets()
         classes, data_faults = _classes(config, training, datasets)
@@ -138,7 +141,7 @@ def head_faults(model: dict, classes: dict[str, tuple[str, ...]]) -> Iterator[st
                 splits = ' and '.join(split for split, names in classes.items() if len(names) == right)
                 hint = f'Set {where}.num_classes={right}, or the classes of the data set.'
                 yield describe(f'{where}.num_classes', f'{right}, the classes of {splits}', repr(number), hint)
-        key = 'loss_decode' if 'loss_decode' in head else 'loss'
+        key = next((name for name in ('loss_decode', 'loss_cls') if name in head), 'loss')
         losses = head.get(key) or []
         for index, loss in enumerate(losses if isinstance(losses, list | tuple) else [losses]):
             path = f'{where}.{key}' + (f'.{index}' if isinstance(losses, list | tuple) else '')
@@ -147,17 +150,27 @@ def head_faults(model: dict, classes: dict[str, tuple[str, ...]]) -> Iterator[st
 
 def _loss_faults(path: str, loss: dict, number: int, names: Sequence[str]) -> Iterator[str]:
     weight, ours = loss.get('class_weight'), str(loss.get('type')).startswith('ltseg.')
-    # Some heads of mmengine have a class more, "no object".
-    if isinstance(weight, list | tuple) and len(weight) not in (number, number if ours else number + 1):
+    of_masks = classifies_masks(path, loss)
+    if of_masks:
+        if faults := list(mask_loss_faults(path, loss, number)):
+            yield from faults
+            return
+    # Some heads of others have a class more.
+    elif isinstance(weight, list | tuple) and len(weight) not in (number, number if ours else number + 1):
         yield describe(f'{path}.class_weight', f'{number} numbers, as num_classes', repr(len(weight)))
     if not ours:
         return
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # given again when the model is built
-            counts = getattr(registry.MODELS.build(loss), 'counts', None)
-        if isinstance(counts, ClassCountsSource) and counts.constant and not counts.waiting:
-            counts(torch.empty(0, dtype=torch.int64), number)  # checks its number of classes
+            built = registry.MODELS.build(loss)
+        counts = getattr(built, 'counts', None)
+        has_no_object = of_masks and not isinstance(built, MaskClassificationLoss)
+        if has_no_object and getattr(counts, 'waiting', False):
+            hint = 'Use ltseg.MaskClassificationLoss with rules.'
+            yield describe(path, 'counts of "no object", too', repr(loss['type']), hint)
+        elif isinstance(counts, ClassCountsSource) and counts.constant and not counts.waiting:
+            counts(torch.empty(0, dtype=torch.int64), number + has_no_object)  # checks its number of classes
             check_class_names(f'counts: the table {loss["counts"]!r}', counts.class_names, names)
     except Exception as error:
         yield f'{path}: {known_message(error)}'

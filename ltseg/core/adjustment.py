@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ltseg.core.errors import InvalidValueError
 
@@ -60,6 +61,15 @@ class Adjustment:
             weight=_combined(torch.mul, self.weight, other.weight),
             smoothing=self.smoothing if other.smoothing is None else other.smoothing,
         )
+
+    def with_neutral_class(self) -> 'Adjustment':
+        """The same terms, (K + 1,), for logits with one more class, the last, which they leave as it is."""
+        terms = {field.name: getattr(self, field.name) for field in fields(self)}
+        neutral = {'scale': 1.0, 'weight': 1.0}
+        padded = {
+            name: pad(term, (0, 1), value=neutral.get(name, 0.0)) for name, term in terms.items() if term is not None
+        }
+        return Adjustment(**padded)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> 'Adjustment':
         """The same terms for logits on ``device`` that are computed in ``dtype``."""

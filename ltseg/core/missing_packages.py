@@ -2,7 +2,7 @@
 
 from ltseg.core.errors import MissingPackageError
 
-__all__ = ['missing_package']
+__all__ = ['MASKS', 'missing_package']
 
 # mmengine, mmcv, mmseg and mmpretrain each come from two distributions that overwrite each other. So ltseg requires
 # neither, and its extras install the maintained ones.
@@ -11,6 +11,7 @@ EXTRAS = (
     "For segmentation: pip install 'ltseg[mmseg]'. For classification: pip install 'ltseg[mmpretrain]'. "
     'Where parts of OpenMMLab are installed: ltseg check-env says what fits them.'
 )
+MASKS = "For MaskFormer and Mask2Former: pip install 'ltseg[masks]'."
 
 
 def missing_package(where: str, package: str) -> MissingPackageError:
@@ -20,5 +21,6 @@ def missing_package(where: str, package: str) -> MissingPackageError:
         where: What needs it, e.g. 'ltseg train'.
         package: As it is imported, e.g. 'mmengine'.
     """
-    hint = EXTRAS if package in OPENMMLAB else 'ltseg check-env says how to install it.'
+    other = MASKS if package == 'mmdet' else 'ltseg check-env says how to install it.'
+    hint = EXTRAS if package in OPENMMLAB else other
     return MissingPackageError(where, f'the package {package}', 'none installed', hint)

@@ -94,6 +94,10 @@ class ClassCounts:
             raise InvalidValueError('ClassCounts.of', 'counts that hold images', 'counts of samples only', hint)
         return self.images
 
+    def counted_in(self, unit: Unit) -> 'ClassCounts':
+        """Counts whose samples are what these have in ``unit``; those that hold samples only stay as they are."""
+        return self if unit == 'samples' or self.images is None else ClassCounts(self.images, self.images)
+
     def to(self, device: torch.device | str) -> 'ClassCounts':
         """The same counts on ``device``."""
         floating = widest_dtype(torch.device(device))

@@ -12,7 +12,7 @@ from ltseg.core.checks import check_choice, check_range
 from ltseg.core.errors import InvalidValueError, WrongStateError
 from ltseg.core.graph_capture import RUN_BEFORE, refuse_capture
 from ltseg.core.reduction import all_reduced_sum, world_size
-from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.class_counts import ClassCounts, Unit
 from ltseg.counts.label_counts import count_labels
 from ltseg.counts.running_state import RunningState
 
@@ -31,6 +31,8 @@ class ClassCountsSource(nn.Module):
             before training, from the label files or from what sampler and pipeline deliver; 'fixed' was filled from a
             list or a table.
         sync: Whether batch counts cover all processes.
+        unit: What counts of a data set give a loss for its samples: pixels ('samples'), or the images that contain the
+            class, for a loss with one sample for each class of an image.
 
     Example:
         >>> import torch
@@ -40,13 +42,14 @@ class ClassCountsSource(nn.Module):
         [2, 1, 0]
     """
 
-    def __init__(self, mode: str, sync: bool = True) -> None:
+    def __init__(self, mode: str, sync: bool = True, unit: Unit = 'samples') -> None:
         super().__init__()
-        self.mode, self.sync = mode, sync
+        self.mode, self.sync, self.unit = mode, sync, unit
         self._filled: ClassCounts | None = None
         self._placed: ClassCounts | None = None  # the same on the device of the labels
         self._unmixed: Tensor | None = None
         self.class_names: tuple[str, ...] | None = None
+        self.num_images: int | None = None  # of the data set, with whatever classes
         self.cause_of_empty_classes = ''
 
     @property
@@ -66,8 +69,10 @@ class ClassCountsSource(nn.Module):
 
     def fill(self, table: Any) -> None:
         """Takes over the counts of a ``CountsTable`` or a ``ClassCounts``."""
-        self._filled, self._placed = getattr(table, 'learned', table), None
+        counts = getattr(table, 'learned', table)
+        self._filled, self._placed = counts.counted_in(self.unit), None  # those of a list are in the unit already
         self.class_names = getattr(table, 'class_names', None)
+        self.num_images = getattr(table, 'provenance', {}).get('files')
         self.cause_of_empty_classes = getattr(table, 'cause_of_empty_classes', '')
 
     @contextmanager
@@ -156,7 +161,9 @@ class RunningCounts(RunningState, ClassCountsSource):
         return ClassCounts(*state).to(labels.device)
 
 
-def build_counts(counts: CountsOption, sync: bool = True, momentum: float = 0.99) -> ClassCountsSource:
+def build_counts(
+    counts: CountsOption, sync: bool = True, momentum: float = 0.99, unit: Unit = 'samples'
+) -> ClassCountsSource:
     """A source from the option ``counts`` of a loss.
 
     Args:
@@ -164,6 +171,7 @@ def build_counts(counts: CountsOption, sync: bool = True, momentum: float = 0.99
             ends in ``.json``), or the counts of the classes themselves.
         sync: Whether counts of batches cover all processes.
         momentum: Of 'ema'.
+        unit: As for :class:`ClassCountsSource`.
 
     Raises:
         ValueError: If the option is none of these.
@@ -172,13 +180,13 @@ def build_counts(counts: CountsOption, sync: bool = True, momentum: float = 0.99
     if isinstance(counts, PathLike) or (isinstance(counts, str) and counts.endswith('.json')):
         from ltseg.counts.table import CountsTable
 
-        source = ClassCountsSource('fixed', sync)
+        source = ClassCountsSource('fixed', sync, unit)
         source.fill(CountsTable.load(counts))
         return source
     if isinstance(counts, str):
         check_choice('counts', counts, (*MODES, 'PATH.json'))
         running = counts in ('ema', 'accumulated')
-        return RunningCounts(counts, sync, momentum) if running else ClassCountsSource(counts, sync)
-    source = ClassCountsSource('fixed', sync)
+        return RunningCounts(counts, sync, momentum) if running else ClassCountsSource(counts, sync, unit)
+    source = ClassCountsSource('fixed', sync, unit)
     source.fill(ClassCounts.from_list(counts))
     return source

@@ -134,9 +134,10 @@ def _missing_of_mmseg(distributions: Mapping[str, tuple[str, ...]]) -> tuple[str
 
 def _has_module(name: str) -> bool:
     try:
-        return importlib.util.find_spec(name) is not None
+        spec = importlib.util.find_spec(name)
     except ImportError:  # of the package around it
         return False
+    return spec is not None and spec.loader is not None  # a stand-in of ltseg.compat has none
 
 
 def _cuda() -> tuple[str | None, int]:

@@ -1,8 +1,9 @@
-"""Heads with another classifier, with lists of losses, and with regularizers."""
+"""Heads with another classifier, with lists of losses, and with regularizers; how queries of masks are matched."""
 
 from ltseg.heads.classifiers import CosineClassifier, ETFClassifier, simplex_vectors, spread_vectors
 from ltseg.heads.disalign import DisAlignClassifier
 from ltseg.heads.expert_classifier import ExpertClassifier
+from ltseg.heads.frequency_assigner import FrequencyBasedAssigner, queries_of_classes
 from ltseg.heads.long_tail_cls_head import LongTailClsHead
 from ltseg.heads.long_tail_seg_head import LongTailSegHead
 from ltseg.heads.scaled_classifier import LearnableScaleClassifier
@@ -12,9 +13,11 @@ __all__ = [
     'DisAlignClassifier',
     'ETFClassifier',
     'ExpertClassifier',
+    'FrequencyBasedAssigner',
     'LearnableScaleClassifier',
     'LongTailClsHead',
     'LongTailSegHead',
+    'queries_of_classes',
     'simplex_vectors',
     'spread_vectors',
 ]

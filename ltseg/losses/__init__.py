@@ -13,6 +13,7 @@ from ltseg.losses.logit_noise import BLVLoss, GCLLoss
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.losses.long_tail_loss import LongTailLoss
 from ltseg.losses.lovasz import LovaszLoss
+from ltseg.losses.mask_classification import MaskClassificationLoss
 from ltseg.losses.presets import (
     BalancedSoftmaxLoss,
     CDTLoss,
@@ -54,6 +55,7 @@ __all__ = [
     'LogitsLoss',
     'LongTailLoss',
     'LovaszLoss',
+    'MaskClassificationLoss',
     'PairwiseRankingLoss',
     'RecallLoss',
     'RegionLoss',

@@ -14,7 +14,7 @@ from ltseg.core.reduction import Average, Reduction, reduce_losses, with_the_sum
 from ltseg.core.right_samples import outcomes
 from ltseg.core.sample_losses import SampleLosses
 from ltseg.core.torch_versions import is_compiling
-from ltseg.counts.class_counts import ClassCounts
+from ltseg.counts.class_counts import ClassCounts, Unit
 from ltseg.counts.label_counts import explaining_label_errors
 from ltseg.counts.running_recall import RunningRecall
 from ltseg.counts.sources import CountsOption, build_counts
@@ -76,7 +76,7 @@ class LogitsLoss(nn.Module):
         check_choice(f'{name}.average', average, ('weight', 'count'))
         check_choice(f'{name}.reduction', reduction, ('mean', 'sum', 'none'))
         check_range(f'{name}.loss_weight', loss_weight, 0)
-        self.counts = build_counts(counts, sync, momentum)
+        self.counts = build_counts(counts, sync, momentum, self.unit)
         self.sync, self.average, self.reduction = sync, average, reduction
         self.loss_weight, self.loss_name, self.ignore_index = loss_weight, loss_name, ignore_index
         self.momentum = momentum
@@ -86,6 +86,8 @@ class LogitsLoss(nn.Module):
 
     #: Whether the loss of a sample depends on that sample and on what :meth:`prepare` has seen alone.
     of_single_samples = True
+    #: What its samples are in the counts of a data set.
+    unit: Unit = 'samples'
 
     @abstractmethod
     def prepare(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
@@ -142,7 +144,7 @@ class LogitsLoss(nn.Module):
         ):
             reduced = self.reduced(logits, labels, weight, avg_factor, ignore_index, reduction)
             if self.advancing_recall is not None:
-                self.advancing_recall.observe(outcomes(logits.detach(), labels, ignore_index))
+                self.advancing_recall.observe(self.outcomes(logits.detach(), labels, ignore_index))
         return reduced * self.factor()
 
     def reduced(
@@ -165,6 +167,10 @@ class LogitsLoss(nn.Module):
         soft = labels.is_floating_point()
         valid = torch.full((), losses.numel(), device=losses.device) if soft else (labels != ignore_index).sum()
         return reduce_losses(losses, valid, class_weights, weight, self.average, avg_factor, reduction, self.sync)
+
+    def outcomes(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
+        """Right and missed samples of each class that has counts, (2, K), as the recall takes them in."""
+        return outcomes(logits, labels, ignore_index)
 
     def kept_losses(self, sample_losses: SampleLosses) -> SampleLosses | None:
         """Losses whose sum the prepared ones are to have, by one factor without gradient; None is for no factor."""

@@ -75,7 +75,7 @@ class RuledLoss(LogitsLoss):
         """
         unused = not self._counts_given and not any(rule.uses_counts for rule in self.rules)
         if unused and any(rule.uses_counts for rule in rules):
-            self.counts = build_counts('dataset', self.sync)
+            self.counts = build_counts('dataset', self.sync, unit=self.unit)
         self._check_varying([*self.rules, *rules])
         self._follow_recall(rules)
 

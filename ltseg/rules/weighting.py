@@ -106,7 +106,7 @@ class Weighting(Rule):
 
     def _samples_of_images(self, given: ClassCounts) -> Tensor:
         if given.samples_of_images is None:
-            hint = 'Use a table made by ltseg count.'
+            hint = 'Use pixel counts of a table made by ltseg count, or another scheme.'
             raise InvalidValueError('median frequency', 'the samples of the images with each class', 'none', hint)
         return widened(given.samples_of_images).clamp(min=max(self.floor, 1))
 

@@ -18,6 +18,9 @@ from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.main_process import on_main_process
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.counts.table import CountsTable
+from ltseg.heads import FrequencyBasedAssigner
+from ltseg.losses import MaskClassificationLoss
+from ltseg.rules import PriorBias
 
 LABELS = ([[0, 0, 1, 2]], [[0, 0, 0, 255]])
 
@@ -117,6 +120,15 @@ def test_training_fills_losses_their_copies_and_metrics(data_root: Path) -> None
     assert samples(copy.source) == [5, 1, 1]
     (cached,) = (data_root.parent / 'work_dirs' / 'class_counts').iterdir()
     assert CountsTable.load(cached).provenance == metric.table.provenance
+
+
+def test_what_counts_segments_gets_images_with_each_class(data_root: Path) -> None:
+    model = Model(mode='batch')
+    model.decode_head.loss_cls = MaskClassificationLoss([1.0] * 4, [PriorBias()])
+    model.decode_head.assigner = FrequencyBasedAssigner(object())
+    runner(data_root, model).train()
+    for part in (model.decode_head.loss_cls, model.decode_head.assigner):
+        assert samples(part.counts) == [2, 1, 1] and part.counts.num_images == 2
 
 
 def test_counts_nothing_where_nothing_waits(data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

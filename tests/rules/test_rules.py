@@ -250,7 +250,9 @@ def test_images_without_samples_count_as_one_sample_below_a_floor_of_one():
 
 def test_a_table_of_images_has_what_median_frequencies_need():
     rule = Weighting(scheme='median_frequency')
-    hinted('Use a table made by ltseg count.', lambda: rule(ClassCounts(COUNTS.samples)))
+    hinted(
+        'Use pixel counts of a table made by ltseg count, or another scheme.', lambda: rule(ClassCounts(COUNTS.samples))
+    )
     assert rule(COUNTS).weight.isfinite().all()
 
 

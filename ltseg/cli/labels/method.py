@@ -48,6 +48,7 @@ def _parts(config: Mapping[str, Any]) -> Iterator[str]:
         *_listed((model.get('train_cfg') or {}).get('augments')),
         *_listed(_batch_augments(model) or _batch_augments(config)),
         *_listed(head.get('sampler')),
+        *(part for part in _listed((head.get('train_cfg') or {}).get('assigner')) if has_label(part, scope)),
         *(part for part in _listed(loader.get('sampler')) if is_part(part) and plain_type(part) not in PLAIN_SAMPLERS),
         *(part for part in wrappers(loader.get('dataset')) if plain_type(part) in NAMES),
         *(step for step in _pipelines(loader.get('dataset')) if is_part(step) and has_label(step, scope)),
@@ -75,8 +76,8 @@ def _listed(value: Any) -> Sequence[Any]:
 
 
 def _losses(head: Mapping[str, Any], scope: str) -> str:
-    """All losses of a head; their weights are told where they differ."""
-    losses = _in(head)
+    """All losses of a head; their weights are told where they differ. Of a head of masks, the one of their classes."""
+    losses = _in({'loss_cls': head['loss_cls']} if 'loss_cls' in head else head)
     if not losses and 'type' in head:
         kind = type_of({**head, 'type': head.get('head_type') or head['type']}, scope)
         losses = [] if kind is None else _in(defaults_of(kind))

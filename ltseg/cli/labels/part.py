@@ -17,7 +17,7 @@ REGISTRIES = [getattr(registry, name) for name in registry.__all__]
 UNTOLD = frozenset({
     'type', '_scope_', '_delete_', 'init_cfg', 'num_classes', 'in_channels', 'feature_dim',
     'loss_name', 'loss_weight', 'reduction', 'average', 'ignore_index', 'avg_non_ignore', 'sync', 'momentum',
-    'views', 'hidden_channels', 'out_channels', 'max_samples', 'learning_rate',
+    'assigner', 'views', 'hidden_channels', 'out_channels', 'max_samples', 'learning_rate',
     'seed', 'length', 'epochs', 'shuffle', 'begin', 'by_epoch', 'target', 'priority', 'probs', 'begin_iter',
     'begin_epoch', 'parameters', 'classifier', 'freeze_statistics', 'pipeline', 'data_root', 'data_prefix', 'ann_file',
     'metainfo', 'split', 'generate', 'reduce_zero_label', 'img_suffix', 'seg_map_suffix', 'test_mode', 'indices',
@@ -111,7 +111,7 @@ def _departures(
         elif isinstance(value, str | int | float):
             yield f'{words} {_text(value, scope)}'
         else:
-            yield words
+            yield _text(value, scope) if any(map(is_part, value)) else words
 
 
 def _plain(value: Any) -> Any:

@@ -115,7 +115,7 @@ def rule_findings(model: nn.Module, counts: ClassCounts, names: Sequence[str]) -
         for rule in loss.rules if isinstance(loss, RuledLoss) else ():
             if rule.uses_counts and rule not in seen:  # auxiliary heads have the same
                 seen.add(rule)
-                yield from _of_rule(f'{type(rule).__name__} in {key}', rule, counts, names)
+                yield from _of_rule(f'{type(rule).__name__} in {key}', rule, counts.counted_in(loss.unit), names)
 
 
 def _of_rule(where: str, rule: Rule, counts: ClassCounts, names: Sequence[str]) -> Iterator[Finding]:
