@@ -12,7 +12,7 @@ import pytest
 import torch
 from hinted import hinted
 from mmengine.config import Config
-from mmengine.registry import OPTIM_WRAPPERS
+from mmengine.registry import DATASETS, OPTIM_WRAPPERS
 from tiny_runs import cut_down, quick_runners, write_camvid
 from tiny_training import CONFIG, ROOT
 
@@ -63,6 +63,7 @@ def test_sound_config_passes(config: Config) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures('mmseg_registered')
 def test_every_config_of_the_project_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     def classes_of_mmsegmentation(_: BuiltDatasets, config: Config, split: str) -> Any:
         dataset = dataset_config(config, split)
@@ -70,8 +71,9 @@ def test_every_config_of_the_project_passes(monkeypatch: pytest.MonkeyPatch) -> 
             dataset = dataset['dataset']
         if 'num_classes' in dataset:
             return SimpleNamespace(metainfo={'classes': range(dataset['num_classes'])})
-        made = registry.DATASETS.get(dataset['type'].removeprefix('ltseg.'))
-        return SimpleNamespace(metainfo=made.METAINFO)
+        kind = dataset['type']
+        made = registry.DATASETS.get(kind.removeprefix('ltseg.')) or DATASETS.get(f'mmseg.{kind}')
+        return SimpleNamespace(metainfo={**made.METAINFO, **(dataset.get('metainfo') or {})})
 
     monkeypatch.setattr(BuiltDatasets, 'readable', classes_of_mmsegmentation)
     monkeypatch.setattr(checks, 'weight_faults', lambda parts: [])  # they would be downloaded
