@@ -33,7 +33,7 @@ COMBINATIONS = [
     *product(MODELS, FEW, ('minicity', 'camvid_full')),
     *product(
         ('segformer-b0', 'upernet-r50'), (*FEW, 'class_balanced'),
-        ('ade20k', 'coco_stuff164k', 'loveda', 'potsdam', 'bdd100k', 'mapillary'),
+        ('ade20k', 'cocostuff164k', 'loveda', 'potsdam', 'bdd100k', 'mapillary'),
     ),
 ]  # fmt: skip
 

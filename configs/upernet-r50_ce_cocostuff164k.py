@@ -1,5 +1,5 @@
 # UPerNet R50 with cross entropy on COCO-Stuff 164k.
-#     python tools/train.py configs/upernet-r50_ce_coco_stuff164k.py
+#     python tools/train.py configs/upernet-r50_ce_cocostuff164k.py
 # Not run by us.
 _base_ = [
     '_base_/models/upernet_r50.py', '_base_/datasets/coco_stuff164k.py',

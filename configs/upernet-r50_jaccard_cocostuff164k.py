@@ -1,6 +1,6 @@
 # UPerNet R50 with a quarter of cross entropy and three of Jaccard on COCO-Stuff 164k.
-#     python tools/train.py configs/upernet-r50_jaccard_coco_stuff164k.py
+#     python tools/train.py configs/upernet-r50_jaccard_cocostuff164k.py
 # Not run by us.
-_base_ = './upernet-r50_ce_coco_stuff164k.py'
+_base_ = './upernet-r50_ce_cocostuff164k.py'
 loss = [dict(type='ltseg.CrossEntropyLoss', loss_weight=0.25), dict(type='ltseg.JaccardLoss', loss_weight=0.75)]
 model = dict(decode_head=dict(loss_decode=loss))

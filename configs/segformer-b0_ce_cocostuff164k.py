@@ -1,5 +1,5 @@
 # SegFormer MiT-B0 with cross entropy on COCO-Stuff 164k.
-#     python tools/train.py configs/segformer-b0_ce_coco_stuff164k.py
+#     python tools/train.py configs/segformer-b0_ce_cocostuff164k.py
 # Not run by us.
 _base_ = [
     '_base_/models/segformer_b0.py', '_base_/datasets/coco_stuff164k.py',
