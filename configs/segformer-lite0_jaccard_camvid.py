@@ -1,6 +1,6 @@
 # SegFormer's head on a pretrained EfficientNet-Lite0 with a quarter of cross entropy and three of Jaccard on CamVid.
 #     python tools/train.py configs/segformer-lite0_jaccard_camvid.py
-# Not measured.
+# Measured: docs/results.md.
 _base_ = './segformer-lite0_ce_camvid.py'
 loss = [dict(type='ltseg.CrossEntropyLoss', loss_weight=0.25), dict(type='ltseg.JaccardLoss', loss_weight=0.75)]
 model = dict(decode_head=dict(loss_decode=loss))
