@@ -137,5 +137,6 @@ def test_events_are_those_allowed(side_by_side: SideBySide) -> None:
 
 def test_every_classifier_is_here() -> None:
     known = {name for name, made in registered().items() if made.__module__.startswith('ltseg.heads')}
+    known -= {'FrequencyBasedAssigner'}  # computes nothing of its own: MMDetection's assigners do
     tested = {part.make.keywords['config']['type'] for part in classifier_parts()}
     assert {f'ltseg.{name}' for name in known} == tested | {SEG['type'], CLS['type']}

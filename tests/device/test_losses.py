@@ -29,8 +29,10 @@ LAYOUTS = {
     'soft': dict(size=(12,), soft=True),
 }
 VIEWS = dict(type='ltseg.ExpertDiversityLoss', experts=3, begin=None)
+MASKS = dict(type='ltseg.MaskClassificationLoss', class_weight=[1.0] * (len(COUNTS) - 1) + [0.1])
+QUERIES = {**MASKS, 'rules': [dict(type='ltseg.PriorBias')], 'counts': COUNTS[:-1]}
 # Of samples (N, K) alone, or with a norm for each.
-OTHERS = (dict(type='ltseg.DotRegressionLoss'), VIEWS, {**VIEWS, 'begin': 0, 'counts': COUNTS})
+OTHERS = (dict(type='ltseg.DotRegressionLoss'), VIEWS, {**VIEWS, 'begin': 0, 'counts': COUNTS}, MASKS, QUERIES)
 
 
 def loss_on(device: str, config: dict) -> LogitsLoss:

@@ -157,7 +157,10 @@ def test_heads_inside_another_have_the_losses():
     assert type(head.kernel_generate_head).__name__ == 'LongTailSegHead[FCNHead]'
 
 
-SAMPLED = [without_chance(config) for config in LOSSES if config['type'] not in OF_COSINES]
+# With keep_mean, the factor of each pixel depends on which others are kept.
+SAMPLED = [
+    without_chance(config) for config in LOSSES if config['type'] not in OF_COSINES and not config.get('keep_mean')
+]
 
 
 @pytest.mark.parametrize('config', SAMPLED, ids=name_of)
