@@ -5,25 +5,22 @@
 Choosing images does little where every image holds every class: what counts is how large the class is in them.
 """
 
+import ltseg.compat  # noqa: F401  isort: skip
 import argparse
-import sys
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from mmengine.config import Config
+from mmengine.runner import Runner
 
-import ltseg.compat  # noqa: E402, F401  isort: skip
-from mmengine.config import Config  # noqa: E402
-from mmengine.runner import Runner  # noqa: E402
+from ltseg.cli.config_files import register_modules
+from ltseg.hooks.sampled_counts import sampled_counts
+from ltseg.nested_datasets import dataset_classes
+from ltseg.reports.text_table import Cell, TextTable
 
-from ltseg.cli.config_files import register_modules  # noqa: E402
-from ltseg.hooks.sampled_counts import sampled_counts  # noqa: E402
-from ltseg.nested_datasets import dataset_classes  # noqa: E402
-from ltseg.reports.text_table import Cell, TextTable  # noqa: E402
-
+CONFIG = Path(__file__).parents[1] / 'configs/segformer-lite0_ce_camvid.py'
 PLAIN = dict(type='InfiniteSampler', shuffle=True)
 CROP = dict(type='RandomCrop', cat_max_ratio=0.75)
 #: Sampler and crop by what the row is called.
@@ -61,14 +58,13 @@ def table_of(config: Config, size: int, samples: int, rarest: int = 4) -> TextTa
     shown = sorted(range(len(names)), key=lambda k: plain[k])[:rarest]
     rows: list[list[Cell]] = [[name, *(f'{values[k]:.2f}' for k in shown)] for name, (values, _) in found.items()]
     note = f'{samples} samples of each, crops of {size} x {size}: python benchmarks/sampled_shares.py --crop {size}'
-    return TextTable(
-        'Share of the pixels in percent', ('ltseg, sampler and crop', *(names[k] for k in shown)), rows, [note]
-    )
+    header = ('sampler and crop', *(names[k] for k in shown))
+    return TextTable('Share of the pixels in percent', header, rows, [note])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', nargs='?', default=str(ROOT / 'configs/segformer-lite0_ce_camvid.py'))
+    parser.add_argument('config', nargs='?', default=str(CONFIG))
     parser.add_argument('--samples', type=int, default=512)
     parser.add_argument('--crop', type=int, default=192, help='height and width')
     options = parser.parse_args(arguments)

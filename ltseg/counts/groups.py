@@ -15,9 +15,7 @@ __all__ = ['GROUP_NAMES', 'ClassGroups', 'GroupsOption', 'build_groups', 'by_fre
 
 GROUP_NAMES = ('head', 'medium', 'tail')
 # Groups of papers by name: the sizes of head, medium and tail, in the order of the data set's classes.
-PUBLISHED = {
-    'disalign_ade20k': (20, 55, 75)
-}  # Zhang et al., DisAlign, CVPR 2021; ADE20K's classes are in order of pixels
+PUBLISHED = {'disalign_ade20k': (20, 55, 75)}  # Zhang et al., CVPR 2021; ADE20K's classes are in order of pixels
 SHOWN = 100  # classes of a group that are listed
 
 

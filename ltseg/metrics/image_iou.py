@@ -8,13 +8,11 @@ from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
 from ltseg.core.checks import check_range
-from ltseg.core.confusion import counted_pixels
+from ltseg.core.confusion import HINT, counted_pixels
 from ltseg.core.errors import InvalidValueError
 from ltseg.registry import METRICS
 
 __all__ = ['ImageIoU', 'worst_mean']
-
-HINT = 'Check num_classes of the head, and ignore_index and reduce_zero_label of the data set.'
 
 
 @METRICS.register_module()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
+from ltseg.reports.comparison import compare
 from ltseg.reports.frontier import distance_above
 from ltseg.reports.record import RunRecord
 from ltseg.reports.text_table import Cell, TextTable
@@ -74,7 +75,10 @@ def agreement_of(cheap: Sequence[RunRecord], expensive: Sequence[RunRecord], bas
     Raises:
         ValueError: If a set lacks the baseline, or they share no other method.
     """
-    grouped = [_by_method(records) for records in (cheap, expensive)]
+    grouped = [
+        {method.label: [run.record for run in method.runs] for method in compare(records).methods}
+        for records in (cheap, expensive)
+    ]
     shared = [method for method in grouped[0] if method in grouped[1]]
     if baseline not in shared or len(shared) < 3:
         got = f'{list(grouped[0])} and {list(grouped[1])}'
@@ -85,10 +89,3 @@ def agreement_of(cheap: Sequence[RunRecord], expensive: Sequence[RunRecord], bas
             for method in shared
         }
     )
-
-
-def _by_method(records: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
-    groups: dict[str, list[RunRecord]] = {}
-    for record in records:
-        groups.setdefault(record.method, []).append(record)
-    return groups
