@@ -14,7 +14,6 @@ import torch
 from mmengine.dataset import pseudo_collate
 from rich.console import Console
 from rich.progress import Progress
-from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from ltseg.core.errors import FileWriteError
@@ -150,13 +149,13 @@ def _check_space(store: FeatureStore, needed: int, console: Console) -> None:
 
 
 def _fingerprint(
-    model: nn.Module, config: Mapping[str, Any], kind: FrozenFeatures, plan: FeaturePlan, labels: str
+    model: Any, config: Mapping[str, Any], kind: FrozenFeatures, plan: FeaturePlan, labels: str
 ) -> str:
     """A hash of the weights and buffers, the preprocessor, the data set with its labels, and the plan."""
     dataset = config[f'{plan.split}_dataloader']['dataset']
     digest = hashlib.sha256(json.dumps([_plain(dataset), asdict(plan), labels], default=str).encode())
     digest.update(kind.preprocessing(model, config).encode())
-    for part in (model.data_preprocessor, *kind.modules(model)):
+    for part in (model.data_preprocessor, *kind.modules(model).values()):
         kept = {**part.state_dict(), **dict(part.named_buffers())}  # mean and std are in no state_dict
         for name, value in kept.items():
             digest.update(name.encode())

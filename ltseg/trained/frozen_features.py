@@ -1,4 +1,4 @@
-"""What a frozen part of a model gives of an image: maps of a segmentor's backbone, or the vector before the classifier."""
+"""What the frozen part of a model gives of an image: maps of a segmentor's backbone, or a classifier's vector."""
 
 import hashlib
 import json
@@ -50,9 +50,9 @@ class FrozenFeatures(ABC):
     def labels_mark(self, dataset: Any) -> str:
         """A hash that changes with images and labels."""
 
-    def modules(self, model: Any) -> list[nn.Module]:
-        """The frozen parts that the model has."""
-        return [part for name in self.parts if (part := getattr(model, name, None)) is not None]
+    def modules(self, model: Any) -> dict[str, nn.Module]:
+        """The frozen parts that the model has, by their names."""
+        return {name: part for name in self.parts if (part := getattr(model, name, None)) is not None}
 
 
 class MapsOfSegmentor(FrozenFeatures):

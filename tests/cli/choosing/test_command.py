@@ -18,9 +18,11 @@ from tiny_training import forget_runs, quick_tools, write_classification
 
 from ltseg.checkpoint_files.loading import files_are_trusted
 from ltseg.cli import choose as command
-from ltseg.cli.choose import check_task, has_weights, loaded_model, main
+from ltseg.cli.choose import has_weights, loaded_model, main
 from ltseg.cli.choosing import work
-from ltseg.cli.choosing.methods import METHODS, with_method
+from ltseg.cli.choosing.candidates import with_method
+from ltseg.cli.choosing.methods import METHODS
+from ltseg.cli.choosing.subject import check_subject
 from ltseg.cli.choosing.work import load_counts
 from ltseg.cli.train import parse_arguments as parse_training
 from ltseg.core.confusion import confusion_matrix
@@ -232,7 +234,8 @@ def test_the_chosen_config_has_the_whole_head_and_the_command_its_settings(confi
     options = command.parse_arguments(['plain.py', 'a.pth', '--data-root', 'a b', '--cfg-options', *changes])
     for base, name in (('plain.py', 'la+bcl'), ('regularized.py', 'sqrt')):
         given, method = Config.fromfile(base), METHODS[name]
-        command.write_config(Path('out/chosen.py'), given, command.settings_of(options), method, 'So.', 0.5)
+        settings = command.settings_of(options, 'decode_head')
+        command.write_config(Path('out/chosen.py'), given, settings, method, 'So.', 0.5)
         written = Config.fromfile('out/chosen.py')
         assert written.model.decode_head == with_method(given, method).model.decode_head
         MODELS.build(written.model.decode_head)
@@ -275,9 +278,9 @@ def test_classifiers_and_cascades_are_refused(config: str, tmp_path: Path, capsy
     small = Config.fromfile(config)
     head = small.model.decode_head
     small.model.decode_head = [head, head]
-    hinted('Choose with another model of the same backbone: the order of losses', lambda: check_task(small))
+    hinted('Choose with another model of the same backbone: the order of losses', lambda: check_subject(small))
     small.model.decode_head = head
-    check_task(small)
+    check_subject(small)
 
 
 @pytest.mark.parametrize(

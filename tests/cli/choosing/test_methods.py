@@ -8,7 +8,8 @@ from hinted import hinted
 from mmengine.config import Config
 from mmengine.registry import MODELS
 
-from ltseg.cli.choosing.methods import BASELINE, METHODS, candidates, with_method
+from ltseg.cli.choosing.candidates import candidates, with_method
+from ltseg.cli.choosing.methods import BASELINE, METHODS
 from ltseg.core.errors import LtsegError, UsageError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.sources import ClassCountsSource
