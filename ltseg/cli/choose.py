@@ -112,12 +112,20 @@ def loaded_model(config: Config, checkpoint: str | None) -> Any:
     torch.manual_seed(0)  # what has no weights is drawn alike when the command goes on
     with silent_logger():
         model = build_model(config)
-        source = checkpoint or config.get('load_from')
+        source, frozen = checkpoint or config.get('load_from'), frozen_features_of(config).modules(model)
         if source:
-            load_weights(torch.nn.ModuleDict(frozen_features_of(config).modules(model)), source)  # of any classes
+            load_weights(torch.nn.ModuleDict(frozen), source)  # the head in it may be for other classes
         else:
+            check_neck(frozen.get('neck'))
             model.init_weights()
     return model.to('cuda' if torch.cuda.is_available() else 'cpu')
+
+
+def check_neck(neck: torch.nn.Module | None) -> None:
+    """Raises UsageError if a neck that is frozen, and that no checkpoint is of, has weights."""
+    if neck is not None and next(neck.parameters(), None) is not None:
+        hint = 'Give a CHECKPOINT that has them, or set a neck without weights.'
+        raise UsageError('ltseg choose', 'trained weights of the neck, which is frozen', 'none', hint)
 
 
 def warn_of_unseen(table: CountsTable, validation: CountsTable, console: Console, unit: str = 'pixels') -> None:

@@ -148,9 +148,7 @@ def _check_space(store: FeatureStore, needed: int, console: Console) -> None:
     console.print(f'Features: {needed / 2**30:.2f} GiB in {store.folder}', soft_wrap=True)
 
 
-def _fingerprint(
-    model: Any, config: Mapping[str, Any], kind: FrozenFeatures, plan: FeaturePlan, labels: str
-) -> str:
+def _fingerprint(model: Any, config: Mapping[str, Any], kind: FrozenFeatures, plan: FeaturePlan, labels: str) -> str:
     """A hash of the weights and buffers, the preprocessor, the data set with its labels, and the plan."""
     dataset = config[f'{plan.split}_dataloader']['dataset']
     digest = hashlib.sha256(json.dumps([_plain(dataset), asdict(plan), labels], default=str).encode())

@@ -3,8 +3,7 @@
 import runpy
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ import torch
 from hinted import hinted
 from mmengine.config import Config
 from rich.console import Console
+from small_choice import BRIEF, Here, records
 from small_segmentor import small_config
-from tiny_training import forget_runs, quick_tools, write_classification
+from tiny_training import quick_tools
 
 from ltseg.checkpoint_files.loading import files_are_trusted
 from ltseg.cli import choose as command
@@ -31,12 +31,11 @@ from ltseg.counts.table import CountsTable
 from ltseg.datasets import CachedFeatures
 from ltseg.datasets.image_classes import image_classes_of
 from ltseg.registry import MODELS
-from ltseg.reports.record import RunRecord, find_records
+from ltseg.reports.record import RunRecord
 from ltseg.trained.model import build_model
 from ltseg.trained.tasks import trained_model
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
-BRIEF = ['--iterations', '2', '--longer', '1', '--batch-size', '2', '--variants', '1', '--seeds', '2', '--workers', '1']
 
 
 @pytest.fixture(scope='module')
@@ -45,29 +44,12 @@ def quick() -> Iterator[None]:
         yield
 
 
-class Here(Executor):
-    """Runs what it is given at once, in this process."""
-
-    def submit(self, work: Callable[[Any], Any], /, *arguments: Any, **_: Any) -> Future:
-        future: Future = Future()
-        forget_runs()
-        try:
-            future.set_result(work(*arguments))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(command, 'process_pool', lambda _: Here())
     small_config(tmp_path)
     return 'segformer-lite0_ce_camvid.py'
-
-
-def records() -> list[RunRecord]:
-    return find_records(['work_dirs/run/choose/runs'])
 
 
 def test_it_trains_compares_and_leaves_a_config(config: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -271,10 +253,7 @@ def test_pretrained_weights_are_seen() -> None:
     assert has_weights(Config(dict(model=dict(pretrained='a', backbone=dict(type='ResNet')))), None)
 
 
-def test_classifiers_and_cascades_are_refused(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main([str(write_classification(tmp_path)), *BRIEF])
-    assert 'the config of a segmentor' in capsys.readouterr().err
+def test_cascades_are_refused(config: str) -> None:
     small = Config.fromfile(config)
     head = small.model.decode_head
     small.model.decode_head = [head, head]
