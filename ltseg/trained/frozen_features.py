@@ -21,7 +21,15 @@ Entry = tuple[Sequence[Tensor], Tensor, Mapping[str, Any]]
 
 
 class FrozenFeatures(ABC):
-    """What is kept of images, and what it depends on."""
+    """What is kept of images, and what it depends on.
+
+    Example:
+        >>> from torch import nn
+        >>> from ltseg.trained.frozen_features import VectorsOfClassifier
+        >>> model = nn.ModuleDict({'backbone': nn.Identity(), 'head': nn.Identity()})  # without a neck
+        >>> list(VectorsOfClassifier().modules(model))
+        ['backbone']
+    """
 
     parts: tuple[str, ...]
     """The parts of the model that are frozen, which run one after the other."""
