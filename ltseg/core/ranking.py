@@ -126,8 +126,8 @@ def ranking_losses(sums: RankingSums, pixels: Tensor) -> tuple[Tensor, Tensor]:
         loss = squares + 2 own others  =  mean_(j != k) mean over pairs x of k, x' of j of (1 - (s_k(x) - s_k(x')))^2
 
     since 1 - (s_k(x) - s_k(x')) is the sum of the two errors. It is 0 where every pair is in order by 1, 1 where all
-    scores are equal, and at least the share of pairs that are not in order, which is 1 - AUC. Under soft labels y a pair
-    weighs y_k(x) y_j(x').
+    scores are equal, and at least the share of pairs that are not in order, which is 1 - AUC. Under soft labels y, a
+    pair weighs y_k(x) y_j(x').
 
     Args:
         sums: Of all pixels of each region, (R, K) each.

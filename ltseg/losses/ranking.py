@@ -25,8 +25,8 @@ class PairwiseRankingLoss(ClassSumsLoss):
 
     with the biases, margins and scales of rules in z', and their weight w
     (:class:`ltseg.core.adjustment.Adjustment`). k and j are the classes present. The mean over pairs follows from class
-    means of scores and of their squares (:mod:`ltseg.core.ranking`), so that no pair is formed. Under soft labels y they
-    are weighted means, and a pair weighs y_k(x) y_j(x'); a class is present if it has any share.
+    means of scores and of their squares (:mod:`ltseg.core.ranking`), so that no pair is formed. Under soft labels y,
+    they are weighted means, and a pair weighs y_k(x) y_j(x'); a class is present if it has any share.
 
     Every class weighs the same, as positives and as negatives, however few pixels it has. The loss is 0 where every
     score is 1 or 0 as it should be, 1 where all scores are equal, and at least 1 - AUC. It ranks the pixels of one
