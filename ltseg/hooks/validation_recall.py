@@ -1,10 +1,9 @@
 """Class weights by what the last validation found, instead of the batches of training."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch import Tensor
 
 from ltseg.core.checks import check_choice
 from ltseg.core.confusion import right_and_missed
@@ -104,16 +103,14 @@ class ValidationRecall(Hook):
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Hands over what was found."""
-        if not self._recalls:  # this is no training run
+        metric = _metric(runner)
+        if metric is None or not self._recalls:  # this is no training run
             return
-        found = on_main_process(lambda: self._found(runner))  # only there is a matrix of all processes for sure
+        evaluation: Any = metric.evaluation  # in other processes than the first there may be none
+        found = on_main_process(lambda: right_and_missed(evaluation.matrix, wrong_too=self.rate == 'IoU'))
         for recall in self._recalls:
             recall.validated(found)
         runner.message_hub.update_info(VALIDATED, runner.iter)
-
-    def _found(self, runner: Runner) -> Tensor:
-        metric = _metric(runner)
-        return right_and_missed(metric.evaluation.matrix, wrong_too=self.rate == 'IoU')
 
 
 def _metric(runner: Runner) -> CountedMetric | None:
