@@ -33,13 +33,16 @@ TEMPLATES = Path(__file__).parent / 'templates'
 MATRICES = 6  # methods whose confusion matrix is drawn
 
 
-def render_page(study: Comparison, title: str | None = None, examples: Examples | None = None) -> str:
+def render_page(
+    study: Comparison, title: str | None = None, examples: Examples | None = None, sweep: Sequence[Figure] = ()
+) -> str:
     """The page as text.
 
     Args:
         study: The methods, in the order of the page.
         title: By default the data set, the split and the models.
         examples: From ``find_examples``.
+        sweep: Metrics over the options in which the methods differ.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -62,6 +65,7 @@ def render_page(study: Comparison, title: str | None = None, examples: Examples 
         single_seeds=_single_seeds(study),
         alone=all(len(method.runs) < 2 for method in study.methods),
         means=means_table(study),
+        sweep=_rendered(sweep, height=3.6),
         class_tables={rate: class_table(study, rate) for rate in study.rates},
         differences=_difference_figures(study),
         matrices=_rendered([confusion_matrix_figure(study, method) for method in study.methods[:MATRICES]], height=3.8),

@@ -3,8 +3,7 @@
 import runpy
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from hinted import hinted
 from mmengine.config import Config
 from rich.console import Console
 from small_segmentor import small_config
-from tiny_training import forget_runs, quick_tools, write_classification
+from tiny_training import Here, quick_tools, write_classification
 
 from ltseg.checkpoint_files.loading import files_are_trusted
 from ltseg.cli import choose as command
@@ -41,19 +40,6 @@ BRIEF = ['--iterations', '2', '--longer', '1', '--batch-size', '2', '--variants'
 def quick() -> Iterator[None]:
     with quick_tools():
         yield
-
-
-class Here(Executor):
-    """Runs what it is given at once, in this process."""
-
-    def submit(self, work: Callable[[Any], Any], /, *arguments: Any, **_: Any) -> Future:
-        future: Future = Future()
-        forget_runs()
-        try:
-            future.set_result(work(*arguments))
-        except Exception as error:
-            future.set_exception(error)
-        return future
 
 
 @pytest.fixture
