@@ -7,7 +7,7 @@
 One pass over the images for each checkpoint, without augmentation. Writes to WORK_DIR/collapse/ all numbers as
 SPLIT.json, SPLIT.csv and SPLIT_classes.csv, each figure as table and picture, and SPLIT_figures.json for
 ltseg report. Several checkpoints of one training give curves; figures of classes are of the last one. What
-ltseg.GradientMonitor logged in the work dir is drawn too.
+ltseg.CollapseMonitor and ltseg.GradientMonitor logged in the work dir is drawn too.
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
@@ -39,9 +39,9 @@ from ltseg.core.files import check_writable
 from ltseg.counts.data_set_counts import build_dataset
 from ltseg.counts.groups import by_frequency
 from ltseg.metrics.task import task_of
-from ltseg.reports.collapse.charts import class_charts, curves
+from ltseg.reports.collapse.charts import CurvePoint, class_charts, curves
 from ltseg.reports.collapse.contents import Classes, values_table
-from ltseg.reports.collapse.monitored import gradient_charts
+from ltseg.reports.collapse.monitored import COLLAPSE_LOG, gradient_charts, monitored_curves
 from ltseg.reports.collapse.projection import PROJECTIONS, feature_map
 from ltseg.reports.collapse.report import CheckpointSummary, CollapseReport
 from ltseg.reports.figures.figure import Figure
@@ -107,10 +107,13 @@ def measured(model: Any, loader: Any, path: str, options: argparse.Namespace) ->
 def figures_of(report: CollapseReport, last: Measurement, folder: Path, by: str) -> list[Figure]:
     """All figures; ``last`` is of the last checkpoint."""
     classes, figures = report.classes, class_charts(report.last, report.classes)
-    if len(report.checkpoints) > 1:
-        figures += curves(report.checkpoints)
+    points = [CurvePoint(each.iteration, each.summary.figures) for each in report.checkpoints]
+    if len(points) > 1:
+        figures += curves(points, report.last.optimal_angle)
+    monitored = monitored_curves(folder / COLLAPSE_LOG, len(classes.names))
     picture = feature_map(last.sample, last.statistics.means, report.last.present, classes, by)
-    return [*figures, *([picture] if picture else []), *gradient_charts(folder / 'gradient_monitor.jsonl', classes)]
+    gradients = gradient_charts(folder / 'gradient_monitor.jsonl', classes)
+    return [*figures, *([picture] if picture else []), *monitored, *gradients]
 
 
 def note_of(split: str, images: int, last: Measurement, classes: Classes) -> str:

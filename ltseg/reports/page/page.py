@@ -20,7 +20,7 @@ from ltseg.reports.page.curves import posthoc_curve, training_curves
 from ltseg.reports.page.differences import difference_bars
 from ltseg.reports.page.examples import Examples
 from ltseg.reports.page.frequency import against_frequency
-from ltseg.reports.page.panels import logged_panels, measured_panels
+from ltseg.reports.page.panels import collapse_panels, logged_panels, measured_panels
 from ltseg.reports.page.phrases import listed
 from ltseg.reports.page.provenance import config_table, data_facts, runs_table, versions_table
 from ltseg.reports.page.slopes import slope_plot
@@ -73,7 +73,7 @@ def render_page(
         frequency=[against_frequency(study, rate) for rate in study.reference.task.grouped],
         posthoc=_rendered([posthoc_curve(study)], height=3.6),
         training=_rendered(training_curves(study)),
-        panels=[*measured_panels(study), *logged_panels(study)],
+        panels=[*measured_panels(study), *collapse_panels(study), *logged_panels(study)],
         examples=examples,
         config=config,
         config_sentence=config_sentence,
