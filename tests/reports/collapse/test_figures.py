@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -16,7 +17,7 @@ from ltseg.core.geometry import simplex_vectors
 from ltseg.reports.collapse.charts import CurvePoint, Line, class_charts, compared_curves, curves
 from ltseg.reports.collapse.contents import MEANINGS, Classes, values_table
 from ltseg.reports.collapse.monitored import FINE_POINTS, OF_MONITOR, collapse_points, gradient_charts, monitored_curves
-from ltseg.reports.collapse.projection import feature_map
+from ltseg.reports.collapse.projection import feature_map, projected_map
 from ltseg.reports.collapse.report import CheckpointSummary, CollapseReport
 from ltseg.reports.figures.figure import FORMS, Figure
 from ltseg.reports.figures.renderer import render_svg
@@ -94,6 +95,17 @@ def test_the_map_has_each_class_and_its_mean(by: str):
         for cloud, mean in zip(clouds, means, strict=True):
             assert fmean(cloud.x) == pytest.approx(mean.x[0], abs=1e-3)
             assert fmean(cloud.y) == pytest.approx(mean.y[0], abs=1e-3)
+
+
+def test_projected_features_of_two_dimensions_lie_on_the_circle():
+    statistics, sample, summary = measured()
+    circle = replace(sample, rows=torch.nn.functional.normalize(sample.rows[:, :2], dim=1))
+    found = projected_map('loss_bcl', circle, summary.present, CLASSES)
+    clouds, means = found.series[::2], found.series[1::2]
+    assert found.name == 'map_loss_bcl' and 'norm 1' in found.caption
+    for cloud, mean in zip(clouds, means, strict=True):
+        assert [math.hypot(x, y) for x, y in zip(cloud.x, cloud.y, strict=True)] == pytest.approx([1] * 6, abs=1e-3)
+        assert (fmean(cloud.x), fmean(cloud.y)) == pytest.approx((mean.x[0], mean.y[0]), abs=1e-3)
 
 
 def test_two_classes_have_no_map():
