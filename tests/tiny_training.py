@@ -2,7 +2,6 @@
 
 import runpy
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,19 +28,6 @@ def forget_runs() -> None:
     for kind in below(ManagerMixin):
         if kind is not DefaultScope:
             kind._instance_dict.clear()
-
-
-class Here(Executor):
-    """Runs what it is given at once, in this process."""
-
-    def submit(self, work: Callable[[Any], Any], /, *arguments: Any, **_: Any) -> Future:
-        future: Future = Future()
-        forget_runs()
-        try:
-            future.set_result(work(*arguments))
-        except Exception as error:
-            future.set_exception(error)
-        return future
 
 
 @contextmanager

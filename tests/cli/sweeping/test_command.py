@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 from hinted import hinted
-from tiny_training import Here, forget_runs, quick_tools, tool, write_classification, write_training
+from small_choice import Here
+from tiny_training import forget_runs, quick_tools, tool, write_classification, write_training
 
 from ltseg.cli import sweep as command
 from ltseg.cli.sweep import main
