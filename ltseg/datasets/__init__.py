@@ -28,6 +28,7 @@ with quietly():
     from ltseg.datasets.exact_sampling import PositionedSampler, SeededDataset
     from ltseg.datasets.list_files import ImageNetLTDataset, INaturalist2018Dataset, PlacesLTDataset
     from ltseg.datasets.long_tailed import LongTailedDataset
+    from ltseg.datasets.noisy_labels import NoisyLabels
     from ltseg.datasets.rare_class_sampling import RareClassSampler
     from ltseg.datasets.resident_collate import resident_collate
 
@@ -88,6 +89,7 @@ __all__ = [
     'LoadCheckedImage',
     'LongTailedDataset',
     'MiniCityDataset',
+    'NoisyLabels',
     'PastingDataset',
     'PlacesLTDataset',
     'PositionedSampler',
