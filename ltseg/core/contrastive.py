@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-__all__ = ['Averaging', 'contrastive_losses', 'limited_positives', 'parametric_losses']
+__all__ = ['Averaging', 'contrastive_losses', 'limited_positives', 'parametric_losses', 'prototype_losses']
 
 Averaging = Literal['outside', 'inside']
 NEVER = -1e9  # a score whose exponential is 0 beside any real one; -inf would make the gradient of nothing nan
@@ -105,6 +105,31 @@ def parametric_losses(
     attraction = own_class + alpha * torch.where(same, scores, 0.0).sum(1)
     weight = 1 + alpha * same.sum(1, dtype=scores.dtype)
     return torch.where(anchor_labels >= 0, totals - attraction / weight, 0.0)
+
+
+def prototype_losses(anchors: Tensor, anchor_labels: Tensor, prototypes: Tensor, temperature: float) -> Tensor:
+    """The loss of each anchor, which the prototype of its class attracts and those of the others repel::
+
+        l_i = log sum_{j != y} exp(s_ij) - s_iy,    s_ij = a_i . c_j / temperature
+
+    The class of the anchor is no part of the sum, so that the loss is no cross entropy and has no bound of 0.
+
+    Args:
+        anchors: (M, D), of norm 1.
+        anchor_labels: (M,) int64 in [0, K), or negative for anchors to leave out, which have the loss 0.
+        prototypes: (K, D), of norm 1, with K of at least 2.
+        temperature: Divisor of the inner products.
+
+    Returns:
+        (M,).
+
+    Source:
+        Wang et al., Contrastive Learning based Hybrid Networks for Long-Tailed Image Classification, CVPR 2021, L_PSCL.
+    """
+    scores = anchors @ prototypes.T / temperature  # (M, K)
+    own = anchor_labels[:, None] == torch.arange(len(prototypes), device=anchor_labels.device)
+    attraction = torch.where(own, scores, 0.0).sum(1)
+    return torch.where(anchor_labels >= 0, scores.masked_fill(own, NEVER).logsumexp(1) - attraction, 0.0)
 
 
 def _relations(anchor_labels: Tensor, key_labels: Tensor, own_keys: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ from ltseg.regularizers.group import RegularizerGroup
 from ltseg.regularizers.hybrid_contrastive import HybridContrastiveLoss
 from ltseg.regularizers.parametric_contrastive import ParametricContrastiveLoss
 from ltseg.regularizers.peer_to_peer import PeerToPeerRegularizer
+from ltseg.regularizers.prototypical_contrastive import PrototypicalContrastiveLoss
 from ltseg.regularizers.regularizer import Regularizer
 from ltseg.regularizers.supervised_contrastive import SupervisedContrastiveLoss
 from ltseg.regularizers.targeted_contrastive import TargetedContrastiveLoss
@@ -22,6 +23,7 @@ __all__ = [
     'HybridContrastiveLoss',
     'ParametricContrastiveLoss',
     'PeerToPeerRegularizer',
+    'PrototypicalContrastiveLoss',
     'Regularizer',
     'RegularizerGroup',
     'SupervisedContrastiveLoss',

@@ -19,6 +19,7 @@ SAMPLED = [
     dict(type='ltseg.BalancedContrastiveLoss', max_samples=16),
     dict(type='ltseg.TargetedContrastiveLoss', max_samples=16),
     dict(type='ltseg.ParametricContrastiveLoss', max_samples=16),
+    dict(type='ltseg.PrototypicalContrastiveLoss', max_samples=16),
 ]
 
 

@@ -35,6 +35,8 @@ REGULARIZERS = [
     dict(type='ltseg.BalancedContrastiveLoss', hidden_channels=None, anchors='classes'),
     dict(type='ltseg.ParametricContrastiveLoss'),
     dict(type='ltseg.ParametricContrastiveLoss', alpha=2.0, hidden_channels=None, anchors='classes'),
+    dict(type='ltseg.PrototypicalContrastiveLoss'),
+    dict(type='ltseg.PrototypicalContrastiveLoss', hidden_channels=None, anchors='classes'),
     dict(type='ltseg.HybridContrastiveLoss'),
 ]
 # Their gradient is not the derivative of their value.
