@@ -50,7 +50,7 @@ METHODS = (
     + ('remix_drw', 'center_loss_drw', 'ncr_drw', 'ncr_drw_crt', 'ncr_ldam_drw', 'ncr_logit_adjusted', 'ncr_ride')
     + tuple(f'lwr_{base}' for base in ('balanced_softmax', 'logit_adjusted', 'focal', 'ce_drw'))
     + ('supcon', 'kcl', 'tsc', 'bcl', 'allnc', 'allnc_plus', 'hybrid_sc', 'hybrid_psc')
-    + ('causal_norm',)
+    + ('causal_norm', 'dro_lt', 'range_loss')
 )
 ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnet50_{}_imagenetlt': (
@@ -63,7 +63,7 @@ ON_LARGE_SETS = {  # what the five papers report and is built here
         + ('bcl', 'allnc', 'ncr_drw', 'ncr_drw_crt', 'ncr_ldam_drw', 'ncr_logit_adjusted', 'ncr_ride')
         + ('crt', 'lws', 'resample_class_balanced', 'reweighted')
     ),
-    'resnet50_{}_placeslt': ('ce', 'ce_mixup', 'crt', 'lws', 'mislas', 'arb'),
+    'resnet50_{}_placeslt': ('ce', 'ce_mixup', 'crt', 'lws', 'mislas', 'arb', 'range_loss'),
     'resnet50_{}_inaturalist2018': (
         ('ce', 'ce_mixup', 'class_balanced_focal', 'ldam_drw', 'remix_drw', 'bbn', 'crt', 'lws', 'mislas', 'arb')
         + ('bcl', 'allnc', 'disalign', 'hybrid_sc', 'hybrid_psc')
