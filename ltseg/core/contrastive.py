@@ -161,7 +161,7 @@ def robust_losses(rows: Tensor, labels: Tensor, centers: Tensor, radii: Tensor, 
         (N,). The matrices in between have K x N entries.
 
     Source:
-        Samuel and Chechik, Distributional Robustness Loss for Long-tail Learning, ICCV 2021, section 4.
+        Samuel and Chechik, Distributional Robustness Loss for Long-tail Learning, ICCV 2021.
     """
     distances = exact_distances(centers, rows)  # (K, N)
     same = torch.arange(len(centers), device=labels.device)[:, None] == labels

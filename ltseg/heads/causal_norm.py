@@ -47,7 +47,7 @@ class CausalNormClassifier(nn.Module):
 
     Source:
         Tang et al., Long-Tailed Classification by Keeping the Good and Removing the Bad Momentum Causal Effect, NeurIPS
-        2020, sections 4.1 and 4.2, with tau = 16, gamma = 1/32 and two heads; alpha is 1 on CIFAR-10, 1.5 on CIFAR-100
+        2020, section 4, with tau = 16, gamma = 1/32 and two heads; alpha is 1 on CIFAR-10, 1.5 on CIFAR-100
         and 3 on ImageNet-LT in released code. As there, d is normalised in each head. A momentum that follows the
         learning rate (ImageNet-LT) is left out. The average over all processes and the dense form, in which pixels are
         samples, ignored ones among them, are ours.

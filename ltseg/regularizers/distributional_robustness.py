@@ -42,10 +42,10 @@ class DistributionalRobustnessLoss(PairwiseTerm):
             and ``anchors='classes'``.
 
     Source:
-        Samuel and Chechik, Distributional Robustness Loss for Long-tail Learning, ICCV 2021, section 4 with its three
-        kinds of radii. Released code has learned radii alone, which it adds once, without the factor 2 of the paper,
-        and computes the centres of the whole training set before each epoch; moving averages are ours, and so is the
-        dense form. There features are trained so from a model that was trained before, and then the classifier alone.
+        Samuel and Chechik, Distributional Robustness Loss for Long-tail Learning, ICCV 2021, with its three kinds of
+        radii. Released code has learned radii alone and adds them once, where the bound needs 2 r, and computes the
+        centres of the whole training set before each epoch; moving averages are ours, and so is the dense form. There
+        features are trained so from a model that was trained before, and then the classifier alone.
 
     Example:
         >>> import torch

@@ -13,6 +13,8 @@ from ltseg.regularizers.contrastive_term import ContrastiveTerm
 
 __all__ = ['RangeLoss']
 
+LEAST_SQUARE = 1e-12  # of a distance; the square of its inverse has to be a float32
+
 
 @MODELS.register_module()
 class RangeLoss(ContrastiveTerm):
@@ -34,9 +36,8 @@ class RangeLoss(ContrastiveTerm):
             projection.
 
     Source:
-        Zhang et al., Range Loss for Deep Face Recognition with Long-Tailed Training Data, ICCV 2017, section 3, with
-        R = 2. Margin and weights go with the lengths of the features; the defaults, other weights than 1 for both terms
-        together (``loss_weight``), and the dense form are ours.
+        Zhang et al., Range Loss for Deep Face Recognition with Long-Tailed Training Data, ICCV 2017, with R = 2. Margin
+        and weights go with the lengths of the features, and their defaults are ours, as is the dense form.
 
     Example:
         >>> import torch
@@ -80,7 +81,7 @@ class RangeLoss(ContrastiveTerm):
         order = order[by_class]  # by class, and in each from the largest
         rank = torch.arange(len(order), device=order.device) - torch.searchsorted(ordered, ordered)
         chosen = torch.where(rank < self.ranges, ordered, -1)
-        inverse = 1 / squares[order].clamp(min=torch.finfo(rows.dtype).tiny)
+        inverse = 1 / squares[order].clamp(min=LEAST_SQUARE)
         sums, numbers = class_sums(torch.where(chosen >= 0, inverse, 0.0)[:, None], chosen, num_classes)
         return numbers / torch.where(numbers > 0, sums.squeeze(1), 1.0)
 
