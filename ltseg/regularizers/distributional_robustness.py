@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ltseg.core.checks import check_choice, check_range
 from ltseg.core.contrastive import robust_losses
+from ltseg.core.errors import InvalidValueError
 from ltseg.core.features import FeatureBatch
 from ltseg.core.geometry import class_means
 from ltseg.counts.sources import CountsOption, build_counts
@@ -36,10 +37,13 @@ class DistributionalRobustnessLoss(PairwiseTerm):
             below 0.
         epsilon: At least 0. 0 gives the loss without a ball.
         temperature: T.
-        counts: Of n, as for :class:`ltseg.losses.LogitsLoss`.
-        momentum: Of the moving averages, and of ``counts='ema'``.
+        counts: Of n, as for :class:`ltseg.losses.LogitsLoss`, but none of batches.
+        momentum: Of the moving averages.
         **options: As for :class:`ltseg.regularizers.contrastive_term.PairwiseTerm`. By default there is no projection,
             and ``anchors='classes'``.
+
+    Raises:
+        ValueError: If counts of batches are to give the radii.
 
     Source:
         Samuel and Chechik, Distributional Robustness Loss for Long-tail Learning, ICCV 2021, with its three kinds of
@@ -78,8 +82,12 @@ class DistributionalRobustnessLoss(PairwiseTerm):
         check_choice('DistributionalRobustnessLoss.radius', radius, ('counts', 'shared', 'learned'))
         check_range('DistributionalRobustnessLoss.epsilon', epsilon, 0)
         self.radius, self.epsilon, self.momentum = radius, epsilon, momentum
-        # All processes have all samples.
-        self.counts = build_counts(counts, sync=False, momentum=momentum) if radius == 'counts' else None
+        self.counts = build_counts(counts) if radius == 'counts' else None
+        if self.counts is not None and not self.counts.constant:  # a centre is of all samples, not of those of a batch
+            hint = "Set counts='dataset'."
+            raise InvalidValueError(
+                'DistributionalRobustnessLoss.counts', 'counts of a data set, a table or a list', repr(counts), hint
+            )
         self.centers: MovingCenters | None = None
         self.radii: nn.Parameter | None = None
 

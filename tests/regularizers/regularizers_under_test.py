@@ -39,7 +39,7 @@ REGULARIZERS = [
     dict(type='ltseg.PrototypicalContrastiveLoss', hidden_channels=None, anchors='classes'),
     dict(type='ltseg.DistributionalRobustnessLoss', counts=COUNTS),
     dict(type='ltseg.DistributionalRobustnessLoss', radius='learned', hidden_channels=16),
-    dict(type='ltseg.DistributionalRobustnessLoss', counts='accumulated', anchors='samples'),
+    dict(type='ltseg.DistributionalRobustnessLoss', radius='shared', anchors='samples'),
     dict(type='ltseg.RangeLoss', margin=20.0),
     dict(type='ltseg.RangeLoss', ranges=3, hidden_channels=16),
     dict(type='ltseg.HybridContrastiveLoss'),

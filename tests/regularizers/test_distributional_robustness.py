@@ -91,6 +91,8 @@ def test_bad_settings_and_a_batch_before_build_are_named():
     ):
         with pytest.raises(ValueError, match=message):
             RegularizerGroup([{**ROBUST, option: value}], K, D)
+    hinted("Set counts='dataset'.", lambda: DistributionalRobustnessLoss(counts='batch'))
+    assert DistributionalRobustnessLoss(counts='dataset').counts.waiting
     term = DistributionalRobustnessLoss('shared')
     hinted('Call build(num_classes, feature_dim), or let RegularizerGroup do so.', lambda: term(batch()))
     term.build(K, D)
