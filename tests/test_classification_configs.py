@@ -61,7 +61,7 @@ ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnext50_{}_imagenetlt': (
         ('ce', 'ce_mixup', 'ce_drw', 'ldam_drw', 'focal', 'balanced_softmax', 'logit_adjusted', 'disalign', 'ride')
         + ('bcl', 'allnc', 'ncr_drw', 'ncr_drw_crt', 'ncr_ldam_drw', 'ncr_logit_adjusted', 'ncr_ride')
-        + ('crt', 'lws', 'resample_class_balanced', 'reweighted')
+        + ('crt', 'lws', 'resample_class_balanced', 'reweighted', 'causal_norm')
     ),
     'resnet50_{}_placeslt': ('ce', 'ce_mixup', 'crt', 'lws', 'mislas', 'arb', 'range_loss'),
     'resnet50_{}_inaturalist2018': (
