@@ -25,7 +25,7 @@ The map of the package, from the lowest floor up; a file imports from lower floo
     environment    what is installed, and what to do about each fault
     cli/           the commands ``ltseg train``, ``ltseg test``, ..., which tools/*.py start too, and what they share:
                    configs, stages, checks before training, one message for each fault; choosing/: which
-                   loss for these data
+                   loss for these data; sweeping/: options over many values
 
 Any config can say ``type='ltseg.ARBLoss'``: mmengine imports ``ltseg.registry`` by itself on meeting the scope.
 """

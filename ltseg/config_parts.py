@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ['hooks_of', 'parts_of', 'type_name']
+__all__ = ['hooks_of', 'parts_of', 'type_name', 'without_wrappers']
 
 
 def parts_of(value: Any, path: str) -> Iterator[tuple[str, dict]]:
@@ -28,3 +28,14 @@ def type_name(part: dict) -> str:
     """Name of the type of a part without the scope of its registry."""
     kind = part.get('type')
     return getattr(kind, '__name__', str(kind)).rsplit('.', 1)[-1]
+
+
+def without_wrappers(config: Any, name: str) -> Any:
+    """The config of a data set in which what a wrapper of the type ``name`` holds stands in its place."""
+    if isinstance(config, list | tuple):
+        return [without_wrappers(each, name) for each in config]
+    if not isinstance(config, dict):
+        return config
+    if type_name(config) == name:
+        return without_wrappers(config['dataset'], name)
+    return {**config, **{key: without_wrappers(config[key], name) for key in ('dataset', 'datasets') if key in config}}

@@ -29,9 +29,30 @@ class Network(BaseModel):
         self.head = Head(loss or nn.CrossEntropyLoss())
         self.steps: list[tuple[int, bool]] = []
 
-    def forward(self, inputs: Tensor, label: Tensor, mode: str = 'loss') -> dict[str, Tensor]:
+    def forward(self, inputs: Tensor, label: Tensor, mode: str = 'loss') -> Any:
+        if mode == 'predict':
+            predicted = self.head.fc(self.trunk(inputs)).argmax(1, keepdim=True)
+            pairs = zip(label.view(-1, 1), predicted, strict=True)
+            return [{'gt_label': one, 'pred_label': guess} for one, guess in pairs]
         self.steps.append((len(getattr(self.head.loss_module, 'rules', ())), self.trunk[1].training))
         return {'loss': self.head.loss_module(self.head.fc(self.trunk(inputs)), label)}
+
+
+class Classified(list):
+    metainfo = {'classes': ('a', 'b', 'c')}
+
+
+def validation(classes: int = len(COUNTS)) -> dict[str, Any]:
+    """Settings of a Runner that validates on one batch, which has so many of the classes."""
+    labels = torch.arange(60) % classes
+    samples = torch.randn(60, 3, generator=torch.Generator().manual_seed(2))
+    data = Classified({'inputs': sample, 'label': label} for sample, label in zip(samples, labels, strict=True))
+    loader = {'dataset': data, 'batch_size': 60, 'num_workers': 0, 'collate_fn': {'type': 'default_collate'}}
+    return {
+        'val_dataloader': {**loader, 'sampler': {'type': 'DefaultSampler', 'shuffle': False}},
+        'val_cfg': {},
+        'val_evaluator': {'type': 'ltseg.LongTailAccuracy', 'counts': COUNTS},
+    }
 
 
 def training(

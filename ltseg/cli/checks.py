@@ -19,7 +19,7 @@ from ltseg.cli.mask_checks import classifies_masks, mask_loss_faults, mmdet_faul
 from ltseg.cli.pretrained import weight_faults
 from ltseg.cli.setting_keys import key_faults
 from ltseg.cli.setting_values import value_faults
-from ltseg.config_parts import parts_of
+from ltseg.config_parts import parts_of, type_name
 from ltseg.core.checks import near
 from ltseg.core.errors import UsageError, describe
 from ltseg.counts.sources import ClassCountsSource
@@ -55,7 +55,7 @@ def check_config(
     faults = [*_type_faults(config), *value_faults(config, training), *key_faults(config, training)]
     if training:
         faults += _schedule_faults(config)
-    faults += mmdet_faults(parts_of(config.model, 'model'))
+    faults += [*_noise_faults(config), *mmdet_faults(parts_of(config.model, 'model'))]
     if not faults:
         datasets = datasets or BuiltDatasets()
         classes, data_faults = _classes(config, training, datasets)
@@ -106,6 +106,15 @@ def _schedule_faults(config: Config) -> Iterator[str]:
     for path, part in parts_of(config.model, 'model'):
         if path.endswith('.schedule') and part.get('unit') == 'epoch':
             yield describe(f'{path}.unit', "'iter' or 'fraction', as training is in iterations", "'epoch'")
+
+
+def _noise_faults(config: Config) -> Iterator[str]:
+    for split in ('val', 'test'):
+        where = f'{split}_dataloader.dataset'
+        for path, part in parts_of(dataset_config(config, split), where):
+            if type_name(part) == 'NoisyLabels':
+                hint = 'Take the data set inside it: results are of true labels.'
+                yield describe(path, 'labels without noise', "'ltseg.NoisyLabels'", hint)
 
 
 def _classes(config: Config, training: bool, datasets: BuiltDatasets) -> tuple[dict[str, tuple[str, ...]], list[str]]:

@@ -7,7 +7,7 @@
 One pass over the images for each checkpoint, without augmentation. Writes to WORK_DIR/collapse/ all numbers as
 SPLIT.json, SPLIT.csv and SPLIT_classes.csv, each figure as table and picture, and SPLIT_figures.json for
 ltseg report. Several checkpoints of one training give curves; figures of classes are of the last one. What
-ltseg.GradientMonitor logged in the work dir is drawn too.
+ltseg.CollapseMonitor and ltseg.GradientMonitor logged in the work dir is drawn too.
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
@@ -16,7 +16,7 @@ import os
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -35,18 +35,20 @@ from ltseg.cli.parser import command_parser
 from ltseg.cli.runner import CalmRunner, calm_warnings
 from ltseg.cli.split_counts import count_split
 from ltseg.cli.trust import add_trust_argument
+from ltseg.core.class_sample import ClassSample
 from ltseg.core.files import check_writable
 from ltseg.counts.data_set_counts import build_dataset
 from ltseg.counts.groups import by_frequency
 from ltseg.metrics.task import task_of
-from ltseg.reports.collapse.charts import class_charts, curves
+from ltseg.reports.collapse.charts import CurvePoint, class_charts, curves
 from ltseg.reports.collapse.contents import Classes, values_table
-from ltseg.reports.collapse.monitored import gradient_charts
-from ltseg.reports.collapse.projection import PROJECTIONS, feature_map
+from ltseg.reports.collapse.monitored import COLLAPSE_LOG, gradient_charts, monitored_curves
+from ltseg.reports.collapse.projection import PROJECTIONS, feature_map, projected_map
 from ltseg.reports.collapse.report import CheckpointSummary, CollapseReport
 from ltseg.reports.figures.figure import Figure
 from ltseg.trained.measuring import Measurement, measure
 from ltseg.trained.model import build_model
+from ltseg.trained.projecting import projected_samples
 from ltseg.trained.weights import load_weights
 
 
@@ -96,21 +98,36 @@ def classes_of(config: Config) -> Classes:
     return Classes(names, samples.tolist(), by_frequency(samples), task.unit)
 
 
-def measured(model: Any, loader: Any, path: str, options: argparse.Namespace) -> tuple[CheckpointSummary, Measurement]:
-    """The figures of a checkpoint, whose weights the model gets."""
+class Measured(NamedTuple):
+    """The figures of a checkpoint, what they are of, and its features behind the projections of contrastive terms."""
+
+    figures: CheckpointSummary
+    features: Measurement
+    projected: dict[str, ClassSample]
+
+
+def measured(model: Any, loader: Any, path: str, options: argparse.Namespace) -> Measured:
+    """What a checkpoint has, whose weights the model gets."""
     meta = check_checkpoint(path)
     load_weights(model, path)
     found = measure(model, loader, Path(path).name)
-    return CheckpointSummary(path, int(meta.get('iter') or 0), found.summary(options.literal)), found
+    figures = CheckpointSummary(path, int(meta.get('iter') or 0), found.summary(options.literal))
+    return Measured(figures, found, projected_samples(model, found.sample))
 
 
-def figures_of(report: CollapseReport, last: Measurement, folder: Path, by: str) -> list[Figure]:
-    """All figures; ``last`` is of the last checkpoint."""
-    classes, figures = report.classes, class_charts(report.last, report.classes)
-    if len(report.checkpoints) > 1:
-        figures += curves(report.checkpoints)
-    picture = feature_map(last.sample, last.statistics.means, report.last.present, classes, by)
-    return [*figures, *([picture] if picture else []), *gradient_charts(folder / 'gradient_monitor.jsonl', classes)]
+def figures_of(report: CollapseReport, measured: Measured, folder: Path, by: str) -> list[Figure]:
+    """All figures; ``measured`` is the last checkpoint."""
+    classes, figures, last = report.classes, class_charts(report.last, report.classes), measured.features
+    points = [CurvePoint(each.iteration, each.summary.figures) for each in report.checkpoints]
+    if len(points) > 1:
+        figures += curves(points, report.last.optimal_angle)
+    monitored = monitored_curves(folder / COLLAPSE_LOG, len(classes.names))
+    pictures = [feature_map(last.sample, last.statistics.means, report.last.present, classes, by)]
+    pictures += [
+        projected_map(name, each, report.last.present, classes, by) for name, each in measured.projected.items()
+    ]
+    gradients = gradient_charts(folder / 'gradient_monitor.jsonl', classes)
+    return [*figures, *filter(None, pictures), *monitored, *gradients]
 
 
 def note_of(split: str, images: int, last: Measurement, classes: Classes) -> str:
@@ -129,13 +146,13 @@ def analyze(config: Config, options: argparse.Namespace, console: Console) -> No
     found = [measured(model, loader, path, options) for path in options.checkpoints]
     if get_rank():
         return
-    found.sort(key=lambda each: each[0].iteration)
-    summaries, last = [summary for summary, _ in found], found[-1][1]
+    found.sort(key=lambda each: each.figures.iteration)
+    summaries, last = [each.figures for each in found], found[-1].features
     note = note_of(options.split, len(loader.dataset), last, classes)
     samples = last.statistics.counts.tolist()
     report = CollapseReport(options.split, options.config, classes, summaries, samples, note)
     folder = Path(config.work_dir) / 'collapse'
-    figures = figures_of(report, last, folder, options.map)
+    figures = figures_of(report, found[-1], folder, options.map)
     paths = report.write(folder, figures, options.formats)
     values_table(report.last, f'Neural collapse: {summaries[-1].checkpoint}', [note]).print(console)
     console.print(f'Written: {", ".join(map(str, paths))} and {len(figures)} figures', soft_wrap=True)

@@ -15,6 +15,7 @@ from ltseg.cli.setting_names import check_setting_names
 from ltseg.cli.setting_types import check_setting_types
 from ltseg.cli.stages import stages_of
 from ltseg.compat import quietly
+from ltseg.config_parts import without_wrappers
 from ltseg.core.checks import near
 from ltseg.core.errors import UsageError
 from ltseg.counts.data_set_counts import without_pipeline
@@ -96,8 +97,9 @@ def _config_path(options: Namespace) -> Path:
 
 
 def training_images(config: Config) -> ConfigDict:
-    """The config of the training data set with the pipeline of validation: its images without augmentation."""
-    dataset = ConfigDict(without_pipeline(config.train_dataloader.dataset))  # that of a wrapper may mix images
+    """The config of the training images with the pipeline of validation, without augmentation or wrong labels."""
+    true = without_wrappers(config.train_dataloader.dataset, 'NoisyLabels')
+    dataset = ConfigDict(without_pipeline(true))  # that of a wrapper may mix images
     pipeline = next(innermost_configs(config.val_dataloader.dataset)).get('pipeline')
     for inner in innermost_configs(dataset):
         inner['pipeline'] = pipeline

@@ -19,6 +19,7 @@ COMMANDS = {
     'compare': 'put runs side by side, class by class',
     'diagnose': 'say what matters in the data, the losses and the results of a config, and what to try',
     'choose': 'train many heads on frozen features, and say which loss suits the data',
+    'sweep': 'train a config with several values of its options, and draw the metrics over them',
     'adjust': 'adjust the logits of a trained model over many tau',
     'collapse': 'measure neural collapse of trained models',
     'count': "count the classes in the labels of a config's data set",

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+from mmengine.runner import Runner
 
 from ltseg.cli.run_records import RunSource, evaluation_of, number_of, other_metrics, record_of
+from ltseg.hooks.resumed_training import is_over, validation_is_due
 
 __all__ = ['RunRecorder']
 
@@ -31,14 +32,9 @@ class RunRecorder(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Makes up for a validation that was lost because the training run was killed behind its checkpoint."""
-        loop = runner.train_loop
-        if not runner.iter or not runner.val_loop or not isinstance(loop, IterBasedTrainLoop | EpochBasedTrainLoop):
-            return
-        by_epoch = isinstance(loop, EpochBasedTrainLoop)
-        done, last = (runner.epoch, loop.max_epochs) if by_epoch else (runner.iter, loop.max_iters)
-        due = done >= loop.val_begin and (done % loop.val_interval == 0 or done >= last)
         # With nothing left to train, nothing but this validation gives the record, be it in the curve or not.
-        if due and (done >= last or runner.iter not in {point['iteration'] for point in _curve(runner)}):
+        lost = is_over(runner) or runner.iter not in {point['iteration'] for point in _curve(runner)}
+        if validation_is_due(runner) and lost:
             runner.val_loop.run()
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:

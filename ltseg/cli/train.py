@@ -37,6 +37,8 @@ from ltseg.hooks.sync_statistics import SyncRunningStatistics
 from ltseg.nested_datasets import dataset_config
 from ltseg.trained.weights import check_weights
 
+NEEDED = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper')  # of the parts of a config
+
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = command_parser(__doc__)
@@ -112,24 +114,35 @@ def train_stages(stages: Sequence[Config], options: argparse.Namespace) -> None:
         learned.append(dataset)
 
 
+def run(options: argparse.Namespace, experiment: str | None = None) -> None:
+    """Trains as the command line says.
+
+    Args:
+        options: The command line.
+        experiment: What mmengine calls the run, whose runs of the same name in one process share what they log. None:
+            what the config says, or the time.
+    """
+    config = load_config(options, NEEDED, last_stage=False)
+    config.experiment_name = experiment or config.get('experiment_name')
+    register_modules(config)
+    stages = stages_of(config)
+    if not options.dry_run:
+        check_writable(Path(config.work_dir) / 'records')
+    for stage in stages:
+        apply_flags(stage, options)
+    is_first = is_first_process(options.launcher)
+    check_stages(stages, is_first)
+    if options.dry_run:
+        if is_first:
+            print('No fault found. Nothing was trained.')
+        return
+    with locked(config.work_dir, options.launcher):
+        train_stages(stages, options)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse_arguments(arguments)
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     calm_warnings()
     with one_message_errors(), trusted_files(options.trust_files):
-        needs = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
-        config = load_config(options, needs, last_stage=False)
-        register_modules(config)
-        stages = stages_of(config)
-        if not options.dry_run:
-            check_writable(Path(config.work_dir) / 'records')
-        for stage in stages:
-            apply_flags(stage, options)
-        is_first = is_first_process(options.launcher)
-        check_stages(stages, is_first)
-        if options.dry_run:
-            if is_first:
-                print('No fault found. Nothing was trained.')
-            return
-        with locked(config.work_dir, options.launcher):
-            train_stages(stages, options)
+        run(options)

@@ -18,6 +18,7 @@ __all__ = [
     'mean_of',
     'on_accelerator',
     'padded_confusion_matrix',
+    'right_and_missed',
 ]
 
 CHUNK = 2**20  # pixels counted at a time on the CPU: few passes, whose cells stay in the cache
@@ -168,6 +169,29 @@ class ClassRates:
         iou = (right / (true + predicted - right)).masked_fill(absent, torch.nan)
         overall = right.sum() / true.sum()
         return cls(100 * iou, 100 * right / true, 100 * precision, 100 * overall.item())
+
+
+def right_and_missed(matrix: Tensor, wrong_too: bool) -> Tensor:
+    """Right and missed samples of each class of a confusion matrix; none of a class that is absent from the truth.
+
+    Args:
+        matrix: (K, K); rows are the truth.
+        wrong_too: Whether samples that are wrongly taken for a class count as missed: ``right / (right + missed)`` is
+            the IoU of a class then, and else its recall.
+
+    Returns:
+        (2, K) int64.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.confusion import right_and_missed
+        >>> matrix = torch.tensor([[6, 2, 1], [0, 2, 0], [0, 0, 0]])
+        >>> right_and_missed(matrix, wrong_too=True).tolist()  # of 6 + 3, of 2 + 2; the third class is absent
+        [[6, 2, 0], [3, 2, 0]]
+    """
+    right, true = matrix.diagonal(), matrix.sum(1)
+    missed = true - right + (matrix.sum(0) - right if wrong_too else 0)
+    return torch.stack([right, missed]) * (true > 0)
 
 
 def mean_of(values: Tensor, classes: tuple[int, ...] | None = None) -> float:

@@ -14,12 +14,13 @@ __all__ = ['AdjustedRanking', 'RankingSums', 'ranking_losses']
 
 
 class RankingSums(NamedTuple):
-    """Mean errors of the score of each class in each region, (R, K) each::
+    """Mean errors of the score s of each class k in each region, (R, K) each::
 
-        own     = E_k e                             E_j: the mean over pixels of class j
-        others  = mean_(j != k) E_j e               over the classes that are present
-        squares = E_k e^2 + mean_(j != k) E_j e^2
-        e = 1 - s where a pixel has class k, else s
+        own     = E_k (1 - s)                               E_j: the mean over pixels of class j
+        others  = mean_(j != k) E_j s                       over the classes that are present
+        squares = E_k (1 - s)^2 + mean_(j != k) E_j s^2
+
+    Of soft labels y, E_j is the mean weighted by y_j.
 
     Example:
         >>> import torch
@@ -43,12 +44,12 @@ class AdjustedRanking:
         dL / dz_k = scale_k v / (C - 1) (g_others + 2 e g_squares) e (1 - e)      elsewhere
 
     with g = dL / dS the gradients by the sums, s = sigmoid(z') under the adjustment, v = u / n_y, and C the number of
-    classes that are present.
+    classes that are present; e is the error 1 - s or s that counts there.
 
     Args:
         adjustment: Terms on the device and in the precision of the logits. Weight and smoothing are not used.
-        pixels: n, the pixels of each class in all of a region, (R, K). With R = 1 all images are one region, of which
-            the function takes any part.
+        pixels: n, the pixels of each class in all of a region, or the sum of its shares in soft labels, (R, K). With
+            R = 1 all images are one region, of which the function takes any part.
         ignore_index: Label of the pixels to leave out.
 
     Example:
@@ -74,9 +75,11 @@ class AdjustedRanking:
 
         Args:
             logits: (N, K, *).
-            labels: Class indices (N, *).
+            labels: Class indices (N, *), or probabilities (N, K, *).
             weight: u, the factor of each pixel, broadcast to (N, *).
         """
+        if labels.is_floating_point():
+            return self._of_shares(logits, labels, weight)
         errors, shares, own, kept = self._errors(logits, labels)
         kept = kept.to(errors) if weight is None else kept * weight.to(errors)
         weighted = errors * shares * kept.unsqueeze(1)
@@ -84,24 +87,37 @@ class AdjustedRanking:
         return RankingSums(of_own, of_others, sums_of_images(weighted * errors))
 
     def gradient(self, logits: Tensor, labels: Tensor, received: RankingSums) -> Tensor:
-        """What reaches the logits of the gradient ``received`` by the sums, (N, K, *)."""
+        """What reaches the logits of the gradient ``received`` by the sums, (N, K, *), for class indices (N, *)."""
         errors, shares, own, kept = self._errors(logits, labels)
         of_own, of_others, of_squares = (each.view(*each.shape, *[1] * (logits.ndim - 2)) for each in received)
         slope = torch.where(own, of_own, of_others) + 2 * errors * of_squares
         gradient = slope.where(~own, -slope) * shares * errors * (1 - errors) * kept.unsqueeze(1)
         return gradient if self.adjustment.scale is None else gradient * per_class(self.adjustment.scale, logits)
 
+    def _of_shares(self, logits: Tensor, labels: Tensor, weight: Tensor | None) -> RankingSums:
+        adjusted, _, labels = valid_logits(logits, labels, self.adjustment, self.ignore_index)
+        of_class, rivals = (each.view(*each.shape, *[1] * (logits.ndim - 2)) for each in self._of_region(adjusted))
+        own = labels.to(adjusted) * of_class  # v_k of each class
+        own = own if weight is None else own * weight.to(own).unsqueeze(1)
+        others = (own.sum(1, keepdim=True) - own) / rivals
+        of_own, of_others = own * (-adjusted).sigmoid(), others * adjusted.sigmoid()
+        squares = of_own * (-adjusted).sigmoid() + of_others * adjusted.sigmoid()
+        return RankingSums(sums_of_images(of_own), sums_of_images(of_others), sums_of_images(squares))
+
+    def _of_region(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """1 / n, (R, K), and C - 1, (R, 1)."""
+        present = self.pixels > 0
+        return 1 / self.pixels.where(present, 1).to(logits), (present.sum(1, keepdim=True) - 1).clamp(min=1)
+
     def _errors(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """e; what it counts, v or v / (C - 1); whether a pixel has the class, (N, K, *); and which pixels count."""
         adjusted, kept, labels = valid_logits(logits, labels, self.adjustment, self.ignore_index)
         own = torch.zeros_like(adjusted, dtype=torch.bool).scatter_(1, labels.unsqueeze(1), True)
         errors = adjusted.where(~own, -adjusted).sigmoid()
-        present = self.pixels > 0
-        of_class = 1 / self.pixels.where(present, 1).to(adjusted)
+        of_class, rivals = self._of_region(adjusted)
         of_pixel = of_class.expand(len(labels), -1).gather(1, labels.unsqueeze(-1).flatten(1)).view_as(labels)
-        rivals = (present.sum(1) - 1).clamp(min=1).view(-1, *[1] * (logits.ndim - 1))
         of_pixel = of_pixel.unsqueeze(1)
-        return errors, torch.where(own, of_pixel, of_pixel / rivals), own, kept
+        return errors, torch.where(own, of_pixel, of_pixel / rivals.view(-1, *[1] * (logits.ndim - 1))), own, kept
 
 
 def ranking_losses(sums: RankingSums, pixels: Tensor) -> tuple[Tensor, Tensor]:
@@ -110,7 +126,8 @@ def ranking_losses(sums: RankingSums, pixels: Tensor) -> tuple[Tensor, Tensor]:
         loss = squares + 2 own others  =  mean_(j != k) mean over pairs x of k, x' of j of (1 - (s_k(x) - s_k(x')))^2
 
     since 1 - (s_k(x) - s_k(x')) is the sum of the two errors. It is 0 where every pair is in order by 1, 1 where all
-    scores are equal, and at least the share of pairs that are not in order, which is 1 - AUC.
+    scores are equal, and at least the share of pairs that are not in order, which is 1 - AUC. Under soft labels y, a
+    pair weighs y_k(x) y_j(x').
 
     Args:
         sums: Of all pixels of each region, (R, K) each.

@@ -23,6 +23,8 @@ class RunningRecall(RunningState, nn.Module):
     with r and m those of a batch. A class that is absent from a batch keeps what it has, so that its recall,
     ``right / (right + missed)``, is that of the batches in which it was last seen. Both are 0 until it is seen.
 
+    ``ltseg.ValidationRecall`` makes it that of the last validation instead, which batches do not change.
+
     Args:
         sync: Whether batches are those of all processes.
         momentum: In [0, 1]; 0 remembers the last batch with the class alone, 1 all of them alike.
@@ -44,6 +46,7 @@ class RunningRecall(RunningState, nn.Module):
         super().__init__()
         check_range('running recall momentum', momentum, 0, 1)
         self.sync, self.momentum = sync, momentum
+        self.of_validation = False
         self._state = self.empty(rows=2)
 
     def forward(self, counts: ClassCounts) -> ClassCounts:
@@ -63,9 +66,27 @@ class RunningRecall(RunningState, nn.Module):
         if not self.advances:
             return
         total = all_reduced_sum(outcomes) if self.sync and world_size() > 1 else outcomes
-        batch = total.to(self.place(total.device), torch.float64)
+        self._take(total, self.momentum)
+
+    @property
+    def advances(self) -> bool:
+        """Whether this batch is to change the state; none is where it is that of validation."""
+        return super().advances and not self.of_validation
+
+    def follow_validation(self, num_classes: int, device: torch.device) -> None:
+        """From now on the state is that of :meth:`validated`; until then it is what was loaded, or 0 of K classes."""
+        held, place = self.held(num_classes, device), self.place(device)
+        self.keep(torch.zeros(2, num_classes, dtype=torch.float64, device=place) if held is None else held)
+        self.of_validation = True
+
+    def validated(self, outcomes: Tensor) -> None:
+        """Takes in the r and m, (2, K), of a validation instead of those of the one before."""
+        self._take(outcomes.to(self._state.device), momentum=0.0)
+
+    def _take(self, outcomes: Tensor, momentum: float) -> None:
+        batch = outcomes.to(self.place(outcomes.device), torch.float64)
         held = self.held(batch.shape[1], outcomes.device)
-        self.keep(batch if held is None else torch.where(batch.sum(0) > 0, self.momentum * held + batch, held))
+        self.keep(batch if held is None else torch.where(batch.sum(0) > 0, momentum * held + batch, held))
 
     def extra_repr(self) -> str:
         return f'sync={self.sync}, momentum={self.momentum}'

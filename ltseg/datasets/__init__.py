@@ -21,12 +21,14 @@ with quietly():
         BatchRandomResizedCrop,
     )
     from ltseg.datasets.bilateral_sampling import BilateralSampler
+    from ltseg.datasets.cached_vectors import CachedVectors
     from ltseg.datasets.checked_images import LoadCheckedImage
     from ltseg.datasets.cifar import CIFARDataset
     from ltseg.datasets.class_sampling import ClassAwareSampler, ClassBalancedSampler, RepeatFactorSampler
     from ltseg.datasets.exact_sampling import PositionedSampler, SeededDataset
     from ltseg.datasets.list_files import ImageNetLTDataset, INaturalist2018Dataset, PlacesLTDataset
     from ltseg.datasets.long_tailed import LongTailedDataset
+    from ltseg.datasets.noisy_labels import NoisyLabels
     from ltseg.datasets.rare_class_sampling import RareClassSampler
     from ltseg.datasets.resident_collate import resident_collate
 
@@ -74,6 +76,7 @@ __all__ = [
     'BilateralSampler',
     'CIFARDataset',
     'CachedFeatures',
+    'CachedVectors',
     'CamVidDataset',
     'CityscapesDataset',
     'ClassAwareSampler',
@@ -86,6 +89,7 @@ __all__ = [
     'LoadCheckedImage',
     'LongTailedDataset',
     'MiniCityDataset',
+    'NoisyLabels',
     'PastingDataset',
     'PlacesLTDataset',
     'PositionedSampler',

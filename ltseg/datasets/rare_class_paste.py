@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from ltseg.core.checks import check_choice, check_positive, check_range
 from ltseg.core.errors import InvalidValueError
 from ltseg.counts.groups import ClassGroups
-from ltseg.counts.image_counts import pixels_of_images
 from ltseg.datasets.class_sampling import class_shares
 from ltseg.datasets.cut_outs import paste_classes
+from ltseg.datasets.image_classes import image_classes_of
 from ltseg.datasets.pasting import PastingTransform
 from ltseg.nested_datasets import dataset_classes
 from ltseg.registry import TRANSFORMS
@@ -87,12 +88,12 @@ class RareClassPaste(PastingTransform):
     def prepare(self, dataset: Any) -> None:
         """Finds the rare classes and the images that contain them."""
         super().prepare(dataset)
-        pixels = pixels_of_images(dataset, self.num_classes, self.ignore_index)
-        counts = pixels.sum(0)
-        rare = ClassGroups.tertiles(counts).tail if self.classes is None else self._named(dataset_classes(dataset))
-        self.images = {k: np.flatnonzero(pixels[:, k].numpy()) for k in rare if counts[k]}
-        self._check_found(rare, dataset_classes(dataset))
-        self.shares = class_shares(counts.numpy(), self.exponent)
+        held, names = image_classes_of(dataset), dataset_classes(dataset)
+        pixels = np.bincount(held.classes, held.samples, minlength=self.num_classes)
+        rare = ClassGroups.tertiles(torch.from_numpy(pixels)).tail if self.classes is None else self._named(names)
+        self.images = {k: held.images[held.classes == k] for k in rare if pixels[k]}
+        self._check_found(rare, names)
+        self.shares = class_shares(pixels, self.exponent)
 
     def paste(self, results: dict[str, Any]) -> None:
         """Pastes into a sample."""

@@ -11,6 +11,7 @@ from ltseg.hooks.gradient_monitor import GradientMonitor
 from ltseg.hooks.max_norm import MaxNorm
 from ltseg.hooks.stop_on_nan import SkippingOptimWrapper, StopOnNaN
 from ltseg.hooks.train_only import TrainOnly
+from ltseg.hooks.validation_recall import ValidationRecall
 
 __all__ = [
     'AutocastOptimWrapper',
@@ -23,4 +24,5 @@ __all__ = [
     'SkippingOptimWrapper',
     'StopOnNaN',
     'TrainOnly',
+    'ValidationRecall',
 ]

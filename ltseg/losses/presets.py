@@ -297,7 +297,7 @@ class DifficultyBalancedLoss(LongTailLoss):
     batch has no weights.
 
     Deviations: the paper has the accuracies on validation data after each epoch, here they are those of the training
-    batches before this one; no weight becomes 0.
+    batches before this one, unless ``ltseg.ValidationRecall`` is there; no weight becomes 0.
 
     Args:
         tau: Exponent, at least 0, or 'dynamic'; see :class:`ltseg.rules.MissRateWeighting`.

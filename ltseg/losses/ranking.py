@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ltseg.core.cross_entropy import check_soft_labels
 from ltseg.core.layout import sums_of_images
 from ltseg.core.ranking import AdjustedRanking, RankingSums, ranking_losses
 from ltseg.core.reduction import all_reduced_sum
@@ -24,7 +25,8 @@ class PairwiseRankingLoss(ClassSumsLoss):
 
     with the biases, margins and scales of rules in z', and their weight w
     (:class:`ltseg.core.adjustment.Adjustment`). k and j are the classes present. The mean over pairs follows from class
-    means of scores and of their squares (:mod:`ltseg.core.ranking`), so that no pair is formed.
+    means of scores and of their squares (:mod:`ltseg.core.ranking`), so that no pair is formed. Under soft labels y,
+    they are weighted means, and a pair weighs y_k(x) y_j(x'); a class is present if it has any share.
 
     Every class weighs the same, as positives and as negatives, however few pixels it has. The loss is 0 where every
     score is 1 or 0 as it should be, 1 where all scores are equal, and at least 1 - AUC. It ranks the pixels of one
@@ -38,12 +40,12 @@ class PairwiseRankingLoss(ClassSumsLoss):
             does not count.
 
     Raises:
-        ValueError: If labels are soft, a reduction is not 'mean', or rules smooth labels.
+        ValueError: If a reduction is not 'mean', or rules smooth labels, or have margins for soft ones.
 
     Source:
         Han et al., AUCSeg: AUC-oriented Pixel-level Long-tail Semantic Segmentation, NeurIPS 2024, with the sigmoid of
         its released code. That code gives half of this: its weight of 1 is a ``loss_weight`` of 0.5. Its memory
-        bank is ``ltseg.RareClassPaste``. Rules and means over the pixels of all processes are ours.
+        bank is ``ltseg.RareClassPaste``. Rules, soft labels and means over the pixels of all processes are ours.
 
     Example:
         >>> import torch
@@ -62,8 +64,9 @@ class PairwiseRankingLoss(ClassSumsLoss):
     def prepare_regions(
         self, logits: Tensor, labels: Tensor, ignore_index: int, weight: Tensor | None = None
     ) -> AdjustedRanking:
-        self.refuse_soft_labels(labels, 'as pixels of two classes make a pair')
         adjustment = self.adjustment(logits, labels, ignore_index)
+        if labels.is_floating_point():
+            check_soft_labels(type(self).__name__, adjustment)
         return AdjustedRanking(adjustment, self._pixels(logits, labels, ignore_index, weight), ignore_index)
 
     def of_classes(self, sums: RankingSums, regions: AdjustedRanking) -> tuple[Tensor, Tensor]:
@@ -75,12 +78,17 @@ class PairwiseRankingLoss(ClassSumsLoss):
 
     def _pixels(self, logits: Tensor, labels: Tensor, ignore_index: int, weight: Tensor | None) -> Tensor:
         """Of each class, by their weight, in each image or in the batch, (R, K)."""
-        if weight is None and self.per == 'batch':
+        soft = labels.is_floating_point()
+        if weight is None and self.per == 'batch' and not soft:
             pixels = count_labels(labels, logits.shape[1], ignore_index)[:1]
         else:
-            kept = (labels != ignore_index).to(logits)
-            kept = kept if weight is None else kept * weight.to(kept)
-            own = torch.zeros_like(logits).scatter_(1, labels.where(labels != ignore_index, 0).unsqueeze(1), 1)
-            pixels = sums_of_images(own * kept.unsqueeze(1))
+            shares = labels.to(logits) if soft else _one_hot(logits, labels, ignore_index)
+            pixels = sums_of_images(shares if weight is None else shares * weight.to(shares).unsqueeze(1))
             pixels = pixels.sum(0, keepdim=True) if self.per == 'batch' else pixels
         return all_reduced_sum(pixels) if self.sync and self.per == 'batch' else pixels
+
+
+def _one_hot(logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
+    """(N, K, *), 0 where a pixel is ignored."""
+    kept = (labels != ignore_index).unsqueeze(1)
+    return torch.zeros_like(logits).scatter_(1, labels.unsqueeze(1).where(kept, 0), kept.to(logits))

@@ -9,7 +9,7 @@ from ltseg.reports.page.phrases import shortened
 from ltseg.reports.record import RunRecord
 from ltseg.reports.runs import Run
 
-__all__ = ['differences_of', 'flattened', 'identity_of', 'seeds_together']
+__all__ = ['differences_of', 'flattened', 'identity_of', 'seeds_together', 'short_key']
 
 MISSING = '–'
 SHOWN = 2  # settings in a label, where there are so many
@@ -91,7 +91,7 @@ def differences_of(records: Sequence[RunRecord]) -> list[dict[str, str]]:
         if _kinds(identities, [*shown, key]) > _kinds(identities, shown):
             shown.append(key)
     shown += [key for key in differing if key not in shown][: max(0, SHOWN - len(shown))]
-    short = [_short_key(key) for key in shown]
+    short = [short_key(key) for key in shown]
     names = [name if short.count(name) == 1 else key for name, key in zip(short, shown, strict=True)]
     more = {'and': f'{len(differing) - len(shown)} more'} if len(differing) > len(shown) else {}
     return [
@@ -109,7 +109,7 @@ def _kinds(identities: Sequence[Mapping[str, str]], keys: Sequence[str]) -> int:
     return len({tuple(identity.get(key) for key in keys) for identity in identities})
 
 
-def _short_key(key: str) -> str:
+def short_key(key: str) -> str:
     """The end of a dotted key, from the second name from the right on."""
     words = key.split('.')
     names = [place for place, word in enumerate(words) if not word.isdigit()]

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ltseg.core import confusion
-from ltseg.core.confusion import ClassRates, class_block, confusion_matrix, mean_of, padded_confusion_matrix
+from ltseg.core.confusion import (
+    ClassRates,
+    class_block,
+    confusion_matrix,
+    mean_of,
+    padded_confusion_matrix,
+    right_and_missed,
+)
 
 K = 5
 
@@ -171,3 +178,13 @@ def test_cells_of_many_classes_do_not_overflow(num_classes: int) -> None:
     expected = naive_matrix(prediction, label, num_classes, 255)
     assert torch.equal(matrix, expected)
     assert matrix.untyped_storage().nbytes() == 8 * num_classes**2  # the ignored row is not kept alive
+
+
+def test_right_and_missed_samples_give_the_rates() -> None:
+    matrix = torch.randint(9, (K, K), generator=torch.Generator().manual_seed(0))
+    matrix[2] = 0  # absent, but predicted
+    rates = ClassRates.of(matrix)
+    for wrong_too, rate in ((True, rates.iou), (False, rates.acc)):
+        right, missed = right_and_missed(matrix, wrong_too)
+        torch.testing.assert_close(100 * right.double() / (right + missed), rate, equal_nan=True)
+        assert right[2] == missed[2] == 0

@@ -97,3 +97,25 @@ def test_batches_are_those_of_all_processes_or_of_one(sync, monkeypatch):
 def test_a_momentum_out_of_range_is_refused(momentum):
     with pytest.raises(ValueError, match=r'running recall momentum: expected a number in \[0, 1\]'):
         RunningRecall(momentum=momentum)
+
+
+def test_under_validation_no_batch_changes_it_and_what_validation_lacks_stays():
+    recall, (first, second, third) = RunningRecall(), steps(3)
+    recall.follow_validation(K, torch.device('cpu'))
+    place = recall._state.data_ptr()
+    recall.observe(first)
+    assert not recall.advances and state_of(recall).tolist() == [[0] * K] * 2
+    recall.validated(second)
+    assert torch.equal(state_of(recall), second.double())
+    third[:, 0] = 0
+    recall.validated(third)
+    assert torch.equal(state_of(recall), third.where(third.sum(0) > 0, second).double())
+    assert recall._state.data_ptr() == place  # where a CUDA graph reads it
+
+
+def test_what_was_loaded_stays_until_validation():
+    before, recall = RunningRecall(), RunningRecall()
+    before.observe(steps()[0])
+    recall.load_state_dict(before.state_dict())
+    recall.follow_validation(K, torch.device('cpu'))
+    assert torch.equal(state_of(recall), steps()[0].double())

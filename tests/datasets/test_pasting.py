@@ -290,7 +290,7 @@ def test_the_files_are_counted_once_and_workers_get_the_result(
     data: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = build_dataset(pasting(data, PASTE), with_pipeline=True)
-    monkeypatch.setattr('ltseg.datasets.rare_class_paste.pixels_of_images', None)
+    monkeypatch.setattr('ltseg.datasets.rare_class_paste.image_classes_of', None)
     dataset.full_init()
     copied = pickle.loads(pickle.dumps(dataset))
     assert copied.pipeline[0].dataset is copied.dataset

@@ -92,5 +92,13 @@ MODELS: Allowed = {
 TRAINING: Allowed = {
     **NORMALISER,
     **BANDS,
+    **rows(
+        'float64',
+        EXACT_COUNTS,
+        'core/precision.py',
+        'counts/running_recall.py',
+        'rules/miss_rate_weighting.py',
+        'rules/rule.py',
+    ),
     **rows('wait', 'SkippingOptimWrapper looks at every loss before the step', 'hooks/stop_on_nan.py:update_params'),
 }

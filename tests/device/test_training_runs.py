@@ -18,13 +18,13 @@ from mmengine.runner import Runner
 from plain_training import write_plain_training
 from registered_types import registered
 from side_by_side import Device, Part, SideBySide
-from small_training import COUNTS, Network, training
+from small_training import COUNTS, Network, training, validation
 from tiny_runs import quick_runners
 from tiny_training import forget_runs, write_classification
 
 from ltseg.hooks.last_batch import CheckLastBatch
 from ltseg.hooks.sync_statistics import SyncRunningStatistics
-from ltseg.losses import CrossEntropyLoss
+from ltseg.losses import CrossEntropyLoss, RecallLoss
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('mmseg_registered', 'quick')]
 
@@ -96,6 +96,10 @@ def skipping(folder: Path) -> Runner:
     return with_hook(folder, optim_wrapper={'type': 'ltseg.SkippingOptimWrapper', 'optimizer': SGD})
 
 
+def following_validation(folder: Path) -> Runner:
+    return training(folder, Network(RecallLoss()), dict(type='ltseg.ValidationRecall'), **validation())
+
+
 def segmentation(folder: Path) -> Runner:
     """Three classes, every kind of term, and all that watches."""
     head = {
@@ -127,6 +131,7 @@ PARTS = [
     *(TrainingRun(hook['type'], lambda folder, hook=hook: with_hook(folder, hook)) for hook in HOOKS),
     *(TrainingRun(kind.__name__, lambda folder, kind=kind: with_hook(folder, kind())) for kind in UNREGISTERED),
     TrainingRun('ltseg.SkippingOptimWrapper', skipping),
+    TrainingRun('ltseg.ValidationRecall', following_validation),
     TrainingRun('segmentation', segmentation),
     TrainingRun('classification', classification),
 ]

@@ -31,7 +31,6 @@ HARD_ONLY = (
     'LDAM',
     'Margin',
     'LovaszLoss',
-    'PairwiseRanking',
 )  # no formula for mixed labels
 
 

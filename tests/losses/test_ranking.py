@@ -11,7 +11,7 @@ from ltseg.core.fused_regions import upsampled_regions
 from ltseg.core.ranking import AdjustedRanking
 from ltseg.losses import JaccardLoss, PairwiseRankingLoss
 from ltseg.losses.fused import fused_losses
-from ltseg.rules import PriorBias, Temperature
+from ltseg.rules import Margin, PriorBias, Temperature
 
 
 def value_and_gradient(loss, logits, labels, **arguments):
@@ -165,11 +165,52 @@ def test_it_is_fused_beside_losses_on_regions():
     assert not PairwiseRankingLoss(per='image').can_be_fused
 
 
-def test_what_has_no_meaning_is_refused():
-    logits, labels = batch(2, 4, 4, ignored=False)
-    soft, loss = F.one_hot(labels, K).double().movedim(-1, 1), PairwiseRankingLoss()
-    hinted('Train without mixed labels, or with ltseg.JaccardLoss, which has', lambda: loss(logits, soft))
-    assert loss(logits, labels).isfinite() and JaccardLoss()(logits, soft).isfinite()
+def soft_rows():
+    """Rows of mixed labels; class 2 has no share."""
+    logits, labels = rows(2)
+    hot = F.one_hot(labels.where(labels != 255, 0), K).double()
+    return logits, torch.lerp(hot, hot.flip(0), torch.rand(60, 1, dtype=torch.float64))
+
+
+@pytest.mark.parametrize('weighted', [False, True])
+def test_a_pair_of_soft_labels_weighs_the_product_of_their_shares(weighted):
+    """By all pairs, of a pixel with itself too."""
+    logits, labels = soft_rows()
+    weights = torch.rand(60, dtype=torch.float64) if weighted else None
+    leaf = logits.clone().requires_grad_()
+    scores, shares = leaf.sigmoid(), labels if weights is None else labels * weights[:, None]
+    present, terms = [0, 1, 3, 4], []
+    for k in present:
+        pairs = (1 - (scores[:, None, k] - scores[None, :, k])) ** 2
+        products = [shares[:, None, k] * shares[None, :, j] for j in present if j != k]
+        terms.append(sum((pairs * product).sum() / product.sum() for product in products) / 3)
+    expected = sum(terms) / 4
+    found = value_and_gradient(PairwiseRankingLoss(), logits, labels, weight=weights)
+    torch.testing.assert_close(found, (expected.detach(), torch.autograd.grad(expected, leaf)[0]))
+
+
+@pytest.mark.parametrize('options', [{}, {'per': 'image'}, {'class_weight': 'sqrt_inverse', 'counts': COUNTS}], ids=str)
+def test_hard_labels_are_soft_ones_of_0_and_1(options):
+    logits, labels = batch(3, 4, 4, ignored=False)
+    soft, weight = F.one_hot(labels, K).double().movedim(-1, 1), torch.rand(3, 4, 4, dtype=torch.float64)
+    for given in ({}, {'weight': weight}):
+        found = value_and_gradient(PairwiseRankingLoss(**options), logits, soft, **given)
+        torch.testing.assert_close(found, value_and_gradient(PairwiseRankingLoss(**options), logits, labels, **given))
+
+
+def test_soft_labels_of_one_class_have_no_pairs():
+    labels = F.one_hot(torch.full((6,), 2), K).double()
+    value, gradient = value_and_gradient(PairwiseRankingLoss(), torch.randn(6, K, dtype=torch.float64), labels)
+    assert value == 0 and (gradient == 0).all()
+
+
+def test_margins_have_no_formula_for_soft_labels():
+    logits, labels = soft_rows()
+    options = dict(counts=COUNTS, rules=[Margin()])
+    hinted('Train without mixed labels, or with a loss that has a formula for them.',
+           lambda: PairwiseRankingLoss(**options)(logits, labels))  # fmt: skip
+    assert PairwiseRankingLoss(**options)(logits, labels.argmax(1)).isfinite()
+    assert PairwiseRankingLoss()(logits, labels).isfinite()
 
 
 def test_training_on_it_raises_the_auc_that_it_bounds():

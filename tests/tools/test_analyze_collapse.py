@@ -25,6 +25,7 @@ def segmentor(tmp_path_factory: pytest.TempPathFactory, mmseg_registered: None, 
         dict(type='ltseg.CountClasses'),
         dict(type='ltseg.ExactResume'),
         dict(type='ltseg.GradientMonitor', interval=1),
+        dict(type='ltseg.CollapseMonitor', interval=1),
     ]
     config = write_training(tmp_path_factory.mktemp('segmentor'), 4, custom_hooks=hooks)
     tool('train')([str(config), '--seed', '1'])
@@ -47,7 +48,14 @@ def test_a_segmentor_with_two_checkpoints(segmentor: Path, capsys: pytest.Captur
     assert [row['classifier_norm'] for row in content['classes']] == pytest.approx(lengths.tolist(), rel=1e-5)
     table = json.loads(next((segmentor.parent / 'work_dirs/class_counts').glob('*.json')).read_text())
     assert [row['training_samples'] for row in content['classes']] == [row['samples'] for row in table['classes']]
-    for name in ('curve_nc1', 'map', 'mean_angles', 'gradient_repulsion', 'gradient_attraction'):
+    for name in (
+        'curve_nc1',
+        'map',
+        'mean_angles',
+        'gradient_repulsion',
+        'gradient_attraction',
+        'monitored_curve_balance',
+    ):
         assert (folder / f'train_{name}.png').exists() and (folder / f'train_{name}.csv').exists()
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from ltseg.cli.choosing.work import Job, prepare_process, train_and_evaluate
+from ltseg.cli.choosing.work import prepare_process, train_and_evaluate
 from ltseg.cli.errors import message_of
 from ltseg.core.errors import UsageError
 
@@ -27,20 +27,20 @@ def process_pool(workers: int) -> ProcessPoolExecutor:
 
 
 def run_jobs(
-    jobs: Sequence[Job],
+    jobs: Sequence[Any],
     pool: Executor,
     workers: int,
     seconds: float,
-    report: Callable[[Job, float, str], None],
-    work: Callable[[Job], Any] = train_and_evaluate,
-    length: Callable[[Job], float] = lambda job: job.iterations,
-) -> list[Job]:
+    report: Callable[[Any, float, str], None],
+    work: Callable[[Any], Any] = train_and_evaluate,
+    length: Callable[[Any], float] = lambda job: job.iterations,
+) -> list[Any]:
     """Runs jobs in their order, several at a time, and begins none that would end too late by what the others took.
 
     The first ``workers`` jobs are begun whatever they take.
 
     Args:
-        jobs: The most important first.
+        jobs: What ``work`` takes, by default each a :class:`ltseg.cli.choosing.work.Job`; the most important first.
         pool: What runs them.
         workers: How many it runs at a time.
         seconds: In which the last one is to end.
@@ -52,9 +52,9 @@ def run_jobs(
         Those that were not begun.
     """
     begin, waiting, paces = time.monotonic(), list(jobs), list[float]()
-    running: dict[Future, tuple[Job, float]] = {}
+    running: dict[Future, tuple[Any, float]] = {}
 
-    def has_time(job: Job) -> bool:
+    def has_time(job: Any) -> bool:
         return not paces or time.monotonic() - begin + max(paces[-workers:]) * length(job) <= seconds
 
     while waiting or running:

@@ -12,7 +12,7 @@ __all__ = ['OWN_DATA', 'data_label', 'split_label', 'wrappers']
 
 OWN_DATA = 'own data'  # where nothing says which
 SPLITS = frozenset({'train', 'training', 'val', 'validation', 'valid', 'test', 'testing', 'images', 'img_dir'})
-LONG_TAILED = 'LongTailedDataset'  # a part of a data set that is one of its own
+CHANGED = ('LongTailedDataset', 'NoisyLabels')  # what a wrapper makes of a data set is one of its own
 
 
 def data_label(config: Mapping[str, Any]) -> str:
@@ -35,7 +35,7 @@ def wrappers(dataset: Any) -> Iterator[Mapping[str, Any]]:
 
 def _labels(dataset: Mapping[str, Any], scope: str) -> Iterator[str]:
     inner = [each for each in held_datasets(dataset) if is_part(each)]
-    if inner and plain_type(dataset) != LONG_TAILED:
+    if inner and plain_type(dataset) not in CHANGED:
         for each in inner:
             yield from _labels(each, scope)
     elif plain_type(dataset) in GENERIC_DATA:

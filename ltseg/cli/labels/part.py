@@ -10,7 +10,7 @@ from ltseg import registry
 from ltseg.cli.labels.known import NAMES, USUAL_ARGUMENTS
 from ltseg.compat import quietly
 
-__all__ = ['defaults_of', 'has_label', 'is_part', 'part_label', 'plain_type', 'type_of']
+__all__ = ['defaults_of', 'has_label', 'is_part', 'parameters_of', 'part_label', 'plain_type', 'type_of']
 
 REGISTRIES = [getattr(registry, name) for name in registry.__all__]
 # Arguments that are no part of a method, or whose value depends on the length of training.
@@ -47,16 +47,22 @@ def type_of(part: Mapping[str, Any], scope: str) -> Any:
         return next((found for found in (entry.get(key) for entry in REGISTRIES) if found is not None), None)
 
 
-def defaults_of(kind: Any) -> dict[str, Any]:
-    """Defaults of the arguments of a class or a function; of a class also those that it hands on to its bases."""
-    defaults: dict[str, Any] = {}
+def parameters_of(kind: Any) -> dict[str, inspect.Parameter]:
+    """The arguments of a class or a function; of a class also those that it hands on to its bases."""
+    found: dict[str, inspect.Parameter] = {}
     for each in reversed(inspect.getmro(kind)) if inspect.isclass(kind) else (kind,):
         made = vars(each).get('__init__') if inspect.isclass(each) else each
         for name, parameter in inspect.signature(made).parameters.items() if inspect.isfunction(made) else ():
-            defaults.pop(name, None)
-            if parameter.default is not parameter.empty:
-                defaults[name] = parameter.default
-    return defaults
+            found.pop(name, None)
+            if name != 'self' and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                found[name] = parameter
+    return found
+
+
+def defaults_of(kind: Any) -> dict[str, Any]:
+    """Defaults of the arguments of :func:`parameters_of`, as far as they have any."""
+    found = parameters_of(kind).items()
+    return {name: parameter.default for name, parameter in found if parameter.default is not parameter.empty}
 
 
 def has_label(part: Mapping[str, Any], scope: str) -> bool:

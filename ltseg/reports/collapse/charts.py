@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ltseg.core.collapse_summary import CollapseSummary
-from ltseg.reports.collapse.contents import Classes
-from ltseg.reports.collapse.report import CheckpointSummary
+from ltseg.reports.collapse.contents import MEANINGS, Classes
 from ltseg.reports.figures.figure import Figure, Reference, Series
 
-__all__ = ['class_charts', 'curves']
+__all__ = ['CurvePoint', 'Line', 'class_charts', 'compared_curves', 'curves']
 
 
 class _Chart(NamedTuple):
@@ -98,21 +97,58 @@ def _relative(values: list[float]) -> list[float]:
     return [value / mean if mean else math.nan for value in values]
 
 
-def curves(checkpoints: Sequence[CheckpointSummary]) -> list[Figure]:
-    """The figures over the checkpoints of one training run."""
-    found = {key for each in checkpoints for key in each.summary.figures}
-    return [_curve(chart, checkpoints, found) for chart in CURVES if chart.series.keys() & found]
+class CurvePoint(NamedTuple):
+    """The figures over all classes at one time of a training run."""
+
+    iteration: int
+    figures: Mapping[str, float]
 
 
-def _curve(chart: _Chart, checkpoints: Sequence[CheckpointSummary], found: set[str]) -> Figure:
-    iterations = [each.iteration for each in checkpoints]
+class Line(NamedTuple):
+    """A training run among others: its name, the position of its color, and its points."""
+
+    name: str
+    color: int
+    points: Sequence[CurvePoint]
+
+
+def curves(points: Sequence[CurvePoint], optimal_angle: float) -> list[Figure]:
+    """The figures over one training run; ``optimal_angle`` is that of a simplex, in degrees."""
+    found = []
+    for chart in CURVES:
+        series = [_series(label, points, key) for key, label in chart.series.items() if _has(points, key)]
+        if series:
+            found.append(_over_training(chart, chart.title, series, optimal_angle))
+    return found
+
+
+def compared_curves(lines: Sequence[Line], optimal_angle: float) -> list[Figure]:
+    """A figure for each of the figures over all classes, with a line for each training run.
+
+    Source:
+        Zhang et al., All-around Neural Collapse for Imbalanced Classification, TKDE 2025, Figures 3 (spread of
+        cosines) and 4 (self-duality). The paper measures after each epoch.
+    """
+    found = []
+    for chart, key in [(each, key) for each in CURVES for key in each.series]:
+        series = [_series(line.name, line.points, key, line.color) for line in lines if _has(line.points, key)]
+        if series:
+            found.append(_over_training(chart, MEANINGS[key], series, optimal_angle))
+    return found
+
+
+def _has(points: Sequence[CurvePoint], key: str) -> bool:
+    return any(key in point.figures for point in points)
+
+
+def _series(name: str, points: Sequence[CurvePoint], key: str, color: int | None = None) -> Series:
+    values = [point.figures.get(key, math.nan) for point in points]
+    return Series(name=name, x=[point.iteration for point in points], y=values, color=color)
+
+
+def _over_training(chart: _Chart, title: str, series: Sequence[Series], optimal_angle: float) -> Figure:
     logarithmic = chart.name == 'curve_nc1'
-    ideal = checkpoints[0].summary.optimal_angle if chart.ideal is None else chart.ideal
-    series = [
-        Series(name=label, x=iterations, y=[each.summary.figures.get(key, math.nan) for each in checkpoints])
-        for key, label in chart.series.items()
-        if key in found
-    ]
+    ideal = optimal_angle if chart.ideal is None else chart.ideal
     axes = {'x_label': 'iteration', 'y_label': chart.unit, 'y_scale': 'log' if logarithmic else 'linear'}
     # There is no 0 on a logarithmic axis.
-    return chart.figure(None if logarithmic else ideal, title=f'{chart.title} over training', series=series, **axes)
+    return chart.figure(None if logarithmic else ideal, title=f'{title} over training', series=series, **axes)

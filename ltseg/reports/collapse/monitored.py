@@ -1,18 +1,58 @@
-"""Figures of what ``ltseg.GradientMonitor`` wrote."""
+"""Figures of what ``ltseg.CollapseMonitor`` and ``ltseg.GradientMonitor`` wrote."""
 
 import math
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ltseg.core.collapse import simplex_angle
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.json_files import parse_json
+from ltseg.core.json_values import is_number
+from ltseg.reports.collapse.charts import CurvePoint, curves
 from ltseg.reports.collapse.contents import Classes
 from ltseg.reports.figures.figure import Figure, Series
 
-__all__ = ['gradient_charts']
+__all__ = ['COLLAPSE_LOG', 'MONITORED', 'OF_MONITOR', 'collapse_points', 'gradient_charts', 'monitored_curves']
 
+COLLAPSE_LOG = 'collapse_monitor.jsonl'  # in WORK_DIR/collapse
+OF_MONITOR = 'monitored_'  # how the names of its figures begin
 POINTS = 24  # looks between two of these are averaged
+LARGEST = 1e30
+FINE_POINTS = 100  # the same for curves of single figures
+MONITORED = 'Of the classifier, and of features of the last batches of each look, in training mode.'
+
+
+def monitored_curves(path: Path, number: int) -> list[Figure]:
+    """The figures of neural collapse over training, see :func:`ltseg.reports.collapse.charts.curves`.
+
+    Args:
+        path: The monitor's file; without one, or with a single look, there are no figures.
+        number: Classes of the model.
+
+    Raises:
+        ValueError: If the file is something else, or of another number of classes.
+    """
+    points = collapse_points(path, number)
+    return [
+        replace(each, name=f'{OF_MONITOR}{each.name}', title=f'{each.title}, as monitored', caption=MONITORED)
+        for each in (curves(points, simplex_angle(number)) if len(points) > 1 else ())
+    ]
+
+
+def collapse_points(path: Path, number: int) -> list[CurvePoint]:
+    """The looks of ``ltseg.CollapseMonitor``, neighbours averaged where they are many; as :func:`monitored_curves`."""
+    looks = [point for point in _points(path, number) if isinstance(point.get('figures'), dict)]
+    keys = list(dict.fromkeys(key for look in looks for key in look['figures']))
+    rows = [[look['iteration'], *(_number(look['figures'].get(key)) for key in keys)] for look in looks]
+    averaged = _averaged(rows, FINE_POINTS)
+    return [CurvePoint(round(at), dict(zip(keys, values, strict=True))) for at, *values in averaged]
+
+
+def _number(value: Any) -> float | None:
+    """The value where it is a number that can be drawn."""
+    return value if is_number(value) and abs(value) <= LARGEST else None
 
 
 def gradient_charts(path: Path, classes: Classes) -> list[Figure]:
@@ -31,8 +71,6 @@ def gradient_charts(path: Path, classes: Classes) -> list[Figure]:
     Source:
         Xie et al., ARB-Loss, Neurocomputing 2023, Figure 5.
     """
-    if not path.is_file():
-        return []
     points = _points(path, len(classes.names))
     if not points:
         return []
@@ -48,7 +86,7 @@ def gradient_charts(path: Path, classes: Classes) -> list[Figure]:
 
 def _lines(name: str, title: str, rows: list[list[float | None]], shown: dict[int, str]) -> Figure:
     """The lengths of the classes in ``shown`` over the iterations that the rows begin with."""
-    iterations, *lengths = map(list, zip(*_averaged(rows), strict=True))
+    iterations, *lengths = map(list, zip(*_averaged(rows, POINTS), strict=True))
     series = [Series(name=each, x=iterations, y=lengths[k]) for k, each in shown.items()]
     positive = any(value > 0 for each in series for value in each.y)
     return Figure(
@@ -64,6 +102,9 @@ def _lines(name: str, title: str, rows: list[list[float | None]], shown: dict[in
 
 
 def _points(path: Path, number: int) -> list[dict[str, Any]]:
+    """The looks in the file of a monitor, without what was cut off; none where there is no file."""
+    if not path.is_file():
+        return []
     lines = []
     for line in path.read_text(encoding='utf-8', errors='replace').splitlines():
         with suppress(ValueError):  # of a training run that was killed
@@ -71,13 +112,13 @@ def _points(path: Path, number: int) -> list[dict[str, Any]]:
     names = lines[0].get('class_names') if lines and isinstance(lines[0], dict) else None
     if not isinstance(names, list) or len(names) != number:
         got = 'something else' if names is None else f'one of {len(names)} classes'
-        raise InvalidValueError(f'file {str(path)!r}', f'a log of gradients of {number} classes', got, 'Remove it.')
-    return lines[1:]
+        raise InvalidValueError(f'file {str(path)!r}', f'the log of a monitor of {number} classes', got, 'Remove it.')
+    return [line for line in lines[1:] if isinstance(line, dict) and _number(line.get('iteration')) is not None]
 
 
-def _averaged(rows: list[list[float | None]]) -> list[list[float]]:
-    """Means of as many neighbouring rows as leave at most ``POINTS``; numbers that do not exist are left out."""
-    step = math.ceil(len(rows) / POINTS)
+def _averaged(rows: list[list[float | None]], most: int) -> list[list[float]]:
+    """Means of as many neighbouring rows as leave at most so many; numbers that do not exist are left out."""
+    step = math.ceil(len(rows) / most) or 1
     return [[_mean(column) for column in zip(*rows[at : at + step], strict=True)] for at in range(0, len(rows), step)]
 
 

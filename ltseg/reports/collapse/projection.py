@@ -1,14 +1,17 @@
 """Features in the plane."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from ltseg.core.class_sample import ClassSample
+from ltseg.core.geometry import class_means
 from ltseg.reports.collapse.contents import Classes
 from ltseg.reports.figures.figure import Figure, Series
 
-__all__ = ['PROJECTIONS', 'feature_map']
+__all__ = ['PROJECTIONS', 'feature_map', 'projected_map']
 
 PROJECTIONS = ('pca', 'tsne')
 MOST = 3000  # points in all
@@ -35,7 +38,8 @@ def feature_map(
     rows = sample.rows[torch.cat(chosen)].double().cpu().numpy()
     places, marks = _projected(rows, means[order].double().cpu().numpy(), by)
     parts = np.split(places, np.cumsum([len(part) for part in chosen])[:-1])
-    what = 'the plane in which the class means differ the most' if by == 'pca' else 't-SNE, which keeps neighbours'
+    whats = {'pca': 'the plane in which the class means differ the most', 'tsne': 't-SNE, which keeps neighbours'}
+    what = whats[by] if means.shape[1] > 2 else 'their own plane'
     series = []
     for color, (index, part, mark) in enumerate(zip(order, parts, marks, strict=True)):
         (x, y), (mean_x, mean_y), name = part.T.round(4).tolist(), mark.round(4).tolist(), names[index]
@@ -51,7 +55,28 @@ def feature_map(
     )
 
 
+def projected_map(loss: str, sample: ClassSample, present: Tensor, classes: Classes, by: str = 'pca') -> Figure | None:
+    """As :func:`feature_map`, of what a contrastive term compares; of two dimensions as they lie on the circle.
+
+    Args:
+        loss: Name of the term's loss.
+        sample: Of projected features with norm 1.
+        present, classes, by: As above.
+
+    Source:
+        Zhu et al., Balanced contrastive learning, CVPR 2022: its geometry is that of projected features.
+    """
+    means, _ = class_means(sample.rows, sample.labels, len(present), sync=False)
+    figure = feature_map(sample, means, present, classes, by)
+    if figure is None:
+        return None
+    caption = f'{figure.caption} Features are behind the projection of the contrastive term, with norm 1.'
+    return replace(figure, name=f'map_{loss}', title=f'Projected features and class means ({loss})', caption=caption)
+
+
 def _projected(rows: np.ndarray, means: np.ndarray, by: str) -> tuple[np.ndarray, np.ndarray]:
+    if means.shape[1] == 2:
+        return rows, means  # are in a plane
     # Slow to load, and nothing else needs it.
     if by == 'tsne':
         from sklearn.manifold import TSNE

@@ -50,6 +50,7 @@ class Series:
         color: Position among the colors; by default that of the series.
         mark: 'large' or 'star' for single points that stand out.
         dashed: Whether the line is.
+        error: Half the length of a bar through each point; nan where there is none.
     """
 
     x: Sequence[Any]
@@ -59,11 +60,14 @@ class Series:
     color: int | None = None
     mark: str = ''
     dashed: bool = False
+    error: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         check_choice('mark', self.mark, MARKS)
         if len(self.x) != len(self.y):
             raise InvalidValueError('series', f'as many y as x ({len(self.x)})', repr(len(self.y)))
+        if self.error and len(self.error) != len(self.y):
+            raise InvalidValueError('series', f'as many errors as y ({len(self.y)})', repr(len(self.error)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +137,7 @@ class Figure:
         """
         known = _known(cls, content)
         series = () if known.get('form') == 'matrix' else content['series']
-        known['series'] = [Series(**_known(Series, each) | {'y': _numbers(each['y'])}) for each in series]
+        known['series'] = [_series(each) for each in series]
         known['references'] = [Reference(**_known(Reference, each)) for each in content.get('references', ())]
         known['values'] = [_numbers(row) for row in content.get('values', ())]
         return cls(**known)
@@ -166,6 +170,11 @@ class Figure:
 
 def _known(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
     return {each.name: content[each.name] for each in fields(kind) if each.name in content}
+
+
+def _series(content: Mapping[str, Any]) -> Series:
+    numbers = {key: _numbers(content[key]) for key in ('y', 'error') if key in content}
+    return Series(**_known(Series, content) | numbers)
 
 
 def _numbers(values: Sequence[float | None]) -> list[float]:

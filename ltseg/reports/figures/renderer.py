@@ -104,6 +104,9 @@ def _draw_lines(axes: Axes, figure: Figure) -> None:
         position = place if series.color is None else series.color
         marker = 'o' if figure.ordered else ink.marker_of(position)
         axes.plot(series.x, series.y, **style, **_line_style(figure, series, marker))
+        if series.error:
+            bars: dict[str, Any] = {'ecolor': style['color'], 'elinewidth': 0.9, 'capsize': 2.5}
+            axes.errorbar(series.x, series.y, series.error, fmt='none', **bars)
         _label(axes, series, series.x)
 
 

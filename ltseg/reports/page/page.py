@@ -20,7 +20,7 @@ from ltseg.reports.page.curves import posthoc_curve, training_curves
 from ltseg.reports.page.differences import difference_bars
 from ltseg.reports.page.examples import Examples
 from ltseg.reports.page.frequency import against_frequency
-from ltseg.reports.page.panels import logged_panels, measured_panels
+from ltseg.reports.page.panels import collapse_panels, logged_panels, measured_panels
 from ltseg.reports.page.phrases import listed
 from ltseg.reports.page.provenance import config_table, data_facts, runs_table, versions_table
 from ltseg.reports.page.slopes import slope_plot
@@ -33,13 +33,16 @@ TEMPLATES = Path(__file__).parent / 'templates'
 MATRICES = 6  # methods whose confusion matrix is drawn
 
 
-def render_page(study: Comparison, title: str | None = None, examples: Examples | None = None) -> str:
+def render_page(
+    study: Comparison, title: str | None = None, examples: Examples | None = None, sweep: Sequence[Figure] = ()
+) -> str:
     """The page as text.
 
     Args:
         study: The methods, in the order of the page.
         title: By default the data set, the split and the models.
         examples: From ``find_examples``.
+        sweep: Metrics over the options in which the methods differ.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -62,6 +65,7 @@ def render_page(study: Comparison, title: str | None = None, examples: Examples 
         single_seeds=_single_seeds(study),
         alone=all(len(method.runs) < 2 for method in study.methods),
         means=means_table(study),
+        sweep=_rendered(sweep, height=3.6),
         class_tables={rate: class_table(study, rate) for rate in study.rates},
         differences=_difference_figures(study),
         matrices=_rendered([confusion_matrix_figure(study, method) for method in study.methods[:MATRICES]], height=3.8),
@@ -69,7 +73,7 @@ def render_page(study: Comparison, title: str | None = None, examples: Examples 
         frequency=[against_frequency(study, rate) for rate in study.reference.task.grouped],
         posthoc=_rendered([posthoc_curve(study)], height=3.6),
         training=_rendered(training_curves(study)),
-        panels=[*measured_panels(study), *logged_panels(study)],
+        panels=[*measured_panels(study), *collapse_panels(study), *logged_panels(study)],
         examples=examples,
         config=config,
         config_sentence=config_sentence,

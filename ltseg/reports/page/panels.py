@@ -4,21 +4,25 @@ The form of a file is that of :mod:`ltseg.reports.figures.figure`.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ltseg.core.collapse import simplex_angle
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.json_files import read_json
+from ltseg.reports.collapse.charts import Line, compared_curves
+from ltseg.reports.collapse.monitored import COLLAPSE_LOG, MONITORED, OF_MONITOR, collapse_points
 from ltseg.reports.comparison import Comparison
 from ltseg.reports.figures.figure import KIND, Figure, Series
 from ltseg.reports.figures.ink import Drawing
 from ltseg.reports.figures.renderer import render_svg
 from ltseg.reports.runs import Run
 
-__all__ = ['logged_panels', 'measured_panels']
+__all__ = ['collapse_panels', 'logged_panels', 'measured_panels']
 
-LOGGED = ('collapse/', 'gradient/')  # how the keys of the monitors begin
-MOST = 12  # figures of a run, and lines of a figure
+LOGGED = 'gradient'  # the first word of the keys of ltseg.GradientMonitor
+MOST = 12  # figures of the gradient, and lines of a figure
 
 
 def measured_panels(study: Comparison) -> list[Drawing]:
@@ -39,8 +43,7 @@ def measured_panels(study: Comparison) -> list[Drawing]:
             try:
                 content = read_json(path, f'figure {str(path)!r}')
                 listed = content if isinstance(content, list) else [content]
-                # Other files hold plain numbers.
-                known = [each for each in listed if isinstance(each, Mapping) and each.get('kind') == KIND]
+                known = [each for each in listed if _is_shown(each)]
                 figures = map(Figure.of, known)
                 drawings += [render_svg(each, f'panel-{len(drawings) + i}', owner) for i, each in enumerate(figures)]
             except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
@@ -48,32 +51,48 @@ def measured_panels(study: Comparison) -> list[Drawing]:
     return drawings
 
 
+def _is_shown(content: Any) -> bool:
+    """Whether it is a figure, not plain numbers, and none of those that :func:`collapse_panels` draws for all runs."""
+    is_figure = isinstance(content, Mapping) and content.get('kind') == KIND
+    return is_figure and not str(content.get('name')).startswith(OF_MONITOR)
+
+
+def collapse_panels(study: Comparison) -> list[Drawing]:
+    """Neural collapse over training as ``ltseg.CollapseMonitor`` saw it, a line for each run of each method.
+
+    Raises:
+        ValueError: If its file is something else; names it.
+    """
+    lines, number = [], len(study.reference.class_names)
+    for method in (each for each in study.methods if not each.is_posthoc):  # trained as the method it adjusts
+        for run in method.runs:
+            points = collapse_points(run.work_dir / 'collapse' / COLLAPSE_LOG, number) if run.work_dir else []
+            if len(points) > 1:
+                lines.append(Line(method.label, method.index, points))
+    figures = [replace(each, caption=MONITORED) for each in compared_curves(lines, simplex_angle(number))]
+    return [render_svg(each, f'{OF_MONITOR}{place}') for place, each in enumerate(figures)]
+
+
 def logged_panels(study: Comparison) -> list[Drawing]:
-    """What the monitors logged: figures of the whole model for all methods together, and those of classes for each."""
-    of_model: dict[str, list[Series]] = {}
-    of_classes: list[tuple[Figure, str]] = []
+    """What ``ltseg.GradientMonitor`` logged of each class, for the first run of each method."""
+    found: list[tuple[Figure, str]] = []
     for method in (each for each in study.methods if not each.is_posthoc):
-        owner, grouped = f'{method.label}, seed {method.runs[0].record.seed}', _logged(method.runs[0])
-        for title, lines in grouped.items():
-            if '' in lines:
-                of_model.setdefault(title, []).append(_series(owner, lines[''], method.index))
-            else:
-                series = [_series(name, lines[name]) for name in _chosen(study, lines)]
-                of_classes.append((Figure(title=title, x_label='iteration', series=series, ordered=True), owner))
-    figures = [(Figure(title=title, x_label='iteration', series=series), '') for title, series in of_model.items()]
-    figures = [*figures[:MOST], *of_classes[:MOST]]
-    return [render_svg(each, f'logged-{i}', owner) for i, (each, owner) in enumerate(figures)]
+        owner = f'{method.label}, seed {method.runs[0].record.seed}'
+        for title, lines in _logged(method.runs[0]).items():
+            series = [_series(name, lines[name]) for name in _chosen(study, lines)]
+            found.append((Figure(title=title, x_label='iteration', series=series, ordered=True), owner))
+    return [render_svg(each, f'logged-{i}', owner) for i, (each, owner) in enumerate(found[:MOST])]
 
 
 def _logged(run: Run) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """Points by the title of the figure and the name of the class, which is empty for what is of the whole model."""
+    """Points by the title of the figure and the name of the class."""
     grouped: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for point in run.scalars:
         for key, value in point.items():
-            if key.startswith(LOGGED) and '/by/' not in key and isinstance(value, int | float):
-                monitor, what, *name = key.split('/', 2)
+            monitor, what, name = (*key.split('/', 2), '', '')[:3]
+            if monitor == LOGGED and name and '/by/' not in name and isinstance(value, int | float):
                 lines = grouped.setdefault(f'{monitor}: {what.replace("_", " ")}', {})
-                lines.setdefault(''.join(name), []).append((point['step'], value))
+                lines.setdefault(name, []).append((point['step'], value))
     return grouped
 
 
@@ -84,5 +103,5 @@ def _chosen(study: Comparison, lines: Mapping[str, Any]) -> list[str]:
     return names if len(names) <= MOST else [*names[: MOST // 3], *names[MOST // 3 - MOST :]]
 
 
-def _series(name: str, line: list[tuple[float, float]], color: int | None = None) -> Series:
-    return Series(name=name, x=[x for x, _ in line], y=[y for _, y in line], color=color)
+def _series(name: str, line: list[tuple[float, float]]) -> Series:
+    return Series(name=name, x=[x for x, _ in line], y=[y for _, y in line])

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -13,10 +14,10 @@ from ltseg.core.class_sample import ClassSample
 from ltseg.core.class_statistics import ClassStatistics
 from ltseg.core.collapse_summary import collapse_summary
 from ltseg.core.geometry import simplex_vectors
-from ltseg.reports.collapse.charts import class_charts, curves
+from ltseg.reports.collapse.charts import CurvePoint, Line, class_charts, compared_curves, curves
 from ltseg.reports.collapse.contents import MEANINGS, Classes, values_table
-from ltseg.reports.collapse.monitored import gradient_charts
-from ltseg.reports.collapse.projection import feature_map
+from ltseg.reports.collapse.monitored import FINE_POINTS, OF_MONITOR, collapse_points, gradient_charts, monitored_curves
+from ltseg.reports.collapse.projection import feature_map, projected_map
 from ltseg.reports.collapse.report import CheckpointSummary, CollapseReport
 from ltseg.reports.figures.figure import FORMS, Figure
 from ltseg.reports.figures.renderer import render_svg
@@ -60,8 +61,9 @@ def test_classes_stand_from_frequent_to_rare():
 def test_every_figure_becomes_a_table_a_picture_and_a_part_of_the_page(tmp_path: Path):
     statistics, sample, summary = measured(absent=(2,))
     points = [CheckpointSummary(f'{number}.pth', number, summary) for number in (4, 8)]
+    over_training = curves([CurvePoint(each.iteration, summary.figures) for each in points], summary.optimal_angle)
     picture = feature_map(sample, statistics.means, summary.present, CLASSES)
-    figures = [*class_charts(summary, CLASSES), *curves(points), picture]
+    figures = [*class_charts(summary, CLASSES), *over_training, picture]
     assert {figure.form for figure in figures} == set(FORMS)
     report = CollapseReport('train', 'c.py', CLASSES, points, statistics.counts.tolist(), 'A note.')
     one_of_each = {figure.form: figure for figure in figures}.values()  # drawing takes long
@@ -93,6 +95,17 @@ def test_the_map_has_each_class_and_its_mean(by: str):
         for cloud, mean in zip(clouds, means, strict=True):
             assert fmean(cloud.x) == pytest.approx(mean.x[0], abs=1e-3)
             assert fmean(cloud.y) == pytest.approx(mean.y[0], abs=1e-3)
+
+
+def test_projected_features_of_two_dimensions_lie_on_the_circle():
+    statistics, sample, summary = measured()
+    circle = replace(sample, rows=torch.nn.functional.normalize(sample.rows[:, :2], dim=1))
+    found = projected_map('loss_bcl', circle, summary.present, CLASSES)
+    clouds, means = found.series[::2], found.series[1::2]
+    assert found.name == 'map_loss_bcl' and 'norm 1' in found.caption
+    for cloud, mean in zip(clouds, means, strict=True):
+        assert [math.hypot(x, y) for x, y in zip(cloud.x, cloud.y, strict=True)] == pytest.approx([1] * 6, abs=1e-3)
+        assert (fmean(cloud.x), fmean(cloud.y)) == pytest.approx((mean.x[0], mean.y[0]), abs=1e-3)
 
 
 def test_two_classes_have_no_map():
@@ -133,8 +146,44 @@ def test_gradients_of_the_rarest_class_over_training(tmp_path: Path):
     write_log(path, 3, attraction=[0.0] * 4)
     assert [chart.name for chart in gradient_charts(path, CLASSES)] == ['gradient_attraction']  # no batch has a bus
     path.write_text('{"class_names": ["a"]}\n')
-    with pytest.raises(ValueError, match='a log of gradients of 4 classes'):
+    with pytest.raises(ValueError, match='the log of a monitor of 4 classes'):
         gradient_charts(path, CLASSES)
     hinted('Remove it.', lambda: gradient_charts(path, CLASSES))
     path.unlink()
     assert gradient_charts(path, CLASSES) == []
+
+
+def write_looks(path: Path, number: int) -> None:
+    """A line for each look, whose nc1 is its iteration and whose spread of cosines falls to 0."""
+    lines = [{'kind': 'ltseg collapse_monitor', 'class_names': list(CLASSES.names)}]
+    for at in range(1, number + 1):
+        figures = {'nc1': at, 'nc2_means_cosine_deviation': 1 - at / number, 'nc2_classifier_cosine_deviation': None}
+        lines.append({'iteration': at, 'figures': figures})
+    path.write_text('\n'.join(map(json.dumps, lines)))
+
+
+def test_what_the_monitor_saw_is_drawn_over_training(tmp_path: Path):
+    path = tmp_path / 'collapse_monitor.jsonl'
+    assert monitored_curves(path, K) == []
+    write_looks(path, 1)
+    assert monitored_curves(path, K) == []  # one look is no curve
+    write_looks(path, 10)
+    nc1, cosines = monitored_curves(path, K)
+    assert [nc1.name, cosines.name] == [f'{OF_MONITOR}curve_nc1', f'{OF_MONITOR}curve_cosines']
+    assert nc1.series[0].y == list(range(1, 11)) and nc1.y_scale == 'log' and not nc1.references
+    means, vectors = cosines.series
+    assert means.y[-1] == 0 and cosines.references[0].y == 0 and all(map(math.isnan, vectors.y))
+    write_looks(path, 1000)
+    points = collapse_points(path, K)  # means of neighbours
+    assert len(points) == FINE_POINTS and points[0].figures['nc1'] == fmean(range(1, 11)) == 5.5
+    with pytest.raises(ValueError, match='the log of a monitor of 3 classes'):
+        monitored_curves(path, 3)
+
+
+def test_runs_are_compared_figure_by_figure():
+    one, other = [CurvePoint(1, {'nc1': 9.0}), CurvePoint(2, {'nc1': 8.0})], [CurvePoint(5, {'nc4_disagreement': 0.5})]
+    lines = [Line('CE', 0, one), Line('AllNC', 1, [*other, *one])]
+    nc1, nc4 = compared_curves(lines, 90.0)
+    assert [(each.name, each.color, each.x) for each in nc1.series] == [('CE', 0, [1, 2]), ('AllNC', 1, [5, 1, 2])]
+    assert [each.name for each in nc4.series] == ['AllNC'] and nc4.title.startswith(MEANINGS['nc4_disagreement'])
+    assert compared_curves([], 90.0) == []

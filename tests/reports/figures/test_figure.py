@@ -8,7 +8,8 @@ import pytest
 from ltseg.reports.figures.figure import Figure, Reference, Series, finite
 
 FIGURES = (
-    Figure(title='NC1', x_label='iteration', y_scale='log', series=[Series(name='a', x=[1, 2], y=[3.0, math.nan])],
+    Figure(title='NC1', x_label='iteration', y_scale='log',
+           series=[Series(name='a', x=[1, 2], y=[3.0, math.nan], error=[0.5, math.nan])],
            references=[Reference(name='ideal', y=1.0), Reference(x=0.0)], caption='c', alt='b'),
     Figure(form='bars', series=[Series(name='a', x=['road', 'bus'], y=[1.0, 2.0]), Series(x=['road'], y=[0.5])]),
     Figure(form='points', ordered=True, series=[Series(x=[1.0], y=[2.0], labels=['<b>'], color=3, mark='star')]),
@@ -42,6 +43,7 @@ def test_the_documented_form_is_read() -> None:
     [
         ({'form': 'pie', 'series': []}, "form: .*'pie'"),
         ({'series': [{'x': [1], 'y': []}]}, r'as many y as x \(1\)'),
+        ({'series': [{'x': [1], 'y': [1], 'error': [1, 2]}]}, r'as many errors as y \(1\)'),
         ({'series': [], 'y_scale': 'lgo'}, "y_scale: .*Did you mean 'log'"),
         ({'series': [{'x': [1], 'y': [1], 'mark': 'moon'}]}, "mark: .*'moon'"),
         ({'form': 'matrix', 'values': [[1, 2], [3]]}, 'rows of the same length'),

@@ -53,6 +53,13 @@ def test_bars_of_several_series_stand_beside_each_other(axes: Axes) -> None:
     assert len(spans) == 6 and all(end <= start + 1e-9 for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
 
 
+def test_errors_are_bars_through_the_points_that_have_one(axes: Axes) -> None:
+    render(axes, Figure(series=[Series(x=['a', 'b'], y=[1.0, 2.0], error=[0.5, math.nan])]))
+    (bars,) = axes.collections
+    first, second = bars.get_segments()
+    assert first[:, 1].tolist() == [0.5, 1.5] and not len(second)
+
+
 def test_a_logarithmic_axis_leaves_out_zero(axes: Axes) -> None:
     render(axes, Figure(y_scale='log', series=[Series(x=[1, 2, 3], y=[0.0, 1.0, 10.0])]))
     axes.figure.draw_without_rendering()
