@@ -49,7 +49,8 @@ METHODS = (
     + tuple(f'resample_{how}' for how in ('class_balanced', 'square_root', 'progressive', 'repeat_factor'))
     + ('remix_drw', 'center_loss_drw', 'ncr_drw', 'ncr_drw_crt', 'ncr_ldam_drw', 'ncr_logit_adjusted', 'ncr_ride')
     + tuple(f'lwr_{base}' for base in ('balanced_softmax', 'logit_adjusted', 'focal', 'ce_drw'))
-    + ('supcon', 'kcl', 'tsc', 'bcl', 'allnc', 'allnc_plus')
+    + ('supcon', 'kcl', 'tsc', 'bcl', 'allnc', 'allnc_plus', 'hybrid_sc', 'hybrid_psc')
+    + ('causal_norm', 'dro_lt', 'range_loss')
 )
 ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnet50_{}_imagenetlt': (
@@ -60,12 +61,12 @@ ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnext50_{}_imagenetlt': (
         ('ce', 'ce_mixup', 'ce_drw', 'ldam_drw', 'focal', 'balanced_softmax', 'logit_adjusted', 'disalign', 'ride')
         + ('bcl', 'allnc', 'ncr_drw', 'ncr_drw_crt', 'ncr_ldam_drw', 'ncr_logit_adjusted', 'ncr_ride')
-        + ('crt', 'lws', 'resample_class_balanced', 'reweighted')
+        + ('crt', 'lws', 'resample_class_balanced', 'reweighted', 'causal_norm')
     ),
-    'resnet50_{}_placeslt': ('ce', 'ce_mixup', 'crt', 'lws', 'mislas', 'arb'),
+    'resnet50_{}_placeslt': ('ce', 'ce_mixup', 'crt', 'lws', 'mislas', 'arb', 'range_loss'),
     'resnet50_{}_inaturalist2018': (
         ('ce', 'ce_mixup', 'class_balanced_focal', 'ldam_drw', 'remix_drw', 'bbn', 'crt', 'lws', 'mislas', 'arb')
-        + ('bcl', 'allnc', 'disalign')
+        + ('bcl', 'allnc', 'disalign', 'hybrid_sc', 'hybrid_psc')
     ),
 }
 DRW = {'custom_hooks.3.type': "'ltseg.DeferredRules'", 'custom_hooks.3.begin': '160'}

@@ -15,7 +15,7 @@ from test_configs import differences, used
 from torch.nn import functional as F
 
 from ltseg.cli.stages import stages_of
-from ltseg.schedules import Progress
+from ltseg.schedules import Progress, Schedule
 
 pytestmark = pytest.mark.usefixtures('mmpretrain_registered')
 
@@ -32,6 +32,8 @@ ON_CIFAR = [
     ('supcon', 'bcl', REGULARIZERS),
     ('kcl', 'supcon', REGULARIZERS),
     ('tsc', 'supcon', REGULARIZERS),
+    ('hybrid_psc', 'hybrid_sc', REGULARIZERS),
+    *((method, 'ce', REGULARIZERS) for method in ('dro_lt', 'range_loss')),
 ]
 ON_IMAGENET = [
     ('resnext50_ncr_drw', 'resnext50_ce_drw'),
@@ -119,6 +121,22 @@ def test_recipe_is_the_one_of_the_paper(method: str, data: str) -> None:
     assert (config.train_dataloader.batch_size, optimizer.lr, optimizer.weight_decay) == (batch, rate, decay)
     steps = [0.2, 0.4, 0.6, 0.8] + 156 * [1] + 20 * [0.1] + 20 * [0.01]
     assert learning_rates(config.to_dict()) == pytest.approx([rate * step for step in steps])
+
+
+@pytest.mark.parametrize('method', ['hybrid_sc', 'hybrid_psc'])
+@pytest.mark.parametrize('data', CIFAR)
+def test_hybrid_networks_go_from_contrast_to_cross_entropy(method: str, data: str) -> None:
+    """Wang et al., CVPR 2021: alpha = 1 - (T / T_max)^2."""
+    config = on_cifar(method, data)
+    (contrast,), loss = config.model.head.regularizers, config.model.head.loss
+    for epoch in (0, 99, 199):
+        now, alpha = Progress(epoch=epoch, max_epochs=200), 1 - ((epoch + 1) / 200) ** 2
+        assert Schedule(**contrast.schedule).factor(now) == pytest.approx(alpha)
+        assert Schedule(**loss.schedule).factor(now) == pytest.approx(1 - alpha)
+    assert contrast.temperature == (1.0 if (method, data) == ('hybrid_psc', CIFAR[0]) else 0.1)
+    optimizer = config.optim_wrapper.optimizer
+    assert (config.train_dataloader.batch_size, optimizer.lr, optimizer.weight_decay) == (512, 0.5, 1e-4)
+    assert learning_rates(config.to_dict())[5::50] == pytest.approx([0.5, 0.5, 0.5, 0.05])
 
 
 @pytest.mark.parametrize('data', CIFAR)

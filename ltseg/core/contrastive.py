@@ -5,7 +5,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-__all__ = ['Averaging', 'contrastive_losses', 'limited_positives', 'parametric_losses']
+from ltseg.core.geometry import exact_distances
+
+__all__ = [
+    'Averaging',
+    'contrastive_losses',
+    'limited_positives',
+    'parametric_losses',
+    'prototype_losses',
+    'robust_losses',
+]
 
 Averaging = Literal['outside', 'inside']
 NEVER = -1e9  # a score whose exponential is 0 beside any real one; -inf would make the gradient of nothing nan
@@ -105,6 +114,61 @@ def parametric_losses(
     attraction = own_class + alpha * torch.where(same, scores, 0.0).sum(1)
     weight = 1 + alpha * same.sum(1, dtype=scores.dtype)
     return torch.where(anchor_labels >= 0, totals - attraction / weight, 0.0)
+
+
+def prototype_losses(anchors: Tensor, anchor_labels: Tensor, prototypes: Tensor, temperature: float) -> Tensor:
+    """The loss of each anchor, which the prototype of its class attracts and those of the others repel::
+
+        l_i = log sum_{j != y} exp(s_ij) - s_iy,    s_ij = a_i . c_j / temperature
+
+    The class of the anchor is no part of the sum, so that the loss is no cross entropy and has no bound of 0.
+
+    Args:
+        anchors: (M, D), of norm 1.
+        anchor_labels: (M,) int64 in [0, K), or negative for anchors to leave out, which have the loss 0.
+        prototypes: (K, D), of norm 1, with K of at least 2.
+        temperature: Divisor of the inner products.
+
+    Returns:
+        (M,).
+
+    Source:
+        Wang et al., Contrastive Learning based Hybrid Networks for Long-Tailed Image Classification, CVPR 2021, L_PSCL.
+    """
+    scores = anchors @ prototypes.T / temperature  # (M, K)
+    own = anchor_labels[:, None] == torch.arange(len(prototypes), device=anchor_labels.device)
+    attraction = torch.where(own, scores, 0.0).sum(1)
+    return torch.where(anchor_labels >= 0, scores.masked_fill(own, NEVER).logsumexp(1) - attraction, 0.0)
+
+
+def robust_losses(rows: Tensor, labels: Tensor, centers: Tensor, radii: Tensor, temperature: float) -> Tensor:
+    """The loss of each row, which the centre of its class is to find among all rows, wherever it lies in its ball::
+
+        l_i = log( sum_{y_j = k} exp(-(d_kj + 2 r_k) / T) + sum_{y_j != k} exp(-d_kj / T) ) + (d_ki + 2 r_k) / T
+
+    with k the class of row i, and d_kj = |c_k - h_j|. A centre that is moved by r_k at most comes r_k nearer to rows of
+    other classes, and r_k away from its own. Where a class has a single row, l_i is no less than the loss of any centre
+    in the ball, and equal to that of the worst one where the rows are in line.
+
+    Args:
+        rows: (N, D).
+        labels: (N,) int64 in [0, K), or negative for rows to leave out, which have the loss 0.
+        centers: (K, D).
+        radii: r, (K,).
+        temperature: T.
+
+    Returns:
+        (N,). The matrices in between have K x N entries.
+
+    Source:
+        Samuel and Chechik, Distributional Robustness Loss for Long-tail Learning, ICCV 2021.
+    """
+    distances = exact_distances(centers, rows)  # (K, N)
+    same = torch.arange(len(centers), device=labels.device)[:, None] == labels
+    scores = -(distances + torch.where(same, 2 * radii[:, None], 0.0)) / temperature
+    totals = scores.masked_fill(labels < 0, NEVER).logsumexp(1)
+    places = labels.clamp(min=0)
+    return torch.where(labels >= 0, totals[places] - scores.gather(0, places[None]).squeeze(0), 0.0)
 
 
 def _relations(anchor_labels: Tensor, key_labels: Tensor, own_keys: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ __all__ = [
     'class_means',
     'class_sums',
     'directions',
+    'exact_distances',
     'simplex_gram',
     'simplex_vectors',
     'uniform_vectors',
@@ -66,6 +67,11 @@ def directions(vectors: Tensor, least_norm: float | Tensor = 0.0) -> Tensor:
     norms = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
     long = norms > least_norm
     return torch.where(long, vectors, 0.0) / torch.where(long, norms, 1.0)
+
+
+def exact_distances(first: Tensor, second: Tensor) -> Tensor:
+    """Euclidean distances of rows (M, D) and (N, D), (M, N), and not by differences of the squares of their norms."""
+    return torch.cdist(first, second, compute_mode='donot_use_mm_for_euclid_dist')
 
 
 def centred_directions(means: Tensor, known: Tensor | None = None) -> Tensor:

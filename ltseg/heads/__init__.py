@@ -1,5 +1,6 @@
 """Heads with another classifier, with lists of losses, and with regularizers; how queries of masks are matched."""
 
+from ltseg.heads.causal_norm import CausalNormClassifier
 from ltseg.heads.classifiers import CosineClassifier, ETFClassifier, simplex_vectors, spread_vectors
 from ltseg.heads.disalign import DisAlignClassifier
 from ltseg.heads.expert_classifier import ExpertClassifier
@@ -9,6 +10,7 @@ from ltseg.heads.long_tail_seg_head import LongTailSegHead
 from ltseg.heads.scaled_classifier import LearnableScaleClassifier
 
 __all__ = [
+    'CausalNormClassifier',
     'CosineClassifier',
     'DisAlignClassifier',
     'ETFClassifier',

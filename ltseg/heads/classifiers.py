@@ -64,7 +64,7 @@ class CosineClassifier(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         with torch.autocast(features.device.type, enabled=False):
             features = at_least_float32(features)
-            return _products(F.normalize(features), F.normalize(self.weight.to(features.dtype))) * self.scale
+            return feature_products(F.normalize(features), F.normalize(self.weight.to(features.dtype))) * self.scale
 
 
 @MODELS.register_module()
@@ -124,10 +124,10 @@ class ETFClassifier(nn.Module):
         # For the dot-regression loss, which the head computes right after this call.
         self.feature_norm = features.detach().norm(dim=1) if self.training else None
         with torch.autocast(features.device.type, enabled=False):
-            return _products(features, self.vectors.to(features.dtype))
+            return feature_products(features, self.vectors.to(features.dtype))
 
 
-def _products(features: Tensor, vectors: Tensor) -> Tensor:
+def feature_products(features: Tensor, vectors: Tensor) -> Tensor:
     """Features (N, D, *) times class vectors (K, D, *1), in the precision of both: TF32 has 3 digits only."""
     with nullcontext() if is_compiling() else exact_products():
         if features.ndim == 2:

@@ -4,10 +4,13 @@ from ltseg.regularizers.balanced_contrastive import BalancedContrastiveLoss
 from ltseg.regularizers.between_class import BetweenClassRegularizer
 from ltseg.regularizers.center_collapse import CenterCollapseRegularizer
 from ltseg.regularizers.center_loss import CenterLoss
+from ltseg.regularizers.distributional_robustness import DistributionalRobustnessLoss
 from ltseg.regularizers.group import RegularizerGroup
 from ltseg.regularizers.hybrid_contrastive import HybridContrastiveLoss
 from ltseg.regularizers.parametric_contrastive import ParametricContrastiveLoss
 from ltseg.regularizers.peer_to_peer import PeerToPeerRegularizer
+from ltseg.regularizers.prototypical_contrastive import PrototypicalContrastiveLoss
+from ltseg.regularizers.range_loss import RangeLoss
 from ltseg.regularizers.regularizer import Regularizer
 from ltseg.regularizers.supervised_contrastive import SupervisedContrastiveLoss
 from ltseg.regularizers.targeted_contrastive import TargetedContrastiveLoss
@@ -19,9 +22,12 @@ __all__ = [
     'BetweenClassRegularizer',
     'CenterCollapseRegularizer',
     'CenterLoss',
+    'DistributionalRobustnessLoss',
     'HybridContrastiveLoss',
     'ParametricContrastiveLoss',
     'PeerToPeerRegularizer',
+    'PrototypicalContrastiveLoss',
+    'RangeLoss',
     'Regularizer',
     'RegularizerGroup',
     'SupervisedContrastiveLoss',

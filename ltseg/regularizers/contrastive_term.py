@@ -136,8 +136,11 @@ class ContrastiveTerm(Regularizer):
 class PairwiseTerm(ContrastiveTerm):
     """The mean over anchors, which are all views of all samples, of a loss that compares each with the others.
 
+    Attributes:
+        of_directions: Whether rows have norm 1.
+
     Args:
-        temperature: Divisor of the cosines.
+        temperature: Divisor of the cosines, or of distances.
         anchors: 'samples' gives each anchor the same share in the mean, 'classes' each class that the batch has.
         **options: As for :class:`ContrastiveTerm`.
 
@@ -154,6 +157,8 @@ class PairwiseTerm(ContrastiveTerm):
         1.0
     """
 
+    of_directions = True
+
     def __init__(self, temperature: float, anchors: Literal['samples', 'classes'] = 'samples', **options: Any) -> None:
         super().__init__(**options)
         check_positive(f'{type(self).__name__}.temperature', temperature)
@@ -166,7 +171,7 @@ class PairwiseTerm(ContrastiveTerm):
 
         Args:
             batch: The samples before the projection, and the classifier.
-            rows: The projected views of all samples, (N * V, D) of norm 1, those of a sample side by side.
+            rows: The projected views of all samples, (N * V, D), those of a sample side by side.
             labels: (N * V,), -1 for ignored samples, which are to have the loss 0 and no part in that of others.
             own: Which rows are of this process, (M,) int64.
         """
@@ -178,7 +183,8 @@ class PairwiseTerm(ContrastiveTerm):
             return self.nothing(batch)
         compared = FeatureBatch(features, labels, batch.num_classes, batch.classifier, valid)
         valid = None if valid is None else valid.repeat_interleave(views)
-        rows = directions(self.projected(features.flatten(0, 1), valid))
+        rows = self.projected(features.flatten(0, 1), valid)
+        rows = directions(rows) if self.of_directions else rows
         own = (own[:, None] * views + torch.arange(views, device=own.device)).flatten()
         labels = labels.repeat_interleave(views)
         losses = self.losses(compared, rows, labels, own)

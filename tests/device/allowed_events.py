@@ -70,7 +70,14 @@ HEADS: Allowed = {
 }
 REGULARIZERS: Allowed = {
     **rows('wait', "SciPy's assignment runs on the CPU", 'regularizers/targeted_contrastive.py:step'),
-    **rows('float64', EXACT_COUNTS, 'counts/running_state.py', 'counts/sources.py', 'regularizers/center_collapse.py'),
+    **rows(
+        'float64',
+        EXACT_COUNTS,
+        'counts/running_state.py',
+        'counts/sources.py',
+        'regularizers/center_collapse.py',
+        'regularizers/distributional_robustness.py',
+    ),
 }
 KEPT = 'labels, predictions and confidences are kept on the CPU, and go there in one table'
 METRICS: Allowed = {

@@ -24,6 +24,7 @@ COSINE, SIMPLEX = dict(type='ltseg.CosineClassifier'), dict(type='ltseg.ETFClass
 CLASSIFIERS = [
     ({**COSINE, 'scale': 1.0}, dict(type='ltseg.LDAMLoss', counts=COUNTS)),
     (SIMPLEX, dict(type='ltseg.DotRegressionLoss')),
+    (dict(type='ltseg.CausalNormClassifier', scale=1.0), ARB),
     (dict(type='ltseg.LearnableScaleClassifier'), ARB),
     (dict(type='ltseg.DisAlignClassifier'), ARB),
 ]

@@ -10,7 +10,7 @@ from pretended_cuda import PretendedCuda, values_of
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ltseg.core.fused_upsampling import upsampled_losses
-from ltseg.heads import CosineClassifier, ETFClassifier
+from ltseg.heads import CausalNormClassifier, CosineClassifier, ETFClassifier
 from ltseg.losses import CrossEntropyLoss
 
 PRODUCTS = ('addmm', 'baddbmm', 'bmm', 'convolution', 'mm')
@@ -71,7 +71,7 @@ def test_fused_losses_interpolate_in_float32(device: PretendedCuda, allow: Calla
 @pytest.mark.usefixtures('default_precision')
 @pytest.mark.parametrize('allow', [allow_by_the_older_name, allow_by_the_newer_name])
 @pytest.mark.parametrize('shape', [(6, 8), (2, 8, 3, 4)], ids=['vectors', 'maps'])
-@pytest.mark.parametrize('kind', [CosineClassifier, ETFClassifier])
+@pytest.mark.parametrize('kind', [CosineClassifier, ETFClassifier, CausalNormClassifier])
 def test_logits_are_of_float32_where_tf32_is_allowed(
     device: PretendedCuda, kind: Any, shape: tuple[int, ...], allow: Callable[[], None]
 ) -> None:

@@ -19,6 +19,9 @@ SAMPLED = [
     dict(type='ltseg.BalancedContrastiveLoss', max_samples=16),
     dict(type='ltseg.TargetedContrastiveLoss', max_samples=16),
     dict(type='ltseg.ParametricContrastiveLoss', max_samples=16),
+    dict(type='ltseg.PrototypicalContrastiveLoss', max_samples=16),
+    dict(type='ltseg.DistributionalRobustnessLoss', radius='shared', max_samples=16),
+    dict(type='ltseg.RangeLoss', max_samples=16),
 ]
 
 

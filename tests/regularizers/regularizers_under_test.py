@@ -35,10 +35,17 @@ REGULARIZERS = [
     dict(type='ltseg.BalancedContrastiveLoss', hidden_channels=None, anchors='classes'),
     dict(type='ltseg.ParametricContrastiveLoss'),
     dict(type='ltseg.ParametricContrastiveLoss', alpha=2.0, hidden_channels=None, anchors='classes'),
+    dict(type='ltseg.PrototypicalContrastiveLoss'),
+    dict(type='ltseg.PrototypicalContrastiveLoss', hidden_channels=None, anchors='classes'),
+    dict(type='ltseg.DistributionalRobustnessLoss', counts=COUNTS),
+    dict(type='ltseg.DistributionalRobustnessLoss', radius='learned', hidden_channels=16),
+    dict(type='ltseg.DistributionalRobustnessLoss', radius='shared', anchors='samples'),
+    dict(type='ltseg.RangeLoss', margin=20.0),
+    dict(type='ltseg.RangeLoss', ranges=3, hidden_channels=16),
     dict(type='ltseg.HybridContrastiveLoss'),
 ]
 # Their gradient is not the derivative of their value.
-STOPPING_GRADIENTS = ('ltseg.HybridContrastiveLoss',)
+STOPPING_GRADIENTS = ('ltseg.HybridContrastiveLoss', 'ltseg.DistributionalRobustnessLoss')
 
 
 def name_of(config: dict) -> str:

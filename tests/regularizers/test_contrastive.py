@@ -17,6 +17,7 @@ from ltseg.regularizers.projection import Projection
 SUPERVISED, BALANCED = dict(type='ltseg.SupervisedContrastiveLoss'), dict(type='ltseg.BalancedContrastiveLoss')
 HYBRID = dict(type='ltseg.HybridContrastiveLoss')
 TARGETED = dict(type='ltseg.TargetedContrastiveLoss', positives=None)
+PROTOTYPICAL = dict(type='ltseg.PrototypicalContrastiveLoss')
 PARAMETRIC = dict(type='ltseg.ParametricContrastiveLoss')
 PLAIN = dict(hidden_channels=None)
 SIMPLEX = math.log1p((K - 1) * math.exp(-K / ((K - 1) * 0.1)))
@@ -278,6 +279,40 @@ def test_at_the_optimum_of_parametric_contrast_a_class_vector_has_the_share_of_i
     entropy = math.log(1 + weight) - weight / (1 + weight) * math.log(alpha)  # of the weights of the positives
     torch.testing.assert_close(losses.detach(), torch.full_like(losses, entropy))
     assert torch.autograd.grad(losses.sum(), scores)[0].abs().max() < 1e-9
+
+
+@pytest.mark.parametrize('views', [1, 2])
+def test_prototypical_contrast_by_the_formula(views):
+    term, given = built(PROTOTYPICAL, temperature=0.3), batch(views=views)
+    rows, labels = rows_of(term, given)
+    scores = rows @ F.normalize(term.prototypes.double()).T / 0.3
+    expected = [-(row[label].exp() / sum(row[j].exp() for j in range(K) if j != label)).log() for row, label in zip(
+        scores, labels, strict=True)]  # fmt: skip
+    torch.testing.assert_close(term(given), torch.stack(expected).mean())
+
+
+def test_prototypical_contrast_has_a_simplex_as_its_minimum():
+    """Of samples and prototypes that are free, with one vote for each class."""
+    torch.manual_seed(1)
+    term = built(PROTOTYPICAL, **PLAIN, temperature=0.5, anchors='classes').double()
+    labels = torch.arange(K).repeat_interleave(torch.tensor(LONG_TAIL))
+    features = torch.randn(len(labels), 1, D, dtype=torch.float64).requires_grad_()
+    optimizer = torch.optim.Adam([features, term.prototypes], 0.05)
+    for _ in range(300):
+        optimizer.zero_grad()
+        value = term(FeatureBatch(features, labels, K))
+        value.backward()
+        optimizer.step()
+    assert value.item() == pytest.approx(math.log(K - 1) - K / ((K - 1) * 0.5), abs=1e-4)
+    assert largest_gap(term.prototypes.detach()) < 0.02
+    assert (F.normalize(features.detach()[:, 0]) - F.normalize(term.prototypes.detach())[labels]).norm(
+        dim=1
+    ).max() < 0.1
+
+
+def test_prototypical_contrast_of_one_class_is_refused():
+    with pytest.raises(ValueError, match='num_classes: expected a whole number of at least 2, got 1'):
+        RegularizerGroup([PROTOTYPICAL], 1, D)
 
 
 @pytest.mark.parametrize('views', [1, 2])
