@@ -117,7 +117,7 @@ class MetaCovariances(Hook):
             }
             loss.plain = True
             total = _total(model, {**stepped, **state}, next(self._batches))
-            (slope,) = torch.autograd.grad(total, covariances, allow_unused=True, materialize_grads=True)
+            (slope,) = torch.autograd.grad(total, covariances)
         finally:
             loss.plain = False
         loss.replaced = covariances.detach() - self.meta_lr * all_reduced_sum(slope) / world_size()

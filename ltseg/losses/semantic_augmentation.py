@@ -147,7 +147,7 @@ class ISDALoss(RuledLoss):
 
     def shift(self) -> Tensor:
         """What is added to the logits of samples of class y, row y of (K, K)."""
-        covariances = self.covariances if self.replaced is None else self.replaced
+        covariances = self.statistics.covariances if self.replaced is None else self.replaced
         return self.strength * self.growth() * expected_shift(self.class_vectors(), covariances)
 
     def class_vectors(self) -> Tensor:
@@ -249,7 +249,7 @@ class RISDALoss(ISDALoss):
         """What was measured stays."""
 
     def prepare(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
-        if self.training and self.may_synchronize(logits) and not self.seen.any():
+        if self.training and self.may_synchronize(logits) and not self.statistics.counts.any():
             hint = "Add custom_hooks=[dict(type='ltseg.MeasureClasses')]."
             raise WrongStateError('RISDALoss', 'the classes to be measured before training', 'none', hint)
         return super().prepare(logits, labels, ignore_index)
