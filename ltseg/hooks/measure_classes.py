@@ -1,7 +1,6 @@
 """Statistics of the training features of each class, measured before a second stage."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from mmengine.hooks import Hook
@@ -10,10 +9,11 @@ from torch import Tensor, nn
 
 from ltseg.core.class_covariances import ClassCovariances
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.layout import at_least_float32
 from ltseg.core.reduction import all_reduced_sum
+from ltseg.heads.classifier_watch import class_vectors_of
 from ltseg.hooks.training_data import training_batches
 from ltseg.hooks.wrapped_model import unwrapped
-from ltseg.losses import RISDALoss
 from ltseg.registry import HOOKS
 from ltseg.trained.measuring import labelled_features
 
@@ -22,17 +22,18 @@ __all__ = ['MeasureClasses']
 
 @HOOKS.register_module()
 class MeasureClasses(Hook):
-    """Passes over the training data once before training, for losses that need more of each class than its count.
+    """Passes over the training data once before training, for parts that need more of each class than its count.
 
     They get the mean and the covariance of the features of each class, and how often each class is taken for which:
-    ``ltseg.RISDALoss``. The model is the one that was loaded, in evaluation mode; the pipeline is that of training,
-    the augmentation of batches is left out. After a resume, the checkpoint has what was measured.
+    ``ltseg.RISDALoss`` uses all of it, ``ltseg.PrototypeClassifier`` the means. The model is the one that was loaded,
+    in evaluation mode; the pipeline is that of training, the augmentation of batches is left out. After a resume, the
+    checkpoint has what was measured.
 
     Raises:
-        ValueError: If the model has no such loss.
+        ValueError: If the model has no such part.
 
     Source:
-        Chen et al. (RISDA), AAAI 2022, between Stage I and Stage II.
+        Chen et al. (RISDA), AAAI 2022, between Stage I and Stage II; Sharma et al. (prototype classifiers), IJCAI 2023.
 
     Example:
         >>> import tempfile, torch
@@ -64,18 +65,21 @@ class MeasureClasses(Hook):
     def before_train(self, runner: Runner) -> None:
         """Measures, and hands over; the checkpoint of the stage before is loaded by now."""
         model = unwrapped(runner)
-        losses = [module for module in model.modules() if isinstance(module, RISDALoss)]
-        if not losses:
+        parts = [module for module in model.modules() if hasattr(module, 'measured')]
+        if not parts:
             hint = "Give a head loss=dict(type='ltseg.RISDALoss'), or remove the hook."
-            raise InvalidValueError('MeasureClasses', 'a model with RISDALoss', type(model).__name__, hint)
+            expected = 'a model with RISDALoss or PrototypeClassifier'
+            raise InvalidValueError('MeasureClasses', expected, type(model).__name__, hint)
         every_sample_once = {'type': 'DefaultSampler', 'shuffle': False, 'round_up': False}
-        for loss in losses if runner.iter == 0 else ():
-            loss.measured(*_measured(model, training_batches(runner, every_sample_once), loss))
+        for part in parts if runner.iter == 0 else ():
+            part.measured(*_measured(model, training_batches(runner, every_sample_once), part.covariance))
 
 
-def _measured(model: nn.Module, loader: Iterable, loss: Any) -> tuple[ClassCovariances, Tensor]:
-    number, diagonal = len(loss.seen), loss.covariance == 'diagonal'
-    statistics, confusion = loss.statistics, loss.seen.new_zeros(number, number)
+def _measured(model: nn.Module, loader: Iterable, covariance: str) -> tuple[ClassCovariances, Tensor]:
+    vectors, diagonal = class_vectors_of(model), covariance == 'diagonal'
+    number, nothing = len(vectors), vectors.new_zeros(0, dtype=torch.int64)
+    statistics = ClassCovariances.of(at_least_float32(vectors[:0]), nothing, number, diagonal)
+    confusion = nothing.new_zeros(number, number)
     for rows, labels, logits in labelled_features(model, loader, 'Measuring the classes'):
         statistics = statistics + ClassCovariances.of(rows, labels, number, diagonal)
         confusion += torch.bincount(labels * number + logits.argmax(1), minlength=number**2).view_as(confusion)

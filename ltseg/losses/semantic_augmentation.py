@@ -20,6 +20,7 @@ from ltseg.schedules import Schedule
 
 __all__ = ['ISDALoss', 'RISDALoss']
 
+
 @MODELS.register_module()
 class ISDALoss(RuledLoss):
     """Implicit semantic data augmentation: a bound of the cross entropy of augmented features, under rules::

@@ -57,6 +57,7 @@ LOSSES: Allowed = {
     **rows(
         'float64',
         EXACT_COUNTS,
+        'core/class_covariances.py',
         'core/right_samples.py',
         'counts/label_counts.py',
         'counts/sources.py',
@@ -85,5 +86,6 @@ MODELS: Allowed = {
 TRAINING: Allowed = {
     **NORMALISER,
     **BANDS,
+    **rows('float64', EXACT_COUNTS, 'core/class_covariances.py', 'core/precision.py'),
     **rows('wait', 'SkippingOptimWrapper looks at every loss before the step', 'hooks/stop_on_nan.py:update_params'),
 }

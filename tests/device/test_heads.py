@@ -26,6 +26,7 @@ CLASSIFIERS = [
     (SIMPLEX, dict(type='ltseg.DotRegressionLoss')),
     (dict(type='ltseg.LearnableScaleClassifier'), ARB),
     (dict(type='ltseg.DisAlignClassifier'), ARB),
+    (dict(type='ltseg.PrototypeClassifier'), ARB),
 ]
 # What is computed of the labels in a way of its own.
 SEG_OPTIONS = {

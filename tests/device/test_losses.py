@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from allowed_events import LOSSES as ALLOWED
-from losses_under_test import COUNTS, K, LOSSES, REGION_LOSSES, UNFUSED_LOSSES, batch, name_of, without_chance
+from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, UNFUSED_LOSSES, K, batch, name_of, without_chance
 from registered_types import registered
 from side_by_side import Part, SideBySide
 

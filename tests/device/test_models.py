@@ -29,6 +29,7 @@ EXPERTS = dict(
 )
 CLASSIFIERS = {
     'several views': dict(type='ltseg.MultiViewClassifier', backbone=CIFAR, neck=POOLING, head=HEAD),
+    'rotations': dict(type='ltseg.RotationClassifier', backbone=CIFAR, neck=POOLING, head=HEAD),
     'experts': dict(
         type='ltseg.MultiViewClassifier',
         backbone=dict(type='ltseg.ExpertBackbone', backbone=CIFAR, experts=3),

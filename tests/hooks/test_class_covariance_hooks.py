@@ -17,6 +17,7 @@ from ltseg.core.class_covariances import ClassCovariances
 from ltseg.core.features import FeatureBatch
 from ltseg.hooks import MetaCovariances
 from ltseg.losses import ISDALoss, RISDALoss
+from ltseg.registry import MODELS
 
 K, D = len(COUNTS), 4
 MEASURE, META = {'type': 'ltseg.MeasureClasses'}, {'type': 'ltseg.MetaCovariances', 'meta_lr': 0.5}
@@ -129,9 +130,7 @@ def test_measures_every_training_image_once(tmp_path: Path, classifier: Any) -> 
 
     labels = torch.arange(K).repeat_interleave(torch.tensor(COUNTS))
     images = torch.rand(len(labels), 3, 8, 8)
-    data = [
-        {'inputs': x, 'data_samples': DataSample().set_gt_label(y)} for x, y in zip(images, labels, strict=True)
-    ]
+    data = [{'inputs': x, 'data_samples': DataSample().set_gt_label(y)} for x, y in zip(images, labels, strict=True)]
     loader = {
         'dataset': data, 'batch_size': 2, 'num_workers': 0, 'collate_fn': {'type': 'pseudo_collate'},
         'sampler': {'type': 'InfiniteSampler', 'shuffle': True}}  # fmt: skip
@@ -166,3 +165,22 @@ def test_says_what_is_missing(tmp_path: Path, classifier: Any) -> None:
 
 def balanced() -> dict[str, Tensor]:
     return {'inputs': torch.randn(K, 3), 'label': torch.arange(K)}
+
+
+@pytest.mark.usefixtures('mmpretrain_registered')
+def test_prototypes_begin_with_the_class_means(tmp_path: Path, classifier: Any) -> None:
+    from mmpretrain.structures import DataSample
+
+    head = dict(type='ltseg.LongTailClsHead', in_channels=8, num_classes=K, loss=dict(type='ltseg.CrossEntropyLoss'))
+    classifier.head = MODELS.build({**head, 'classifier': dict(type='ltseg.PrototypeClassifier')})
+    data = [{'inputs': torch.rand(3, 8, 8), 'data_samples': DataSample().set_gt_label(i % K)} for i in range(6)]
+    loader = {
+        'dataset': data, 'batch_size': 2, 'num_workers': 0, 'collate_fn': {'type': 'pseudo_collate'},
+        'sampler': {'type': 'DefaultSampler', 'shuffle': True}}  # fmt: skip
+    still = {'optimizer': {'type': 'SGD', 'lr': 1e-12}}
+    hooks = MEASURE, {'type': 'ltseg.TrainOnly', 'parameters': ['head.fc']}
+    training(tmp_path, classifier, *hooks, epochs=1, train_dataloader=loader, optim_wrapper=still).train()
+    with torch.no_grad():
+        features = classifier.eval().extract_feat(torch.stack([each['inputs'] for each in data]))[0]
+    expected = torch.stack([features[k::K].mean(0) for k in range(K)])
+    torch.testing.assert_close(classifier.head.fc.weight.detach(), expected)

@@ -174,9 +174,10 @@ def test_a_decode_head_hands_its_pixels_over() -> None:
     expected = ClassCovariances.of(rows[of_rows != 255], of_rows[of_rows != 255], K)
     observed = head.losses[0]
     torch.testing.assert_close(observed.covariances, expected.covariances)
-    shift = [2.0 / 2 * torch.stack([(w - v) @ expected.covariances[y] @ (w - v) for w in head.conv_seg.weight.flatten(1)])
-             for y, v in enumerate(head.conv_seg.weight.flatten(1))]  # fmt: skip
-    logits = head.conv_seg(maps).permute(0, 2, 3, 1).flatten(0, 2) + torch.stack(shift)[of_rows.where(of_rows < 255, 0)]
+    vectors = head.conv_seg.weight.flatten(1)
+    gaps = vectors - vectors[:, None]  # (K, K, D)
+    shift = 2.0 / 2 * torch.einsum('yjd,yde,yje->yj', gaps, expected.covariances, gaps)
+    logits = head.conv_seg(maps).permute(0, 2, 3, 1).flatten(0, 2) + shift[of_rows.where(of_rows < 255, 0)]
     torch.testing.assert_close(found['loss_isda'], F.cross_entropy(logits, of_rows, ignore_index=255))
     assert observed._observed is None
 
