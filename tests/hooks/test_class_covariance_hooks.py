@@ -154,12 +154,16 @@ def test_measures_every_training_image_once(tmp_path: Path, classifier: Any) -> 
 @pytest.mark.usefixtures('mmpretrain_registered')
 def test_says_what_is_missing(tmp_path: Path, classifier: Any) -> None:
     hinted("Add custom_hooks=[dict(type='ltseg.MeasureClasses')].", lambda: Model(RISDALoss())(**balanced()))
-    hint = "Give a head loss=dict(type='ltseg.RISDALoss'), or remove the hook."
-    hinted(hint, lambda: training(tmp_path / '0', Model(ISDALoss()), MEASURE, **settings()).train())
+    hinted(
+        "Give a head loss=dict(type='ltseg.RISDALoss'), or remove the hook.",
+        lambda: training(tmp_path / '0', Model(ISDALoss()), MEASURE, **settings()).train(),
+    )
     plain = deepcopy(classifier)
     plain.head.loss_module = nn.CrossEntropyLoss()
-    hint = "Give the head loss=dict(type='ltseg.ISDALoss'), or remove the hook."
-    hinted(hint, lambda: training(tmp_path / '1', plain, META, **settings()).train())
+    hinted(
+        "Give the head loss=dict(type='ltseg.ISDALoss'), or remove the hook.",
+        lambda: training(tmp_path / '1', plain, META, **settings()).train(),
+    )
     training(tmp_path / '2', Model(ISDALoss()), META, epochs=1, **settings()).train()
 
 
