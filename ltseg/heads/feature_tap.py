@@ -54,7 +54,7 @@ class FeatureTap:
         super().__init__(*args, **kwargs)
         self._tapped: list[Tensor] | None = None  # open while a list
         self.regularizers = self._built(regularizers) if regularizers else None
-        build_observers(self.losses, getattr(self, 'conv_seg', None), self.num_classes)  # type: ignore[attr-defined]
+        build_observers(self.losses, getattr(self, 'conv_seg', None))  # type: ignore[attr-defined]
 
     def _built(self, regularizers: Sequence[dict]) -> RegularizerGroup:
         if getattr(self, 'conv_seg', None) is None:
@@ -86,8 +86,12 @@ class FeatureTap:
 
     def loss_by_feat(self, seg_logits: Any, batch_data_samples: list, *args: Any, **kwargs: Any) -> dict:
         """The losses and the regularizers."""
+        arguments = seg_logits, batch_data_samples, *args
+        observed, losses = bool(observers_of(self.losses)), {}  # type: ignore[attr-defined]
+        if not observed:
+            losses = super().loss_by_feat(*arguments, **kwargs)  # type: ignore[misc]
         if not self._is_tapped:
-            return super().loss_by_feat(seg_logits, batch_data_samples, *args, **kwargs)  # type: ignore[misc]
+            return losses
         if self._tapped is None or len(self._tapped) != 1:
             raise _unserved(self)
         labels = torch.stack([sample.gt_sem_seg.data for sample in batch_data_samples])
@@ -95,8 +99,9 @@ class FeatureTap:
         vectors, valid = vectors_of(self.conv_seg), labels != self.ignore_index
         batch = FeatureBatch(rows.unsqueeze(1), labels, self.num_classes, vectors, valid)
         with explaining_label_errors(labels, self.num_classes, self.ignore_index):  # a head may learn from other labels
-            with features_observed(self.losses, batch):  # type: ignore[attr-defined]
-                losses = super().loss_by_feat(seg_logits, batch_data_samples, *args, **kwargs)  # type: ignore[misc]
+            if observed:
+                with features_observed(self.losses, batch):  # type: ignore[attr-defined]
+                    losses = super().loss_by_feat(*arguments, **kwargs)  # type: ignore[misc]
             return losses if self.regularizers is None else {**losses, **self.regularizers(batch)}
 
     @property

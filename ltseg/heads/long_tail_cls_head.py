@@ -101,7 +101,7 @@ class LongTailClsHead(Extension):
             setattr(self.get_submodule(owner), name, MODELS.build({**sizes, **classifier}))  # type: ignore[attr-defined]
         self.regularizers = RegularizerGroup(regularizers, self.num_classes, features) if regularizers else None
         self._check_losses()
-        build_observers(self.losses, self.classifier, self.num_classes)
+        build_observers(self.losses, self.classifier)
 
     @property
     def losses(self) -> list[nn.Module]:

@@ -17,8 +17,8 @@ def observers_of(losses: Sequence[nn.Module]) -> list[Any]:
     return [loss for loss in losses if getattr(loss, 'observes_features', False)]
 
 
-def build_observers(losses: Sequence[nn.Module], classifier: nn.Module | None, num_classes: int) -> None:
-    """Makes the state that such losses keep of K classes and D dimensions.
+def build_observers(losses: Sequence[nn.Module], classifier: nn.Module | None) -> None:
+    """Makes the state that such losses keep of K classes and D dimensions, those of the classifier.
 
     Raises:
         ValueError: If there are such losses and the classifier is not linear.
@@ -28,7 +28,7 @@ def build_observers(losses: Sequence[nn.Module], classifier: nn.Module | None, n
             hint = 'Leave classifier out.'
             where, got = type(loss).__name__, type(classifier).__name__
             raise InvalidValueError(where, 'a head with one last layer, which is linear', got, hint)
-        loss.build(num_classes, classifier.weight.shape[1])
+        loss.build(*classifier.weight.shape[:2])
 
 
 @contextmanager

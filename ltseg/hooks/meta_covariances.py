@@ -137,4 +137,4 @@ def _endless(loader: DataLoader, epoch: int) -> Iterator[Any]:
 def _total(model: Any, tensors: dict[str, Tensor], batch: Any) -> Tensor:
     """The sum of the losses of a batch, with other parameters and buffers."""
     data = model.data_preprocessor(batch, True)
-    return model.parse_losses(functional_call(model, tensors, kwargs={**data, 'mode': 'loss'}))[0]
+    return model.parse_losses(functional_call(model, tensors, (), {**data, 'mode': 'loss'}))[0]
