@@ -35,7 +35,7 @@ class MetaCovariances(Hook):
     the features again. Nothing else of the model changes: running statistics of normalisations follow the iteration
     alone.
 
-    An iteration takes about four times as long, and keeps the graph of a second derivative.
+    It passes through the model twice more, and back through both passes at once, whose graphs it keeps in memory.
 
     Args:
         meta_lr: Step in Sigma, at least 0.
