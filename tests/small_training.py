@@ -63,6 +63,13 @@ def training(
     samples = torch.randn(len(labels), 3, generator=torch.Generator().manual_seed(1))
     data = [{'inputs': sample, 'label': label} for sample, label in zip(samples, labels, strict=True)]
     given = {
+        'train_dataloader': {
+            'dataset': data,
+            'batch_size': 5,
+            'num_workers': 0,
+            'sampler': {'type': 'InfiniteSampler' if iterations else 'DefaultSampler', 'shuffle': True},
+            'collate_fn': {'type': 'default_collate'},
+        },
         'train_cfg': {'by_epoch': False, 'max_iters': iterations}
         if iterations
         else {'by_epoch': True, 'max_epochs': epochs},
@@ -72,13 +79,6 @@ def training(
     return Runner(
         model,
         work_dir=str(folder),
-        train_dataloader={
-            'dataset': data,
-            'batch_size': 5,
-            'num_workers': 0,
-            'sampler': {'type': 'InfiniteSampler' if iterations else 'DefaultSampler', 'shuffle': True},
-            'collate_fn': {'type': 'default_collate'},
-        },
         custom_hooks=list(hooks),
         default_scope='mmengine',
         experiment_name=f'{folder}-{id(model)}',

@@ -10,6 +10,7 @@ from ltseg.core.errors import InvalidValueError
 from ltseg.core.features import FeatureBatch, feature_rows
 from ltseg.counts.label_counts import explaining_label_errors
 from ltseg.heads.classifiers import vectors_of
+from ltseg.heads.observing_losses import build_observers, features_observed, observers_of
 from ltseg.regularizers import RegularizerGroup
 
 __all__ = ['FeatureTap']
@@ -53,6 +54,7 @@ class FeatureTap:
         super().__init__(*args, **kwargs)
         self._tapped: list[Tensor] | None = None  # open while a list
         self.regularizers = self._built(regularizers) if regularizers else None
+        build_observers(self.losses, getattr(self, 'conv_seg', None))  # type: ignore[attr-defined]
 
     def _built(self, regularizers: Sequence[dict]) -> RegularizerGroup:
         if getattr(self, 'conv_seg', None) is None:
@@ -76,7 +78,7 @@ class FeatureTap:
 
     def loss(self, *args: Any, **kwargs: Any) -> dict:
         """MMSegmentation's losses and the regularizers; the tap is closed again whatever happens."""
-        self._tapped = None if self.regularizers is None else []
+        self._tapped = [] if self._is_tapped else None
         try:
             return super().loss(*args, **kwargs)  # type: ignore[misc]
         finally:
@@ -84,8 +86,11 @@ class FeatureTap:
 
     def loss_by_feat(self, seg_logits: Any, batch_data_samples: list, *args: Any, **kwargs: Any) -> dict:
         """The losses and the regularizers."""
-        losses = super().loss_by_feat(seg_logits, batch_data_samples, *args, **kwargs)  # type: ignore[misc]
-        if self.regularizers is None:
+        arguments = seg_logits, batch_data_samples, *args
+        observed, losses = bool(observers_of(self.losses)), {}  # type: ignore[attr-defined]
+        if not observed:
+            losses = super().loss_by_feat(*arguments, **kwargs)  # type: ignore[misc]
+        if not self._is_tapped:
             return losses
         if self._tapped is None or len(self._tapped) != 1:
             raise _unserved(self)
@@ -94,9 +99,17 @@ class FeatureTap:
         vectors, valid = vectors_of(self.conv_seg), labels != self.ignore_index
         batch = FeatureBatch(rows.unsqueeze(1), labels, self.num_classes, vectors, valid)
         with explaining_label_errors(labels, self.num_classes, self.ignore_index):  # a head may learn from other labels
-            return {**losses, **self.regularizers(batch)}
+            if observed:
+                with features_observed(self.losses, batch):  # type: ignore[attr-defined]
+                    losses = super().loss_by_feat(*arguments, **kwargs)  # type: ignore[misc]
+            return losses if self.regularizers is None else {**losses, **self.regularizers(batch)}
+
+    @property
+    def _is_tapped(self) -> bool:
+        """Whether anything sees the features."""
+        return self.regularizers is not None or bool(observers_of(self.losses))  # type: ignore[attr-defined]
 
 
 def _unserved(head: object) -> InvalidValueError:
-    hint = 'Leave regularizers out: no layer of this head classifies the features of all pixels once.'
+    hint = 'Leave what sees features out: no layer of this head classifies the features of all pixels once.'
     return InvalidValueError(type(head).__name__, 'a head that calls cls_seg once, with its conv_seg', 'another', hint)

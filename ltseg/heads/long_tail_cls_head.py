@@ -12,6 +12,7 @@ from ltseg.core.features import FeatureBatch, chosen_views
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.heads.classifiers import vectors_of
 from ltseg.heads.mixed_labels import labels_of_larger_share, targets_of
+from ltseg.heads.observing_losses import build_observers, features_observed, observers_of
 from ltseg.registry import MODELS
 from ltseg.regularizers import RegularizerGroup
 
@@ -100,6 +101,7 @@ class LongTailClsHead(Extension):
             setattr(self.get_submodule(owner), name, MODELS.build({**sizes, **classifier}))  # type: ignore[attr-defined]
         self.regularizers = RegularizerGroup(regularizers, self.num_classes, features) if regularizers else None
         self._check_losses()
+        build_observers(self.losses, self.classifier)
 
     @property
     def losses(self) -> list[nn.Module]:
@@ -171,7 +173,10 @@ class LongTailClsHead(Extension):
         self._features = []
         try:
             logits = self(feats)  # type: ignore[operator]
-            losses = self._get_loss(self._classified(logits, data_samples), data_samples, **kwargs)
+            with ExitStack() as stack:
+                if observers_of(self.losses):
+                    stack.enter_context(features_observed(self.losses, self._feature_batch(data_samples)))
+                losses = self._get_loss(self._classified(logits, data_samples), data_samples, **kwargs)
             return {**losses, **self._regularized(data_samples)}
         finally:
             self._features = None
@@ -209,10 +214,14 @@ class LongTailClsHead(Extension):
     def _regularized(self, data_samples: list) -> dict[str, Tensor]:
         if self.regularizers is None or not self._features:
             return {}
+        return self.regularizers(self._feature_batch(data_samples))
+
+    def _feature_batch(self, data_samples: list) -> FeatureBatch:
+        """The features of all views that were noted."""
         target, unmixed = targets_of(data_samples)
         labels = labels_of_larger_share(target, unmixed) if target.is_floating_point() else target
-        features = self._features[-1].unflatten(0, (len(data_samples), -1))
-        return self.regularizers(FeatureBatch(features, labels, self.num_classes, vectors_of(self.classifier)))
+        features = self._features[-1].unflatten(0, (len(data_samples), -1))  # type: ignore[index]
+        return FeatureBatch(features, labels, self.num_classes, vectors_of(self.classifier))
 
 
 def _loss_list(losses: Sequence[dict]) -> nn.ModuleList:

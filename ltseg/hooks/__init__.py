@@ -9,6 +9,8 @@ from ltseg.hooks.deferred_rules import DeferredRules
 from ltseg.hooks.exact_resume import ExactResume
 from ltseg.hooks.gradient_monitor import GradientMonitor
 from ltseg.hooks.max_norm import MaxNorm
+from ltseg.hooks.measure_classes import MeasureClasses
+from ltseg.hooks.meta_covariances import MetaCovariances
 from ltseg.hooks.stop_on_nan import SkippingOptimWrapper, StopOnNaN
 from ltseg.hooks.train_only import TrainOnly
 from ltseg.hooks.validation_recall import ValidationRecall
@@ -21,6 +23,8 @@ __all__ = [
     'ExactResume',
     'GradientMonitor',
     'MaxNorm',
+    'MeasureClasses',
+    'MetaCovariances',
     'SkippingOptimWrapper',
     'StopOnNaN',
     'TrainOnly',

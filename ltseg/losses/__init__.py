@@ -31,6 +31,7 @@ from ltseg.losses.ranking import PairwiseRankingLoss
 from ltseg.losses.region import DiceLoss, JaccardLoss, RegionLoss, TverskyLoss
 from ltseg.losses.ruled_loss import RuledLoss
 from ltseg.losses.seesaw import SeesawLoss
+from ltseg.losses.semantic_augmentation import ISDALoss, RISDALoss
 
 __all__ = [
     'ARBLoss',
@@ -48,6 +49,7 @@ __all__ = [
     'ExpertDiversityLoss',
     'FocalLoss',
     'GCLLoss',
+    'ISDALoss',
     'JaccardLoss',
     'LDAMLoss',
     'LabelAwareSmoothingLoss',
@@ -57,6 +59,7 @@ __all__ = [
     'LovaszLoss',
     'MaskClassificationLoss',
     'PairwiseRankingLoss',
+    'RISDALoss',
     'RecallLoss',
     'RegionLoss',
     'ReweightedLoss',

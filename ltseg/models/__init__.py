@@ -8,6 +8,7 @@ from ltseg.models.given_features import FeaturePreprocessor, GivenFeatures
 from ltseg.models.multi_view_classifier import MultiViewClassifier
 from ltseg.models.remix import Remix
 from ltseg.models.ride import ExpertBackbone
+from ltseg.models.rotation_classifier import RotationClassifier
 from ltseg.models.timm_encoder import TIMMEncoder
 from ltseg.models.unet_neck import UNetNeck
 
@@ -21,6 +22,7 @@ __all__ = [
     'GivenFeatures',
     'MultiViewClassifier',
     'Remix',
+    'RotationClassifier',
     'TIMMEncoder',
     'UNetNeck',
 ]

@@ -1,6 +1,6 @@
 """One pass of a trained model over images: statistics of the features that enter its classifier."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from ltseg.core.collapse_summary import CollapseSummary, collapse_summary
 from ltseg.core.errors import InvalidValueError
 from ltseg.heads.classifier_watch import ClassifierWatch, class_vectors_of
 
-__all__ = ['Measurement', 'measure', 'sample_size']
+__all__ = ['Measurement', 'labelled_features', 'measure', 'sample_size']
 
 ROWS = 2**14  # in float64 at a time
 SAMPLE_NUMBERS = 2**25  # numbers of all samples together, 128 MiB
@@ -75,7 +75,6 @@ def measure(model: Any, loader: Iterable, title: str = '', per_class: int | None
         ValueError: If the model has no single classifier with class vectors, a label is no class, or no image has
             labels.
     """
-    was_training, watch = model.training, ClassifierWatch(model)
     vectors = class_vectors_of(model).detach()
     number, dimensions = vectors.shape
     per_class = per_class or sample_size(number, dimensions)
@@ -83,24 +82,39 @@ def measure(model: Any, loader: Iterable, title: str = '', per_class: int | None
     nothing = vectors.new_zeros(0, dimensions), torch.zeros(0, dtype=torch.int64, device=vectors.device)
     statistics = ClassStatistics.of(*nothing, number)
     sample = ClassSample.of(*nothing, nothing[1], per_class, generator)
-    console = Console(stderr=True)
-    try:
-        model.eval()
-        for batch in track(loader, title, console=console, disable=not console.is_terminal):
-            with torch.no_grad():
-                model(**model.data_preprocessor(batch, False), mode='tensor')
-                for rows, labels, logits in _parts(watch):
-                    statistics = statistics + ClassStatistics.of(rows, labels, number)
-                    sample = sample + ClassSample.of(rows, labels, logits.argmax(1), per_class, generator)
-    finally:
-        watch.close()
-        model.train(was_training)
     with torch.no_grad():
+        for rows, labels, logits in labelled_features(model, loader, title):
+            statistics = statistics + ClassStatistics.of(rows, labels, number)
+            sample = sample + ClassSample.of(rows, labels, logits.argmax(1), per_class, generator)
         measured = Measurement(statistics.all_reduced(), sample.gathered(), vectors)
     if not measured.statistics.counts.any():
         hint = 'Check the labels of the split, ignore_index and reduce_zero_label.'
         raise InvalidValueError('analysis', 'images with labels of some class', 'none', hint)
     return measured
+
+
+@torch.no_grad()
+def labelled_features(model: Any, loader: Iterable, title: str = '') -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """One pass of a model in evaluation mode over the images of ``loader``; its mode is put back.
+
+    Args:
+        model, loader, title: As of :func:`measure`.
+
+    Yields:
+        Features (n, D), labels (n,) and logits (n, K) of labelled pixels or images, a bounded number at a time.
+
+    Raises:
+        ValueError: As :func:`measure`.
+    """
+    was_training, watch, console = model.training, ClassifierWatch(model), Console(stderr=True)
+    try:
+        model.eval()
+        for batch in track(loader, title, console=console, disable=not console.is_terminal):
+            model(**model.data_preprocessor(batch, False), mode='tensor')
+            yield from _parts(watch)
+    finally:
+        watch.close()
+        model.train(was_training)
 
 
 def _parts(watch: ClassifierWatch) -> Iterable[tuple[Tensor, Tensor, Tensor]]:

@@ -26,6 +26,16 @@ def test_tau_one_returns_the_balanced_posterior() -> None:
     assert torch.allclose(posthoc_logits(logits, prior, 1.0).softmax(1), likelihood / likelihood.sum(1, keepdim=True))
 
 
+def test_prior_rebalancing_is_the_adjustment() -> None:
+    """UNO-IC: p^(1 - lambda) r^lambda, normalised, with r the rebalanced posterior p / pi, is tau = lambda."""
+    logits, prior, strength = maps(dtype=torch.float64), log_prior_of(counts()), 1.3
+    given = logits.softmax(1)
+    rebalanced = given / prior.exp().view(-1, 1, 1)
+    rebalanced = rebalanced / rebalanced.sum(1, keepdim=True)
+    mixed = given ** (1 - strength) * rebalanced**strength
+    torch.testing.assert_close(posthoc_logits(logits, prior, strength).softmax(1), mixed / mixed.sum(1, keepdim=True))
+
+
 def test_negative_tau_undoes_the_prior_of_the_loss() -> None:
     """A model trained with z + log pi in its loss has z = log f; tau = -1 gives the posterior under the prior."""
     prior = log_prior_of(counts())

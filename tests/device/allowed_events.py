@@ -57,6 +57,7 @@ LOSSES: Allowed = {
     **rows(
         'float64',
         EXACT_COUNTS,
+        'core/class_covariances.py',
         'core/right_samples.py',
         'counts/label_counts.py',
         'counts/sources.py',
@@ -95,6 +96,7 @@ TRAINING: Allowed = {
     **rows(
         'float64',
         EXACT_COUNTS,
+        'core/class_covariances.py',
         'core/precision.py',
         'counts/running_recall.py',
         'rules/miss_rate_weighting.py',

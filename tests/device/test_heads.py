@@ -27,6 +27,7 @@ CLASSIFIERS = [
     (dict(type='ltseg.CausalNormClassifier', scale=1.0), ARB),
     (dict(type='ltseg.LearnableScaleClassifier'), ARB),
     (dict(type='ltseg.DisAlignClassifier'), ARB),
+    (dict(type='ltseg.PrototypeClassifier'), ARB),
 ]
 # What is computed of the labels in a way of its own.
 SEG_OPTIONS = {

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 import torch
 from allowed_events import LOSSES as ALLOWED
-from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, UNFUSED_LOSSES, batch, name_of, without_chance
+from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, UNFUSED_LOSSES, K, batch, name_of, without_chance
 from registered_types import registered
 from side_by_side import Part, SideBySide
 
+from ltseg.core.class_covariances import ClassCovariances
 from ltseg.core.errors import LtsegError
+from ltseg.core.features import FeatureBatch
 from ltseg.counts.class_counts import ClassCounts
+from ltseg.losses import RISDALoss
 from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.registry import MODELS
 
@@ -33,6 +36,11 @@ MASKS = dict(type='ltseg.MaskClassificationLoss', class_weight=[1.0] * (len(COUN
 QUERIES = {**MASKS, 'rules': [dict(type='ltseg.PriorBias')], 'counts': COUNTS[:-1]}
 # Of samples (N, K) alone, or with a norm for each.
 OTHERS = (dict(type='ltseg.DotRegressionLoss'), VIEWS, {**VIEWS, 'begin': 0, 'counts': COUNTS}, MASKS, QUERIES)
+OF_FEATURES = [
+    dict(type='ltseg.ISDALoss', ramp=(1.0, 1.0)),
+    dict(type='ltseg.ISDALoss', ramp=(1.0, 1.0), covariance='diagonal'),
+    dict(type='ltseg.RISDALoss'),
+]
 
 
 def loss_on(device: str, config: dict) -> LogitsLoss:
@@ -61,6 +69,21 @@ def iteration(
     return step
 
 
+def of_features(device: str, config: dict) -> Callable[[], Any]:
+    """Of a loss that sees features, with the gradient in these and in the class vectors."""
+    loss, labels = MODELS.build(config).build(K, 3).to(device), torch.arange(12).to(device) % K
+    features, vectors = (torch.randn(size, 3).to(device).requires_grad_() for size in (12, K))
+    if isinstance(loss, RISDALoss):
+        loss.measured(ClassCovariances.of(features, labels, K), torch.ones(K, K).to(device))
+
+    def step() -> list[torch.Tensor]:
+        with loss.observing(FeatureBatch(features[:, None], labels, K, vectors)):
+            value = loss(features @ vectors.T, labels)
+        return [value, *torch.autograd.grad(value, [features, vectors]), loss.covariances]
+
+    return step
+
+
 def is_accepted(part: Part) -> bool:
     """Whether a loss works with these counts and labels, for which some formulas have no value."""
     try:
@@ -85,6 +108,7 @@ def parts() -> list[Part]:
     for number, config in enumerate(OTHERS):
         more = {'feature_norm': norms} if config['type'] == 'ltseg.DotRegressionLoss' else {}
         made.append(Part(f'{name_of(config)}-{number}', partial(iteration, config=config, size=(12,), **more)))
+    made += [Part(f'{name_of(config)} of features', partial(of_features, config=config)) for config in OF_FEATURES]
     return made
 
 

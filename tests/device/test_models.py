@@ -29,6 +29,7 @@ EXPERTS = dict(
 )
 CLASSIFIERS = {
     'several views': dict(type='ltseg.MultiViewClassifier', backbone=CIFAR, neck=POOLING, head=HEAD),
+    'rotations': dict(type='ltseg.RotationClassifier', backbone=CIFAR, neck=POOLING, head=HEAD),
     'experts': dict(
         type='ltseg.MultiViewClassifier',
         backbone=dict(type='ltseg.ExpertBackbone', backbone=CIFAR, experts=3),
@@ -91,7 +92,8 @@ def classification(device: str, config: dict) -> Callable[[], Any]:
 
     def step() -> Any:
         losses = model.train()(inputs, labels, mode='loss')
-        gradients = torch.autograd.grad(sum(losses.values()), [*model.parameters()], allow_unused=True)
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        gradients = torch.autograd.grad(sum(losses.values()), trained, allow_unused=True)
         return losses, gradients, [sample.pred_score for sample in model.eval()(inputs, labels, mode='predict')]
 
     return step

@@ -41,6 +41,7 @@ HOOKS = [
     dict(type='ltseg.StopOnNaN'),
     dict(type='ltseg.TrainOnly', parameters=['head.fc']),
 ]
+OF_FEATURES = [('ltseg.MeasureClasses', 'ltseg.RISDALoss'), ('ltseg.MetaCovariances', 'ltseg.ISDALoss')]
 UNREGISTERED = [CheckLastBatch, SyncRunningStatistics]
 
 
@@ -127,11 +128,22 @@ def classification(folder: Path) -> Runner:
     return Runner.from_cfg(config)
 
 
+def of_features(folder: Path, hook: str, loss: str) -> Runner:
+    """ResNet-20 under a loss that sees features, with the hook that it works with."""
+    config = Config.fromfile(write_classification(folder))
+    config.train_dataloader.update(batch_size=5, num_workers=0, persistent_workers=False)
+    config.val_dataloader.update(num_workers=0, persistent_workers=False)
+    config.model.head.loss = dict(type=loss, ramp=(1.0, 1.0))
+    config.custom_hooks += [dict(type=hook)]
+    return Runner.from_cfg(config)
+
+
 PARTS = [
     *(TrainingRun(hook['type'], lambda folder, hook=hook: with_hook(folder, hook)) for hook in HOOKS),
     *(TrainingRun(kind.__name__, lambda folder, kind=kind: with_hook(folder, kind())) for kind in UNREGISTERED),
     TrainingRun('ltseg.SkippingOptimWrapper', skipping),
     TrainingRun('ltseg.ValidationRecall', following_validation),
+    *(TrainingRun(hook, lambda folder, pair=(hook, loss): of_features(folder, *pair)) for hook, loss in OF_FEATURES),
     TrainingRun('segmentation', segmentation),
     TrainingRun('classification', classification),
 ]

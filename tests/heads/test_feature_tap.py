@@ -218,7 +218,7 @@ def test_heads_that_cannot_be_served_are_named():
     with pytest.raises(ValueError, match=r'SegmenterMaskTransformerHead\]: expected a head that calls cls_seg once'):
         our_head('SegmenterMaskTransformerHead', regularizers=TERMS, **segmenter)
     hinted(
-        'Leave regularizers out: no layer of this head classifies the features of all pixels once.',
+        'Leave what sees features out: no layer of this head classifies the features of all pixels once.',
         lambda: our_head('SegmenterMaskTransformerHead', regularizers=TERMS, **segmenter),
     )
     head = our_head('SegmenterMaskTransformerHead', **segmenter)

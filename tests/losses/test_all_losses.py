@@ -21,7 +21,14 @@ from mmengine.structures import PixelData
 from torch.nn import functional as F
 
 from ltseg.core.sample_losses import DifferentiatedLosses
-from ltseg.losses import DotRegressionLoss, ExpertDiversityLoss, LogitsLoss, MaskClassificationLoss
+from ltseg.losses import (
+    DotRegressionLoss,
+    ExpertDiversityLoss,
+    ISDALoss,
+    LogitsLoss,
+    MaskClassificationLoss,
+    RISDALoss,
+)
 from ltseg.registry import MODELS
 
 ALL = [*LOSSES, *REGION_LOSSES, *UNFUSED_LOSSES]
@@ -46,7 +53,7 @@ def test_every_registered_loss_is_listed():
     MODELS.get('ARBLoss')
     registered = {c for c in MODELS.module_dict.values() if isinstance(c, type) and issubclass(c, LogitsLoss)}
     listed = {MODELS.get(config['type'].removeprefix('ltseg.')) for config in ALL}
-    own_files = {DotRegressionLoss, ExpertDiversityLoss, MaskClassificationLoss}
+    own_files = {DotRegressionLoss, ExpertDiversityLoss, ISDALoss, MaskClassificationLoss, RISDALoss}
     assert registered == listed | own_files
 
 

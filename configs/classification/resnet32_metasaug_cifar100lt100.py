@@ -1,0 +1,5 @@
+# ResNet-32 with MetaSAug and LDAM on CIFAR-100-LT, factor 100: cross entropy, then features augmented by learned covariances.
+#     python tools/train.py configs/classification/resnet32_metasaug_cifar100lt100.py
+# Not measured.
+_base_ = ['./resnet32_ce_cifar100lt100.py', '../_base_/stages/metasaug.py']
+report = dict(method='MetaSAug-LDAM')

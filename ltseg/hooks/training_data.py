@@ -1,0 +1,32 @@
+"""The data of a training run, read in another order."""
+
+from typing import Any
+
+from mmengine.registry import DATA_SAMPLERS
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from ltseg.datasets.exact_sampling import SeededDataset
+
+__all__ = ['training_batches']
+
+
+def training_batches(runner: Runner, sampler: dict, batch_size: int | None = None) -> DataLoader:
+    """Batches of the training data in an order of their own.
+
+    Args:
+        runner: That trains.
+        sampler: Config of the sampler, which gets the data set.
+        batch_size: None is that of training.
+    """
+    loader = runner.train_loop.dataloader
+    given: Any = loader.dataset
+    dataset = given.dataset if isinstance(given, SeededDataset) else given  # its indices are of the run's own stream
+    return DataLoader(
+        dataset,
+        batch_size=batch_size or loader.batch_size,
+        sampler=DATA_SAMPLERS.build({'dataset': dataset, **sampler}),
+        num_workers=loader.num_workers,
+        collate_fn=loader.collate_fn,
+        worker_init_fn=loader.worker_init_fn,
+    )
