@@ -43,6 +43,7 @@ SAMPLE_LOSSES: Allowed = {
         'counts/running_state.py',
         'losses/dot_regression.py',
         'losses/equalization.py',
+        'losses/lade.py',
         'losses/logit_noise.py',
         'losses/seesaw.py',
         'rules/miss_rate_weighting.py',
