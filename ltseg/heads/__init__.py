@@ -6,6 +6,7 @@ from ltseg.heads.expert_classifier import ExpertClassifier
 from ltseg.heads.frequency_assigner import FrequencyBasedAssigner, queries_of_classes
 from ltseg.heads.long_tail_cls_head import LongTailClsHead
 from ltseg.heads.long_tail_seg_head import LongTailSegHead
+from ltseg.heads.residual_classifier import ResidualBranchClassifier
 from ltseg.heads.scaled_classifier import LearnableScaleClassifier
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     'LearnableScaleClassifier',
     'LongTailClsHead',
     'LongTailSegHead',
+    'ResidualBranchClassifier',
     'queries_of_classes',
     'simplex_vectors',
     'spread_vectors',

@@ -10,7 +10,7 @@ from ltseg.core.errors import InvalidValueError
 from ltseg.core.extension import Extension
 from ltseg.core.features import FeatureBatch, chosen_views
 from ltseg.counts.sources import ClassCountsSource
-from ltseg.heads.classifiers import vectors_of
+from ltseg.heads.classifiers import branches_of, vectors_of
 from ltseg.heads.mixed_labels import labels_of_larger_share, targets_of
 from ltseg.registry import MODELS
 from ltseg.regularizers import RegularizerGroup
@@ -212,7 +212,8 @@ class LongTailClsHead(Extension):
         target, unmixed = targets_of(data_samples)
         labels = labels_of_larger_share(target, unmixed) if target.is_floating_point() else target
         features = self._features[-1].unflatten(0, (len(data_samples), -1))
-        return self.regularizers(FeatureBatch(features, labels, self.num_classes, vectors_of(self.classifier)))
+        vectors, branches = vectors_of(self.classifier), branches_of(self.classifier, len(labels))
+        return self.regularizers(FeatureBatch(features, labels, self.num_classes, vectors, branch_logits=branches))
 
 
 def _loss_list(losses: Sequence[dict]) -> nn.ModuleList:

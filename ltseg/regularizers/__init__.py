@@ -6,9 +6,11 @@ from ltseg.regularizers.center_collapse import CenterCollapseRegularizer
 from ltseg.regularizers.center_loss import CenterLoss
 from ltseg.regularizers.group import RegularizerGroup
 from ltseg.regularizers.hybrid_contrastive import HybridContrastiveLoss
+from ltseg.regularizers.mixture_consistency import MixtureConsistencyRegularizer
 from ltseg.regularizers.parametric_contrastive import ParametricContrastiveLoss
 from ltseg.regularizers.peer_to_peer import PeerToPeerRegularizer
 from ltseg.regularizers.regularizer import Regularizer
+from ltseg.regularizers.residual_branches import ResidualBranchLoss
 from ltseg.regularizers.supervised_contrastive import SupervisedContrastiveLoss
 from ltseg.regularizers.targeted_contrastive import TargetedContrastiveLoss
 from ltseg.regularizers.weight_repulsion import WeightRepulsion
@@ -20,10 +22,12 @@ __all__ = [
     'CenterCollapseRegularizer',
     'CenterLoss',
     'HybridContrastiveLoss',
+    'MixtureConsistencyRegularizer',
     'ParametricContrastiveLoss',
     'PeerToPeerRegularizer',
     'Regularizer',
     'RegularizerGroup',
+    'ResidualBranchLoss',
     'SupervisedContrastiveLoss',
     'TargetedContrastiveLoss',
     'WeightRepulsion',

@@ -70,8 +70,17 @@ HEADS: Allowed = {
     **rows('float64', 'sums over bands, one number each', 'core/fused_regions.py'),
 }
 REGULARIZERS: Allowed = {
+    **NORMALISER,
     **rows('wait', "SciPy's assignment runs on the CPU", 'regularizers/targeted_contrastive.py:step'),
-    **rows('float64', EXACT_COUNTS, 'counts/running_state.py', 'counts/sources.py', 'regularizers/center_collapse.py'),
+    **rows(
+        'float64',
+        EXACT_COUNTS,
+        'core/precision.py',
+        'counts/running_state.py',
+        'counts/sources.py',
+        'regularizers/center_collapse.py',
+        'regularizers/parametric_contrastive.py',
+    ),
 }
 KEPT = 'labels, predictions and confidences are kept on the CPU, and go there in one table'
 METRICS: Allowed = {
@@ -81,7 +90,7 @@ METRICS: Allowed = {
 MODELS: Allowed = {
     **rows('nondeterministic', 'bilinear upsampling of UNetNeck has no deterministic backward on CUDA', 'backward'),
     **NORMALISER,
-    **rows('float64', EXACT_COUNTS, 'models/remix.py'),
+    **rows('float64', EXACT_COUNTS, 'models/global_local_mixture.py', 'models/remix.py'),
 }
 TRAINING: Allowed = {
     **NORMALISER,

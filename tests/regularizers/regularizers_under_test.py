@@ -35,10 +35,12 @@ REGULARIZERS = [
     dict(type='ltseg.BalancedContrastiveLoss', hidden_channels=None, anchors='classes'),
     dict(type='ltseg.ParametricContrastiveLoss'),
     dict(type='ltseg.ParametricContrastiveLoss', alpha=2.0, hidden_channels=None, anchors='classes'),
+    dict(type='ltseg.ParametricContrastiveLoss', counts=COUNTS, queue_size=100, hidden_channels=16),
     dict(type='ltseg.HybridContrastiveLoss'),
+    dict(type='ltseg.MixtureConsistencyRegularizer'),
 ]
 # Their gradient is not the derivative of their value.
-STOPPING_GRADIENTS = ('ltseg.HybridContrastiveLoss',)
+STOPPING_GRADIENTS = ('ltseg.HybridContrastiveLoss', 'ltseg.MixtureConsistencyRegularizer')
 
 
 def name_of(config: dict) -> str:
