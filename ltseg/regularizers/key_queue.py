@@ -35,18 +35,21 @@ class KeyQueue(nn.Module):
         self._batch: tuple[Tensor, Tensor] | None = None
 
     def observe(self, keys: Tensor, labels: Tensor) -> None:
-        """Takes keys (N, D) and their labels (N,) into the next step."""
+        """Takes keys (N, D) and their labels (N,), -1 for those to leave out, into the next step."""
         if self.training and torch.is_grad_enabled():
-            size = len(self.labels)
-            self._batch = keys[-size:].detach().to(self.keys.dtype), labels[-size:]
+            self._batch = keys.detach().to(self.keys.dtype), labels
 
     def step(self) -> None:
-        """Puts them into the place of the oldest, those that are not finite as empty; a second call does nothing."""
-        if self._batch is not None:
-            keys, labels = self._batch
-            finite = keys.isfinite().all(1)
-            places = (self.place + torch.arange(len(keys), device=keys.device)) % len(self.labels)
-            self.keys.index_copy_(0, places, torch.where(finite[:, None], keys, 0.0))
-            self.labels.index_copy_(0, places, torch.where(finite, labels, -1))
-            self.place.copy_((self.place + len(keys)) % len(self.labels))
-            self._batch = None
+        """Puts them into the place of the oldest, but for keys that are not finite; a second call does nothing."""
+        if self._batch is None:
+            return
+        keys, labels = self._batch
+        size = len(self.labels)
+        taken, order = ((labels >= 0) & keys.isfinite().all(1)).long().sort(stable=True)
+        taken, order = taken[-size:] > 0, order[-size:]  # those that are taken are the last ones
+        number = taken.sum()
+        places = (self.place + number - len(order) + torch.arange(len(order), device=order.device)) % size
+        self.keys.index_copy_(0, places, torch.where(taken[:, None], keys[order], self.keys[places]))
+        self.labels.index_copy_(0, places, torch.where(taken, labels[order], self.labels[places]))
+        self.place.copy_((self.place + number) % size)
+        self._batch = None

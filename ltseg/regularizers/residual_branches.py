@@ -24,7 +24,7 @@ def rarest_classes(counts: Tensor, share: float) -> Tensor:
     Of classes with equal counts, those with larger numbers are taken for rarer, as in lists that begin with the most
     frequent class.
     """
-    ranks = counts.flip(0).argsort(stable=True).argsort().flip(0)  # 0 is the rarest
+    ranks = counts.flip(0).sort(stable=True).indices.argsort().flip(0)  # 0 is the rarest
     return ranks < round(share * len(counts))
 
 

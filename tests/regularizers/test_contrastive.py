@@ -296,9 +296,9 @@ def test_a_queue_keeps_the_last_keys_of_training_and_of_no_evaluation():
         queue.step()
     assert sorted(queue.keys.flatten().tolist()) == [25.0, 26.0, 40.0, 41.0, 42.0]
     assert sorted(queue.labels.tolist()) == [2, 2, 4, 4, 4]
-    queue.observe(torch.full((1, 1), torch.nan), torch.tensor([3]))
+    queue.observe(torch.tensor([[torch.nan], [50.0], [51.0], [52.0]]), torch.tensor([5, 5, -1, 5]))
     queue.step()
-    assert queue.keys.isfinite().all() and sorted(queue.labels.tolist()) == [-1, 2, 4, 4, 4]
+    assert sorted(queue.keys.flatten().tolist()) == [40.0, 41.0, 42.0, 50.0, 52.0]
     queue.eval().observe(torch.ones(1, 1), torch.tensor([0]))
     queue.step()
     assert 0 not in queue.labels
