@@ -41,6 +41,7 @@ REGULARIZERS = [
 ]
 # Their gradient is not the derivative of their value.
 STOPPING_GRADIENTS = ('ltseg.HybridContrastiveLoss', 'ltseg.MixtureConsistencyRegularizer')
+OF_TWO_VIEWS = ('ltseg.MixtureConsistencyRegularizer',)  # and of no single one
 
 
 def name_of(config: dict) -> str:
