@@ -75,8 +75,7 @@ def test_partners_are_drawn_by_the_counts_of_their_classes(exponent):
 def test_faults_are_named():
     images, scores = batch()
     augment = GlobalLocalMixture(counts=COUNTS)
-    hint = 'Give two views: data_preprocessor=dict(views=[[...], [...]]).'
-    hinted(hint, lambda: augment(images[:, :3], scores))
+    hinted('Give two views: data_preprocessor=dict(views=[[...], [...]]).', lambda: augment(images[:, :3], scores))
     views = AugmentingClsPreprocessor(
         views=[[], []],
         num_classes=K,

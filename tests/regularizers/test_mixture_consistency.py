@@ -50,8 +50,7 @@ def test_ignored_samples_do_not_count():
 
 def test_two_views_are_needed():
     term = built(TERM)
-    hint = 'Let the data preprocessor give two views, which heads of segmentation have not.'
-    hinted(hint, lambda: term(batch(12, 1)))
+    hinted('Let the data preprocessor give two views, which heads of segmentation have not.', lambda: term(batch(12, 1)))
     assert term(batch(12, 2)).isfinite()
     with pytest.raises(ValueError, match='numbers of two views'):
         MixtureConsistencyRegularizer(views=[0])

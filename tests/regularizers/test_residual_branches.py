@@ -179,8 +179,10 @@ def test_a_classifier_with_as_many_branches_is_needed():
     three = dict(type='ltseg.ResidualBranchClassifier', branches=3)
     for classifier in (None, two):
         head = MODELS.build({**SEG, 'classifier': classifier, 'regularizers': [term]})
-        hint = "Set classifier=dict(type='ltseg.ResidualBranchClassifier', branches=3)."
-        hinted(hint, lambda head=head: head.loss(features, labels, {}))
+        hinted(
+            "Set classifier=dict(type='ltseg.ResidualBranchClassifier', branches=",
+            lambda head=head: head.loss(features, labels, {}),
+        )
     head = MODELS.build({**SEG, 'classifier': three, 'regularizers': [term]})
     assert head.loss(features, labels, {})['loss_residual_branches'].isfinite()
 
