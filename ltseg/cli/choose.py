@@ -3,13 +3,14 @@
     ltseg choose configs/segformer-lite0_ce_camvid.py
     ltseg choose CONFIG --minutes 5 --images 100 --methods sqrt arb la
     ltseg choose CONFIG CHECKPOINT --seeds 5
+    ltseg choose configs/classification/resnet50_ce_imagenetlt.py CHECKPOINT
 
-CONFIG is of a segmentor whose backbone has weights, or CHECKPOINT gives them; neck and heads start anew. Features
-of augmented training images and of the validation images are kept in WORK_DIR/choose, and so is every run: the command
-goes on where it was killed. A method is called better only if its whole curve over post-hoc adjustment lies above that
-of cross entropy by more than chance. Short runs favour losses that weight rare classes, so cross entropy is trained
-once three times as long, and the answer says whether that gains as much. It ends with a sentence, a table, a page, and
-a config to train.
+CONFIG is of a segmentor whose backbone has weights, or CHECKPOINT gives them; neck and heads start anew. Of an image
+classifier, backbone and neck are frozen and the head starts anew. Features of augmented training images and of the
+validation images are kept in WORK_DIR/choose, and so is every run: the command goes on where it was killed. A method is
+called better only if its whole curve over post-hoc adjustment lies above that of cross entropy by more than chance.
+Short runs favour losses that weight rare classes, so cross entropy is trained once three times as long, and the answer
+says whether that gains as much. It ends with a sentence, a table, a page, and a config to train.
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
@@ -27,14 +28,17 @@ from rich.console import Console
 
 from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.built_datasets import BuiltDatasets
+from ltseg.cli.choosing.candidates import candidates, with_method
 from ltseg.cli.choosing.feature_config import HeadTraining, on_features
-from ltseg.cli.choosing.methods import BASELINE, Candidate, candidates, with_method
+from ltseg.cli.choosing.methods import BASELINE, Candidate
 from ltseg.cli.choosing.outcome import settings_of, write_config, write_results
 from ltseg.cli.choosing.schedule import cores, process_pool, run_jobs
+from ltseg.cli.choosing.subject import Subject, check_subject, classes_of_images, subject_of
 from ltseg.cli.choosing.verdict import verdict_of
 from ltseg.cli.choosing.work import Job, is_done, load_counts
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import one_message_errors
+from ltseg.cli.ignored import counted_label
 from ltseg.cli.labels.run_labels import labels_of
 from ltseg.cli.parser import command_parser
 from ltseg.cli.runner import calm_warnings, silent_logger
@@ -45,11 +49,11 @@ from ltseg.cli.work_dir_lock import locked
 from ltseg.config_parts import parts_of
 from ltseg.core.checks import check_integer, check_positive
 from ltseg.core.errors import UsageError
-from ltseg.counts.ignored_label import ignored_in_evaluation, ignored_in_training
-from ltseg.counts.image_counts import images_with_all_classes, pixels_of_images
+from ltseg.counts.image_counts import images_with_all_classes
 from ltseg.counts.table import CountsTable
-from ltseg.metrics.task import SEGMENTATION, task_of
+from ltseg.reports.record import RunRecord
 from ltseg.trained.feature_caching import FeaturePlan, cache_features
+from ltseg.trained.frozen_features import frozen_features_of
 from ltseg.trained.model import build_model
 from ltseg.trained.tau_curve import parse_taus
 from ltseg.trained.weights import load_weights
@@ -69,11 +73,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument('--minutes', type=float, default=30.0, help='that it may take (default: 30)')
     parser.add_argument('--images', type=int, help='training images, such that no class is lost (default: all)')
     parser.add_argument('--variants', type=int, default=4, help='draws of the augmentation of each (default: 4)')
-    parser.add_argument('--iterations', type=int, default=600, help='of each head (default: 600)')
+    parser.add_argument('--iterations', type=int, help='of each head (default: 600; of a classifier 2,000)')
     parser.add_argument(
         '--longer', type=int, default=3, help='cross entropy is once trained so many times as long; 1: not (default: 3)'
     )
-    parser.add_argument('--batch-size', type=int, default=8, help='crops in a batch (default: 8)')
+    parser.add_argument('--batch-size', type=int, help='features in a batch (default: 8; of a classifier 128)')
     parser.add_argument('--lr', type=float, default=3e-3, help='highest learning rate of AdamW (default: 0.003)')
     parser.add_argument('--tau', nargs='+', default=['-1', '...', '1.5'], help='of post-hoc adjustment')
     parser.add_argument('--workers', type=int, help='training runs at a time (default: one for each core)')
@@ -88,15 +92,11 @@ def check_numbers(options: argparse.Namespace) -> None:
         check_positive(f'--{name}', getattr(options, name))
 
 
-def check_task(config: Config) -> None:
-    """Raises UsageError for what has no backbone and a single decode head."""
-    if task_of(config) is not SEGMENTATION:
-        raise UsageError('ltseg choose', 'the config of a segmentor', f'one of {task_of(config).name}')
-    head = config.model.get('decode_head')
-    if not isinstance(head, Mapping) or 'backbone' not in config.model:
-        got = type(head).__name__ if 'backbone' in config.model else 'a model without backbone'
-        hint = 'Choose with another model of the same backbone: the order of losses is about the data.'
-        raise UsageError('ltseg choose', 'a model with a backbone and one decode head', got, hint)
+def fill_defaults(options: argparse.Namespace, subject: Subject) -> None:
+    """Gives the options that depend on the model their defaults."""
+    for name in ('iterations', 'batch_size'):
+        if getattr(options, name) is None:
+            setattr(options, name, getattr(subject, name))
 
 
 def has_weights(config: Config, checkpoint: str | None) -> bool:
@@ -108,24 +108,35 @@ def has_weights(config: Config, checkpoint: str | None) -> bool:
 
 
 def loaded_model(config: Config, checkpoint: str | None) -> Any:
-    """The model with the weights of its backbone."""
+    """The model with the weights of what is frozen."""
     torch.manual_seed(0)  # what has no weights is drawn alike when the command goes on
     with silent_logger():
         model = build_model(config)
-        source = checkpoint or config.get('load_from')
+        source, frozen = checkpoint or config.get('load_from'), frozen_features_of(config).modules(model)
         if source:
-            load_weights(torch.nn.ModuleDict({'backbone': model.backbone}), source)  # its head may be for other classes
+            load_weights(torch.nn.ModuleDict(frozen), source)  # the head in it may be for other classes
         else:
+            check_neck(frozen.get('neck'))
             model.init_weights()
     return model.to('cuda' if torch.cuda.is_available() else 'cpu')
 
 
-def warn_of_unseen(table: CountsTable, validation: CountsTable, console: Console) -> None:
-    """Names classes of the training data that validation cannot judge."""
+def check_neck(neck: torch.nn.Module | None) -> None:
+    """Raises UsageError if a neck that is frozen, and that no checkpoint is of, has weights."""
+    if neck is not None and next(neck.parameters(), None) is not None:
+        hint = 'Give a CHECKPOINT that has them, or set a neck without weights.'
+        raise UsageError('ltseg choose', 'trained weights of the neck, which is frozen', 'none', hint)
+
+
+def warn_of_unseen(table: CountsTable, validation: CountsTable, console: Console, unit: str = 'pixels') -> None:
+    """Names classes of the training data that validation cannot judge; ``unit`` is what a sample is."""
     samples = enumerate(validation.counts.samples.tolist())
-    unseen = [table.class_names[index] for index, pixels in samples if not pixels and index != table.ignored_class]
+    unseen = [table.class_names[index] for index, number in samples if not number and index != table.ignored_class]
     if unseen:
-        console.print(f'No pixel of {", ".join(unseen)} in validation: nothing is said of them.', style='yellow')
+        console.print(
+            f'No {unit.removesuffix("s")} of {", ".join(unseen)} in validation: nothing is said of them.',
+            style='yellow',
+        )
 
 
 def features_of(
@@ -135,11 +146,10 @@ def features_of(
     model = loaded_model(config, options.checkpoint)
     images = None
     if options.images is not None:
-        pixels = pixels_of_images(dataset, num_classes, ignored_in_training(config))
-        images = images_with_all_classes(pixels, options.images)
+        images = images_with_all_classes(classes_of_images(config, dataset, num_classes), options.images)
     plans = (
         FeaturePlan('train', images, options.variants, batch_size=options.batch_size),
-        FeaturePlan('val'),
+        FeaturePlan('val', batch_size=options.batch_size if subject_of(config).of_one_size else 1),
     )
     return {plan.split: str(cache_features(model, config, plan, root)) for plan in plans}
 
@@ -156,7 +166,7 @@ def job_of(
     labels = labels_of([changed])
     return Job(
         method.name, method.title, values, str(root / f'{method.name}-seed{seed}-{mark}'), seed, taus,
-        ignored_in_evaluation(config, 'val'), str(table), labels['model'], labels['dataset'], options.trust_files,
+        counted_label(config, 'val'), str(table), labels['model'], labels['dataset'], options.trust_files,
     )  # fmt: skip
 
 
@@ -165,7 +175,9 @@ def run(options: argparse.Namespace) -> None:
     check_numbers(options)
     config = load_config(options, ('model', 'train_dataloader', 'val_dataloader', 'val_evaluator'))
     register_modules(config)
-    check_task(config)
+    check_subject(config)
+    subject = subject_of(config)
+    fill_defaults(options, subject)
     methods = candidates(options.methods, config)
     datasets = BuiltDatasets()
     check_stage(config, True, datasets)
@@ -178,7 +190,8 @@ def run(options: argparse.Namespace) -> None:
         table = count_split(config, 'train', dataset)
         path = folder / 'class_counts.json'
         table.save(path)
-        warn_of_unseen(table, count_split(config, 'val', datasets.readable(config, 'val')), console)
+        validation = count_split(config, 'val', datasets.readable(config, 'val'))
+        warn_of_unseen(table, validation, console, subject.task.unit)
         folders = features_of(config, options, dataset, len(table.class_names), folder / 'features')
 
         def run_of(method: Candidate, seed: int, iterations: int = options.iterations) -> Job:
@@ -190,7 +203,8 @@ def run(options: argparse.Namespace) -> None:
             jobs.insert(2 * len(methods), run_of(methods[0], 0, options.longer * options.iterations))
         left, failed = train_all(jobs, options, begin, console)
         done = [job for job in jobs if is_done(job.work_dir)]
-        finish(methods, done, options.iterations, config, settings_of(options), folder, console)
+        settings = settings_of(options, subject.head)
+        finish(methods, done, options.iterations, config, settings, folder, console)
         if left:
             names = ', '.join(job.label for job in left)
             console.print(f'Left out for want of time: {names}. The same command goes on with them.', style='yellow')
@@ -231,7 +245,9 @@ def finish(
     titles = {method.name: method.title for method in methods}
     long_runs = [load_counts(job.work_dir) for job in longer]
     title = f'{titles[BASELINE]}, {longer[0].iterations:,} iterations' if longer else ''
-    verdict = verdict_of(titles, runs, BASELINE, done[0].taus, (title, long_runs))
+    groups = dict(RunRecord.load(done[0].record).evaluation.groups.items())
+    axes = subject_of(config).axes
+    verdict = verdict_of(titles, runs, BASELINE, done[0].taus, (title, long_runs), axes, groups)
     chosen = next(method for method in methods if method.title == verdict.winner.title)
     target = folder / 'chosen.py'
     tau = verdict.winner.best_tau(verdict.taus)

@@ -8,21 +8,53 @@ are too few for that: their effect is drawn from Student's t distribution::
     F(a) = max { mIoU(tau) : mAcc(tau) >= a }      the best mIoU at an accuracy of at least a; straight between taus
     gap  = mean over a of F_method(a) - F_baseline(a)
 
-over the accuracies that both reach by giving up mIoU. F is the mean over the runs of a method.
+over the accuracies that both reach by giving up mIoU. F is the mean over the runs of a method. Other pairs of rates are
+compared alike, as :class:`ltseg.core.classified_images.ClassifiedImages` has them for classification.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ltseg.core.errors import InvalidValueError
 
-__all__ = ['CurveCounts', 'CurveGap', 'compared_levels', 'curve_gap', 'frontier', 'resampled_frontiers', 'seed_effects']
+__all__ = [
+    'CurveCounts',
+    'CurveGap',
+    'EvaluatedImages',
+    'compared_levels',
+    'curve_gap',
+    'frontier',
+    'resampled_frontiers',
+    'seed_effects',
+]
 
 LEVELS = 41  # accuracies at which curves are compared
+
+
+class EvaluatedImages(Protocol):
+    """What a trained model predicts of each of I images at each of T strengths.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.core.classified_images import ClassifiedImages
+        >>> from ltseg.core.curve_comparison import EvaluatedImages
+        >>> images: EvaluatedImages = ClassifiedImages(
+        ...     predicted=torch.tensor([[0, 1, 1]]), true=torch.tensor([0, 0, 1]), samples=torch.tensor([9, 1]))
+        >>> len(images.true), images.rates(torch.ones(1, 3))[0].item()
+        (3, 75.0)
+    """
+
+    @property
+    def true(self) -> Tensor:
+        """The labels, of which the first axis is that of the images."""
+
+    def rates(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Quality and fairness, (B, T) each, in percent, of images taken so many times, (B, I)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +138,7 @@ def frontier(quality: Tensor, fairness: Tensor, levels: Tensor) -> Tensor:
     return best.where(best > -torch.inf, torch.nan)
 
 
-def resampled_frontiers(seeds: Sequence[CurveCounts], levels: Tensor, weights: Tensor) -> Tensor:
+def resampled_frontiers(seeds: Sequence[EvaluatedImages], levels: Tensor, weights: Tensor) -> Tensor:
     """The frontier of a method, as the mean over its seeds, under each draw of images.
 
     Args:
@@ -121,7 +153,7 @@ def resampled_frontiers(seeds: Sequence[CurveCounts], levels: Tensor, weights: T
 
 
 def seed_effects(
-    methods: Sequence[Sequence[CurveCounts]], levels: Tensor, draws: int, generator: torch.Generator
+    methods: Sequence[Sequence[EvaluatedImages]], levels: Tensor, draws: int, generator: torch.Generator
 ) -> Tensor:
     """Draws of what the seed of one run adds to its frontier, as far as the runs tell.
 
@@ -221,12 +253,12 @@ def compared_levels(curves: Sequence[tuple[Tensor, ...]]) -> Tensor:
 
 
 def curve_gap(
-    method: Sequence[CurveCounts],
-    baseline: Sequence[CurveCounts],
+    method: Sequence[EvaluatedImages],
+    baseline: Sequence[EvaluatedImages],
     confidence: float = 0.95,
     draws: int = 1000,
     seed: int = 0,
-    others: Sequence[Sequence[CurveCounts]] = (),
+    others: Sequence[Sequence[EvaluatedImages]] = (),
 ) -> CurveGap:
     """Compares the curves of two methods on the same images.
 

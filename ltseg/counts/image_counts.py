@@ -41,7 +41,7 @@ def images_with_all_classes(pixels: Tensor, number: int, seed: int = 0) -> tuple
     classes alike, or as many as there are; the rest is drawn from all.
 
     Args:
-        pixels: Of each class in each image, (N, K).
+        pixels: Of each class in each image, or whether it holds the class, (N, K).
         number: Of images to take.
         seed: Of the draw.
 
@@ -55,14 +55,12 @@ def images_with_all_classes(pixels: Tensor, number: int, seed: int = 0) -> tuple
         >>> 3 in images_with_all_classes(pixels, 2), len(images_with_all_classes(pixels, 2))
         (True, 2)
     """
-    order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(seed)).tolist()
+    order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(seed))
     has = pixels > 0
     least = max(number // (2 * pixels.shape[1]), 1)
-    taken: dict[int, None] = {}
+    taken = torch.zeros(len(pixels), dtype=torch.bool)
     for index in has.sum(0).argsort().tolist():
-        missing = least - sum(bool(has[image, index]) for image in taken)
-        others = (image for image in order if has[image, index] and image not in taken)
-        taken |= dict.fromkeys(image for _, image in zip(range(missing), others, strict=False))
-    others = (image for image in order if image not in taken)
-    taken |= dict.fromkeys(image for _, image in zip(range(number - len(taken)), others, strict=False))
-    return tuple(sorted(taken))
+        missing = max(least - int(has[taken, index].sum()), 0)
+        taken[order[(has[:, index] & ~taken)[order]][:missing]] = True
+    taken[order[~taken[order]][: max(number - int(taken.sum()), 0)]] = True
+    return tuple(taken.nonzero().flatten().tolist())

@@ -21,6 +21,7 @@ with quietly():
         BatchRandomResizedCrop,
     )
     from ltseg.datasets.bilateral_sampling import BilateralSampler
+    from ltseg.datasets.cached_vectors import CachedVectors
     from ltseg.datasets.checked_images import LoadCheckedImage
     from ltseg.datasets.cifar import CIFARDataset
     from ltseg.datasets.class_sampling import ClassAwareSampler, ClassBalancedSampler, RepeatFactorSampler
@@ -74,6 +75,7 @@ __all__ = [
     'BilateralSampler',
     'CIFARDataset',
     'CachedFeatures',
+    'CachedVectors',
     'CamVidDataset',
     'CityscapesDataset',
     'ClassAwareSampler',

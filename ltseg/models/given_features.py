@@ -1,4 +1,4 @@
-"""A model whose backbone has run before: its maps are the input."""
+"""A model whose backbone has run before: its maps, or vectors, are the input."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ __all__ = ['FeaturePreprocessor', 'GivenFeatures']
 
 @MODELS.register_module()
 class GivenFeatures(BaseModule):
-    """In the place of a backbone: hands on the maps that it is given.
+    """In the place of a backbone: hands on the maps that it is given, or one tensor of vectors as the only level.
 
     Example:
         >>> import torch
@@ -22,10 +22,12 @@ class GivenFeatures(BaseModule):
         >>> maps = (torch.zeros(1, 8, 4, 4), torch.zeros(1, 16, 2, 2))
         >>> GivenFeatures()(maps) is maps
         True
+        >>> len(GivenFeatures()(torch.zeros(5, 64)))
+        1
     """
 
-    def forward(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return maps
+    def forward(self, features: tuple[Tensor, ...] | Tensor) -> tuple[Tensor, ...]:
+        return (features,) if isinstance(features, Tensor) else features
 
 
 @MODELS.register_module()

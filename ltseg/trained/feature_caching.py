@@ -1,4 +1,4 @@
-"""One pass of a frozen backbone over images, whose maps are kept on the disk."""
+"""One pass of the frozen part of a model over images, whose features are kept on the disk."""
 
 import hashlib
 import json
@@ -14,16 +14,15 @@ import torch
 from mmengine.dataset import pseudo_collate
 from rich.console import Console
 from rich.progress import Progress
-from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from ltseg.core.errors import FileWriteError, InvalidValueError
-from ltseg.counts.label_files import fingerprint, label_files, remote_backend
+from ltseg.core.errors import FileWriteError
 from ltseg.datasets.exact_sampling import generators_kept
 from ltseg.datasets.feature_store import FeatureStore
 from ltseg.datasets.named_files import name_files
 from ltseg.nested_datasets import dataset_classes
 from ltseg.registry import DATASETS
+from ltseg.trained.frozen_features import FrozenFeatures, frozen_features_of
 
 __all__ = ['FeaturePlan', 'cache_features']
 
@@ -67,18 +66,24 @@ class _Draws(Dataset):
 
     def __getitem__(self, place: int) -> Any:
         image, variant = self.places[place]
-        mixed = int(np.random.SeedSequence((self.seed, image, variant)).generate_state(1)[0])
-        random.seed(mixed)
-        np.random.seed(mixed)
-        torch.manual_seed(mixed)
+        _seed_all(self.seed, image, variant)
         return self.dataset[image]
 
 
+def _seed_all(*numbers: int) -> None:
+    """Seeds all generators with one number that is mixed of these."""
+    mixed = int(np.random.SeedSequence(numbers).generate_state(1)[0])
+    random.seed(mixed)
+    np.random.seed(mixed)
+    torch.manual_seed(mixed)
+
+
 def cache_features(model: Any, config: Mapping[str, Any], plan: FeaturePlan, root: Path) -> Path:
-    """Computes the maps of a model's backbone, as far as they are not in ``root`` yet.
+    """Computes what the frozen part of a model gives, as far as it is not in ``root`` yet.
 
     Args:
-        model: A segmentor with its weights; only its preprocessor and its backbone run, in evaluation mode.
+        model: A segmentor or an image classifier with its weights; only its preprocessor and what
+            :func:`ltseg.trained.frozen_features.frozen_features_of` names run, in evaluation mode.
         config: Its config, with the data loader of the split.
         plan: What to cache.
         root: Folder for features of any model and plan.
@@ -88,48 +93,50 @@ def cache_features(model: Any, config: Mapping[str, Any], plan: FeaturePlan, roo
 
     Raises:
         FileWriteError: If the disk is too small; said after the first batch.
-        ValueError: If the backbone does not give maps that the head alone works on.
+        ValueError: If the frozen part does not give what the rest works on alone.
     """
     model.eval()
-    part = config[f'{plan.split}_dataloader']
+    part, kind = config[f'{plan.split}_dataloader'], frozen_features_of(config)
     dataset = DATASETS.build(part['dataset'])
     name_files(dataset)
     images = range(len(dataset)) if plan.images is None else plan.images
     places = [(image, variant) for variant in range(plan.variants) for image in images]
-    store = FeatureStore(root / f'{plan.split}-{_fingerprint(model, part["dataset"], plan, _files(dataset))}')
+    mark = _fingerprint(model, config, kind, plan, kind.labels_mark(dataset))
+    store = FeatureStore(root / f'{plan.split}-{mark}')
+    size = kind.images_of_file(plan.batch_size)
+    files = [places[begin : begin + size] for begin in range(0, len(places), size)]
     done = set(store.written())
-    left = [index for index in range(len(places)) if index not in done]
+    left = [index for index in range(len(files)) if index not in done]
     if left:
-        workers = min(part.get('num_workers', 0), 1)
-        draws = _Draws(dataset, [places[index] for index in left], plan.seed)
+        workers = part.get('num_workers', 0) if torch.cuda.is_available() else min(part.get('num_workers', 0), 1)
+        draws = _Draws(dataset, [place for index in left for place in files[index]], plan.seed)
         loader = DataLoader(draws, plan.batch_size, num_workers=workers, collate_fn=pseudo_collate)
         with generators_kept():
-            _compute(model, loader, plan, store, left)
+            _compute(model, kind, loader, plan, store, left)
     store.describe({'classes': list(dataset_classes(dataset)), 'items': len(places), **asdict(plan)})
     return store.folder
 
 
-def _compute(model: Any, loader: DataLoader, plan: FeaturePlan, store: FeatureStore, left: Sequence[int]) -> None:
+def _compute(
+    model: Any, kind: FrozenFeatures, loader: DataLoader, plan: FeaturePlan, store: FeatureStore, left: Sequence[int]
+) -> None:
     console, written, sizes = Console(stderr=True), 0, list[list[tuple]]()
-    device = next(model.parameters()).device.type
+    device, training = next(model.parameters()).device.type, plan.split == 'train'
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(f'Features of {plan.split}', total=len(left))
         for batch in loader:
+            _seed_all(plan.seed, left[written])  # for preprocessors that augment
             with torch.inference_mode(), torch.autocast(device, torch.bfloat16):
-                data = model.data_preprocessor(batch, plan.split == 'train')
-                maps = _checked(model.backbone(data['inputs']), type(model.backbone).__name__)
-            for place, sample in enumerate(data['data_samples']):
-                features = [each[place] for each in maps]
+                entries = list(kind.entries(model, batch, training))
+            for features, labels, meta in entries:
                 sizes.append([tuple(each.shape) for each in features])
-                store.write(left[written], features, sample.gt_sem_seg.data, sample.metainfo)
+                store.write(left[written], features, labels, meta)
                 if not written:
                     _check_space(store, store.path(left[0]).stat().st_size * len(left), console)
                 written += 1
-                if plan.split == 'train' and sizes[0] != sizes[-1]:
-                    got = f'maps {sizes[0]} and {sizes[-1]}'
-                    hint = 'Set the crop_size of RandomCrop, and size instead of size_divisor in data_preprocessor.'
-                    raise InvalidValueError('training crops', 'crops of one size', got, hint)
-            progress.advance(task, len(data['data_samples']))
+                if training:
+                    kind.check_crops(sizes[0], sizes[-1])
+            progress.advance(task, len(entries))
 
 
 def _check_space(store: FeatureStore, needed: int, console: Console) -> None:
@@ -141,33 +148,17 @@ def _check_space(store: FeatureStore, needed: int, console: Console) -> None:
     console.print(f'Features: {needed / 2**30:.2f} GiB in {store.folder}', soft_wrap=True)
 
 
-def _checked(maps: Any, backbone: str) -> tuple[Tensor, ...]:
-    listed = tuple(maps) if isinstance(maps, list | tuple) else (maps,)
-    if all(isinstance(each, Tensor) and each.ndim == 4 for each in listed):
-        return listed
-    hint = 'Choose with another backbone, or train each method whole.'
-    raise InvalidValueError(backbone, 'maps (N, C, H, W) that the head works on alone', type(maps).__name__, hint)
-
-
-def _fingerprint(model: nn.Module, dataset: Mapping[str, Any], plan: FeaturePlan, files: str) -> str:
-    """A hash of the weights and buffers, the preprocessor, the data set with its label files, and the plan."""
-    digest = hashlib.sha256(json.dumps([_plain(dataset), asdict(plan), files], default=str).encode())
-    preprocessor: Any = model.data_preprocessor
-    digest.update(
-        repr(sorted((key, str(value)) for key, value in vars(preprocessor).items() if key[0] != '_')).encode()
-    )
-    parts: tuple[Any, Any] = preprocessor, model.backbone
-    for part in parts:
+def _fingerprint(model: Any, config: Mapping[str, Any], kind: FrozenFeatures, plan: FeaturePlan, labels: str) -> str:
+    """A hash of the weights and buffers, the preprocessor, the data set with its labels, and the plan."""
+    dataset = config[f'{plan.split}_dataloader']['dataset']
+    digest = hashlib.sha256(json.dumps([_plain(dataset), asdict(plan), labels], default=str).encode())
+    digest.update(kind.preprocessing(model, config).encode())
+    for part in (model.data_preprocessor, *kind.modules(model).values()):
         kept = {**part.state_dict(), **dict(part.named_buffers())}  # mean and std are in no state_dict
         for name, value in kept.items():
             digest.update(name.encode())
             digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:12]
-
-
-def _files(dataset: Any) -> str:
-    """A hash of the names, sizes and times of the label files."""
-    return fingerprint(label_files(dataset), str(len(dataset)), local=remote_backend(dataset) is None)
 
 
 def _plain(value: Any) -> Any:

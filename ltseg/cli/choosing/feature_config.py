@@ -1,13 +1,15 @@
-"""Configs whose backbone has run before: the rest of the model is trained and evaluated on its maps."""
+"""Configs whose backbone has run before: the rest of the model is trained and evaluated on its features."""
 
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from mmengine.config import Config
 
 from ltseg.config_parts import type_name
+from ltseg.metrics.task import CLASSIFICATION, task_of
 
 __all__ = ['HeadTraining', 'on_features']
 
@@ -22,7 +24,7 @@ class HeadTraining:
 
     Args:
         iterations: Of training.
-        batch_size: Crops in a batch.
+        batch_size: Crops, or vectors, in a batch.
         learning_rate: The highest.
     """
 
@@ -41,31 +43,28 @@ def on_features(
 ) -> Config:
     """The config of a model that works on features.
 
-    Neck, decode head and auxiliary heads are those of ``config``; schedules, hooks and checkpoints are not.
+    Neck, decode head and auxiliary heads are those of ``config``, or the head of a classifier, whose neck has run
+    before; schedules, hooks and checkpoints are not.
 
     Args:
-        config: Of a segmentor.
+        config: Of a segmentor or an image classifier.
         folders: Of the features of 'train' and 'val'.
         table: File with the class counts of the training labels.
         training: How the heads are trained.
         seed: Of the training run.
-        sampler: Of the crops; None draws all alike.
+        sampler: Of the training features; None draws all alike.
     """
-    model = deepcopy(config.model)
     autocast = type_name(config.get('optim_wrapper') or {}) in AUTOCAST
-    dtype = 'bfloat16' if autocast else 'float32'
-    model.pop('pretrained', None)
-    model['backbone'] = dict(type='ltseg.GivenFeatures')
-    model['data_preprocessor'] = dict(type='ltseg.FeaturePreprocessor', training_dtype=dtype)
-    model['test_cfg'] = dict(mode='whole')
+    of_vectors = task_of(config) is CLASSIFICATION
+    of_split = partial(_loader, of_vectors)
     warm_up = max(training.iterations // 10, 1)
     kept = {key: deepcopy(config[key]) for key in ('default_scope', 'custom_imports', 'val_evaluator') if key in config}
     return Config(
         dict(
             **kept,
-            model=model,
-            train_dataloader=_loader(folders['train'], training.batch_size, sampler or ALL_ALIKE),
-            val_dataloader=_loader(folders['val'], 1, IN_ORDER),
+            model=_on_vectors(config) if of_vectors else _on_maps(config, autocast),
+            train_dataloader=of_split(folders['train'], training.batch_size, sampler or ALL_ALIKE),
+            val_dataloader=of_split(folders['val'], training.batch_size if of_vectors else 1, IN_ORDER),
             train_cfg=dict(type='IterBasedTrainLoop', max_iters=training.iterations, val_interval=training.iterations),
             val_cfg=dict(type='ValLoop'),
             optim_wrapper=dict(
@@ -93,10 +92,29 @@ def on_features(
     )  # fmt: skip
 
 
-def _loader(folder: str, batch_size: int, sampler: Mapping[str, Any]) -> dict[str, Any]:
+def _on_maps(config: Config, autocast: bool) -> dict[str, Any]:
+    """A segmentor without its backbone."""
+    model = deepcopy(config.model)
+    model.pop('pretrained', None)
+    model['backbone'] = dict(type='ltseg.GivenFeatures')
+    dtype = 'bfloat16' if autocast else 'float32'
+    model['data_preprocessor'] = dict(type='ltseg.FeaturePreprocessor', training_dtype=dtype)
+    model['test_cfg'] = dict(mode='whole')
+    return model
+
+
+def _on_vectors(config: Config) -> dict[str, Any]:
+    """The head of a classifier, without mixing of images."""
+    given = dict(type='ltseg.GivenFeatures')
+    preprocessor = dict(type='mmpretrain.ClsDataPreprocessor')
     return dict(
-        batch_size=batch_size,
-        num_workers=0,
-        sampler=dict(sampler),
-        dataset=dict(type='ltseg.CachedFeatures', folder=folder),
+        type=config.model.type, backbone=given, head=deepcopy(config.model.head), data_preprocessor=preprocessor
     )
+
+
+def _loader(of_vectors: bool, folder: str, batch_size: int, sampler: Mapping[str, Any]) -> dict[str, Any]:
+    loader = dict(batch_size=batch_size, num_workers=0, sampler=dict(sampler))
+    if of_vectors:
+        stacked = dict(type='default_collate')
+        return dict(**loader, dataset=dict(type='ltseg.CachedVectors', folder=folder), collate_fn=stacked)
+    return dict(**loader, dataset=dict(type='ltseg.CachedFeatures', folder=folder))

@@ -10,7 +10,9 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ltseg.cli.choosing.methods import Candidate, with_method
+from ltseg.cli.choosing.candidates import with_method
+from ltseg.cli.choosing.methods import Candidate
+from ltseg.cli.choosing.subject import subject_of
 from ltseg.cli.choosing.verdict import Verdict
 from ltseg.cli.choosing.work import Job
 from ltseg.core.files import atomic_write
@@ -22,10 +24,10 @@ from ltseg.reports.runs import find_runs
 __all__ = ['settings_of', 'write_config', 'write_results']
 
 
-def settings_of(options: argparse.Namespace) -> str:
+def settings_of(options: argparse.Namespace, head: str) -> str:
     """The arguments that change the config, but for what the head and the methods have taken from them."""
     given = (options.cfg_options or {}).items()
-    changes = [f'{key}={value}' for key, value in given if not key.startswith(('choose', 'model.decode_head'))]
+    changes = [f'{key}={value}' for key, value in given if not key.startswith(('choose', f'model.{head}'))]
     words = ['--data-root', options.data_root] if options.data_root else []
     changes += [f'load_from={options.checkpoint}'] if options.checkpoint else []
     words += ['--cfg-options', *changes] if changes else []
@@ -34,16 +36,17 @@ def settings_of(options: argparse.Namespace) -> str:
 
 def write_config(path: Path, config: Config, settings: str, method: Candidate, sentence: str, tau: float) -> None:
     """The config of the full training run."""
-    head = {'_delete_': True, **with_method(config, method).model.decode_head.to_dict()}
-    changes: dict[str, Any] = {'model': {'decode_head': head}}
+    subject = subject_of(config)
+    head = {'_delete_': True, **with_method(config, method).model[subject.head].to_dict()}
+    changes: dict[str, Any] = {'model': {subject.head: head}}
     if method.sampler is not None:
         changes['train_dataloader'] = {'sampler': {'_delete_': True, **method.sampler}}
     lines = [
         f'# {sentence}',
         f'#     ltseg train {path}{settings}',
         '# Then, on the trained model, tau by its own validation curve '
-        f'(on frozen features the highest mIoU was at {tau:g}):',
-        f'#     ltseg adjust {path} CHECKPOINT{settings}',
+        f'(on frozen features the highest {subject.axes.quality} was at {tau:g}):',
+        f'#     ltseg adjust {path} CHECKPOINT{subject.adjust}{settings}',
         f'_base_ = {os.path.relpath(str(config.filename), path.parent)!r}',
         Config(changes).pretty_text.rstrip(),
     ]
@@ -58,7 +61,7 @@ def write_results(verdict: Verdict, done: Sequence[Job], folder: Path) -> tuple[
         save_figure(figure, folder / f'{figure.name}.png')
         with atomic_write(Path(done[0].work_dir, 'collapse', f'{figure.name}.json')) as draft:  # where the page looks
             draft.write_text(json.dumps(figure.content()), encoding='utf-8')
-    runs = find_runs([Path(job.work_dir, 'records', 'val.json') for job in done])
+    runs = find_runs([job.record for job in done])
     page = write_page(render_page(compare(runs), title='Heads on frozen features'), folder / 'choice.html')
     with atomic_write(folder / 'choice.md') as draft:
         draft.write_text(f'{verdict.sentence()}\n\n{verdict.table().markdown()}', encoding='utf-8')

@@ -1,12 +1,14 @@
 """What ltseg choose found: a table, a figure, and one sentence."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from ltseg.core.curve_comparison import CurveCounts, CurveGap, curve_gap
+from ltseg.cli.choosing.axes import PIXEL_AXES, Axes
+from ltseg.core.classified_images import ClassifiedImages
+from ltseg.core.curve_comparison import CurveGap, EvaluatedImages, curve_gap
 from ltseg.reports.figures.figure import Figure, Series
 from ltseg.reports.text_table import Cell, TextTable
 
@@ -21,13 +23,15 @@ class Finding:
 
     Args:
         title: Its name in tables.
-        curves: Mean IoU and mean accuracy of each run at each tau, (S, T) each, in percent.
+        curves: The two rates of each run at each tau, (S, T) each, in percent.
         gap: To the baseline; None for the baseline itself.
+        groups: The accuracy of each group of classes at each tau, as the mean over the runs, (T,) in percent.
     """
 
     title: str
     curves: tuple[Tensor, Tensor]
     gap: CurveGap | None = None
+    groups: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def seeds(self) -> int:
@@ -35,7 +39,7 @@ class Finding:
         return len(self.curves[0])
 
     def best_tau(self, taus: Sequence[float]) -> float:
-        """The tau with the highest mean IoU, as the mean over the runs."""
+        """The tau with the highest quality, as the mean over the runs."""
         return taus[int(self.curves[0].mean(0).argmax())]
 
 
@@ -49,6 +53,7 @@ class Verdict:
         taus: Of the curves.
         images: How many were evaluated.
         longer: Cross entropy trained longer, with its gap to cross entropy: whether a lead may be one of speed alone.
+        axes: The rates of the curves.
     """
 
     baseline: Finding
@@ -56,6 +61,7 @@ class Verdict:
     taus: tuple[float, ...]
     images: int
     longer: Finding | None = None
+    axes: Axes = PIXEL_AXES
 
     @property
     def judged(self) -> list[str]:
@@ -90,8 +96,9 @@ class Verdict:
         assert gap is not None
         also = f' ({", ".join(others)} too)' if others else ''
         return (
-            f'{self.winner.title} lies {gap.mean:.1f} points of mIoU ({gap.mean_low:.1f} to {gap.mean_high:.1f}) above '
-            f'cross entropy with post-hoc adjustment {where}, at the same mean accuracy{also}: train it. '
+            f'{self.winner.title} lies {gap.mean:.1f} points of {self.axes.quality} ({gap.mean_low:.1f} to '
+            f'{gap.mean_high:.1f}) above cross entropy with post-hoc adjustment {where}, at the same '
+            f'{self.axes.fairness}{also}: train it. '
             f'{self._lasts()}'
         )
 
@@ -112,11 +119,14 @@ class Verdict:
         """A row for each method, those that are farthest above first."""
         rows: list[list[Cell]] = [self._row(each) for each in (self.baseline, self.longer) if each]
         rows += [self._row(each) for each in sorted(self.others.values(), key=_mean_gap, reverse=True)]
-        header = ('method', 'seeds', 'mIoU', 'mAcc', 'best tau', 'its mIoU', 'its mAcc', 'above CE', 'bounds', '')
+        quality, fairness = self.axes.short
+        best = [f'its {name}' for name in (*self.axes.short, *self.baseline.groups)]
+        header = ('method', 'seeds', *self.axes.short, 'best tau', *best, 'above CE', 'bounds', '')
         notes = (
-            'mIoU and mAcc in percent, as trained and with the best tau of post-hoc adjustment.',
-            'above CE: how far the curve over tau lies above that of cross entropy at the same mAcc, mean in points of '
-            'mIoU;',
+            *filter(None, [self.axes.note]),
+            f'{quality} and {fairness} in percent, as trained and with the best tau of post-hoc adjustment.',
+            f'above CE: how far the curve over tau lies above that of cross entropy at the same {fairness}, mean in '
+            f'points of {quality};',
             f'bounds: by images drawn again and the spread of seeds, such that with {1 - ERROR_RATE:.0%} probability '
             'all of them hold;',
             'short training runs favour losses that weight rare classes.',
@@ -132,6 +142,7 @@ class Verdict:
             f'{self.taus[best]:g}',
             float(iou[best]),
             float(acc[best]),
+            *(float(accuracy[best]) for accuracy in finding.groups.values()),
         ]
         gap, seeds = finding.gap, str(finding.seeds)
         if gap is None:
@@ -144,7 +155,8 @@ class Verdict:
         return [finding.title, seeds, *known, f'{gap.mean:+.2f}', f'{gap.mean_low:+.2f} to {gap.mean_high:+.2f}', word]
 
     def figure(self) -> Figure:
-        """How far each curve lies above that of cross entropy, with bounds, over the mean accuracy."""
+        """How far each curve lies above that of cross entropy, with bounds, over the second rate."""
+        quality, fairness = self.axes.short
         series: list[Series] = []
         for color, finding in enumerate(self.others.values(), start=1):
             gap = finding.gap
@@ -156,12 +168,18 @@ class Verdict:
         return Figure(
             title='Above cross entropy with post-hoc adjustment',
             name='above_cross_entropy',
-            caption='The best mIoU at an accuracy of at least that of the axis, minus that of cross entropy. Dashed: '
-            'bounds at this accuracy alone, by images drawn again and the spread of seeds.',
-            x_label='mAcc, %',
-            y_label='points of mIoU',
+            caption=f'The best {quality} at an accuracy of at least that of the axis, minus that of cross entropy. '
+            'Dashed: bounds at this accuracy alone, by images drawn again and the spread of seeds.',
+            x_label=f'{fairness}, %',
+            y_label=f'points of {quality}',
             series=series,
         )
+
+
+def _of_groups(runs: Sequence[EvaluatedImages], groups: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
+    """The accuracy of each group at each tau, as the mean over the runs of a classifier."""
+    known = [run.group_accuracies(groups.values()) for run in runs if isinstance(run, ClassifiedImages)]
+    return {name: torch.stack(each).mean(0) for name, each in zip(groups, zip(*known, strict=True), strict=False)}
 
 
 def _mean_gap(finding: Finding) -> float:
@@ -170,10 +188,12 @@ def _mean_gap(finding: Finding) -> float:
 
 def verdict_of(
     titles: Mapping[str, str],
-    runs: Mapping[str, Sequence[CurveCounts]],
+    runs: Mapping[str, Sequence[EvaluatedImages]],
     baseline: str,
     taus: tuple[float, ...],
-    longer: tuple[str, Sequence[CurveCounts]] = ('', ()),
+    longer: tuple[str, Sequence[EvaluatedImages]] = ('', ()),
+    axes: Axes = PIXEL_AXES,
+    groups: Mapping[str, Sequence[int]] | None = None,
 ) -> Verdict:
     """Compares methods.
 
@@ -183,14 +203,16 @@ def verdict_of(
         baseline: Name of cross entropy.
         taus: Of the runs.
         longer: What longer runs of cross entropy are called, and what they predict.
+        axes: The rates of the curves.
+        groups: The classes of groups whose accuracies the table of a classifier has too.
     """
     names = [name for name in runs if name != baseline and runs[name]]
     confidence = 1 - ERROR_RATE / max(len(names), 1)  # all bounds hold together (Bonferroni)
 
-    def finding(title: str, found: Sequence[CurveCounts], gap: CurveGap | None = None) -> Finding:
+    def finding(title: str, found: Sequence[EvaluatedImages], gap: CurveGap | None = None) -> Finding:
         rates = [run.rates(torch.ones(1, len(run.true))) for run in found]
         iou, acc = (torch.cat(values) for values in zip(*rates, strict=True))
-        return Finding(title, (iou, acc), gap)
+        return Finding(title, (iou, acc), gap, _of_groups(found, groups or {}))
 
     def gap(name: str) -> CurveGap:
         others = [runs[other] for other in names if other != name]
@@ -200,4 +222,4 @@ def verdict_of(
     title, long = longer
     slow = finding(title, long, curve_gap(long, runs[baseline], confidence)) if long else None
     first = finding(titles[baseline], runs[baseline])
-    return Verdict(first, others, taus, len(runs[baseline][0].true), slow)
+    return Verdict(first, others, taus, len(runs[baseline][0].true), slow, axes)

@@ -1,4 +1,4 @@
-"""One training run of ltseg choose: a head on features, and what it predicts of each validation image at each tau."""
+"""One training run of ltseg choose: a head on features, and what it predicts of validation images at each tau."""
 
 import ltseg.compat  # noqa: F401  isort: skip (a process of its own starts here)
 import multiprocessing
@@ -15,18 +15,17 @@ from mmengine.utils import import_modules_from_strings
 from torch import Tensor
 
 from ltseg.checkpoint_files.loading import trusted_files
+from ltseg.cli.choosing.predictions import load_predictions, predictions_of, save_predictions
 from ltseg.cli.config_files import register_modules
 from ltseg.cli.runner import build_runner, calm_warnings
-from ltseg.core.confusion import confusion_matrix
+from ltseg.core.classified_images import ClassifiedImages
 from ltseg.core.curve_comparison import CurveCounts
-from ltseg.core.files import atomic_write
-from ltseg.core.posthoc import log_prior_of, predictions_over_tau
 from ltseg.reports.record import RunRecord
 from ltseg.reports.tau_report import curve_points
 from ltseg.trained.model import TrainedModel
 from ltseg.trained.tasks import trained_model
 
-__all__ = ['Job', 'counts_of', 'is_done', 'load_counts', 'prepare_process', 'train_and_evaluate']
+__all__ = ['Job', 'is_done', 'load_counts', 'prepare_process', 'train_and_evaluate']
 
 COUNTS = 'counts.pt'
 
@@ -42,7 +41,7 @@ class Job:
         work_dir: Its folder.
         seed: Its seed.
         taus: Strengths of post-hoc adjustment.
-        ignored: Label that is not evaluated.
+        ignored: Label that is not evaluated; None in classification.
         table: Class counts of the training labels.
         model, dataset: Labels for reports.
         trusted: Whether files that it loads may run code.
@@ -54,7 +53,7 @@ class Job:
     work_dir: str
     seed: int
     taus: tuple[float, ...]
-    ignored: int
+    ignored: int | None
     table: str
     model: str
     dataset: str
@@ -64,6 +63,11 @@ class Job:
     def iterations(self) -> int:
         """Of the training run."""
         return self.config['train_cfg']['max_iters']
+
+    @property
+    def record(self) -> Path:
+        """Its run record."""
+        return Path(self.work_dir, 'records', 'val.json')
 
     @property
     def label(self) -> str:
@@ -92,10 +96,9 @@ def is_done(work_dir: str | os.PathLike) -> bool:
     return Path(work_dir, COUNTS).is_file()
 
 
-def load_counts(work_dir: str | os.PathLike) -> CurveCounts:
-    """What a run predicts, see :func:`counts_of`."""
-    content = torch.load(Path(work_dir, COUNTS), weights_only=True)
-    return CurveCounts(content['right'], content['predicted'], content['true'])
+def load_counts(work_dir: str | os.PathLike) -> CurveCounts | ClassifiedImages:
+    """What a run predicts, see :func:`ltseg.cli.choosing.predictions.predictions_of`."""
+    return load_predictions(Path(work_dir, COUNTS))
 
 
 def train_and_evaluate(job: Job) -> str:
@@ -117,37 +120,9 @@ def _train_and_evaluate(job: Job) -> None:
     runner.train()
     checkpoint = Path(job.work_dir, f'iter_{job.iterations}.pth')
     model = trained_model(config, checkpoint, job.table)
-    counts, matrices = counts_of(model, job.taus, job.ignored)
-    _record(job, model, matrices).save(Path(job.work_dir, 'records', 'val.json'))
-    # Last: it says that the run is done.
-    with atomic_write(Path(job.work_dir, COUNTS)) as draft, draft.open('wb') as file:
-        torch.save({'right': counts.right, 'predicted': counts.predicted, 'true': counts.true}, file)
-
-
-def counts_of(model: TrainedModel, taus: tuple[float, ...], ignored: int) -> tuple[CurveCounts, Tensor]:
-    """The predictions of a model on the validation images.
-
-    Args:
-        model: The model.
-        taus: The T strengths of logit adjustment.
-        ignored: Label that is not evaluated.
-
-    Returns:
-        Pixels of each of the I images, and the confusion matrices of all of them together, (T, K, K).
-    """
-    names, table = model.table.class_names, model.table
-    log_prior = log_prior_of(table.learned.samples, 0.0, names, table.cause_of_empty_classes)
-    size, images = len(names), []
-    matrices = torch.zeros(len(taus), size, size, dtype=torch.int64)
-    for batch in model.loader('val'):
-        with torch.inference_mode():
-            for logits, labels in model.logits_and_labels(batch, 'prior'):
-                over_tau = predictions_over_tau(logits, log_prior, taus)
-                found = torch.stack([confusion_matrix(each, labels, size, ignored).cpu() for each in over_tau])
-                matrices += found
-                images.append((found.diagonal(dim1=1, dim2=2), found.sum(1), found[0].sum(1)))
-    right, predicted, true = (torch.stack(each) for each in zip(*images, strict=True))
-    return CurveCounts(right, predicted, true), matrices
+    predictions, matrices = predictions_of(model, job.taus, job.ignored)
+    _record(job, model, matrices).save(job.record)
+    save_predictions(Path(job.work_dir, COUNTS), predictions)  # last: it says that the run is done
 
 
 def _record(job: Job, model: TrainedModel, matrices: Tensor) -> RunRecord:

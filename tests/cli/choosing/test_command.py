@@ -3,8 +3,7 @@
 import runpy
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,17 @@ import torch
 from hinted import hinted
 from mmengine.config import Config
 from rich.console import Console
+from small_choice import BRIEF, Here, records
 from small_segmentor import small_config
-from tiny_training import forget_runs, quick_tools, write_classification
+from tiny_training import quick_tools
 
 from ltseg.checkpoint_files.loading import files_are_trusted
 from ltseg.cli import choose as command
-from ltseg.cli.choose import check_task, has_weights, loaded_model, main
+from ltseg.cli.choose import has_weights, loaded_model, main
 from ltseg.cli.choosing import work
-from ltseg.cli.choosing.methods import METHODS, with_method
+from ltseg.cli.choosing.candidates import with_method
+from ltseg.cli.choosing.methods import METHODS
+from ltseg.cli.choosing.subject import check_subject
 from ltseg.cli.choosing.work import load_counts
 from ltseg.cli.train import parse_arguments as parse_training
 from ltseg.core.confusion import confusion_matrix
@@ -29,12 +31,11 @@ from ltseg.counts.table import CountsTable
 from ltseg.datasets import CachedFeatures
 from ltseg.datasets.image_classes import image_classes_of
 from ltseg.registry import MODELS
-from ltseg.reports.record import RunRecord, find_records
+from ltseg.reports.record import RunRecord
 from ltseg.trained.model import build_model
 from ltseg.trained.tasks import trained_model
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
-BRIEF = ['--iterations', '2', '--longer', '1', '--batch-size', '2', '--variants', '1', '--seeds', '2', '--workers', '1']
 
 
 @pytest.fixture(scope='module')
@@ -43,29 +44,12 @@ def quick() -> Iterator[None]:
         yield
 
 
-class Here(Executor):
-    """Runs what it is given at once, in this process."""
-
-    def submit(self, work: Callable[[Any], Any], /, *arguments: Any, **_: Any) -> Future:
-        future: Future = Future()
-        forget_runs()
-        try:
-            future.set_result(work(*arguments))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(command, 'process_pool', lambda _: Here())
     small_config(tmp_path)
     return 'segformer-lite0_ce_camvid.py'
-
-
-def records() -> list[RunRecord]:
-    return find_records(['work_dirs/run/choose/runs'])
 
 
 def test_it_trains_compares_and_leaves_a_config(config: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -232,7 +216,8 @@ def test_the_chosen_config_has_the_whole_head_and_the_command_its_settings(confi
     options = command.parse_arguments(['plain.py', 'a.pth', '--data-root', 'a b', '--cfg-options', *changes])
     for base, name in (('plain.py', 'la+bcl'), ('regularized.py', 'sqrt')):
         given, method = Config.fromfile(base), METHODS[name]
-        command.write_config(Path('out/chosen.py'), given, command.settings_of(options), method, 'So.', 0.5)
+        settings = command.settings_of(options, 'decode_head')
+        command.write_config(Path('out/chosen.py'), given, settings, method, 'So.', 0.5)
         written = Config.fromfile('out/chosen.py')
         assert written.model.decode_head == with_method(given, method).model.decode_head
         MODELS.build(written.model.decode_head)
@@ -268,16 +253,13 @@ def test_pretrained_weights_are_seen() -> None:
     assert has_weights(Config(dict(model=dict(pretrained='a', backbone=dict(type='ResNet')))), None)
 
 
-def test_classifiers_and_cascades_are_refused(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main([str(write_classification(tmp_path)), *BRIEF])
-    assert 'the config of a segmentor' in capsys.readouterr().err
+def test_cascades_are_refused(config: str) -> None:
     small = Config.fromfile(config)
     head = small.model.decode_head
     small.model.decode_head = [head, head]
-    hinted('Choose with another model of the same backbone: the order of losses', lambda: check_task(small))
+    hinted('Choose with another model of the same backbone: the order of losses', lambda: check_subject(small))
     small.model.decode_head = head
-    check_task(small)
+    check_subject(small)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from hinted import hinted
 from mmengine.config import Config
 from mmengine.registry import MODELS
 
-from ltseg.cli.choosing.methods import BASELINE, METHODS, candidates, with_method
+from ltseg.cli.choosing.candidates import candidates, with_method
+from ltseg.cli.choosing.methods import BASELINE, METHODS
 from ltseg.core.errors import LtsegError, UsageError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.sources import ClassCountsSource
@@ -95,9 +96,6 @@ def test_what_is_no_method_is_refused(given: Any) -> None:
     with pytest.raises(UsageError):
         candidates(None, {'choose': given})
     hint = "E.g. choose=dict(mine=dict(loss_decode=dict(type='ltseg.FocalLoss', gamma=3.)))."
-    hinted(
-        "E.g. choose=dict(mine=dict(loss_decode=dict(type='ltseg.FocalLoss', gamma=3.))).",
-        lambda: candidates(None, {'choose': given}),
-    )
+    hinted("=dict(type='ltseg.FocalLoss', gamma=3.))).", lambda: candidates(None, {'choose': given}))
     example = eval(hint.removeprefix('E.g. choose=').rstrip('.'))
     assert candidates(['mine'], {'choose': example})[1].loss['gamma'] == 3
