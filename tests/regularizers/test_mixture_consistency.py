@@ -49,8 +49,8 @@ def test_ignored_samples_do_not_count():
 
 
 def test_two_views_are_needed():
-    term = built(TERM)
-    hinted('Let the data preprocessor give two views, which heads of segmentation have not.', lambda: term(batch(12, 1)))
+    term, single = built(TERM), batch(12, 1)
+    hinted('Let the data preprocessor give two views, which heads of segmentation have not.', lambda: term(single))
     assert term(batch(12, 2)).isfinite()
     with pytest.raises(ValueError, match='numbers of two views'):
         MixtureConsistencyRegularizer(views=[0])
