@@ -88,7 +88,7 @@ class ResidualBranchLoss(Regularizer):
         learned = torch.stack([rarest_classes(counts, share) for share in self.shares], 1)  # (K, B)
         learned = learned[labels.clamp(min=0)] & (labels >= 0)[:, None]
         targets = torch.where(learned, labels[:, None], -1)
-        losses = F.cross_entropy(logits.transpose(1, 2), targets, ignore_index=-1, reduction='none')
+        losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1, reduction='none')
         return reduce_losses(losses, learned.sum(), sync=self.sync)
 
     def _branches(self, batch: FeatureBatch) -> Tensor:

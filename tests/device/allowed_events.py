@@ -43,7 +43,6 @@ SAMPLE_LOSSES: Allowed = {
         'counts/running_state.py',
         'losses/dot_regression.py',
         'losses/equalization.py',
-        'losses/lade.py',
         'losses/logit_noise.py',
         'losses/seesaw.py',
         'rules/miss_rate_weighting.py',
@@ -61,6 +60,7 @@ LOSSES: Allowed = {
         'core/right_samples.py',
         'counts/label_counts.py',
         'counts/sources.py',
+        'losses/lade.py',
         'rules/label_smoothing.py',
     ),
 }
@@ -68,6 +68,7 @@ HEADS: Allowed = {
     **SAMPLE_LOSSES,
     **BANDS,
     **rows('float64', 'sums over bands, one number each', 'core/fused_regions.py'),
+    **rows('float64', EXACT_COUNTS, 'regularizers/residual_branches.py'),
 }
 REGULARIZERS: Allowed = {
     **NORMALISER,
@@ -75,7 +76,6 @@ REGULARIZERS: Allowed = {
     **rows(
         'float64',
         EXACT_COUNTS,
-        'core/precision.py',
         'counts/running_state.py',
         'counts/sources.py',
         'regularizers/center_collapse.py',
