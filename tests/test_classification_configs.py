@@ -51,6 +51,7 @@ METHODS = (
     + tuple(f'lwr_{base}' for base in ('balanced_softmax', 'logit_adjusted', 'focal', 'ce_drw'))
     + ('supcon', 'kcl', 'tsc', 'bcl', 'allnc', 'allnc_plus', 'hybrid_sc', 'hybrid_psc')
     + ('causal_norm', 'dro_lt', 'range_loss')
+    + ('lade', 'glmc', 'reslt', 'gcl', 'gcl_crt', 'paco')
 )
 ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnet50_{}_imagenetlt': (
@@ -61,7 +62,7 @@ ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnext50_{}_imagenetlt': (
         ('ce', 'ce_mixup', 'ce_drw', 'ldam_drw', 'focal', 'balanced_softmax', 'logit_adjusted', 'disalign', 'ride')
         + ('bcl', 'allnc', 'ncr_drw', 'ncr_drw_crt', 'ncr_ldam_drw', 'ncr_logit_adjusted', 'ncr_ride')
-        + ('crt', 'lws', 'resample_class_balanced', 'reweighted', 'causal_norm')
+        + ('crt', 'lws', 'resample_class_balanced', 'reweighted', 'causal_norm', 'lade', 'glmc', 'paco')
     ),
     'resnet50_{}_placeslt': ('ce', 'ce_mixup', 'crt', 'lws', 'mislas', 'arb', 'range_loss'),
     'resnet50_{}_inaturalist2018': (

@@ -74,6 +74,17 @@ def test_weight_balancing(data: str) -> None:
     assert hook(second, 'MaxNorm')['ratio'] == 0.1
 
 
+@every_data_set
+def test_gcl(data: str) -> None:
+    first, second = stages('gcl_crt', data)
+    assert [stage.model.head.loss.type for stage in (first, second)] == ['ltseg.GCLLoss'] * 2
+    assert 'scale' not in first.model.head.loss and second.model.head.loss.scale == 20
+    assert second.model.train_cfg.augments[0].type == 'Mixup' and second.train_cfg.max_epochs == 30
+    assert second.train_dataloader.sampler.type == 'ltseg.ClassBalancedSampler'
+    trained = hook(second, 'TrainOnly')
+    assert trained['parameters'] == ['head.fc'] and 'reinitialize' not in trained
+
+
 @pytest.mark.parametrize('data', ['imagenetlt', 'placeslt', 'inaturalist2018'])
 @pytest.mark.parametrize(
     ('method', 'trained', 'sampler', 'rate'),

@@ -26,6 +26,7 @@ class FeatureBatch:
         num_classes: K.
         classifier: Class vectors (K, D) with their gradient, or None where the classifier is not linear.
         valid: (N,) bool, False for ignored samples; None where there are none.
+        branch_logits: (N, V, B, K), where the classifier has B branches that it adds up.
 
     Raises:
         ValueError: If the shapes do not fit.
@@ -47,6 +48,7 @@ class FeatureBatch:
     num_classes: int
     classifier: Tensor | None = None
     valid: Tensor | None = None
+    branch_logits: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.features.ndim != 3 or self.labels.shape != self.features.shape[:1]:
@@ -63,7 +65,12 @@ class FeatureBatch:
                 raise InvalidValueError('FeatureBatch.valid', f'{len(self.labels)} bool', given)
             object.__setattr__(self, 'labels', torch.where(self.valid, self.labels, -1))
             object.__setattr__(self, 'features', torch.where(self.valid[:, None, None], self.features, 0.0))
+            if self.branch_logits is not None:
+                kept = torch.where(self.valid[:, None, None, None], self.branch_logits, 0.0)
+                object.__setattr__(self, 'branch_logits', kept)
         object.__setattr__(self, 'features', at_least_float32(self.features))
+        if self.branch_logits is not None:
+            object.__setattr__(self, 'branch_logits', at_least_float32(self.branch_logits))
 
     @property
     def rows(self) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,15 @@ from torch import Tensor, distributed
 
 from ltseg.core.precision import widest_dtype
 
-__all__ = ['Average', 'Reduction', 'all_reduced_sum', 'reduce_losses', 'with_the_sum_of', 'world_size']
+__all__ = [
+    'Average',
+    'Reduction',
+    'all_reduced_maximum',
+    'all_reduced_sum',
+    'reduce_losses',
+    'with_the_sum_of',
+    'world_size',
+]
 
 Average = Literal['weight', 'count']
 Reduction = Literal['mean', 'sum', 'none']
@@ -24,6 +32,14 @@ def all_reduced_sum(value: Tensor) -> Tensor:
     if world_size() > 1:
         distributed.all_reduce(total)
     return total
+
+
+def all_reduced_maximum(value: Tensor) -> Tensor:
+    """The largest ``value`` of all processes, without gradient; every process must come here."""
+    largest = value.detach().clone()
+    if world_size() > 1:
+        distributed.all_reduce(largest, op=distributed.ReduceOp.MAX)
+    return largest
 
 
 def with_the_sum_of(kept: Tensor, losses: Tensor, sample_weights: Tensor | None = None, sync: bool = True) -> Tensor:

@@ -8,6 +8,7 @@ from ltseg.heads.frequency_assigner import FrequencyBasedAssigner, queries_of_cl
 from ltseg.heads.long_tail_cls_head import LongTailClsHead
 from ltseg.heads.long_tail_seg_head import LongTailSegHead
 from ltseg.heads.prototype_classifier import PrototypeClassifier
+from ltseg.heads.residual_classifier import ResidualBranchClassifier
 from ltseg.heads.scaled_classifier import LearnableScaleClassifier
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     'LongTailClsHead',
     'LongTailSegHead',
     'PrototypeClassifier',
+    'ResidualBranchClassifier',
     'queries_of_classes',
     'simplex_vectors',
     'spread_vectors',

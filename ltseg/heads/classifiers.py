@@ -15,7 +15,7 @@ from ltseg.core.precision import exact_products
 from ltseg.core.torch_versions import is_compiling
 from ltseg.registry import MODELS
 
-__all__ = ['CosineClassifier', 'ETFClassifier', 'simplex_vectors', 'spread_vectors', 'vectors_of']
+__all__ = ['CosineClassifier', 'ETFClassifier', 'branches_of', 'simplex_vectors', 'spread_vectors', 'vectors_of']
 
 
 def vectors_of(classifier: nn.Module) -> Tensor | None:
@@ -23,6 +23,14 @@ def vectors_of(classifier: nn.Module) -> Tensor | None:
     if isinstance(classifier, nn.Linear | nn.Conv2d) and classifier.weight.shape[2:].numel() == 1:
         return classifier.weight.flatten(1)
     return getattr(classifier, 'class_vectors', None)
+
+
+def branches_of(classifier: nn.Module, samples: int) -> Tensor | None:
+    """The logits of each branch in the last call, (N, V, B, K) of N samples or pixels; None without branches."""
+    logits = getattr(classifier, 'branch_logits', None)  # (N, B, K, *)
+    if logits is None:
+        return None
+    return logits.unsqueeze(-1).flatten(3).movedim(3, 1).reshape(samples, -1, *logits.shape[1:3])
 
 
 @MODELS.register_module()

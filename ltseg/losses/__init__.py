@@ -8,6 +8,7 @@ from ltseg.losses.class_sums import ClassSumsLoss
 from ltseg.losses.dot_regression import DotRegressionLoss
 from ltseg.losses.equalization import EqualizationLoss
 from ltseg.losses.expert_diversity import ExpertDiversityLoss
+from ltseg.losses.lade import LADERLoss
 from ltseg.losses.ldam import LDAMLoss
 from ltseg.losses.logit_noise import BLVLoss, GCLLoss
 from ltseg.losses.logits_loss import LogitsLoss
@@ -51,6 +52,7 @@ __all__ = [
     'GCLLoss',
     'ISDALoss',
     'JaccardLoss',
+    'LADERLoss',
     'LDAMLoss',
     'LabelAwareSmoothingLoss',
     'LogitAdjustedLoss',

@@ -5,6 +5,7 @@ from ltseg.models.bbn import BilateralClassifier
 from ltseg.models.bottleneck_neck import BottleneckNeck
 from ltseg.models.cifar_resnet import CIFARResNet
 from ltseg.models.given_features import FeaturePreprocessor, GivenFeatures
+from ltseg.models.global_local_mixture import GlobalLocalMixture
 from ltseg.models.multi_view_classifier import MultiViewClassifier
 from ltseg.models.remix import Remix
 from ltseg.models.ride import ExpertBackbone
@@ -20,6 +21,7 @@ __all__ = [
     'ExpertBackbone',
     'FeaturePreprocessor',
     'GivenFeatures',
+    'GlobalLocalMixture',
     'MultiViewClassifier',
     'Remix',
     'RotationClassifier',

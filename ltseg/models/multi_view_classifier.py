@@ -19,6 +19,10 @@ class MultiViewClassifier(Extension):
     :class:`ltseg.heads.LongTailClsHead` understands; batch normalisation sees all N * V images at once. Inputs
     (N, C, H, W) are treated as MMPretrain does.
 
+    Args:
+        auxiliary_head: Config of a head that adds its losses, 'aux.NAME' in the log, and does not predict, as those of
+            MMSegmentation do.
+
     Example:
         >>> import torch
         >>> from ltseg.models import MultiViewClassifier
@@ -35,12 +39,26 @@ class MultiViewClassifier(Extension):
         torch.Size([5, 8])
     """
 
+    head: Any
+
     @classmethod
     def base_class(cls, *args: Any, **kwargs: Any) -> type:
         """MMPretrain's class."""
         from mmpretrain.models import ImageClassifier
 
         return ImageClassifier
+
+    def __init__(self, *args: Any, auxiliary_head: dict | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.auxiliary_head = None if auxiliary_head is None else MODELS.build(auxiliary_head)
+
+    def loss(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
+        """The losses of the heads."""
+        feats = self.extract_feat(inputs)
+        losses = self.head.loss(feats, data_samples)
+        if self.auxiliary_head is None:
+            return losses
+        return {**losses, **{f'aux.{k}': value for k, value in self.auxiliary_head.loss(feats, data_samples).items()}}
 
     def extract_feat(self, inputs: Tensor, stage: str = 'neck') -> Any:
         """MMPretrain's features, with an axis of views where ``inputs`` have one."""

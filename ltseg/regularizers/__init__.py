@@ -7,11 +7,13 @@ from ltseg.regularizers.center_loss import CenterLoss
 from ltseg.regularizers.distributional_robustness import DistributionalRobustnessLoss
 from ltseg.regularizers.group import RegularizerGroup
 from ltseg.regularizers.hybrid_contrastive import HybridContrastiveLoss
+from ltseg.regularizers.mixture_consistency import MixtureConsistencyRegularizer
 from ltseg.regularizers.parametric_contrastive import ParametricContrastiveLoss
 from ltseg.regularizers.peer_to_peer import PeerToPeerRegularizer
 from ltseg.regularizers.prototypical_contrastive import PrototypicalContrastiveLoss
 from ltseg.regularizers.range_loss import RangeLoss
 from ltseg.regularizers.regularizer import Regularizer
+from ltseg.regularizers.residual_branches import ResidualBranchLoss
 from ltseg.regularizers.supervised_contrastive import SupervisedContrastiveLoss
 from ltseg.regularizers.targeted_contrastive import TargetedContrastiveLoss
 from ltseg.regularizers.weight_repulsion import WeightRepulsion
@@ -24,12 +26,14 @@ __all__ = [
     'CenterLoss',
     'DistributionalRobustnessLoss',
     'HybridContrastiveLoss',
+    'MixtureConsistencyRegularizer',
     'ParametricContrastiveLoss',
     'PeerToPeerRegularizer',
     'PrototypicalContrastiveLoss',
     'RangeLoss',
     'Regularizer',
     'RegularizerGroup',
+    'ResidualBranchLoss',
     'SupervisedContrastiveLoss',
     'TargetedContrastiveLoss',
     'WeightRepulsion',

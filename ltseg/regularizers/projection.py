@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from ltseg.core.checks import check_integer
 
-__all__ = ['Projection', 'Unprojected']
+__all__ = ['LinearProjection', 'Projection', 'Unprojected']
 
 EPSILON = 1e-5  # of torch's batch normalisation
 
@@ -56,6 +56,32 @@ class Projection(nn.Module):
         else:
             hidden = _normalised(hidden, valid[:, None]) * norm_weight + norm_bias
         return F.linear(F.relu(hidden), out_weight, out_bias)
+
+
+class LinearProjection(nn.Module):
+    """``W h + b``.
+
+    Args:
+        in_channels: Of h.
+        out_channels: Of the result.
+
+    Shapes: (N, in_channels) -> (N, out_channels), in the precision of the input.
+
+    Example:
+        >>> import torch
+        >>> from ltseg.regularizers.projection import LinearProjection
+        >>> projection, rows = LinearProjection(in_channels=8, out_channels=4), torch.randn(5, 8)
+        >>> torch.allclose(projection(2 * rows) + projection(0 * rows), 2 * projection(rows), atol=1e-6)
+        True
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        check_integer('LinearProjection.out_channels', out_channels, 1)
+        self.out_weight, self.out_bias = _layer(in_channels, out_channels)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return F.linear(rows, self.out_weight.to(rows.dtype), self.out_bias.to(rows.dtype))
 
 
 class Unprojected(nn.Identity):

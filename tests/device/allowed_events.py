@@ -61,6 +61,7 @@ LOSSES: Allowed = {
         'core/right_samples.py',
         'counts/label_counts.py',
         'counts/sources.py',
+        'losses/lade.py',
         'rules/label_smoothing.py',
     ),
 }
@@ -68,8 +69,10 @@ HEADS: Allowed = {
     **SAMPLE_LOSSES,
     **BANDS,
     **rows('float64', 'sums over bands, one number each', 'core/fused_regions.py'),
+    **rows('float64', EXACT_COUNTS, 'regularizers/residual_branches.py'),
 }
 REGULARIZERS: Allowed = {
+    **NORMALISER,
     **rows('wait', "SciPy's assignment runs on the CPU", 'regularizers/targeted_contrastive.py:step'),
     **rows(
         'float64',
@@ -78,6 +81,7 @@ REGULARIZERS: Allowed = {
         'counts/sources.py',
         'regularizers/center_collapse.py',
         'regularizers/distributional_robustness.py',
+        'regularizers/parametric_contrastive.py',
     ),
 }
 KEPT = 'labels, predictions and confidences are kept on the CPU, and go there in one table'
@@ -88,7 +92,7 @@ METRICS: Allowed = {
 MODELS: Allowed = {
     **rows('nondeterministic', 'bilinear upsampling of UNetNeck has no deterministic backward on CUDA', 'backward'),
     **NORMALISER,
-    **rows('float64', EXACT_COUNTS, 'models/remix.py'),
+    **rows('float64', EXACT_COUNTS, 'models/global_local_mixture.py', 'models/remix.py'),
 }
 TRAINING: Allowed = {
     **NORMALISER,

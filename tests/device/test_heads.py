@@ -28,7 +28,12 @@ CLASSIFIERS = [
     (dict(type='ltseg.LearnableScaleClassifier'), ARB),
     (dict(type='ltseg.DisAlignClassifier'), ARB),
     (dict(type='ltseg.PrototypeClassifier'), ARB),
+    (dict(type='ltseg.ResidualBranchClassifier'), ARB),
 ]
+BRANCHES = dict(
+    classifier=dict(type='ltseg.ResidualBranchClassifier'),
+    regularizers=[dict(type='ltseg.ResidualBranchLoss', counts=COUNTS)],
+)
 # What is computed of the labels in a way of its own.
 SEG_OPTIONS = {
     'align_corners': dict(align_corners=True),
@@ -37,11 +42,13 @@ SEG_OPTIONS = {
     'two losses': dict(loss_decode=[ARB, dict(type='ltseg.FocalLoss')]),
     'regions': dict(loss_decode=[ARB, dict(type='ltseg.JaccardLoss'), dict(type='ltseg.DiceLoss', per='image')]),
     'regularizer': dict(regularizers=[dict(type='ltseg.WithinClassRegularizer')]),
+    'branches': BRANCHES,
     'regularizer of few pixels': dict(regularizers=[dict(type='ltseg.SupervisedContrastiveLoss', max_samples=16)]),
 }
 CLS_OPTIONS = {
     'two losses': dict(loss=[ARB, dict(type='ltseg.FocalLoss')]),
     'regularizer': dict(regularizers=[dict(type='ltseg.WithinClassRegularizer')]),
+    'branches': BRANCHES,
     'hidden layer': dict(head_type='StackedLinearClsHead', mid_channels=[6]),
     'accuracy': dict(cal_acc=True),
 }

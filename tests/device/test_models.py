@@ -30,6 +30,9 @@ EXPERTS = dict(
 CLASSIFIERS = {
     'several views': dict(type='ltseg.MultiViewClassifier', backbone=CIFAR, neck=POOLING, head=HEAD),
     'rotations': dict(type='ltseg.RotationClassifier', backbone=CIFAR, neck=POOLING, head=HEAD),
+    'an auxiliary head': dict(
+        type='ltseg.MultiViewClassifier', backbone=CIFAR, neck=POOLING, head=HEAD, auxiliary_head=HEAD
+    ),
     'experts': dict(
         type='ltseg.MultiViewClassifier',
         backbone=dict(type='ltseg.ExpertBackbone', backbone=CIFAR, experts=3),
@@ -47,12 +50,14 @@ CLASSIFIERS = {
 }
 ENCODER = dict(type='ltseg.TIMMEncoder', model_name='tf_efficientnet_lite0', weights=None, out_indices=(0, 1, 2))
 REMIX = dict(type='ltseg.Remix', counts=[500, 200, 80, 20, 5])
+MIXTURE = dict(type='ltseg.GlobalLocalMixture', exponent=0.2, counts=[500, 200, 80, 20, 5])
 FLIP, CROP = dict(type='ltseg.BatchRandomFlip'), dict(type='ltseg.BatchRandomCrop')
 NORM = dict(mean=[120.0, 110.0, 100.0], std=[50.0, 60.0, 70.0], to_rgb=True)
 PREPROCESSORS = {
     'augmentations': dict(augmentations=[CROP, FLIP]),
     'views': dict(views=[[CROP], [dict(type='ltseg.BatchSimAugment')]]),
     'mixing': dict(batch_augments=dict(augments=[REMIX])),
+    'mixing of two views': dict(views=[[CROP], [CROP]], batch_augments=dict(augments=[MIXTURE])),
 }
 
 
@@ -147,5 +152,5 @@ def test_events_are_those_allowed(side_by_side: SideBySide) -> None:
 def test_every_model_is_here() -> None:
     known = {f'ltseg.{name}' for name, made in registered().items() if made.__module__.startswith('ltseg.models')}
     others = ['AugmentingClsPreprocessor', 'FeaturePreprocessor', 'GivenFeatures', 'UNetNeck']
-    text = repr((CLASSIFIERS, REMIX, ENCODER, [f'ltseg.{name}' for name in others]))
+    text = repr((CLASSIFIERS, REMIX, MIXTURE, ENCODER, [f'ltseg.{name}' for name in others]))
     assert not {name for name in known if f"'{name}'" not in text}

@@ -51,6 +51,15 @@ REGION_LOSSES = [
     dict(type='ltseg.DiceLoss', per='image'),
     dict(type='ltseg.PairwiseRankingLoss'),
     dict(type='ltseg.PairwiseRankingLoss', rules=[dict(type='ltseg.PriorBias')], counts='batch', average='weight'),
+    dict(type='ltseg.LADERLoss', counts=COUNTS),
+    dict(
+        type='ltseg.LADERLoss',
+        penalty=0.0,
+        class_weight='sqrt_inverse',
+        rules=[dict(type='ltseg.Margin')],
+        counts=COUNTS,
+    ),
+    dict(type='ltseg.LADERLoss', per='image', counts=COUNTS),
 ]
 
 # Those that see all pixels, or those of each image, at once: neither fused nor with a formula for soft labels.

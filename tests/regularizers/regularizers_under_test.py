@@ -42,10 +42,17 @@ REGULARIZERS = [
     dict(type='ltseg.DistributionalRobustnessLoss', radius='shared', anchors='samples'),
     dict(type='ltseg.RangeLoss', margin=20.0),
     dict(type='ltseg.RangeLoss', ranges=3, hidden_channels=16),
+    dict(type='ltseg.ParametricContrastiveLoss', counts=COUNTS, queue_size=100, hidden_channels=16),
     dict(type='ltseg.HybridContrastiveLoss'),
+    dict(type='ltseg.MixtureConsistencyRegularizer'),
 ]
 # Their gradient is not the derivative of their value.
-STOPPING_GRADIENTS = ('ltseg.HybridContrastiveLoss', 'ltseg.DistributionalRobustnessLoss')
+STOPPING_GRADIENTS = (
+    'ltseg.HybridContrastiveLoss',
+    'ltseg.DistributionalRobustnessLoss',
+    'ltseg.MixtureConsistencyRegularizer',
+)
+OF_TWO_VIEWS = ('ltseg.MixtureConsistencyRegularizer',)  # and of no single one
 
 
 def name_of(config: dict) -> str:

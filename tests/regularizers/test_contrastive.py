@@ -5,13 +5,14 @@ import math
 import pytest
 import torch
 from hinted import hinted
-from regularizers_under_test import D, K, batch, built, value_and_gradients
+from regularizers_under_test import COUNTS, D, K, batch, built, value_and_gradients
 from torch.nn import functional as F
 
 from ltseg.core.contrastive import contrastive_losses, parametric_losses
 from ltseg.core.features import FeatureBatch
 from ltseg.core.geometry import simplex_vectors
 from ltseg.regularizers import RegularizerGroup
+from ltseg.regularizers.key_queue import KeyQueue
 from ltseg.regularizers.projection import Projection
 
 SUPERVISED, BALANCED = dict(type='ltseg.SupervisedContrastiveLoss'), dict(type='ltseg.BalancedContrastiveLoss')
@@ -267,6 +268,41 @@ def test_parametric_contrast_of_one_sample_is_cross_entropy_and_of_more_is_above
     expected = F.cross_entropy(logits, given.labels, reduction='none')
     torch.testing.assert_close(torch.stack([term(each) for each in alone]), expected[:4])
     assert term(given) > expected.mean()
+
+
+def test_parametric_contrast_with_a_prior_and_a_queue_by_the_formula():
+    """In the second batch, the last view of the first one is among the keys, and nothing is sent back to it."""
+    counts = torch.tensor(COUNTS, dtype=torch.float64)
+    term, given = built(PARAMETRIC, alpha=0.5, temperature=0.3, counts=COUNTS, queue_size=25), batch(20)
+    first = FeatureBatch(given.features.flip(0), given.labels, K, given.classifier)
+    term(first)
+    term.step()
+    earlier = rows_of(term, first)[0][1::2], given.labels  # of the second of two views
+    rows, labels = rows_of(term, given)
+    scores = torch.cat([given.rows[0] @ given.classifier.T + (counts / counts.sum()).log(), rows @ rows.T / 0.3], 1)
+    scores = torch.cat([scores, rows @ earlier[0].float().double().T / 0.3], 1)
+    keys, expected = torch.cat([torch.arange(K), labels, earlier[1]]), []
+    for i, label in enumerate(labels):
+        kept = torch.arange(len(keys)) != K + i
+        weights = torch.where(torch.arange(len(keys)) < K, 1.0, 0.5).double() * (keys == label)
+        expected.append(-(weights[kept] * scores[i, kept].log_softmax(0)).sum() / weights[kept].sum())
+    torch.testing.assert_close(term(given), torch.stack(expected).mean())
+
+
+def test_a_queue_keeps_the_last_keys_of_training_and_of_no_evaluation():
+    queue = KeyQueue(5, 1)
+    for number, size in enumerate((2, 2, 7, 0, 3)):
+        queue.observe(torch.arange(float(size))[:, None] + 10 * number, torch.full((size,), number))
+        queue.step()
+        queue.step()
+    assert sorted(queue.keys.flatten().tolist()) == [25.0, 26.0, 40.0, 41.0, 42.0]
+    assert sorted(queue.labels.tolist()) == [2, 2, 4, 4, 4]
+    queue.observe(torch.tensor([[torch.nan], [50.0], [51.0], [52.0]]), torch.tensor([5, 5, -1, 5]))
+    queue.step()
+    assert sorted(queue.keys.flatten().tolist()) == [40.0, 41.0, 42.0, 50.0, 52.0]
+    queue.eval().observe(torch.ones(1, 1), torch.tensor([0]))
+    queue.step()
+    assert 0 not in queue.labels
 
 
 @pytest.mark.parametrize('number', [1, 3, 30])

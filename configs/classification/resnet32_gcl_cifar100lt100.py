@@ -1,0 +1,9 @@
+# ResNet-32 with GCL on a cosine classifier, and mixup, on CIFAR-100-LT, factor 100: its first stage.
+#     python tools/train.py configs/classification/resnet32_gcl_cifar100lt100.py
+# Not measured.
+_base_ = './resnet32_ce_mixup_cifar100lt100.py'
+model = dict(head=dict(
+    classifier=dict(type='ltseg.CosineClassifier'),
+    loss=dict(_delete_=True, type='ltseg.GCLLoss', strength=0.5)))
+train_dataloader = dict(batch_size=64)
+report = dict(method='GCL, first stage')
