@@ -31,6 +31,7 @@ from ltseg.losses.ranking import PairwiseRankingLoss
 from ltseg.losses.region import DiceLoss, JaccardLoss, RegionLoss, TverskyLoss
 from ltseg.losses.ruled_loss import RuledLoss
 from ltseg.losses.seesaw import SeesawLoss
+from ltseg.losses.squared_error import SquaredErrorLoss
 
 __all__ = [
     'ARBLoss',
@@ -62,6 +63,7 @@ __all__ = [
     'ReweightedLoss',
     'RuledLoss',
     'SeesawLoss',
+    'SquaredErrorLoss',
     'TverskyLoss',
     'VSLoss',
 ]
