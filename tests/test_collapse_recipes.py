@@ -15,6 +15,7 @@ from test_configs import differences, used
 from torch.nn import functional as F
 
 from ltseg.cli.stages import stages_of
+from ltseg.datasets.profiles import profile_counts
 from ltseg.schedules import Progress
 
 pytestmark = pytest.mark.usefixtures('mmpretrain_registered')
@@ -236,6 +237,20 @@ def test_allnc_is_the_sum_of_its_equations(epoch: int, monkeypatch: pytest.Monke
         f'loss_{name}' for name in ('peer_to_peer_classifier', 'peer_to_peer_means', 'hybrid_contrastive')
     }
     torch.testing.assert_close(sum(losses.values()), total + contrast + means_term)
+
+
+@pytest.mark.parametrize(('data', 'ratio'), zip(CIFAR, (6.2, 5.0), strict=True))
+def test_allnc_divides_by_summed_weights_where_the_paper_divides_by_samples(data: str, ratio: float) -> None:
+    """docs/methods.md says by how much, for weights that sum to K."""
+    classes = on_cifar('allnc', data).model.head.num_classes
+    counts = torch.tensor(profile_counts('exponential', classes, 50_000 // classes, 100))
+    labels = torch.arange(classes).repeat_interleave(counts)
+    term = {**on_cifar('allnc', data).model.head.loss[1], 'counts': counts.tolist(), 'schedule': None}
+    ours, literal = (MODELS.build({**term, 'average': average}) for average in ('weight', 'count'))
+    weights_sum = (1 / counts).sum() / classes  # of 1 / n_k, brought to K
+    logits = torch.randn(len(labels), classes)
+    found = ours(logits, labels) / (literal(logits, labels) / weights_sum)
+    assert found.item() == pytest.approx(ratio, abs=0.05)
 
 
 def test_views_of_the_recipes() -> None:
