@@ -63,7 +63,7 @@ ON_LARGE_SETS = {  # what the five papers report and is built here
         + ('bcl', 'allnc', 'ncr_drw', 'ncr_drw_crt', 'ncr_ldam_drw', 'ncr_logit_adjusted', 'ncr_ride')
         + ('crt', 'lws', 'resample_class_balanced', 'reweighted', 'allnc_plus', 'arb', 'mislas')
         + ('ride2', 'ride4', 'ncr_ride2', 'ncr_ride4', 'bcl_rand_sim', 'bcl_rand_rand')
-        + ('kcl', 'tsc', 'equalization', 'bbn')
+        + ('supcon', 'kcl', 'tsc', 'equalization', 'bbn')
     ),
     'resnet50_{}_placeslt': ('ce', 'ce_mixup', 'crt', 'lws', 'mislas', 'arb'),
     'resnet50_{}_inaturalist2018': (

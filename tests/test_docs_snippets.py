@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures('mmseg_registered', 'mmpretrain_registered'
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / 'README.md', ROOT / 'docs/methods.md']
-OTHERS = ('CONTRIBUTING.md', 'configs/README.md', 'docs/extend.md', 'docs/glossary.md')
+OTHERS = ('CONTRIBUTING.md', 'configs/README.md', 'docs/extend.md', 'docs/glossary.md', 'docs/systems.md')
 BASES = {  # what an example inherits where it does not say
     'mmseg': ROOT / 'configs/unet_ce_camvid.py',
     'mmpretrain': ROOT / 'configs/classification/resnet32_ce_cifar10lt100.py',
