@@ -64,7 +64,7 @@ class BetweenClassRegularizer(KnownMeansRegularizer):
         nearest -120
         least -120
         nearest -81
-        least -47
+        least -43
     """
 
     short_name = 'NCR between'
