@@ -39,7 +39,7 @@ CUT = {
 # For the large sets besides: their lists cut down to a few classes, small crops, narrow networks from scratch.
 LARGE = {'imagenet': 'imagenet_lt', 'places': 'places_lt', 'inaturalist2018': 'inaturalist2018'}
 LARGE_CLASSES, LARGE_IMAGES = 5, 15
-WIDTH = 8  # channels of a backbone's first stage, which has 64
+WIDTH = 8  # channels of a backbone's first stage, which has 64, and that of ResNet-18 for CIFAR as well
 LARGE_CUT = {'num_classes': LARGE_CLASSES, 'scale': 32, 'crop_size': 32}
 CIFAR = ('cifar10lt100', 'cifar100lt100')
 METHODS = (
@@ -52,23 +52,31 @@ METHODS = (
     + ('supcon', 'kcl', 'tsc', 'bcl', 'allnc', 'allnc_plus', 'hybrid_sc', 'hybrid_psc')
     + ('causal_norm', 'dro_lt', 'range_loss')
     + ('lade', 'glmc', 'reslt', 'gcl', 'gcl_crt', 'paco')
+    + ('bcl_400e', 'mse', 'ncr_mse', 'lws_mixup', 'ncr_within_drw', 'ncr_between_drw', 'ncr_center_between_drw')
+    + ('ride2', 'ride4', 'ncr_ride2', 'ncr_ride4')
 )
 ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnet50_{}_imagenetlt': (
         ('ce', 'ce_mixup', 'ce_drw', 'focal', 'focal_drw', 'ldam_drw', 'crt', 'lws', 'mislas', 'arb', 'bcl')
         + ('balanced_softmax', 'logit_adjusted', 'disalign')
-        + ('lwr_balanced_softmax', 'lwr_logit_adjusted', 'lwr_focal', 'lwr_ce_drw')
+        + ('lwr_balanced_softmax', 'lwr_logit_adjusted', 'lwr_focal', 'lwr_ce_drw', 'etf')
     ),
     'resnext50_{}_imagenetlt': (
         ('ce', 'ce_mixup', 'ce_drw', 'ldam_drw', 'focal', 'balanced_softmax', 'logit_adjusted', 'disalign', 'ride')
         + ('bcl', 'allnc', 'ncr_drw', 'ncr_drw_crt', 'ncr_ldam_drw', 'ncr_logit_adjusted', 'ncr_ride')
         + ('crt', 'lws', 'resample_class_balanced', 'reweighted', 'causal_norm', 'lade', 'glmc', 'paco')
+        + ('ride2', 'ride4', 'ncr_ride2', 'ncr_ride4', 'bcl_rand_sim', 'bcl_rand_rand')
+        + ('supcon', 'kcl', 'tsc', 'equalization', 'bbn')
+        + ('allnc_plus', 'arb', 'mislas')
     ),
     'resnet50_{}_placeslt': ('ce', 'ce_mixup', 'crt', 'lws', 'mislas', 'arb', 'range_loss'),
     'resnet50_{}_inaturalist2018': (
         ('ce', 'ce_mixup', 'class_balanced_focal', 'ldam_drw', 'remix_drw', 'bbn', 'crt', 'lws', 'mislas', 'arb')
-        + ('bcl', 'allnc', 'disalign', 'hybrid_sc', 'hybrid_psc')
+        + ('bcl', 'allnc', 'allnc_plus', 'disalign', 'hybrid_sc', 'hybrid_psc')
     ),
+    'resnet152_{}_inaturalist2018': ('arb',),
+    'resnet18_{}_cifar10lt100': ('ce_drw', 'ncr_drw'),
+    'resnet18_{}_cifar100lt100': ('ce_drw', 'ncr_drw'),
 }
 DRW = {'custom_hooks.3.type': "'ltseg.DeferredRules'", 'custom_hooks.3.begin': '160'}
 MIXUP = {'model.train_cfg.augments.0.type': "'Mixup'", 'model.train_cfg.augments.0.alpha': '1.0'}
@@ -93,7 +101,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @every_leaf
 def test_trains_evaluates_and_saves(leaf: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config.fromfile(leaf)
-    cut = CUT if leaf.stem.endswith(CIFAR) else cut_large(config, monkeypatch)
+    cut = cut_small(config) if leaf.stem.endswith(CIFAR) else cut_large(config, monkeypatch)
     for part in parts(config._cfg_dict):
         part.update({key: cut[key] for key in cut if key in part})
         if 'data_root' in part:
@@ -110,6 +118,15 @@ def test_trains_evaluates_and_saves(leaf: Path, folder: Path, monkeypatch: pytes
     saved = torch.load(Path(runner.work_dir) / 'epoch_1.pth', weights_only=False)['state_dict']
     assert saved.keys() == runner.model.state_dict().keys()
     assert all(value.isfinite().all() for value in saved.values() if value.is_floating_point())
+
+
+def cut_small(config: Config) -> dict[str, Any]:
+    """Takes most channels of a ResNet-18 away, and gives what else to change."""
+    if config.model.backbone.type != 'ResNet_CIFAR':
+        return CUT
+    config.model.backbone.base_channels = WIDTH
+    config.model.head.in_channels = config.model.head.in_channels * WIDTH // 64
+    return {key: value for key, value in CUT.items() if key != 'depth'}
 
 
 def cut_large(config: Config, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from test_configs import differences, used
 from torch.nn import functional as F
 
 from ltseg.cli.stages import stages_of
+from ltseg.datasets.profiles import profile_counts
 from ltseg.schedules import Progress, Schedule
 
 pytestmark = pytest.mark.usefixtures('mmpretrain_registered')
@@ -23,10 +24,14 @@ CONFIGS = Path(__file__).parents[1] / 'configs'
 REGULARIZERS = ('model.head.regularizers', 'model.decode_head.regularizers')
 DENSE_LOSS = 'model.decode_head.loss_decode'
 DECAY = 'optim_wrapper.optimizer.weight_decay'
+BEGIN = 'custom_hooks.3.begin'  # of deferred re-weighting
 # A method, its baseline, and what the names of all settings that differ start with.
 ON_CIFAR = [
-    ('ncr_drw', 'ce_drw', (*REGULARIZERS, DECAY)),
-    ('center_loss_drw', 'ce_drw', (*REGULARIZERS, DECAY)),
+    ('ncr_drw', 'ce_drw', (*REGULARIZERS, DECAY, BEGIN, 'model.train_cfg')),
+    *((name, 'ncr_drw', REGULARIZERS) for name in ('ncr_within_drw', 'ncr_between_drw')),
+    *((name, 'ncr_drw', REGULARIZERS) for name in ('center_loss_drw', 'ncr_center_between_drw')),
+    ('ncr_mse', 'mse', REGULARIZERS),
+    *((f'ncr_ride{number}', f'ride{number}', (*REGULARIZERS, DECAY)) for number in (2, 4)),
     *((f'ncr_{base}', base, (*REGULARIZERS, DECAY)) for base in ('ldam_drw', 'logit_adjusted', 'ride')),
     *((f'lwr_{base}', base, REGULARIZERS) for base in ('balanced_softmax', 'logit_adjusted', 'focal', 'ce_drw')),
     ('supcon', 'bcl', REGULARIZERS),
@@ -37,7 +42,10 @@ ON_CIFAR = [
 ]
 ON_IMAGENET = [
     ('resnext50_ncr_drw', 'resnext50_ce_drw'),
-    *((f'resnext50_ncr_{base}', f'resnext50_{base}') for base in ('ldam_drw', 'logit_adjusted', 'ride')),
+    *(
+        (f'resnext50_ncr_{base}', f'resnext50_{base}')
+        for base in ('ldam_drw', 'logit_adjusted', 'ride', 'ride2', 'ride4')
+    ),
     *(
         (f'resnet50_lwr_{base}', f'resnet50_{base}')
         for base in ('balanced_softmax', 'logit_adjusted', 'focal', 'ce_drw')
@@ -79,7 +87,7 @@ def test_differs_from_its_baseline_in_its_terms_only(method: str, base: str, sta
 def test_differs_from_its_baseline_on_imagenet_in_its_terms_only(method: str, base: str) -> None:
     ours, baseline = (used(read(f'classification/{name}_imagenetlt')) for name in (method, base))
     changed = differences(baseline, ours)
-    assert changed and all(name.startswith(REGULARIZERS) for name in changed)
+    assert changed and all(name.startswith((*REGULARIZERS, BEGIN)) for name in changed)
 
 
 # Images of a batch, epochs, learning rate, weight decay; weight and temperature of the contrast.
@@ -87,6 +95,8 @@ LARGE_RECIPES = {
     'resnet50_bcl_imagenetlt': (256, 90, 0.1, 5e-4, 0.35, 0.07),
     'resnext50_bcl_imagenetlt': (256, 90, 0.1, 5e-4, 0.35, 0.07),
     'resnet50_bcl_inaturalist2018': (256, 100, 0.2, 1e-4, 0.35, 0.07),
+    'resnext50_bcl_rand_sim_imagenetlt': (256, 90, 0.1, 5e-4, 0.35, 0.07),
+    'resnext50_bcl_rand_rand_imagenetlt': (256, 90, 0.1, 5e-4, 0.35, 0.07),
     'resnext50_ncr_drw_imagenetlt': (256, 200, 0.05, 5e-4, 0.05, None),
     'resnext50_allnc_imagenetlt': (128, 90, 0.1, 2e-4, 2.0, None),
     'resnet50_allnc_inaturalist2018': (128, 90, 0.1, 2e-4, 2.0, None),
@@ -150,9 +160,44 @@ def test_weights_are_those_of_the_papers(data: str) -> None:
     assert (head.loss.loss_weight, balanced.loss_weight, balanced.temperature) == (2.0, 0.6, 0.1)
 
 
-@pytest.mark.parametrize('method', ['ncr_drw_crt', 'allnc_plus'])
+@pytest.mark.parametrize('method', ['ncr_drw', 'ncr_drw_crt', 'ncr_between_drw', 'center_loss_drw'])
 @pytest.mark.parametrize('data', CIFAR)
-def test_second_stage_trains_the_classifier_alone(method: str, data: str) -> None:
+def test_ncr_mixes_images_and_defers_re_weighting_to_the_last_twenty_epochs(method: str, data: str) -> None:
+    config = on_cifar(method, data)
+    assert config.model.train_cfg.augments == [dict(type='Mixup', alpha=0.2)]
+    assert config.custom_hooks[3] == dict(type='ltseg.DeferredRules', begin=180)
+    assert read('classification/resnext50_ncr_drw_imagenetlt').custom_hooks[3].begin == 170
+
+
+@pytest.mark.parametrize('data', CIFAR)
+def test_classifier_of_ncr_goes_on_for_fifty_epochs(data: str) -> None:
+    config = on_cifar('ncr_drw_crt', data).copy()
+    config.work_dir = 'work_dirs'
+    stage = stages_of(config)[1]
+    assert stage.model.train_cfg is None and stage.optim_wrapper.optimizer.weight_decay == 0
+    assert 'reinitialize' not in stage.custom_hooks[-1]
+    rates = learning_rates(stage.to_dict())
+    assert rates == pytest.approx(10 * [0.1] + 5 * [0.01] + 35 * [0.001])
+
+
+@pytest.mark.parametrize('data', CIFAR)
+def test_each_term_of_ncr_has_a_config_of_its_own(data: str) -> None:
+    within, between = on_cifar('ncr_drw', data).model.head.regularizers
+    center = dict(within, type='ltseg.CenterLoss', loss_weight=2 * within.loss_weight)  # which has the factor 1/2
+    terms = {'ncr_within_drw': [within], 'ncr_between_drw': [between], 'center_loss_drw': [center]}
+    for method, expected in (terms | {'ncr_center_between_drw': [center, between]}).items():
+        assert on_cifar(method, data).model.head.regularizers == expected
+
+
+@pytest.mark.parametrize('data', CIFAR)
+def test_bcl_in_400_epochs_has_twice_the_warm_up(data: str) -> None:
+    steps = [(epoch + 1) / 10 for epoch in range(10)] + 350 * [1] + 20 * [0.1] + 20 * [0.01]
+    assert learning_rates(on_cifar('bcl_400e', data).to_dict()) == pytest.approx([0.15 * step for step in steps])
+
+
+@pytest.mark.parametrize(('method', 'epochs'), [('ncr_drw_crt', 50), ('allnc_plus', 10)])
+@pytest.mark.parametrize('data', CIFAR)
+def test_second_stage_trains_the_classifier_alone(method: str, epochs: int, data: str) -> None:
     config = on_cifar(method, data).copy()
     config.work_dir = 'work_dirs'
     first, second = stages_of(config)
@@ -160,7 +205,7 @@ def test_second_stage_trains_the_classifier_alone(method: str, data: str) -> Non
     assert differences(base.model.to_dict(), first.model.to_dict()) == {}
     hooks = {hook.type: hook for hook in second.custom_hooks}
     assert hooks['ltseg.TrainOnly'].parameters == ['head.fc'] and 'ltseg.DeferredRules' not in hooks
-    assert 'ltseg.CountClasses' in hooks and second.train_cfg.max_epochs == 10
+    assert 'ltseg.CountClasses' in hooks and second.train_cfg.max_epochs == epochs
     head = MODELS.build(second.model).head
     assert head.regularizers is None and len(head.losses) == 1
 
@@ -210,6 +255,18 @@ def test_allnc_is_the_sum_of_its_equations(epoch: int, monkeypatch: pytest.Monke
         f'loss_{name}' for name in ('peer_to_peer_classifier', 'peer_to_peer_means', 'hybrid_contrastive')
     }
     torch.testing.assert_close(sum(losses.values()), total + contrast + means_term)
+
+
+@pytest.mark.parametrize(('data', 'ratio'), zip(CIFAR, (6.2, 5.0), strict=True))
+def test_allnc_divides_by_summed_weights_where_the_paper_divides_by_samples(data: str, ratio: float) -> None:
+    """docs/methods.md says by how much, for weights that sum to K."""
+    classes = on_cifar('allnc', data).model.head.num_classes
+    counts = torch.tensor(profile_counts('exponential', classes, 50_000 // classes, 100))
+    labels = torch.arange(classes).repeat_interleave(counts)
+    term = {**on_cifar('allnc', data).model.head.loss[1], 'counts': counts.tolist(), 'schedule': None}
+    ours, literal = (MODELS.build({**term, 'average': average}) for average in ('weight', 'count'))
+    logits = torch.randn(len(labels), classes)
+    assert (ours(logits, labels) / literal(logits, labels)).item() == pytest.approx(ratio, abs=0.05)
 
 
 def test_views_of_the_recipes() -> None:

@@ -35,6 +35,7 @@ DATASETS = {
 }
 MODELS = {
     '': 'resnet32',
+    'R18': 'resnet18',
     'R50': 'resnet50',
     'R152': 'resnet152',
     'X50': 'resnext50',

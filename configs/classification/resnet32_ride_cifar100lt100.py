@@ -1,6 +1,6 @@
 # ResNet-32 with three experts (RIDE, without routing) under LDAM-DRW on CIFAR-100-LT, factor 100.
 #     python tools/train.py configs/classification/resnet32_ride_cifar100lt100.py
-# Other numbers of experts: change experts in a copy of this file. A run of other length needs other starts:
+# With two and four experts: ride2, ride4. A run of other length needs other starts:
 #     --cfg-options custom_hooks.3.begin=24 model.head.loss.1.begin=24
 # Not measured.
 _base_ = './resnet32_ce_cifar100lt100.py'

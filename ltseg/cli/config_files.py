@@ -17,7 +17,7 @@ from ltseg.cli.stages import stages_of
 from ltseg.compat import quietly
 from ltseg.config_parts import without_wrappers
 from ltseg.core.checks import near
-from ltseg.core.errors import UsageError
+from ltseg.core.errors import UsageError, describe
 from ltseg.counts.data_set_counts import without_pipeline
 from ltseg.metrics.task import task_of
 from ltseg.nested_datasets import dataset_config, innermost_configs
@@ -26,13 +26,26 @@ __all__ = ['add_common_arguments', 'load_config', 'register_modules', 'training_
 
 
 class _Settings(DictAction):
-    """mmengine's, with a word on what is no key=value."""
+    """mmengine's, with a word on what is no key=value, and on values that it takes for text or never ends to read."""
 
     def __call__(self, parser: ArgumentParser, namespace: Namespace, values: Any, option_string: Any = None) -> None:
         for value in values:
             if '=' not in value:
                 parser.error(f'{option_string}: expected key=value, got {value!r}.')
+            if not _is_readable(value.partition('=')[2]):
+                hint = 'Give each part of a dict by itself, e.g. model.train_cfg.augments.type=Mixup.'
+                expected = 'a number, a text, or a list of them in brackets'
+                parser.error(describe(str(option_string), expected, repr(value), hint))
         super().__call__(parser, namespace, values, option_string)
+
+
+def _is_readable(text: str) -> bool:
+    """Whether mmengine reads what is meant: it knows no dicts, and brackets around whole lists only."""
+    try:
+        DictAction._parse_iterable(text)
+    except (RecursionError, AssertionError):
+        return False
+    return 'dict(' not in text
 
 
 def add_common_arguments(parser: ArgumentParser) -> None:

@@ -99,7 +99,8 @@ class BatchSimAugment(BatchSequence):
     A resized crop of 0.2 to 1 of the area, a flip, color jitter of 0.4, 0.4, 0.4, 0.1 with probability 0.8, and grey
     with probability 0.2.
 
-    Source: Chen et al., A simple framework for contrastive learning of visual representations, ICML 2020.
+    Source: Chen et al., A simple framework for contrastive learning of visual representations, ICML 2020, which blurs
+    images of 224 pixels, too. The released code of BCL has no blur for these either.
 
     Example:
         >>> import torch

@@ -33,6 +33,7 @@ from ltseg.losses.region import DiceLoss, JaccardLoss, RegionLoss, TverskyLoss
 from ltseg.losses.ruled_loss import RuledLoss
 from ltseg.losses.seesaw import SeesawLoss
 from ltseg.losses.semantic_augmentation import ISDALoss, RISDALoss
+from ltseg.losses.squared_error import SquaredErrorLoss
 
 __all__ = [
     'ARBLoss',
@@ -67,6 +68,7 @@ __all__ = [
     'ReweightedLoss',
     'RuledLoss',
     'SeesawLoss',
+    'SquaredErrorLoss',
     'TverskyLoss',
     'VSLoss',
 ]

@@ -25,8 +25,8 @@ class CenterLoss(CenterPull):
 
     Source:
         Wen et al., A Discriminative Feature Learning Approach for Deep Face Recognition, ECCV 2016, eq. 2 and 4. The
-        paper adds samples up; the mean, as in most code, keeps the weight free of the batch size. The dense form is
-        our extension.
+        paper adds samples up; the mean, as in most code, keeps the weight free of the batch size. The code of the NCR
+        paper has no 1/2. The dense form is our extension.
 
     Example:
         >>> import torch

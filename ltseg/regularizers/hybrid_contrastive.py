@@ -34,8 +34,8 @@ class HybridContrastiveLoss(ContrastiveTerm):
 
     Source:
         Zhang et al., All-around Neural Collapse for Imbalanced Classification, TKDE 2025, eq. 8. The paper gives no
-        sizes of the projections: they are ours. A single view, of a dense head, stands for both; that is our
-        extension, as is the dense form.
+        sizes of the projections: they are ours, and so is normalising both views together. A single view, of a dense
+        head, stands for both; that is our extension, as is the dense form.
 
     Example:
         >>> import torch

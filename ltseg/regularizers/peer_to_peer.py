@@ -34,7 +34,9 @@ class PeerToPeerRegularizer(KnownMeansRegularizer):
     Source:
         Zhang et al., All-around Neural Collapse for Imbalanced Classification, TKDE 2025, L_p. The paper is silent
         about absent classes and the space of the means; memory and the features that enter the classifier are our
-        choices. Each view has its own means, and the term is the mean over views. The dense form is our extension.
+        choices. Its centre is the mean of all samples, from where the term is 0 only for class means at distances that
+        are proportional to 1 / n_k. Each view has its own means, and the term is the mean over views. The dense form is
+        our extension.
 
     Example:
         >>> import torch

@@ -32,8 +32,9 @@ class WeightRepulsion(Regularizer):
     Source:
         Logit Weight Repulsion (poster), R_LWR with threshold 0.4 and the weight (1 - t/T)^2. Its numerator has the
         index j for i, and the diagonal is no part of the threshold here, since cosines of 1 round to either side of
-        it. t is in iterations, which the poster leaves open. Its "projection" is not derived there and not built.
-        On a dense head it acts on the last 1x1 convolution; that is our extension.
+        it. t is in iterations, which the poster leaves open. It does not say what "w/ proj" projects; the gradient that
+        it prints is the tangential one of this term. On a dense head it acts on the last 1x1 convolution; that is our
+        extension.
 
     Example:
         >>> import torch

@@ -82,6 +82,20 @@ def test_changes_that_do_not_fit(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--cfg-options: expected key=value, got 'resume'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('value', ["[dict(type='Mixup',alpha=1.0)]", 'dict(type=Mixup)', '[1,2', 'Mixup(1,2)'])
+def test_values_that_mmengine_cannot_read(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name = 'resnet32_ce_cifar10lt100.py'
+    with pytest.raises(SystemExit, match='2'):
+        parsed(name, '--cfg-options', f'model.train_cfg.augments={value}')
+    said = capsys.readouterr().err
+    assert f'a list of them in brackets, got {f"model.train_cfg.augments={value}"!r}' in said
+    hinted('Give each part of a dict by itself, e.g. model.train_cfg.augments.type=Mixup.', said)
+    parts = ('model.train_cfg.augments.type=Mixup', 'model.train_cfg.augments.alpha=1.0')
+    config = load_config(parsed(name, '--cfg-options', *parts, 'model.neck.output_size=[1,1]'))
+    assert config.model.train_cfg.augments == dict(type='Mixup', alpha=1.0)
+    assert config.model.neck.output_size == [1, 1]
+
+
 def test_changes_and_work_dir() -> None:
     config = load_config(parsed(ARB, '--cfg-options', 'model.pretrained=None', 'crop_size=(1,2)'))
     assert config.model.pretrained is None and config.crop_size == (1, 2)

@@ -216,6 +216,11 @@ def test_models_are_named_by_head_and_backbone(backbone: dict, head: str, expect
             dict(type='ltseg.LongTailedDataset', imbalance_factor=10, profile='pareto', dataset=dict(type='CIFAR100')),
             'CIFAR-100-LT 10 (pareto)',
         ),
+        (dict(type='ltseg.LongTailedDataset', imbalance_factor=1, dataset=dict(type='CIFAR100')), 'CIFAR-100'),
+        (
+            dict(type='ltseg.LongTailedDataset', imbalance_factor=1, largest=50, dataset=dict(type='CIFAR100')),
+            'CIFAR-100-LT 1 (largest 50)',
+        ),
     ],
 )
 def test_data_sets_are_named_through_wrappers(dataset: dict, expected: str) -> None:

@@ -37,6 +37,7 @@ LOSSES = [
     dict(type='ltseg.LabelAwareSmoothingLoss', counts=COUNTS),
     dict(type='ltseg.RecallLoss'),
     dict(type='ltseg.DifficultyBalancedLoss'),
+    dict(type='ltseg.SquaredErrorLoss'),
 ]
 
 # Those that are no mean over samples: without reductions, and sample weights as factors.

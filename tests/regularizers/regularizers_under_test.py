@@ -16,6 +16,7 @@ REGULARIZERS = [
     dict(type='ltseg.WithinClassRegularizer', centers='ema', over_classes='sum'),
     dict(type='ltseg.BetweenClassRegularizer'),
     dict(type='ltseg.BetweenClassRegularizer', centers='ema'),
+    dict(type='ltseg.BetweenClassRegularizer', angles='least'),
     dict(type='ltseg.CenterLoss'),
     dict(type='ltseg.CenterLoss', centers='batch'),
     dict(type='ltseg.CenterCollapseRegularizer', counts=COUNTS),

@@ -18,10 +18,11 @@ def of_means(means, labels=None):
     return FeatureBatch(means[:, None], labels, K, torch.zeros(K, D))
 
 
+@pytest.mark.parametrize('angles', ['nearest', 'least'])
 @pytest.mark.parametrize('num_classes', [3, 6, 100])
-def test_a_simplex_is_the_optimum(num_classes):
+def test_a_simplex_is_the_optimum(num_classes, angles):
     vectors, bound = simplex_vectors(num_classes, num_classes + 2), -math.acos(-1 / (num_classes - 1))
-    term = RegularizerGroup([BETWEEN], num_classes, num_classes + 2).terms[0]
+    term = RegularizerGroup([{**BETWEEN, 'angles': angles}], num_classes, num_classes + 2).terms[0]
     labels = torch.arange(num_classes)
     shifted = 3 * vectors + torch.randn(num_classes + 2)
     assert term(FeatureBatch(shifted[:, None], labels, num_classes)).item() == pytest.approx(bound, abs=1e-7)
@@ -39,6 +40,27 @@ def test_it_is_the_mean_angle_to_the_nearest_other_mean():
         min(torch.cosine_similarity(centred[k], centred[j], dim=0).acos() for j in range(K) if j != k) for k in range(K)
     ]
     torch.testing.assert_close(built(BETWEEN)(given), -sum(angles) / K)
+    torch.testing.assert_close(built(BETWEEN, angles='least')(given), -min(angles))
+
+
+def test_the_least_angle_moves_two_classes_only():
+    vectors = simplex_vectors(K, D)
+    vectors[1] += vectors[0]
+    _, gradient, _ = value_and_gradients(built(BETWEEN, angles='least'), of_means(vectors))
+    pushed, others = gradient[:2, 0], gradient[2:, 0]
+    torch.testing.assert_close(others, others[:1].expand_as(others))  # as the centre of all means goes with the two
+    assert (pushed - others[0]).norm(dim=1).min() > 0.1
+
+
+@pytest.mark.parametrize('classes', [K, 3])
+def test_absent_classes_have_no_part_in_the_least_angle(classes):
+    """In two dimensions, where the zeros of absent classes would lie at 90 degrees to everything."""
+    degrees = torch.tensor([0.0, 120, 240, 50, 80][:classes], dtype=torch.float64).deg2rad()
+    means = torch.stack([degrees.cos(), degrees.sin()], 1)
+    given = FeatureBatch(means[:, None], torch.arange(classes), K, torch.zeros(K, 2))
+    seen = torch.nn.functional.normalize(means - means.mean(0))
+    expected = -(seen @ seen.T).fill_diagonal_(-1).max().arccos()
+    torch.testing.assert_close(built(BETWEEN, angles='least')(given), expected)
 
 
 def test_norms_and_place_of_the_means_do_not_matter():
@@ -47,9 +69,10 @@ def test_norms_and_place_of_the_means_do_not_matter():
     torch.testing.assert_close(built(BETWEEN)(of_means(7 * vectors + 5)), value)
 
 
+@pytest.mark.parametrize('angles', ['nearest', 'least'])
 @pytest.mark.parametrize('classes', [1, 2])
-def test_fewer_than_three_classes_give_zero(classes):
-    value, gradient, _ = value_and_gradients(built(BETWEEN), batch(classes=classes))
+def test_fewer_than_three_classes_give_zero(classes, angles):
+    value, gradient, _ = value_and_gradients(built(BETWEEN, angles=angles), batch(classes=classes))
     assert value == 0 and (gradient == 0).all()
 
 

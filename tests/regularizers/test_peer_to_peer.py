@@ -46,6 +46,19 @@ def test_means_are_centred_with_equal_shares_and_each_view_has_its_own():
     torch.testing.assert_close(built(MEANS)(given), sum(values) / 2)
 
 
+def test_seen_from_the_mean_of_samples_a_simplex_of_equal_norms_would_be_no_minimum():
+    """Why the centre is the mean of class means: from the other one, norms proportional to 1 / n would be wanted."""
+    counts = torch.tensor([16.0, 8, 4, 2, 2], dtype=torch.float64)
+    labels = torch.arange(K).repeat_interleave(counts.long())
+    simplex = simplex_vectors(K, D)
+    for means, from_samples in ((simplex, False), (simplex / counts[:, None], True)):
+        of_samples = torch.nn.functional.normalize(means - counts @ means / counts.sum())
+        theirs = built(CLASSIFIER)(given_by(means, of_samples))
+        ours = built(MEANS)(given_by(means[labels], means, labels))
+        assert (theirs < 1e-25) == from_samples and (ours < 1e-25) != from_samples
+        assert max(theirs, ours) > 0.01
+
+
 def test_too_few_dimensions_leave_a_rest():
     dimensions = 2
     floor = (K - 1 - dimensions) * (K / (K - 1)) ** 2 / K**2

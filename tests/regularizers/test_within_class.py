@@ -109,6 +109,21 @@ def test_learned_centers_need_a_term_that_learns_them():
         assert torch.autograd.grad(total, rows)[0].abs().sum() > 0
 
 
+@pytest.mark.parametrize('off', [{'loss_weight': 0}, {'schedule': dict(start=0.9)}])
+@pytest.mark.parametrize('angles', ['nearest', 'least'])
+def test_features_feel_the_angles_while_nothing_draws_them_to_centers(off, angles):
+    MessageHub.get_instance('early').update_info_dict({'iter': 5, 'max_iters': 10})
+    given = batch()
+    between = {**BETWEEN, 'angles': angles}
+    group = RegularizerGroup([{**WITHIN, **off}, between], K, D).double()
+    features = given.features.clone().requires_grad_()
+    value = group(FeatureBatch(features, given.labels, K))['loss_between_class']
+    (gradient,) = torch.autograd.grad(value, features)
+    expected = value_and_gradients(built(between, centers='batch'), given)
+    torch.testing.assert_close((value.detach(), gradient), expected[:2])
+    assert gradient.abs().sum() > 0
+
+
 def test_an_overflow_leaves_the_centers_of_other_classes_alone():
     given = batch(views=1)
     given.features[given.labels == 2] = float('inf')

@@ -1,5 +1,5 @@
 # ImageNet-LT in three views of each image, as the BCL paper has them: one with RandAugment to classify, and two with
-# SimAugment to compare.
+# SimAugment to compare. The blur is that of SimCLR, which the paper cites; its released code has none.
 _base_ = './imagenet_lt_randaug.py'
 data_preprocessor = dict(type='ltseg.AugmentingClsPreprocessor')
 classified_view = _base_.train_pipeline[1:-1]

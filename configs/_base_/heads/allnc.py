@@ -1,4 +1,5 @@
-# The head of AllNC: two classified views, whose losses the paper adds up, which makes the weights 2; alpha = 1.
+# The head of AllNC: two classified views, whose losses the paper adds up, which makes the weights 2; alpha = 1. The
+# re-weighted loss is divided by the summed weights, where eq. 12 of the paper divides by the number of samples.
 features_first = dict(shape='cumulative', unit='epoch', power=3.0)
 classifier_later = dict(**features_first, complement=True)
 allnc_head = dict(

@@ -35,13 +35,18 @@ def wrappers(dataset: Any) -> Iterator[Mapping[str, Any]]:
 
 def _labels(dataset: Mapping[str, Any], scope: str) -> Iterator[str]:
     inner = [each for each in held_datasets(dataset) if is_part(each)]
-    if inner and plain_type(dataset) not in CHANGED:
+    if inner and (plain_type(dataset) not in CHANGED or _is_whole(dataset)):
         for each in inner:
             yield from _labels(each, scope)
     elif plain_type(dataset) in GENERIC_DATA:
         yield _folder(dataset)
     else:
         yield part_label(dataset, scope)
+
+
+def _is_whole(dataset: Mapping[str, Any]) -> bool:
+    """Whether a long-tailed part is the balanced data set itself."""
+    return dataset.get('imbalance_factor') == 1 and dataset.get('largest') is None
 
 
 def _folder(dataset: Mapping[str, Any]) -> str:

@@ -28,12 +28,13 @@ class _Chart(NamedTuple):
 
 
 MEANS, VECTORS = 'class means', 'class vectors'
-SORTED = 'From frequent to rare classes; class means are seen from their mean.'
+CENTRE = 'Class means are seen from their own mean, where the AllNC paper has the mean of all samples.'
+SORTED = f'From frequent to rare classes. {CENTRE}'
 DECISIONS = 'Samples that the two decide differently, from frequent to rare classes.'
 DISTANCE = 'Distance of samples from their class mean, from frequent to rare classes.'
 NC4 = 'Classifier against nearest class mean'
 MATRICES = (
-    _Chart('mean_angles', 'Angles of class means', {}, 'degrees', None, 'Seen from the mean of the class means.'),
+    _Chart('mean_angles', 'Angles of class means', {}, 'degrees', None, CENTRE),
     _Chart('classifier_angles', 'Angles of class vectors', {}, 'degrees', None, 'Seen from their mean.'),
 )
 NORMS = {'mean_norm': MEANS, 'classifier_norm': VECTORS}
@@ -49,10 +50,10 @@ VARIATIONS = {'nc2_means_norm_variation': MEANS, 'nc2_classifier_norm_variation'
 BALANCE = {'balance_product': 'B_D', 'balance_angle': 'B_A', 'balance_length': 'B_L'}
 CURVES = (
     _Chart('curve_nc1', 'NC1', {'nc1': 'each sample alike', 'nc1_class_averaged': 'each class alike'}, 'NC1'),
-    _Chart('curve_cosines', 'Spread of cosines', COSINES, 'standard deviation'),
+    _Chart('curve_cosines', 'Spread of cosines', COSINES, 'standard deviation', caption=CENTRE),
     _Chart('curve_angles', 'Least angles', ANGLES, 'degrees', None),
     _Chart('curve_norms', 'Variation of norms', VARIATIONS, 'standard deviation / mean'),
-    _Chart('curve_self_duality', 'Self-duality', {'nc3_self_duality': 'gap'}, 'NC3'),
+    _Chart('curve_self_duality', 'Self-duality', {'nc3_self_duality': 'gap'}, 'NC3', caption=CENTRE),
     _Chart('curve_nc4', NC4, {'nc4_disagreement': 'share'}, 'NC4'),
     _Chart('curve_balance', 'Balance of the class vectors', BALANCE, 'standard deviation'),
 )
@@ -85,7 +86,7 @@ def _bars(chart: _Chart, summary: CollapseSummary, classes: Classes) -> Figure:
 
 def _spread(summary: CollapseSummary) -> Figure:
     known = {label: summary.figures[key] for key, label in COSINES.items() if key in summary.figures}
-    about = 'Of all pairs, seen from their mean; 0 where all angles are equal.'
+    about = f'Of all pairs; 0 where all angles are equal. {CENTRE}'
     series = [Series(x=list(known), y=list(known.values()))]
     chart = _Chart('spread', 'Spread of cosines', {}, caption=about)
     return chart.figure(None, form='bars', y_label='standard deviation', series=series)
