@@ -11,10 +11,23 @@ from mmengine.runner import Runner
 from ltseg.cli.run_records import RunSource, evaluation_of, number_of, other_metrics, record_of
 from ltseg.hooks.resumed_training import is_over, validation_is_due
 
-__all__ = ['RunRecorder']
+__all__ = ['LostValidation', 'RunRecorder']
 
 CURVE = 'ltseg_curve'
 LOSS_POINTS = 100  # the losses between two points are averaged
+
+
+class LostValidation(Hook):
+    """Makes up for a validation that was lost because the training run was killed behind its checkpoint."""
+
+    priority = 'LOWEST'  # behind mmengine's CheckpointHook, which has to know where to save the best checkpoint
+
+    def before_train(self, runner: Runner) -> None:
+        """Validates before training goes on."""
+        # With nothing left to train, nothing but this validation gives the record, be it in the curve or not.
+        lost = is_over(runner) or runner.iter not in {point['iteration'] for point in _curve(runner)}
+        if validation_is_due(runner) and lost:
+            runner.val_loop.run()
 
 
 class RunRecorder(Hook):
@@ -29,13 +42,6 @@ class RunRecorder(Hook):
     def __init__(self, source: RunSource) -> None:
         self.source = source
         self._metrics: Mapping[str, Any] = {}
-
-    def before_train(self, runner: Runner) -> None:
-        """Makes up for a validation that was lost because the training run was killed behind its checkpoint."""
-        # With nothing left to train, nothing but this validation gives the record, be it in the curve or not.
-        lost = is_over(runner) or runner.iter not in {point['iteration'] for point in _curve(runner)}
-        if validation_is_due(runner) and lost:
-            runner.val_loop.run()
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Adds a point to the curve."""

@@ -23,7 +23,7 @@ from ltseg.cli.checkpoints import check_resumable, newest_checkpoint
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.parser import command_parser
-from ltseg.cli.recording import RunRecorder
+from ltseg.cli.recording import LostValidation, RunRecorder
 from ltseg.cli.run_records import RunSource
 from ltseg.cli.runner import CalmRunner, LaterStageRunner, build_runner, calm_warnings, each_warning_once
 from ltseg.cli.stage_checks import check_stage, is_first_process, settle_stage
@@ -92,6 +92,7 @@ def train(config: Config, source: RunSource, kind: type[CalmRunner] = CalmRunner
     """Trains one stage, or the only one."""
     runner = build_runner(config, kind)
     runner.register_hook(RunRecorder(source))
+    runner.register_hook(LostValidation())
     runner.register_hook(SyncRunningStatistics())
     runner.register_hook(CheckLastBatch())
     check_space(runner.model, config)

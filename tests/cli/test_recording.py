@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.logging import MessageHub
 from mmengine.runner import EpochBasedTrainLoop
 
-from ltseg.cli.recording import RunRecorder
+from ltseg.cli.recording import LostValidation, RunRecorder
 from ltseg.cli.run_records import RunSource, evaluation_of, other_metrics, record_of, training_of
 from ltseg.counts.groups import ClassGroups
 from ltseg.counts.shots import build_shots
@@ -58,6 +58,7 @@ class Loop(EpochBasedTrainLoop):
 
     def __init__(self) -> None:
         self._max_epochs, self.val_begin, self.val_interval = 5, 1, 2
+        self._epoch, self.dynamic_milestones, self.dynamic_intervals = 0, [0], [2]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_validation_lost_behind_its_checkpoint_is_made_up_for_by_epochs(epoch: i
         val_loop=SimpleNamespace(run=lambda: done.append(epoch)),
         message_hub=SimpleNamespace(runtime_info={'ltseg_curve': [{'iteration': point} for point in points]}),
     )
-    RunRecorder(SOURCE).before_train(runner)
+    LostValidation().before_train(runner)
     assert len(done) == runs
 
 
@@ -89,7 +90,7 @@ def test_validation_before_its_first_epoch_was_not_lost(epoch: int, runs: int) -
         val_loop=SimpleNamespace(run=lambda: done.append(epoch)),
         message_hub=SimpleNamespace(runtime_info={}),
     )
-    RunRecorder(SOURCE).before_train(runner)
+    LostValidation().before_train(runner)
     assert len(done) == runs
 
 

@@ -101,14 +101,16 @@ def test_without_the_hook_the_weights_differ(tmp_path: Path) -> None:
     assert not equal(final(tmp_path / 'whole'), final(cut))
 
 
-def test_lost_validation_is_made_up_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize('best', [None, 'mIoU'])
+def test_lost_validation_is_made_up_for(best: str | None, tmp_path: Path) -> None:
     """A kill between the last checkpoint and its validation leaves a record all the same."""
-    config = write_training(tmp_path, 2)
-    train(config, tmp_path / 'run')
+    train(write_training(tmp_path, 2), tmp_path / 'run')
     record = tmp_path / 'run/records/val.json'
     before = RunRecord.load(record)
     record.unlink()
+    config = write_training(tmp_path, 2, **{'default_hooks.checkpoint.save_best': best})
     train(config, tmp_path / 'run', '--resume')
+    assert len(list((tmp_path / 'run').glob('best_*.pth'))) == (best is not None)
     after = RunRecord.load(record)
     assert torch.equal(after.evaluation.matrix, before.evaluation.matrix)
     assert after.curves == before.curves
