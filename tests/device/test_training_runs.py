@@ -101,6 +101,12 @@ def following_validation(folder: Path) -> Runner:
     return training(folder, Network(RecallLoss()), dict(type='ltseg.ValidationRecall'), **validation())
 
 
+def named(folder: Path, config: Config) -> Runner:
+    """mmengine names runs by the second otherwise, and keeps the registries of the first one of a name."""
+    config.experiment_name = folder.name
+    return Runner.from_cfg(config)
+
+
 def segmentation(folder: Path) -> Runner:
     """Three classes, every kind of term, and all that watches."""
     head = {
@@ -116,7 +122,7 @@ def segmentation(folder: Path) -> Runner:
     )
     config = Config.fromfile(path)
     config.custom_hooks += [*MONITORS, dict(type='ltseg.StopOnNaN'), dict(type='EMAHook')]
-    return Runner.from_cfg(config)
+    return named(folder, config)
 
 
 def classification(folder: Path) -> Runner:
@@ -125,7 +131,7 @@ def classification(folder: Path) -> Runner:
     config.train_dataloader.update(batch_size=5, num_workers=0, persistent_workers=False)
     config.val_dataloader.update(num_workers=0, persistent_workers=False)
     config.custom_hooks += MONITORS
-    return Runner.from_cfg(config)
+    return named(folder, config)
 
 
 def of_features(folder: Path, hook: str, loss: str) -> Runner:
@@ -135,7 +141,7 @@ def of_features(folder: Path, hook: str, loss: str) -> Runner:
     config.val_dataloader.update(num_workers=0, persistent_workers=False)
     config.model.head.loss = dict(type=loss, ramp=(1.0, 1.0))
     config.custom_hooks += [dict(type=hook)]
-    return Runner.from_cfg(config)
+    return named(folder, config)
 
 
 PARTS = [

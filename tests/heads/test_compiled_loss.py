@@ -85,7 +85,7 @@ def assert_compiled_is_plain(options: dict, backend: str = 'eager') -> Backend:
 @pytest.mark.parametrize('config', LOSSES, ids=name_of)
 def test_every_loss(config: dict) -> None:
     noted = assert_compiled_is_plain({'loss_decode': without_chance(config)})
-    with_functions = config['type'] in ('ltseg.SeesawLoss', *CERTAIN)
+    with_functions = config['type'] in ('ltseg.SeesawLoss', 'ltseg.SquaredErrorLoss', *CERTAIN)
     assert any('interpolate' in name for name in noted.calls[0]) == with_functions
 
 
