@@ -12,6 +12,7 @@ from ltseg.core.checks import check_choice
 from ltseg.core.errors import InvalidValueError
 from ltseg.datasets.chosen_indices import ChosenIndices, fingerprint
 from ltseg.datasets.labelled_images import labels_of
+from ltseg.datasets.labelled_wrapper import LabelledWrapper
 from ltseg.datasets.profiles import PROFILES, profile_counts
 from ltseg.registry import DATASETS
 
@@ -19,7 +20,7 @@ __all__ = ['LongTailedDataset']
 
 
 @DATASETS.register_module()
-class LongTailedDataset:
+class LongTailedDataset(LabelledWrapper):
     """Images of another data set, so many of each class that class sizes have a long tail.
 
     The class in place k of ``class_order`` keeps n_k images (:func:`profile_counts`), which are the first n_k of a
@@ -74,26 +75,12 @@ class LongTailedDataset:
         if imbalance_factor is None and (indices_file is None or not os.path.isfile(indices_file)):
             hint = 'Set imbalance_factor, e.g. 100.'
             raise InvalidValueError('LongTailedDataset.imbalance_factor', 'a number of at least 1', 'None', hint)
-        self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
         self.imbalance_factor, self.profile, self.power, self.largest = imbalance_factor, profile, power, largest
         self.class_order, self.seed, self.indices_file = class_order, seed, indices_file
-        self._fully_initialized = False
-        self.full_init()
+        super().__init__(dataset)
 
-    @property
-    def metainfo(self) -> dict[str, Any]:
-        """That of the data set inside."""
-        return self.dataset.metainfo
-
-    @property
-    def CLASSES(self) -> tuple[str, ...]:  # noqa: N802, mmpretrain's name
-        """Names of the classes."""
-        return tuple(self.metainfo['classes'])
-
-    def full_init(self) -> None:
-        """Chooses the images, or reads which were chosen."""
-        if self._fully_initialized:
-            return
+    def choose_labels(self) -> np.ndarray:
+        """Chooses the images, or reads which were chosen, and gives their labels."""
         labels = labels_of(self.dataset)
         settings = self._settings(labels)
         if self.indices_file is not None and os.path.isfile(self.indices_file):
@@ -103,18 +90,8 @@ class LongTailedDataset:
             chosen = ChosenIndices(self._choose(labels), settings)
             if self.indices_file is not None and is_main_process():
                 chosen.save(self.indices_file)
-        self.indices, self._labels = chosen.indices, labels[chosen.indices]
-        self._fully_initialized = True
-
-    @force_full_init
-    def get_gt_labels(self) -> np.ndarray:
-        """Labels of the chosen images, (N,) int64."""
-        return self._labels.copy()
-
-    @force_full_init
-    def get_cat_ids(self, idx: int) -> list[int]:
-        """The label of an image, as a list."""
-        return [int(self._labels[idx])]
+        self.indices = chosen.indices
+        return labels[chosen.indices]
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict[str, Any]:
@@ -130,14 +107,6 @@ class LongTailedDataset:
         """Gives the samples of many indices at once, where the data set inside does."""
         inside = getattr(self.dataset, 'packed_samples', None)
         return None if inside is None else lambda indices: inside(self.indices[list(indices)].tolist())
-
-    @property
-    def __getitems__(self) -> Callable[[Sequence[int]], list[Any]] | None:
-        return self.packed_samples  # torch takes one by one where this is None
-
-    @force_full_init
-    def __len__(self) -> int:
-        return len(self.indices)
 
     def _settings(self, labels: np.ndarray) -> dict[str, Any]:
         return {

@@ -12,13 +12,14 @@ from ltseg.core.checks import check_integer, check_range
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.labelled_batches import LabelledBatch
 from ltseg.datasets.labelled_images import labels_of
+from ltseg.datasets.labelled_wrapper import LabelledWrapper
 from ltseg.registry import DATASETS
 
 __all__ = ['NoisyLabels']
 
 
 @DATASETS.register_module()
-class NoisyLabels:
+class NoisyLabels(LabelledWrapper):
     """Another data set with symmetric label noise: an image of class y gets each label j by
 
         P(j | y) = 1 - rate if j = y, else rate / (K - 1).
@@ -59,43 +60,17 @@ class NoisyLabels:
     def __init__(self, dataset: Any, rate: float, seed: int = 0) -> None:
         check_range('NoisyLabels.rate', rate, 0, np.nextafter(1, 0))
         check_integer('NoisyLabels.seed', seed, 0)
-        self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
         self.rate, self.seed = rate, seed
-        self._fully_initialized = False
-        self.full_init()
+        super().__init__(dataset)
 
-    @property
-    def metainfo(self) -> dict[str, Any]:
-        """That of the data set inside."""
-        return self.dataset.metainfo
-
-    @property
-    def CLASSES(self) -> tuple[str, ...]:  # noqa: N802, mmpretrain's name
-        """Names of the classes."""
-        return tuple(self.metainfo['classes'])
-
-    def full_init(self) -> None:
-        """Draws the labels."""
-        if self._fully_initialized:
-            return
+    def choose_labels(self) -> np.ndarray:
         labels, number = labels_of(self.dataset), len(self.CLASSES)
         if number < 2:
             raise InvalidValueError('NoisyLabels', 'two classes or more', repr(number))
         random = np.random.default_rng(self.seed)
         is_wrong = random.random(len(labels)) < self.rate
         others = (labels + random.integers(1, number, len(labels))) % number  # any but the true one
-        self._labels = np.where(is_wrong, others, labels)
-        self._fully_initialized = True
-
-    @force_full_init
-    def get_gt_labels(self) -> np.ndarray:
-        """Labels with the noise, (N,) int64."""
-        return self._labels.copy()
-
-    @force_full_init
-    def get_cat_ids(self, idx: int) -> list[int]:
-        """The label of an image, as a list."""
-        return [int(self._labels[idx])]
+        return np.where(is_wrong, others, labels)
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict[str, Any]:
@@ -120,11 +95,3 @@ class NoisyLabels:
     def _relabelled(self, batch: LabelledBatch, indices: Sequence[int]) -> LabelledBatch:
         labels = torch.from_numpy(self._labels[list(indices)])
         return replace(batch, samples=replace(batch.samples, labels=labels))
-
-    @property
-    def __getitems__(self) -> Callable[[Sequence[int]], LabelledBatch] | None:
-        return self.packed_samples  # torch takes one by one where this is None
-
-    @force_full_init
-    def __len__(self) -> int:
-        return len(self._labels)
