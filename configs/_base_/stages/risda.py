@@ -1,16 +1,12 @@
 # RISDA after cross entropy: a last fifth of training measures the classes, and trains the classifier alone with features
 # of rare classes that vary as those of the classes they are taken for, under class-balanced weights. Lengths, rates and
 # strengths are those of released code for CIFAR.
+_base_ = '../schedules/last_fifth.py'
 stages = [
-    dict(
-        name='representation',
-        train_cfg=dict(max_epochs=160),
-        param_scheduler=[dict(type='LinearLR', start_factor=0.2, by_epoch=True, begin=0, end=5)]),
+    dict(name='representation', **_base_.first_stage),
     dict(
         name='classifier',
-        train_cfg=dict(max_epochs=40),
-        optim_wrapper=dict(optimizer=dict(lr=0.001)),
-        param_scheduler=[dict(type='MultiStepLR', by_epoch=True, milestones=[20], gamma=0.01)],
+        **_base_.last_stage,
         model=dict(head=dict(loss=dict(
             _delete_=True, type='ltseg.RISDALoss', rules=[dict(type='ltseg.Weighting', scheme='effective_number')]))),
         extra_hooks=[
