@@ -16,7 +16,7 @@ from ltseg.core.extension import Extension
 from ltseg.core.labelled_batches import LabelledSamples
 from ltseg.models.context_bank import ContextBank
 from ltseg.registry import MODELS
-from ltseg.schedules import Schedule, training_progress
+from ltseg.schedules import training_progress
 
 __all__ = ['ContextShiftClassifier']
 
@@ -112,8 +112,8 @@ class ContextShiftClassifier(Extension):
         super().__init__(*args, head=head, train_cfg=None, **kwargs)  # type: ignore[call-arg]
         self.uniform_head = MODELS.build(uniform_config)
         self.bank = ContextBank(bank_size, image_shape)
-        self.threshold, self.shares, self.unmixed_epochs = threshold, tuple(shares), unmixed_epochs
-        self.begun = Schedule('constant', start=begin, unit='epoch')
+        self.threshold, self.shares = threshold, tuple(shares)
+        self.begin, self.unmixed_epochs = begin, unmixed_epochs
         self.mixer = _mixer(train_cfg, self.head.num_classes)
         self._check_parts()
 
@@ -136,7 +136,8 @@ class ContextShiftClassifier(Extension):
         """The losses of pairs, those of the first head as 'uniform.NAME'.
 
         Raises:
-            ValueError: If the number of images is odd, or they are not of ``image_shape``.
+            ValueError: If the number of images is odd, they are not of ``image_shape``, or training ends before the
+                epoch ``begin``.
         """
         if len(inputs) % 2 or inputs.ndim != 4:
             hint = "Use an even batch_size and sampler=dict(type='ltseg.BilateralSampler', second=...)."
@@ -152,7 +153,7 @@ class ContextShiftClassifier(Extension):
         return {**losses, **{f'uniform.{name}': value for name, value in of_uniform.items()}}
 
     def _balanced_loss(self, uniform: tuple[Tensor, list], balanced: tuple[Tensor, list]) -> dict[str, Tensor]:
-        if not self.begun.factor(training_progress()):
+        if not self._has_begun():
             # DistributedDataParallel waits for all gradients.
             return {'loss': sum(parameter.flatten()[:0].sum() for parameter in self.head.parameters())}
         self._collect(*uniform)
@@ -160,6 +161,14 @@ class ContextShiftClassifier(Extension):
         share = np.random.uniform(*self.shares)  # drawn as MMPretrain's Mixup draws its share
         shifted = on_contexts(images, *self.bank.drawn(len(images)), share)
         return self.head.loss(self.extract_feat(shifted), samples)  # type: ignore[attr-defined]
+
+    def _has_begun(self) -> bool:
+        progress = training_progress()
+        if progress.max_iters > 1 and self.begin >= progress.max_epochs:  # without a Runner there is no end
+            hint = 'Set model.begin=0; training that counts iterations is one epoch.'
+            expected = f'less than the {progress.max_epochs} epochs of training'
+            raise InvalidValueError(f'{_NAME}.begin', expected, repr(self.begin), hint)
+        return progress.epoch >= self.begin
 
     def _collect(self, images: Tensor, samples: Any) -> None:
         """Puts contexts of well-known images into the bank."""

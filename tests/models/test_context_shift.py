@@ -8,7 +8,6 @@ import pytest
 import torch
 from hinted import hinted
 from mmengine.logging import MessageHub
-from torch import distributed
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 from two_processes import in_two_processes
@@ -128,7 +127,8 @@ def test_loss_by_hand():
 def test_the_bank_takes_images_that_the_first_head_knows():
     classifier = model(threshold=0.8, bank_size=40).train()
     with torch.no_grad():
-        classifier.uniform_head.fc.bias.copy_(torch.tensor([0.0, 0.0, 30.0, 0.0, 0.0]))  # all images are of class 2
+        classifier.uniform_head.fc.bias[2] = 30.0  # all images are of class 2
+        classifier.uniform_head.fc.weight.fill_(0.01)  # of which all that is active is evidence
     for seed in range(4):
         losses_of(classifier, seed)
     given = torch.cat([batch(seed)[1][::2] for seed in range(4)])
@@ -149,10 +149,10 @@ def test_before_it_begins_only_the_first_head_learns(progress):
     assert losses['loss'] > 0 and (classifier.bank.labels >= 0).sum() == 4
 
 
-def test_training_that_ends_before_it_begins_is_told(progress):
+def test_training_that_ends_before_it_begins_is_refused(progress):
     progress(epoch=0, max_epochs=1, iter=20, max_iters=50)
-    with pytest.warns(UserWarning, match="set unit='iter'"):
-        losses_of(model(begin=3))
+    hinted('Set model.begin=0; training that counts iterations is one epoch.', lambda: losses_of(model(begin=3)))
+    assert losses_of(model(begin=0).train())['loss'] > 0
 
 
 def test_all_of_it_learns():
@@ -243,10 +243,19 @@ def test_can_be_copied_and_pickled():
     assert found.keys() == expected.keys() and all(torch.equal(value, expected[name]) for name, value in found.items())
 
 
+def with_fixed_statistics():
+    """A classifier whose running statistics, those of each process, stay as they are."""
+    classifier = model(begin=1, bank_size=10, threshold=0.2).train()
+    for part in classifier.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            part.momentum = 0.0
+    return classifier
+
+
 def in_each(rank, folder):
     """Three steps with half of each batch, of which the first is before the bank begins."""
-    classifier = model(begin=1, bank_size=10, threshold=0.2)
-    wrapped, hub = DistributedDataParallel(classifier.train()), MessageHub.get_current_instance()
+    classifier, hub = with_fixed_statistics(), MessageHub.get_current_instance()
+    wrapped = DistributedDataParallel(classifier)
     hub.update_info('max_epochs', 3)
     for epoch in range(3):
         hub.update_info('epoch', epoch)
@@ -254,12 +263,11 @@ def in_each(rank, folder):
         seed_everything(epoch)
         sum(wrapped(images, samples(labels), mode='loss').values()).backward()
     torch.save(classifier.bank.state_dict(), f'{folder}/{rank}.pth')
-    assert distributed.get_world_size() == 2
 
 
 def test_two_processes_have_the_bank_of_one(tmp_path, progress):
     in_two_processes(in_each, str(tmp_path))
-    classifier = model(begin=1, bank_size=10, threshold=0.2).train()
+    classifier = with_fixed_statistics()
     for epoch in range(3):
         progress(epoch=epoch, max_epochs=3)
         losses_of(classifier, epoch, 16)
@@ -268,9 +276,7 @@ def test_two_processes_have_the_bank_of_one(tmp_path, progress):
     for rank in range(2):
         found = torch.load(tmp_path / f'{rank}.pth')
         assert torch.equal(found['labels'], expected['labels']) and torch.equal(found['place'], expected['place'])
-        images, masks = (each.split([3 * 64, 64], 1) for each in (found['keys'], expected['keys']))
-        assert torch.equal(images[0], masks[0])
-        torch.testing.assert_close(images[1], masks[1], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(found['keys'], expected['keys'])
 
 
 def test_faults_and_their_hints():
