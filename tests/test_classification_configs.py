@@ -55,7 +55,7 @@ METHODS = (
     + ('lade', 'glmc', 'reslt', 'gcl', 'gcl_crt', 'paco')
     + ('bcl_400e', 'mse', 'ncr_mse', 'lws_mixup', 'ncr_within_drw', 'ncr_between_drw', 'ncr_center_between_drw')
     + ('ride2', 'ride4', 'ncr_ride2', 'ncr_ride4')
-    + ('csa', 'csa_mixup')
+    + ('csa', 'csa_mixup', 'mbj')
 )
 ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnet50_{}_imagenetlt': (
