@@ -1,5 +1,7 @@
 """Which pixels of an image are context, by the class activation of its label, and images on contexts of others."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -9,7 +11,7 @@ from ltseg.core.layout import at_least_float32
 __all__ = ['context_masks', 'on_contexts']
 
 
-def context_masks(maps: Tensor, vectors: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def context_masks(maps: Tensor, vectors: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
     """How much each pixel is context and not object, ``M = (1 - up(a))^2``, by the class activation of the label::
 
         A = relu(w_y . F),    a = (A - min A) / (max A - min A)    over the cells of a map
@@ -38,7 +40,7 @@ def context_masks(maps: Tensor, vectors: Tensor, size: tuple[int, int]) -> tuple
     low, high = activation.amin((2, 3), keepdim=True), activation.amax((2, 3), keepdim=True)
     shaped = high > low
     unit = torch.where(shaped, (activation - low) / (high - low).where(shaped, 1.0), 0.0)
-    return (1 - F.interpolate(unit, size, mode='bicubic').clamp(0, 1)).square(), shaped.flatten()
+    return (1 - F.interpolate(unit, list(size), mode='bicubic').clamp(0, 1)).square(), shaped.flatten()
 
 
 def on_contexts(images: Tensor, contexts: Tensor, masks: Tensor, share: float) -> Tensor:

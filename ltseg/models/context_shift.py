@@ -118,7 +118,7 @@ class ContextShiftClassifier(Extension):
         self._check_parts()
 
     def _check_parts(self) -> None:
-        from mmpretrain.models.necks import GlobalAveragePooling
+        from mmpretrain.models import GlobalAveragePooling
 
         if getattr(self.data_preprocessor, 'batch_augments', None) is not None:
             hint = 'Move them to model.train_cfg, which mixes the images of one sampler alone.'
@@ -157,8 +157,8 @@ class ContextShiftClassifier(Extension):
             # DistributedDataParallel waits for all gradients.
             return {'loss': sum(parameter.flatten()[:0].sum() for parameter in self.head.parameters())}
         self._collect(*uniform)
-        images, samples = balanced
-        share = np.random.uniform(*self.shares)  # drawn as MMPretrain's Mixup draws its share
+        (images, samples), (low, high) = balanced, self.shares
+        share = np.random.uniform(low, high)  # drawn as MMPretrain's Mixup draws its share
         shifted = on_contexts(images, *self.bank.drawn(len(images)), share)
         return self.head.loss(self.extract_feat(shifted), samples)  # type: ignore[attr-defined]
 
