@@ -23,7 +23,7 @@ def cores() -> int:
 
 
 def process_pool(workers: int) -> ProcessPoolExecutor:
-    """Processes that train side by side and share the cores, each with no more threads than this one (OMP_NUM_THREADS)."""
+    """Processes that train side by side and share the cores, each with no more threads than this one."""
     threads = max(min(cores() // workers, torch.get_num_threads()), 1)
     return ProcessPoolExecutor(workers, multiprocessing.get_context('spawn'), prepare_process, (threads,))
 
