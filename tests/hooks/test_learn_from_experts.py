@@ -299,9 +299,10 @@ def test_what_the_hints_say_trains(tmp_path: Path) -> None:
         runs('2', [many, few, both])
     (other,) = write_experts(tmp_path, {'other': ('dog', 'cow')})
     hinted('Give an expert that was trained on some of these classes.', lambda: runs('3', [other, few]))
-    hinted("Give the head the loss dict(type='ltseg.LFMELoss'), or remove the hook.",
-           lambda: runs('4', [many, few], loss=dict(type='ltseg.CrossEntropyLoss')))  # fmt: skip
     hook = {'type': 'ltseg.LearnFromExperts', 'experts': [many, few]}
+    plain = student(dict(type='ltseg.CrossEntropyLoss'))
+    hinted("Give the head the loss dict(type='ltseg.LFMELoss'), or remove the hook.",
+           lambda: training(tmp_path / '4', plain, hook, **settings()).train())  # fmt: skip
     hinted("Add dict(type='ltseg.ValidationRecall', rate='Acc') to custom_hooks.",
            lambda: training(tmp_path / '5', student(), hook, **settings()).train())  # fmt: skip
     hinted('Give LearnFromExperts(model=dict(...)), the config of the experts.',

@@ -86,6 +86,7 @@ def test_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     at(monkeypatch, 30)
     logits, labels, lessons = samples(12)
     loss = taught(LFMELoss(counts=COUNTS), lessons)
+    know(loss, 0.5, 0.6)
     assert torch.autograd.gradcheck(lambda z: loss(z, labels, ignore_index=255), logits.requires_grad_())
 
 
