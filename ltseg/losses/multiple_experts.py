@@ -112,7 +112,7 @@ class LFMELoss(RuledLoss):
         self._classes = list(classes)
         self._groups = torch.stack([torch.isin(number, each) for each in classes])  # (E, K)
         self._places = torch.cat(self._classes).argsort()  # of each class in the experts' logits one after the other
-        self.accuracies = accuracy_of_groups(*widened(torch.stack([right, missed])), self._groups)
+        self.accuracies = accuracy_of_groups(widened(right), widened(missed), self._groups)
 
     def prepare(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
         if labels.is_floating_point():
