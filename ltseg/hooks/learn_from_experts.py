@@ -28,7 +28,8 @@ class LearnFromExperts(Hook):
 
     Before training it loads them and measures what each gets right of its own classes in validation. In training they
     see each batch as the model does, augmented and in its precision. They are no part of the model, of its checkpoints
-    and of evaluation. What the student gets right is measured by ``ltseg.ValidationRecall``, which must be there, too.
+    and of evaluation. What the student gets right is measured by ``ltseg.ValidationRecall(rate='Acc')``, which must be
+    there, too.
 
     Args:
         experts: Checkpoints of the experts' training runs; or ``dict(checkpoint='...', classes=[...], model=dict())``
@@ -100,9 +101,9 @@ class LearnFromExperts(Hook):
         if not self._losses:
             hint = "Give the head the loss dict(type='ltseg.LFMELoss'), or remove the hook."
             raise InvalidValueError('LearnFromExperts', 'a model with LFMELoss', type(model).__name__, hint)
-        if not any(isinstance(hook, ValidationRecall) for hook in runner.hooks):
+        if not any(isinstance(hook, ValidationRecall) and hook.rate == 'Acc' for hook in runner.hooks):
             hint = "Add dict(type='ltseg.ValidationRecall', rate='Acc') to custom_hooks."
-            raise InvalidValueError('LearnFromExperts', 'a hook that follows the student', 'none', hint)
+            raise InvalidValueError('LearnFromExperts', 'a hook that follows the accuracy of the student', 'none', hint)
         self._loaded = self._load(runner)
         right, missed = _outcomes(self._loaded, runner)
         for loss in self._losses:

@@ -189,6 +189,8 @@ def test_hostile_batches(size: tuple[int, ...]) -> None:
         assert value.isfinite() and given.grad.isfinite().all() and (value == 0) == bool((batch == 255).all())
     huge = taught(LFMELoss(counts=COUNTS), tuple(each.half() * 5e3 for each in lessons))
     assert huge(logits.half() * 5e3, labels, ignore_index=255).isfinite()
+    with pytest.raises(ValueError, match='label'):
+        taught(LFMELoss(counts=COUNTS), lessons)(logits, labels.clamp(min=7), ignore_index=255)
     empty = taught(LFMELoss(counts=COUNTS), tuple(each[:0] for each in lessons))
     assert empty(logits[:0].requires_grad_(), labels[:0]).item() == 0
 
