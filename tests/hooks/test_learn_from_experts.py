@@ -304,7 +304,8 @@ def test_what_the_hints_say_trains(tmp_path: Path) -> None:
     hinted("Give the head the loss dict(type='ltseg.LFMELoss'), or remove the hook.",
            lambda: training(tmp_path / '4', plain, hook, **settings()).train())  # fmt: skip
     hinted("Add dict(type='ltseg.ValidationRecall', rate='Acc') to custom_hooks.",
-           lambda: training(tmp_path / '5', student(), dict(RECALL, rate='IoU'), hook, **settings()).train())  # fmt: skip
+           lambda: training(tmp_path / '5', student(), {**RECALL, 'rate': 'IoU'}, hook, **settings()).train()
+    )  # fmt: skip
     hinted('Give LearnFromExperts(model=dict(...)), the config of the experts.',
            lambda: training(tmp_path / '6', student(), RECALL, hook, **settings()).train())  # fmt: skip
     content = torch.load(many, weights_only=True)
