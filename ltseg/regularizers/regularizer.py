@@ -18,7 +18,7 @@ __all__ = ['Regularizer', 'not_built']
 class Regularizer(nn.Module):
     """A term on features, class means or classifier vectors that a head adds to its losses.
 
-    A head calls :meth:`build` and :meth:`share` once, then the module for each batch, and :meth:`step` after all terms
+    A head calls :meth:`build`, :meth:`share` and :meth:`attach` once, then the module for each batch, and :meth:`step` after all terms
     of a training batch; :class:`ltseg.regularizers.RegularizerGroup` does so.
 
     Args:
@@ -52,6 +52,9 @@ class Regularizer(nn.Module):
 
     def share(self, terms: Sequence['Regularizer']) -> None:  # noqa: B027, most share nothing
         """Takes over what belongs to other terms of the same head."""
+
+    def attach(self, classifier: nn.Module) -> None:  # noqa: B027, most share nothing
+        """Takes over what belongs to the classifier of the same head."""
 
     @abstractmethod
     def value(self, batch: FeatureBatch) -> Tensor:
