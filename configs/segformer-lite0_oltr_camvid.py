@@ -1,6 +1,6 @@
-# SegFormer's head on a pretrained EfficientNet-Lite0 with a memory of the class means (OLTR, without attention) on CamVid.
+# SegFormer's head on a pretrained EfficientNet-Lite0 and OLTR, a memory of the class means, on CamVid.
 #     python tools/train.py configs/segformer-lite0_oltr_camvid.py
-# In one stage, in which the memory has to follow features that are new: hence its momentum.
+# In one stage, without attention. The momentum is that of a memory that follows features from the start of training.
 # Not measured.
 _base_ = './segformer-lite0_ce_camvid.py'
 model = dict(decode_head=dict(

@@ -15,13 +15,13 @@ param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[10, 20], 
 optim_wrapper = dict(
     optimizer=dict(lr=0.001, weight_decay=0.0005),
     paramwise_cfg=dict(custom_keys={'head.layers.1': dict(lr_mult=100.0)}))  # the classifier
-sampler = dict(_delete_=True, type='ltseg.ClassAwareSampler', samples_per_visit=4, length=62500)
 stages = [
     _base_.stages[0],
     dict(
         name='meta_embedding',
         optim_wrapper=dict(optimizer=dict(lr=0.0001)),
-        train_dataloader=dict(sampler=sampler),
+        train_dataloader=dict(sampler=dict(
+            _delete_=True, type='ltseg.ClassAwareSampler', samples_per_visit=4, length=62500)),
         model=_base_.stages[1].model,
         extra_hooks=[
             dict(type='ltseg.TrainOnly', parameters=['neck', 'head'], freeze_statistics=False),

@@ -2,6 +2,11 @@
 #     python tools/train.py configs/classification/resnet32_oltr_cifar100lt100.py
 # Not measured.
 _base_ = ['./resnet32_ce_cifar100lt100.py', '../_base_/stages/oltr.py']
-sampler = dict(_delete_=True, type='ltseg.ClassAwareSampler', samples_per_visit=4, length=10847)
-stages = [_base_.stages[0], dict(_base_.stages[1], train_dataloader=dict(sampler=sampler))]
+stages = [
+    _base_.stages[0],
+    dict(
+        _base_.stages[1],
+        train_dataloader=dict(sampler=dict(
+            _delete_=True, type='ltseg.ClassAwareSampler', samples_per_visit=4, length=10847))),
+]
 report = dict(method='OLTR')

@@ -25,9 +25,9 @@ class MetaEmbeddingClassifier(nn.Module):
         z_k = scale * w_k . v / (|w_k| (|v| + g)),             g = min_k |h - c_k| / reach
 
     with c_k the means of the classes in a memory. o is what the feature calls to mind ("hallucinator"), e how much of
-    it each channel takes ("concept selector"), and 1 / g how near the feature is to any class ("reachability"): a
-    feature far from all of them has small logits. This is the paper's embedding u = v / g, of which the classifier
-    takes the cosines times |u| / (1 + |u|), without the division by a distance that may be 0.
+    it each channel takes ("concept selector"), and 1 / g how near the feature is to any class ("reachability"): the
+    farther it is from all of them, the smaller are its logits. This is the paper's embedding u = v / g, of which the
+    classifier takes the cosines times |u| / (1 + |u|), without the division by a distance that may be 0.
 
     The memory is no parameter. ``ltseg.MeasureClasses`` begins it with the class means of the training features, and
     ``ltseg.DiscriminativeCentroidsLoss`` beside it lets it follow the features. Classes without samples are not in the
