@@ -34,11 +34,11 @@ class DiscriminativeCentroidsLoss(Regularizer):
 
     Source:
         Liu et al., Large-Scale Long-Tailed Recognition in an Open World, CVPR 2019, L_LM, as in released code, with
-        loss_weight = 0.01, repulsion = 0.01 and margin = 10. The paper's eq. 9 has distances without squares, sums
-        over the classes, and one margin for both terms of a sample. In released code the centres learn by SGD with a
-        rate of 0.01, a momentum of 0.9 and weight decay: without the latter, and without the repulsion, which weighs
-        ten thousand times less than the attraction there, these are moving averages, with a momentum of 0.9994 for
-        four samples of each class in a batch of 128. The dense form is ours.
+        loss_weight = 0.01, repulsion = 0.01 and margin = 10. In the paper, one margin is for both terms of a sample
+        (eq. 9), and the distances are those of the embedding, not of the feature (eq. 7). In released code the centres
+        learn by SGD with a rate of 0.01, a momentum of 0.9 and weight decay. Without the latter, and without the
+        repulsion, which both weights make small there but neither does the attraction, these are moving averages,
+        with a momentum of 0.9994 for four samples of each class in a batch of 128. The dense form is ours.
 
     Example:
         >>> import torch
