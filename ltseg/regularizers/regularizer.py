@@ -18,8 +18,8 @@ __all__ = ['Regularizer', 'not_built']
 class Regularizer(nn.Module):
     """A term on features, class means or classifier vectors that a head adds to its losses.
 
-    A head calls :meth:`build`, :meth:`share` and :meth:`attach` once, then the module for each batch, and :meth:`step` after all terms
-    of a training batch; :class:`ltseg.regularizers.RegularizerGroup` does so.
+    A head calls :meth:`build`, :meth:`share` and :meth:`attach` once, then the module for each batch, and :meth:`step`
+    after all terms of a training batch; :class:`ltseg.regularizers.RegularizerGroup` does so.
 
     Args:
         loss_weight: Factor of the term.
