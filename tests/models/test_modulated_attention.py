@@ -64,8 +64,10 @@ def test_constant_maps_attend_to_all_places_alike() -> None:
 
 
 def test_faults_are_named() -> None:
-    hint = 'Set map_size to the height and width of the map, and test with images of the size of training.'
-    hinted(hint, lambda: made()((torch.zeros(1, C, 4, 4, dtype=torch.float64),)))
+    hinted(
+        'Set map_size to the height and width of the map, and test with images of the size of training.',
+        lambda: made()((torch.zeros(1, C, 4, 4),)),
+    )
     assert ModulatedAttentionNeck(C, map_size=4)((torch.zeros(1, C, 4, 4),))[0].shape == (1, C, 4, 4)
     with pytest.raises(ValueError, match=r'ModulatedAttentionNeck\.in_channels: expected a multiple of 2, got 5'):
         ModulatedAttentionNeck(5)
