@@ -74,6 +74,10 @@ class DiscriminativeCentroidsLoss(Regularizer):
             self.centers, self._memory = None, (memory,)
 
     @property
+    def has_state(self) -> bool:
+        return True  # also where the buffers are the classifier's
+
+    @property
     def kept(self) -> MovingCenters:
         """The centres, which may be the classifier's."""
         for centers in (*self._memory, self.centers):

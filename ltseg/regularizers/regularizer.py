@@ -63,6 +63,11 @@ class Regularizer(nn.Module):
     def step(self) -> None:  # noqa: B027, most have nothing to do
         """Updates what is not learned by the optimizer."""
 
+    @property
+    def has_state(self) -> bool:
+        """Whether a batch changes what later ones see."""
+        return next(self.buffers(), None) is not None
+
     def factor(self) -> Any:
         """``loss_weight``, times that of the schedule at this point of training.
 
@@ -71,8 +76,8 @@ class Regularizer(nn.Module):
         """
         if self.schedule is None:
             return self.loss_weight
-        has_state = next(self.buffers(), None) is not None
-        return self.loss_weight * (self.schedule.factor(training_progress()) if has_state else self.schedule.current())
+        number = self.schedule.factor(training_progress()) if self.has_state else self.schedule.current()
+        return self.loss_weight * number
 
     def forward(self, batch: FeatureBatch) -> Tensor:
         """The weighted term of a batch, in float32 or better also under autocast; 0 with a graph where the factor is 0.
