@@ -167,6 +167,14 @@ def test_the_loss_fills_and_moves_the_memory_of_its_head() -> None:
     assert all(torch.equal(state[name], now) for name, now in built.fc.memory.state_dict().items())
 
 
+@pytest.mark.usefixtures('mmpretrain_registered', 'no_runner')
+def test_a_loss_that_is_off_leaves_the_memory_alone() -> None:
+    later = dict(type='ltseg.DiscriminativeCentroidsLoss', schedule=dict(shape='constant', start=10, unit='iter'))
+    built = head({**CLS, 'regularizers': [later]})
+    assert losses_of(built, rows(), [0] * 6)['loss_centroids'] == 0 and not built.fc.memory.seen.any()
+    assert built.regularizers[0].has_state  # compiled code, too, looks at the weight first
+
+
 @pytest.mark.usefixtures('mmpretrain_registered')
 def test_the_memory_is_saved_once_and_copies_have_their_own() -> None:
     built = head(CLS)
