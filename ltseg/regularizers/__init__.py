@@ -8,6 +8,7 @@ from ltseg.regularizers.discriminative_centroids import DiscriminativeCentroidsL
 from ltseg.regularizers.distributional_robustness import DistributionalRobustnessLoss
 from ltseg.regularizers.group import RegularizerGroup
 from ltseg.regularizers.hybrid_contrastive import HybridContrastiveLoss
+from ltseg.regularizers.memory_jitter import MemoryJitter
 from ltseg.regularizers.mixture_consistency import MixtureConsistencyRegularizer
 from ltseg.regularizers.parametric_contrastive import ParametricContrastiveLoss
 from ltseg.regularizers.peer_to_peer import PeerToPeerRegularizer
@@ -28,6 +29,7 @@ __all__ = [
     'DiscriminativeCentroidsLoss',
     'DistributionalRobustnessLoss',
     'HybridContrastiveLoss',
+    'MemoryJitter',
     'MixtureConsistencyRegularizer',
     'ParametricContrastiveLoss',
     'PeerToPeerRegularizer',
