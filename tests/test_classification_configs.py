@@ -42,7 +42,7 @@ CUT = {
 LARGE = {'imagenet': 'imagenet_lt', 'places': 'places_lt', 'inaturalist2018': 'inaturalist2018'}
 LARGE_CLASSES, LARGE_IMAGES = 5, 15
 WIDTH = 8  # channels of a backbone's first stage, which has 64, and that of ResNet-18 for CIFAR as well
-LARGE_CUT = {'num_classes': LARGE_CLASSES, 'scale': 32, 'crop_size': 32}
+LARGE_CUT = {'num_classes': LARGE_CLASSES, 'scale': 32, 'crop_size': 32, 'map_size': 1}
 CIFAR = ('cifar10lt100', 'cifar100lt100')
 METHODS = (
     ('ce', 'ce_mixup', 'remix', 'arb', 'arb_dataset', 'balanced_softmax', 'logit_adjusted', 'vs', 'ldam', 'etf')
@@ -52,7 +52,7 @@ METHODS = (
     + ('remix_drw', 'center_loss_drw', 'ncr_drw', 'ncr_drw_crt', 'ncr_ldam_drw', 'ncr_logit_adjusted', 'ncr_ride')
     + tuple(f'lwr_{base}' for base in ('balanced_softmax', 'logit_adjusted', 'focal', 'ce_drw'))
     + ('supcon', 'kcl', 'tsc', 'bcl', 'allnc', 'allnc_plus', 'hybrid_sc', 'hybrid_psc')
-    + ('causal_norm', 'dro_lt', 'range_loss')
+    + ('causal_norm', 'dro_lt', 'range_loss', 'oltr')
     + ('lade', 'glmc', 'reslt', 'gcl', 'gcl_crt', 'paco')
     + ('bcl_400e', 'mse', 'ncr_mse', 'lws_mixup', 'ncr_within_drw', 'ncr_between_drw', 'ncr_center_between_drw')
     + ('ride2', 'ride4', 'ncr_ride2', 'ncr_ride4')
@@ -62,7 +62,7 @@ METHODS = (
 ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnet50_{}_imagenetlt': (
         ('ce', 'ce_mixup', 'ce_drw', 'focal', 'focal_drw', 'ldam_drw', 'crt', 'lws', 'mislas', 'arb', 'bcl')
-        + ('balanced_softmax', 'logit_adjusted', 'disalign')
+        + ('balanced_softmax', 'logit_adjusted', 'disalign', 'oltr')
         + ('lwr_balanced_softmax', 'lwr_logit_adjusted', 'lwr_focal', 'lwr_ce_drw', 'etf', 'csa')
     ),
     'resnext50_{}_imagenetlt': (
@@ -71,10 +71,11 @@ ON_LARGE_SETS = {  # what the five papers report and is built here
         + ('crt', 'lws', 'resample_class_balanced', 'reweighted', 'causal_norm', 'lade', 'glmc', 'paco')
         + ('ride2', 'ride4', 'ncr_ride2', 'ncr_ride4', 'bcl_rand_sim', 'bcl_rand_rand')
         + ('supcon', 'kcl', 'tsc', 'equalization', 'bbn')
-        + ('allnc_plus', 'arb', 'mislas')
+        + ('allnc_plus', 'arb', 'mislas', 'oltr')
         + ('lfme', 'lfme_many', 'lfme_medium', 'lfme_few')
     ),
     'resnet50_{}_placeslt': ('ce', 'ce_mixup', 'crt', 'lws', 'mislas', 'arb', 'range_loss'),
+    'resnet152_{}_placeslt': ('arb', 'oltr'),
     'resnet50_{}_inaturalist2018': (
         ('ce', 'ce_mixup', 'class_balanced_focal', 'ldam_drw', 'remix_drw', 'bbn', 'crt', 'lws', 'mislas', 'arb')
         + ('bcl', 'allnc', 'allnc_plus', 'disalign', 'hybrid_sc', 'hybrid_psc')
