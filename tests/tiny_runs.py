@@ -69,13 +69,13 @@ def narrow(model: dict) -> None:
 
 def write_experts(config: Config, folder: Path) -> None:
     """Gives a student of LFME, which is cut down already, random experts on parts of the classes to learn from."""
-    for hook in config.custom_hooks:
-        if hook.type != 'ltseg.LearnFromExperts':
+    for hook in parts(config._cfg_dict):
+        if hook.get('type') != 'ltseg.LearnFromExperts':
             continue
         with DefaultScope.overwrite_default_scope(config.default_scope):
             names, number = dataset_classes(build_dataset(config.train_dataloader.dataset)), len(hook.experts)
             for place in range(number):
-                classes, model = names[place::number], deepcopy(config.model)
+                classes, model = names[place::number], deepcopy(hook.get('model', config.model))
                 for part in parts(model):
                     part.update({'num_classes': len(classes)} if 'num_classes' in part else {})
                 hook.experts[place], state = str(folder / f'expert_{place}.pth'), MODELS.build(model).state_dict()
