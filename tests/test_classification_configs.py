@@ -40,7 +40,7 @@ CUT = {
 LARGE = {'imagenet': 'imagenet_lt', 'places': 'places_lt', 'inaturalist2018': 'inaturalist2018'}
 LARGE_CLASSES, LARGE_IMAGES = 5, 15
 WIDTH = 8  # channels of a backbone's first stage, which has 64, and that of ResNet-18 for CIFAR as well
-LARGE_CUT = {'num_classes': LARGE_CLASSES, 'scale': 32, 'crop_size': 32}
+LARGE_CUT = {'num_classes': LARGE_CLASSES, 'scale': 32, 'crop_size': 32, 'drop_last': False, 'queue_len': LARGE_IMAGES}
 CIFAR = ('cifar10lt100', 'cifar100lt100')
 METHODS = (
     ('ce', 'ce_mixup', 'remix', 'arb', 'arb_dataset', 'balanced_softmax', 'logit_adjusted', 'vs', 'ldam', 'etf')
@@ -58,7 +58,7 @@ METHODS = (
 ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnet50_{}_imagenetlt': (
         ('ce', 'ce_mixup', 'ce_drw', 'focal', 'focal_drw', 'ldam_drw', 'crt', 'lws', 'mislas', 'arb', 'bcl')
-        + ('balanced_softmax', 'logit_adjusted', 'disalign')
+        + ('balanced_softmax', 'logit_adjusted', 'disalign', 'ssp')
         + ('lwr_balanced_softmax', 'lwr_logit_adjusted', 'lwr_focal', 'lwr_ce_drw', 'etf')
     ),
     'resnext50_{}_imagenetlt': (
@@ -72,7 +72,7 @@ ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnet50_{}_placeslt': ('ce', 'ce_mixup', 'crt', 'lws', 'mislas', 'arb', 'range_loss'),
     'resnet50_{}_inaturalist2018': (
         ('ce', 'ce_mixup', 'class_balanced_focal', 'ldam_drw', 'remix_drw', 'bbn', 'crt', 'lws', 'mislas', 'arb')
-        + ('bcl', 'allnc', 'allnc_plus', 'disalign', 'hybrid_sc', 'hybrid_psc')
+        + ('bcl', 'allnc', 'allnc_plus', 'disalign', 'hybrid_sc', 'hybrid_psc', 'ssp')
     ),
     'resnet152_{}_inaturalist2018': ('arb',),
     'resnet18_{}_cifar10lt100': ('ce_drw', 'ncr_drw'),
