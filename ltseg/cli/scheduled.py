@@ -1,7 +1,7 @@
 """The weights of a config that change during training, without training it."""
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -83,9 +83,13 @@ def _of_model(config: Config) -> Iterator[Term]:
         if issubclass(kind, BilateralClassifier):
             share = partial(instance_share, epochs=part.get('epochs'))
             yield Term('branch of images as they occur', share)
-            yield Term('branch of rare classes', lambda progress, share=share: 1 - share(progress), is_complement=True)
+            yield Term('branch of rare classes', _rest_of(share), is_complement=True)
         elif issubclass(kind, LogitsLoss | Regularizer):
             yield from _of_loss(MODELS.build(part), part, scope)
+
+
+def _rest_of(share: Callable[[Progress], float]) -> Callable[[Progress], float]:
+    return lambda progress: 1 - share(progress)
 
 
 def _of_loss(built: LogitsLoss | Regularizer, part: dict, scope: str) -> Iterator[Term]:
@@ -100,8 +104,8 @@ def _of_hooks(config: Config) -> Iterator[Term]:
     for _, part in hooks_of(config):
         if type_name(part) == DeferredRules.__name__:
             hook = HOOKS.build(part)
-            unit = 'epoch' if hook.by_epoch else 'iter'
-            yield _term(part_label(part, task_of(config).scope), Schedule(start=hook.begin, unit=unit))
+            schedule = Schedule(start=hook.begin, unit='epoch' if hook.by_epoch else 'iter')
+            yield _term(part_label(part, task_of(config).scope), schedule)
 
 
 def _term(name: str, schedule: Schedule) -> Term:
