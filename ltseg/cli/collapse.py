@@ -29,7 +29,7 @@ from torch.utils.data import Subset
 
 from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.checkpoints import check_checkpoint
-from ltseg.cli.checks import check_config
+from ltseg.cli.checks import check_config, check_parts
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import settle_ignored
@@ -173,11 +173,14 @@ def draw_schedules(options: argparse.Namespace, console: Console) -> None:
     """Writes the curves of the weights that change over training, in each stage.
 
     Raises:
-        UsageError: If no weight does.
+        UsageError: If no weight does, or the config has a fault.
     """
     config = load_config(options, needs=('model', 'train_cfg'), last_stage=False)
     register_modules(config)
-    figures = weight_figures({'': stages_of(config)})
+    stages = stages_of(config)
+    for stage in stages:
+        check_parts(stage)
+    figures = weight_figures({'': stages})
     if not figures:
         hint = 'Name a checkpoint.'
         raise UsageError('ltseg collapse', 'a checkpoint, or a config with weights that change', 'neither', hint)

@@ -99,6 +99,13 @@ def test_weights_over_training_without_a_checkpoint(
     assert header == ['iterations done', 'cross entropy']
     assert [[float(value) for value in row] for row in rows] == [[0, 1], [1, 0.75], [2, 0.5], [3, 0.25]]
 
+    config.model.decode_head.loss_decode.shedule = dict(shape='linear')
+    config.dump(tmp_path / 'misspelt.py')
+    with pytest.raises(SystemExit):
+        tool('analyze_collapse')([str(tmp_path / 'misspelt.py')])
+    said = capsys.readouterr().err
+    assert "Did you mean 'schedule'?" in said and 'Traceback' not in said
+
     options = ('--work-dir', str(tmp_path), '--limit', '1', '--formats')
     with pytest.raises(SystemExit):
         tool('analyze_collapse')([str(segmentor), *options])
