@@ -12,11 +12,12 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DATASETS, PARAM_SCHEDULERS
 from test_configs import LEAVES, differences
 from tiny_images import write_cifar_batches, write_image_lists
-from tiny_runs import parts, quick_runners
+from tiny_runs import parts, quick_runners, write_experts
 
 from ltseg.cli.config_files import register_modules
 from ltseg.cli.runner import build_runner
 from ltseg.cli.stages import stages_of, stages_to_train
+from ltseg.nested_datasets import innermost_configs
 
 ROOT = Path(__file__).parents[1] / 'configs' / 'classification'
 CLASSIFICATION = [leaf for leaf in LEAVES if leaf.parent == ROOT]
@@ -34,7 +35,8 @@ CUT = {
     'depth': 20,
     'imbalance_factor': 2,
     'length': 256,  # of an epoch of classes in turn
-    'begin': 0,  # of deferred rules
+    'begin': 0,  # of deferred rules, and of a bank of contexts
+    'image_shape': (3, 32, 32),
 }
 # For the large sets besides: their lists cut down to a few classes, small crops, narrow networks from scratch.
 LARGE = {'imagenet': 'imagenet_lt', 'places': 'places_lt', 'inaturalist2018': 'inaturalist2018'}
@@ -54,12 +56,14 @@ METHODS = (
     + ('lade', 'glmc', 'reslt', 'gcl', 'gcl_crt', 'paco')
     + ('bcl_400e', 'mse', 'ncr_mse', 'lws_mixup', 'ncr_within_drw', 'ncr_between_drw', 'ncr_center_between_drw')
     + ('ride2', 'ride4', 'ncr_ride2', 'ncr_ride4')
+    + ('csa', 'csa_mixup', 'mbj')
+    + ('lfme', 'lfme_many', 'lfme_medium', 'lfme_few')
 )
 ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnet50_{}_imagenetlt': (
         ('ce', 'ce_mixup', 'ce_drw', 'focal', 'focal_drw', 'ldam_drw', 'crt', 'lws', 'mislas', 'arb', 'bcl')
         + ('balanced_softmax', 'logit_adjusted', 'disalign', 'ssp')
-        + ('lwr_balanced_softmax', 'lwr_logit_adjusted', 'lwr_focal', 'lwr_ce_drw', 'etf')
+        + ('lwr_balanced_softmax', 'lwr_logit_adjusted', 'lwr_focal', 'lwr_ce_drw', 'etf', 'csa')
     ),
     'resnext50_{}_imagenetlt': (
         ('ce', 'ce_mixup', 'ce_drw', 'ldam_drw', 'focal', 'balanced_softmax', 'logit_adjusted', 'disalign', 'ride')
@@ -68,6 +72,7 @@ ON_LARGE_SETS = {  # what the five papers report and is built here
         + ('ride2', 'ride4', 'ncr_ride2', 'ncr_ride4', 'bcl_rand_sim', 'bcl_rand_rand')
         + ('supcon', 'kcl', 'tsc', 'equalization', 'bbn')
         + ('allnc_plus', 'arb', 'mislas')
+        + ('lfme', 'lfme_many', 'lfme_medium', 'lfme_few')
     ),
     'resnet50_{}_placeslt': ('ce', 'ce_mixup', 'crt', 'lws', 'mislas', 'arb', 'range_loss'),
     'resnet50_{}_inaturalist2018': (
@@ -78,6 +83,7 @@ ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnet18_{}_cifar10lt100': ('ce_drw', 'ncr_drw'),
     'resnet18_{}_cifar100lt100': ('ce_drw', 'ncr_drw'),
 }
+IMAGENET_SHOTS = {'>= 100': 391, '<= 20': 146}  # and 463 between, of 1000 classes
 DRW = {'custom_hooks.3.type': "'ltseg.DeferredRules'", 'custom_hooks.3.begin': '160'}
 MIXUP = {'model.train_cfg.augments.0.type': "'Mixup'", 'model.train_cfg.augments.0.alpha': '1.0'}
 
@@ -108,6 +114,7 @@ def test_trains_evaluates_and_saves(leaf: Path, folder: Path, monkeypatch: pytes
             part['data_root'] = str(folder / Path(part['data_root']).name)
     config.work_dir = config.experiment_name = str(folder / 'work_dirs' / leaf.stem)
     register_modules(config)
+    write_experts(config, folder)
     for stage, _ in stages_to_train(stages_of(config), None):
         runner = build_runner(stage)
         runner.train()
@@ -136,7 +143,10 @@ def cut_large(config: Config, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     for part in parts(config._cfg_dict):
         if 'in_channels' in part:
             part['in_channels'] = part['in_channels'] * WIDTH // 64
-    data_set = DATASETS.get(config.train_dataloader.dataset.type)
+        if part.get('type') == 'ltseg.ClassSubset':  # all classes in its group
+            part['groups'] = {'many': 0, 'medium': 0, 'few': 0, part['group']: LARGE_CLASSES}
+    (inside,) = innermost_configs(config.train_dataloader.dataset)
+    data_set = DATASETS.get(inside['type'])
     monkeypatch.setattr(data_set, 'NUM_CLASSES', LARGE_CLASSES)
     monkeypatch.setattr(data_set, 'TOTALS', dict.fromkeys(data_set.TOTALS, LARGE_IMAGES))
     return {key: value for key, value in CUT.items() if key != 'depth'} | LARGE_CUT
@@ -145,10 +155,17 @@ def cut_large(config: Config, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
 @every_leaf
 def test_heads_have_the_classes_of_the_data_set(leaf: Path) -> None:
     config = read(leaf.stem)
-    numbers = {part['num_classes'] for part in parts(config) if 'num_classes' in part}
-    data_set = DATASETS.get(config['train_dataloader']['dataset']['type'])
+    data = config['train_dataloader']['dataset']
+    is_part = data['type'] == 'ltseg.ClassSubset'
+    heads = [config['model'], config['data_preprocessor']] if is_part else config
+    numbers = {part['num_classes'] for part in parts(heads) if 'num_classes' in part}
+    data_set = DATASETS.get(data['type'])
     assert len(numbers) == 1
     number = numbers.pop()
+    if is_part:
+        size = data['groups'].get(data['group'], 463)
+        assert number == (size if isinstance(size, int) else IMAGENET_SHOTS[size])
+        return
     assert number == data_set.NUM_CLASSES if hasattr(data_set, 'NUM_CLASSES') else f'{number}lt' in leaf.stem
 
 

@@ -10,7 +10,7 @@ from ltseg.core.errors import InvalidValueError
 from ltseg.core.extension import Extension
 from ltseg.core.features import FeatureBatch, chosen_views
 from ltseg.counts.sources import ClassCountsSource
-from ltseg.heads.classifiers import branches_of, vectors_of
+from ltseg.heads.classifiers import bias_of, branches_of, vectors_of
 from ltseg.heads.mixed_labels import labels_of_larger_share, targets_of
 from ltseg.heads.observing_losses import build_observers, features_observed, observers_of
 from ltseg.registry import MODELS
@@ -222,7 +222,8 @@ class LongTailClsHead(Extension):
         labels = labels_of_larger_share(target, unmixed) if target.is_floating_point() else target
         features = self._features[-1].unflatten(0, (len(data_samples), -1))  # type: ignore[index]
         vectors, branches = vectors_of(self.classifier), branches_of(self.classifier, len(labels))
-        return FeatureBatch(features, labels, self.num_classes, vectors, branch_logits=branches)
+        bias = bias_of(self.classifier)
+        return FeatureBatch(features, labels, self.num_classes, vectors, branch_logits=branches, bias=bias)
 
 
 def _loss_list(losses: Sequence[dict]) -> nn.ModuleList:
