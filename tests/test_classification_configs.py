@@ -42,7 +42,10 @@ CUT = {
 LARGE = {'imagenet': 'imagenet_lt', 'places': 'places_lt', 'inaturalist2018': 'inaturalist2018'}
 LARGE_CLASSES, LARGE_IMAGES = 5, 15
 WIDTH = 8  # channels of a backbone's first stage, which has 64, and that of ResNet-18 for CIFAR as well
-LARGE_CUT = {'num_classes': LARGE_CLASSES, 'scale': 32, 'crop_size': 32, 'map_size': 1}
+LARGE_CUT = {
+    'num_classes': LARGE_CLASSES, 'scale': 32, 'crop_size': 32, 'map_size': 1, 'drop_last': False,
+    'queue_len': LARGE_IMAGES,
+}  # fmt: skip
 CIFAR = ('cifar10lt100', 'cifar100lt100')
 METHODS = (
     ('ce', 'ce_mixup', 'remix', 'arb', 'arb_dataset', 'balanced_softmax', 'logit_adjusted', 'vs', 'ldam', 'etf')
@@ -62,7 +65,7 @@ METHODS = (
 ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnet50_{}_imagenetlt': (
         ('ce', 'ce_mixup', 'ce_drw', 'focal', 'focal_drw', 'ldam_drw', 'crt', 'lws', 'mislas', 'arb', 'bcl')
-        + ('balanced_softmax', 'logit_adjusted', 'disalign', 'oltr')
+        + ('balanced_softmax', 'logit_adjusted', 'disalign', 'oltr', 'ssp')
         + ('lwr_balanced_softmax', 'lwr_logit_adjusted', 'lwr_focal', 'lwr_ce_drw', 'etf', 'csa')
     ),
     'resnext50_{}_imagenetlt': (
@@ -78,7 +81,7 @@ ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnet152_{}_placeslt': ('arb', 'oltr', 'oltr_lfme', 'lfme_many', 'lfme_medium', 'lfme_few'),
     'resnet50_{}_inaturalist2018': (
         ('ce', 'ce_mixup', 'class_balanced_focal', 'ldam_drw', 'remix_drw', 'bbn', 'crt', 'lws', 'mislas', 'arb')
-        + ('bcl', 'allnc', 'allnc_plus', 'disalign', 'hybrid_sc', 'hybrid_psc')
+        + ('bcl', 'allnc', 'allnc_plus', 'disalign', 'hybrid_sc', 'hybrid_psc', 'ssp')
     ),
     'resnet152_{}_inaturalist2018': ('arb',),
     'resnet18_{}_cifar10lt100': ('ce_drw', 'ncr_drw'),

@@ -67,11 +67,12 @@ def systems() -> list[System]:
 
 
 def runs_of_papers() -> list[tuple[str, str, str]]:
-    """Paper, table (empty on the poster) and method of every published run."""
+    """Paper, table (empty on the poster) and method of every published run of the papers on the page."""
     contents = [json.loads(path.read_text(encoding='utf-8')) for path in PAPERS.glob('*.json')]
     return [
-        (content['paper'].removesuffix(' paper'), table['table'].removeprefix('Table '), run['method'])
+        (paper, table['table'].removeprefix('Table '), run['method'])
         for content in contents
+        if (paper := content['paper'].removesuffix(' paper')) in TABLES
         for table in content['tables']
         for run in table['runs'].values()
     ]

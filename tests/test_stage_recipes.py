@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from ltseg.cli.stages import stages_of
+from ltseg.trained.model import build_model
 
 ROOT = Path(__file__).parents[1] / 'configs' / 'classification'
 DISALIGN = ['head.fc.logit_scale', 'head.fc.logit_bias', 'head.fc.confidence']
@@ -134,3 +135,31 @@ def test_oltr(model: str, data: str, epochs: int, rate: float, map_size: int) ->
         assert hook(second, 'TrainOnly')['parameters'] == ['neck', 'head']
     else:
         assert factor.lr_mult == 10 and not any(each.type == 'ltseg.TrainOnly' for each in second.custom_hooks)
+
+
+@pytest.mark.parametrize(('data', 'decay'), [('imagenetlt', 0.0005), ('inaturalist2018', 0.0001)])
+def test_ssp_on_large_sets(data: str, decay: float) -> None:
+    contrast, representation, classifier = stages('ssp', data, 'resnet50')
+    assert [stage.train_cfg.max_epochs for stage in (contrast, representation, classifier)] == [200, 90, 10]
+    assert [stage.param_scheduler[0].T_max for stage in (contrast, representation, classifier)] == [200, 90, 10]
+    optimizers = [stage.optim_wrapper.optimizer for stage in (contrast, representation)]
+    assert [(each.lr, each.weight_decay) for each in optimizers] == [(0.015, 0.0001), (0.2, decay)]
+    assert contrast.model.queue_len % contrast.train_dataloader.batch_size == 0 and contrast.train_dataloader.drop_last
+    for key in ('mean', 'std', 'to_rgb'):
+        assert contrast.data_preprocessor[key] == representation.data_preprocessor[key]
+    assert representation.train_dataloader.dataset.pipeline != contrast.train_dataloader.dataset.pipeline
+    assert representation.model.type == 'ltseg.MultiViewClassifier' and representation.val_evaluator is not None
+    assert hook(classifier, 'TrainOnly')['reinitialize'] == ['head.fc']
+
+
+def test_the_backbone_of_ssp_is_that_of_the_classifier(mmpretrain_registered: None) -> None:
+    backbones = []
+    for stage in stages('ssp', 'imagenetlt', 'resnet50')[:2]:
+        small = Config(dict(model=stage.model.to_dict(), data_preprocessor=stage.data_preprocessor.to_dict()))
+        small.model.backbone.update(base_channels=8, stem_channels=8)
+        small.model['neck' if stage.model.type == 'MoCo' else 'head'].in_channels = 256
+        if 'queue_len' in small.model:
+            small.model.queue_len = 4
+        backbones.append(build_model(small).state_dict())
+    shapes = [{key: value.shape for key, value in state.items() if key.startswith('backbone.')} for state in backbones]
+    assert shapes[0] == shapes[1] and len(shapes[0]) > 300

@@ -27,7 +27,7 @@ from ltseg.counts.table import check_class_names
 from ltseg.losses import MaskClassificationLoss
 from ltseg.nested_datasets import dataset_classes, dataset_config
 
-__all__ = ['check_config', 'head_faults']
+__all__ = ['check_config', 'check_parts', 'head_faults']
 
 REGISTRIES = [getattr(registry, name) for name in registry.__all__]
 USED = (*inspect.signature(Runner.__init__).parameters, 'tta_model')  # other keys are a config's own variables
@@ -52,9 +52,7 @@ def check_config(
             take, missing data, different numbers or orders of classes, backbone weights that cannot be had, mixed
             precision or several processes without a GPU.
     """
-    faults = [*_type_faults(config), *value_faults(config, training), *key_faults(config, training)]
-    if training:
-        faults += _schedule_faults(config)
+    faults = _part_faults(config, training)
     faults += [*_noise_faults(config), *mmdet_faults(parts_of(config.model, 'model'))]
     if not faults:
         datasets = datasets or BuiltDatasets()
@@ -66,6 +64,21 @@ def check_config(
     faults += _device_faults(config, training)
     if faults:
         raise UsageError('\n'.join(faults))
+
+
+def check_parts(config: Config) -> None:
+    """Checks the types, arguments and settings of a config for training, but neither its data nor its weights.
+
+    Raises:
+        UsageError: With every fault found.
+    """
+    if faults := _part_faults(config, training=True):
+        raise UsageError('\n'.join(faults))
+
+
+def _part_faults(config: Config, training: bool) -> list[str]:
+    faults = [*_type_faults(config), *value_faults(config, training), *key_faults(config, training)]
+    return [*faults, *_schedule_faults(config)] if training else faults
 
 
 def _type_faults(config: Config) -> Iterator[str]:

@@ -2,12 +2,15 @@
 
     ltseg collapse CONFIG CHECKPOINT
     ltseg collapse CONFIG work_dirs/RUN/iter_*.pth --split val --limit 500
+    ltseg collapse CONFIG
     torchrun --nproc_per_node 4 -m ltseg collapse CONFIG CHECKPOINT --launcher pytorch
 
 One pass over the images for each checkpoint, without augmentation. Writes to WORK_DIR/collapse/ all numbers as
 SPLIT.json, SPLIT.csv and SPLIT_classes.csv, each figure as table and picture, and SPLIT_figures.json for
 ltseg report. Several checkpoints of one training give curves; figures of classes are of the last one. What
-ltseg.CollapseMonitor and ltseg.GradientMonitor logged in the work dir is drawn too.
+ltseg.CollapseMonitor and ltseg.GradientMonitor logged in the work dir is drawn too. Where the weights of losses change
+over training (eta of AllNC, alpha of BBN, DRW), their curves are drawn; without a checkpoint nothing else is, as
+collapse/schedules_weights.png, and nothing need be trained.
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
@@ -26,16 +29,19 @@ from torch.utils.data import Subset
 
 from ltseg.checkpoint_files.loading import trusted_files
 from ltseg.cli.checkpoints import check_checkpoint
-from ltseg.cli.checks import check_config
+from ltseg.cli.checks import check_config, check_parts
 from ltseg.cli.config_files import add_common_arguments, load_config, register_modules, training_images
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.ignored import settle_ignored
 from ltseg.cli.label_faults import trained_classes
 from ltseg.cli.parser import command_parser
 from ltseg.cli.runner import CalmRunner, calm_warnings
+from ltseg.cli.scheduled import weight_figures
 from ltseg.cli.split_counts import count_split
+from ltseg.cli.stages import stages_of
 from ltseg.cli.trust import add_trust_argument
 from ltseg.core.class_sample import ClassSample
+from ltseg.core.errors import UsageError
 from ltseg.core.files import check_writable
 from ltseg.counts.data_set_counts import build_dataset
 from ltseg.counts.groups import by_frequency
@@ -44,7 +50,7 @@ from ltseg.reports.collapse.charts import CurvePoint, class_charts, curves
 from ltseg.reports.collapse.contents import Classes, values_table
 from ltseg.reports.collapse.monitored import COLLAPSE_LOG, gradient_charts, monitored_curves
 from ltseg.reports.collapse.projection import PROJECTIONS, feature_map, projected_map
-from ltseg.reports.collapse.report import CheckpointSummary, CollapseReport
+from ltseg.reports.collapse.report import CheckpointSummary, CollapseReport, write_figures
 from ltseg.reports.figures.figure import Figure
 from ltseg.trained.measuring import Measurement, measure
 from ltseg.trained.model import build_model
@@ -56,7 +62,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser = command_parser(__doc__)
     add_common_arguments(parser)
     add_trust_argument(parser)
-    parser.add_argument('checkpoints', nargs='+', metavar='checkpoint', help='files with the weights, of one training')
+    parser.add_argument(
+        'checkpoints',
+        nargs='*',
+        metavar='checkpoint',
+        help='files with the weights, of one training; none: schedules only',
+    )
     parser.add_argument('--split', choices=['train', 'val', 'test'], default='train', help='default: train')
     parser.add_argument('--limit', type=int, metavar='N', help='images, spread over the split (default: all)')
     parser.add_argument('--map', choices=PROJECTIONS, default='pca', help='projection of the 2-D map (default: pca)')
@@ -152,10 +163,29 @@ def analyze(config: Config, options: argparse.Namespace, console: Console) -> No
     samples = last.statistics.counts.tolist()
     report = CollapseReport(options.split, options.config, classes, summaries, samples, note)
     folder = Path(config.work_dir) / 'collapse'
-    figures = figures_of(report, found[-1], folder, options.map)
+    figures = [*figures_of(report, found[-1], folder, options.map), *weight_figures({'': [config]})]
     paths = report.write(folder, figures, options.formats)
     values_table(report.last, f'Neural collapse: {summaries[-1].checkpoint}', [note]).print(console)
     console.print(f'Written: {", ".join(map(str, paths))} and {len(figures)} figures', soft_wrap=True)
+
+
+def draw_schedules(options: argparse.Namespace, console: Console) -> None:
+    """Writes the curves of the weights that change over training, in each stage.
+
+    Raises:
+        UsageError: If no weight does, or the config has a fault.
+    """
+    config = load_config(options, needs=('model', 'train_cfg'), last_stage=False)
+    register_modules(config)
+    stages = stages_of(config)
+    for stage in stages:
+        check_parts(stage)
+    figures = weight_figures({'': stages})
+    if not figures:
+        hint = 'Name a checkpoint.'
+        raise UsageError('ltseg collapse', 'a checkpoint, or a config with weights that change', 'neither', hint)
+    path = write_figures(figures, Path(config.work_dir) / 'collapse', 'schedules', options.formats)
+    console.print(f'Written: {path} and {len(figures)} figures', soft_wrap=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -163,6 +193,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     calm_warnings()
     with one_message_errors(), trusted_files(options.trust_files):
+        if not options.checkpoints:
+            draw_schedules(options, Console())
+            return
         like = 'test' if options.split == 'test' else 'val'
         config = load_config(options, needs=('model', 'train_dataloader', f'{like}_dataloader'))
         register_modules(config)

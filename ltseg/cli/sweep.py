@@ -8,8 +8,9 @@
 several of them give all combinations. All is checked before anything is trained. Each run is that of
 ``ltseg train CONFIG --cfg-options KEY=VALUE --seed SEED`` in a folder of WORK_DIR/sweep_OPTION/runs; the command goes
 on where it was killed, and takes further values or seeds. It writes the table, a picture of each metric, every metric
-as CSV, and the page of ltseg report. Numbers are of the validation split: report a value that was chosen by them on
-another one.
+as CSV, and the page of ltseg report; before training a picture of the weights that change during it in another way with
+other values, such as eta of AllNC over its power. Numbers are of the validation split: report a value that was chosen
+by them on another one.
 """
 
 import ltseg.compat  # noqa: F401  isort: skip
@@ -30,6 +31,7 @@ from ltseg.cli.dry_run import rules_of_validation
 from ltseg.cli.errors import one_message_errors
 from ltseg.cli.parser import command_parser
 from ltseg.cli.runner import calm_warnings
+from ltseg.cli.scheduled import weight_figures
 from ltseg.cli.stages import stages_of
 from ltseg.cli.sweeping.axes import Axis, axis_faults, parse_axes
 from ltseg.cli.sweeping.results import results_of
@@ -39,6 +41,7 @@ from ltseg.cli.work_dir_lock import locked
 from ltseg.core.checks import check_integer, near
 from ltseg.core.errors import UsageError
 from ltseg.metrics.task import task_of
+from ltseg.reports.figures.renderer import save_figure
 from ltseg.reports.settings import short_key
 
 __all__ = ['main']
@@ -124,13 +127,16 @@ def run(options: argparse.Namespace) -> None:
     folder = Path(config.work_dir) / f'sweep_{"_".join(short_key(axis.key) for axis in axes)}'
     points = points_of(axes, training_options(options), options.seeds, folder / 'runs')
     check_points(points)
+    weights = weight_figures({point.short_label: point.stages for point in points})
     with locked(str(folder)):
+        for figure in weights:
+            save_figure(figure, folder / f'{figure.name}.png')
         by_seed = zip(*(point.runs for point in points), strict=True)  # a seed of every value comes first
         failed = train_all([each for runs in by_seed for each in runs], options.workers, console)
         results = results_of(axes, points)
         if results is not None:
             results.table().print(console)
-            written = results.write(metrics, folder)
+            written = results.write(metrics, folder, weights)
             console.print(f'Written: {", ".join(map(str, written))}', soft_wrap=True)
     if failed:
         listed = '; '.join(f'{label}: {message}' for label, message in failed.items())

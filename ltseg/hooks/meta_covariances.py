@@ -46,8 +46,8 @@ class MetaCovariances(Hook):
         ValueError: If the model has not exactly one loss of this kind.
 
     Source:
-        Li et al., MetaSAug: Meta Semantic Augmentation for Long-Tailed Visual Recognition, CVPR 2021, Algorithm 1, as
-        in released code, where Sigma' serves one iteration. Balanced batches are there drawn from 10 further images of
+        Li et al., MetaSAug: Meta Semantic Augmentation for Long-Tailed Visual Recognition, CVPR 2021, eq. 5, as in
+        released code, where Sigma' serves one iteration. Balanced batches are there drawn from 10 further images of
         each class on CIFAR and ImageNet-LT, and from 2 training images of each class on iNaturalist 2018. Here they
         are training images, so that no image is learned that other methods do not have, which is ours. The images of
         an iteration are augmented anew for its meta step.

@@ -35,9 +35,9 @@ class LADERLoss(ClassSumsLoss):
     The one reduction is 'mean', and ``avg_factor`` does not count. A sample weight is that of the sample in the means.
     Heads compute it without upsampled logits.
 
-    Deviations: released code divides exp(z_ik) by K pi_k in place of K pi_(y_i), so that the optimum has the prior in
-    it; this is the paper's formula. There, a class that is absent from a batch has its second and third term, which
-    would push its logits down and nothing up; here it has none.
+    Deviations: none from the paper. Released code divides exp(z_ik) by K pi_k in place of K pi_(y_i), so that the
+    optimum has the prior in it, and a class that is absent from a batch has its second and third term there, which push
+    its logits down and nothing up.
 
     Args:
         penalty: Of the constant, at least 0; 0.1 in released code, 0.01 for CIFAR-100-LT and 0.5 for ImageNet-LT.
@@ -48,9 +48,9 @@ class LADERLoss(ClassSumsLoss):
         ValueError: If a reduction is not 'mean', rules smooth labels, or mixed labels meet a margin.
 
     Source:
-        Hong et al., Disentangling Label Distribution for Long-tailed Visual Recognition, CVPR 2021, section 3.3. The
-        paper adds it to balanced softmax, with a weight of 0.1 for CIFAR-100-LT and 0.05 for ImageNet-LT and
-        iNaturalist 2018.
+        Hong et al., Disentangling Label Distribution for Long-tailed Visual Recognition, CVPR 2021, section 3.3:
+        definition 3.2, eq. 15 and 16, with the weights pi_k that follow it. Eq. 20 adds it to balanced softmax; the
+        weight of released code is 0.1 for CIFAR-100-LT and 0.05 for ImageNet-LT and iNaturalist 2018.
 
     Example:
         >>> import torch

@@ -16,7 +16,7 @@ from ltseg.core.sample_losses import SampleLosses
 from ltseg.losses.ruled_loss import RuledLoss
 from ltseg.registry import MODELS
 from ltseg.rules import Rule
-from ltseg.schedules import Schedule
+from ltseg.schedules import Progress, Schedule
 
 __all__ = ['ISDALoss', 'RISDALoss']
 
@@ -48,8 +48,9 @@ class ISDALoss(RuledLoss):
         RuntimeError: If no head has handed features over.
 
     Source:
-        Wang et al., Implicit Semantic Data Augmentation for Deep Networks, NeurIPS 2019, section 3.2 (covariances)
-        and 3.3, Proposition 1. Released code for ImageNet and Cityscapes has diagonals, and t in epochs on CIFAR.
+        Wang et al., Implicit Semantic Data Augmentation for Deep Networks, NeurIPS 2019, eq. 7 in the numbering that
+        the issues of its released code have. That code has diagonals for ImageNet and Cityscapes, and t in epochs on
+        CIFAR.
 
     Example:
         >>> import torch
@@ -161,10 +162,10 @@ class ISDALoss(RuledLoss):
         hint = 'Use LongTailSegHead or LongTailClsHead, which hand the features over.'
         return WrongStateError(type(self).__name__, 'a head that hands features and class vectors over', 'none', hint)
 
-    def growth(self) -> Any:
-        """The share of the strength at this point of training."""
+    def growth(self, progress: Progress | None = None) -> Any:
+        """The share of the strength at a point of training, by default at this one."""
         begin, end = self.ramp
-        return begin + (end - begin) * self._done.current()
+        return begin + (end - begin) * (self._done.current() if progress is None else self._done.factor(progress))
 
 
 @MODELS.register_module()

@@ -36,7 +36,7 @@ class GlobalLocalMixture(nn.Module):
 
     Source:
         Du et al., Global and Local Mixture Consistency Cumulative Learning for Long-tailed Visual Recognitions (GLMC),
-        CVPR 2023, section 3.
+        CVPR 2023.
 
     Example:
         >>> import numpy as np

@@ -51,7 +51,7 @@ class RotationClassifier(Extension):
     which shuffles. The head stays as it was made.
 
     Source:
-        Yang and Xu, Rethinking the Value of Labels for Improving Class-Imbalanced Learning, NeurIPS 2020, section 3.2,
+        Yang and Xu, Rethinking the Value of Labels for Improving Class-Imbalanced Learning, NeurIPS 2020, section 4.2,
         with the rotations of Gidaris et al., Unsupervised Representation Learning by Predicting Image Rotations, ICLR
         2018. Released code draws a permutation of angles for each batch.
 

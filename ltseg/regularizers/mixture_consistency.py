@@ -34,9 +34,9 @@ class MixtureConsistencyRegularizer(Regularizer):
 
     Source:
         Du et al., Global and Local Mixture Consistency Cumulative Learning for Long-tailed Visual Recognitions (GLMC),
-        CVPR 2023, section 3, where the views are those of ``ltseg.GlobalLocalMixture``. Layers and sizes are those of
-        released code: 128 channels for CIFAR, 256 for larger networks, and a weight of 4 for CIFAR-LT with factor 100,
-        of 10 for ImageNet-LT.
+        CVPR 2023, where the views are those of ``ltseg.GlobalLocalMixture``. Layers and sizes are those of released
+        code: 128 channels for CIFAR, 256 for larger networks, and a weight of 4 for CIFAR-LT with factor 100, of 10 for
+        ImageNet-LT.
 
     Example:
         >>> import torch

@@ -36,8 +36,9 @@ class RangeLoss(ContrastiveTerm):
             projection.
 
     Source:
-        Zhang et al., Range Loss for Deep Face Recognition with Long-Tailed Training Data, ICCV 2017, with R = 2. Margin
-        and weights go with the lengths of the features, and their defaults are ours, as is the dense form.
+        Zhang et al., Range Loss for Deep Face Recognition with Long-Tailed Training Data, ICCV 2017. Public
+        implementations have R = 2. Margin and weights go with the lengths of the features, and their defaults are ours,
+        as is the dense form.
 
     Example:
         >>> import torch

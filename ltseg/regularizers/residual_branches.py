@@ -48,10 +48,10 @@ class ResidualBranchLoss(Regularizer):
         ValueError: If the classifier has no branches, or another number of them.
 
     Source:
-        Cui et al., ResLT: Residual Learning for Long-Tailed Recognition, TPAMI 2022, section 3, normalised as in
-        released code. That code has beta = 0.998 and shares of 1, 0.8 and 0.6 for CIFAR-10-LT, 0.995 and 1, 0.65 and
-        0.3 for CIFAR-100-LT with factor 100, and 0.99 and 1, 0.825 and 0.22 for ImageNet-LT. The dense form, at the
-        resolution of the features with the nearest labels, is our extension.
+        Cui et al., ResLT: Residual Learning for Long-Tailed Recognition, TPAMI 2022, normalised as in released code.
+        That code has beta = 0.998 and shares of 1, 0.8 and 0.6 for CIFAR-10-LT, 0.995 and 1, 0.65 and 0.3 for
+        CIFAR-100-LT with factor 100, and 0.99 and 1, 0.825 and 0.22 for ImageNet-LT. The dense form, at the resolution
+        of the features with the nearest labels, is our extension.
 
     Example:
         >>> import torch

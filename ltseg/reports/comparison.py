@@ -183,8 +183,9 @@ def _notes(runs: Sequence[Run], methods: Sequence[Method], reference: Evaluation
         yield f'No differences: no two columns have the same model, data set and split. {NAMING}'
     if any(len(method.metrics) >= DEVIATION_FROM for method in methods):
         yield '± is the standard deviation (n - 1) over the seeds.'
-    if reference.task is CLASSIFICATION and any(not method.runs for method in methods):
-        yield 'Papers have their own rules for many, medium and few.'
+    if any(not method.runs and not method.has(reference.class_key(reference.task.grouped[0], 0)) for method in methods):
+        first, second, last = reference.task.group_names
+        yield f'Papers have their own rules for {first}, {second} and {last}.'
     if any(method.printed for method in methods):
         yield '[printed]: the mean as the paper prints it, which is not the mean of the rows it prints.'
 

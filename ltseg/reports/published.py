@@ -2,7 +2,7 @@
 
 A file names its paper, source and notes, and has for each printed table the data set, the model, and runs by their
 names. A run has ``means`` in percent, by the keys of the metrics; one with rows of classes has ``rates``, and then
-``means`` are those that the paper printed.
+``means`` are those of the rates as the paper printed them.
 """
 
 import json
@@ -14,6 +14,7 @@ from typing import Any
 
 from ltseg.core.checks import check_range, near
 from ltseg.core.errors import InvalidValueError
+from ltseg.metrics.task import CLASSIFICATION, SEGMENTATION, TASKS, Task
 
 __all__ = ['PAPERS', 'PUBLISHED', 'PublishedRun', 'find_published', 'load_published']
 
@@ -30,11 +31,12 @@ class PublishedRun:
         model: As the paper calls it.
         dataset: What it was evaluated on.
         rates: 'IoU' and 'Acc' of each class; empty where the paper has no rows of classes.
-        means: Their means as printed; without rows by the keys of the metrics.
+        means: Their means as printed; without rows by the keys of the metrics of one task, such as 'mIoU'.
         num_classes: Of the data set.
 
     Raises:
-        ValueError: If a number is no percentage, or the rows are not of all classes or not of the means.
+        ValueError: If a number is no percentage, the rows are not of all classes or not of the means, or a mean
+            without rows is no metric.
 
     Example:
         >>> from ltseg.reports.published import find_published
@@ -60,6 +62,13 @@ class PublishedRun:
         sizes = {len(rows) for rows in self.rates.values()}
         if sizes - {self.num_classes}:
             raise InvalidValueError(where, f'rows of {self.num_classes} classes', repr(sorted(sizes)))
+        if not self.rates and not any(self.means.keys() <= set(task.summary) for task in TASKS.values()):
+            raise InvalidValueError(where, 'means that are metrics of one task', repr(list(self.means)))
+
+    @property
+    def task(self) -> Task:
+        """Segmentation or classification, by its metrics."""
+        return CLASSIFICATION if self.means.keys() <= set(CLASSIFICATION.summary) else SEGMENTATION
 
 
 def load_published(folder: Path) -> Mapping[str, PublishedRun]:
@@ -94,7 +103,8 @@ PUBLISHED = load_published(PAPERS)
 def find_published(name: str) -> list[PublishedRun]:
     """The runs whose name is ``name`` or starts with it: 'arb/unet' stands for 'arb/unet/ce' and 'arb/unet/arb'.
 
-    Classifiers are found by data set, paper and method: 'cifar10lt100', 'cifar10lt100/arb', 'imagenetlt/bcl'.
+    Runs without rows of classes are found by data set, paper, and model or method: 'cifar10lt100',
+    'cifar10lt100/arb', 'cityscapes/blv/pspnet-r50'.
 
     Raises:
         ValueError: If there is none; names the nearest, and those that begin alike.

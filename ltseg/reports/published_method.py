@@ -4,7 +4,6 @@ from statistics import fmean
 
 from ltseg.core.errors import InvalidValueError
 from ltseg.metrics.evaluation import Evaluation
-from ltseg.metrics.task import CLASSIFICATION
 from ltseg.reports.method import Method
 from ltseg.reports.published import PublishedRun
 
@@ -15,13 +14,13 @@ def published_method(run: PublishedRun, reference: Evaluation) -> Method:
     """A paper's rows, with the means computed from them; or the means that it printed, without rows.
 
     Raises:
-        ValueError: If its classes are not those of ``reference``.
+        ValueError: If its classes are not those of ``reference``; without rows, if their number or the task is not.
     """
     if not run.rates:
         size = len(reference.class_names)
-        if reference.task is not CLASSIFICATION or run.num_classes != size:
-            got = f'{size} classes of {reference.task.name}'
-            raise InvalidValueError('published run', f'{run.num_classes} classes, as {run.dataset} has', got)
+        if reference.task is not run.task or run.num_classes != size:
+            expected = f'{run.task.name} with {run.num_classes} classes, as {run.dataset} has'
+            raise InvalidValueError('published run', expected, f'{reference.task.name} with {size} classes')
         return Method(f'{run.method} ({run.paper})', (run.model, run.dataset, ''), (run.means,))
     unmatched = sorted(set(reference.class_names) ^ set(run.rates['IoU']))
     if unmatched:

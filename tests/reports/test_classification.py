@@ -167,6 +167,8 @@ def test_papers_stand_beside_runs_of_their_data_set_only() -> None:
     assert len(comparison.of_classes('accuracy').header) == 4  # papers have no classes
     with pytest.raises(ValueError, match='1000 classes, as ImageNet-LT has'):
         compare([ten], find_published('imagenetlt/arb'))
+    with pytest.raises(ValueError, match='segmentation with 19 classes, as Cityscapes has'):
+        compare([record(size=19)], find_published('cityscapes/blv'))
 
 
 def test_published_numbers_are_those_of_the_papers() -> None:

@@ -145,6 +145,19 @@ def test_published_rows_are_marked_and_misprinted_means_shown_twice(make_record:
     head = fmean(list(rows.values())[:6])
     assert str(cell(summary, 'mIoU_head', 3)).startswith(f'{head:.2f} ')
     assert any('printed' in note for note in comparison.notes)
+    assert not any('own rules' in note for note in comparison.notes)  # the groups are made of the rows
+
+
+def test_a_paper_without_rows_of_classes_has_the_means_that_it_prints(make_record: Make) -> None:
+    comparison = compare([cityscapes_record(make_record)], find_published('cityscapes/blv/pspnet-r50'))
+    summary = comparison.summary()
+    assert summary.header[2:] == ('cross entropy (BLV paper), PSPNet R50', 'BLV (BLV paper), PSPNet R50')
+    assert [cell(summary, 'mIoU', column) for column in (2, 3)] == ['77.98', '78.53 (+0.55)']
+    assert cell(summary, 'mIoU_tail', 3) == '63.34 (+1.38)' and math.isnan(cell(summary, 'mAcc', 3))
+    assert len(comparison.of_classes('IoU').header) == 4
+    assert 'Papers have their own rules for head, medium and tail.' in comparison.notes
+    with pytest.raises(ValueError, match='segmentation with 150 classes, as ADE20K has, got segmentation with 19'):
+        compare([cityscapes_record(make_record)], find_published('ade20k/disalign'))
 
 
 def test_an_absent_class_stays_absent_over_seeds(make_record: Make) -> None:

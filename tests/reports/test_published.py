@@ -33,7 +33,24 @@ def test_another_wall_would_close_the_gap() -> None:
     assert fmean((run.rates['IoU'] | {'wall': 58.15}).values()) == pytest.approx(run.means['IoU'], abs=0.0051)
 
 
-@pytest.mark.parametrize(('name', 'number'), [('arb', 4), ('arb/unet', 2), ('arb/unet/ce', 1)])
+def test_every_model_gains_by_blv_and_most_in_the_tail() -> None:
+    runs = find_published('cityscapes/blv')
+    assert [run.method for run in runs] == ['cross entropy', 'BLV'] * 7
+    for before, after in zip(runs[::2], runs[1::2], strict=True):
+        gains = [after.means[key] - before.means[key] for key in ('mIoU', 'mIoU_tail')]
+        assert before.model == after.model and 0 < gains[0] < gains[1]
+
+
+def test_means_of_disalign_are_those_of_its_groups() -> None:
+    for run in find_published('ade20k/disalign'):
+        for rate in ('mIoU', 'mAcc'):
+            parts = (
+                size * run.means[f'{rate}_{group}'] for group, size in (('head', 20), ('medium', 55), ('tail', 75))
+            )
+            assert sum(parts) / 150 == pytest.approx(run.means[rate], abs=0.011)
+
+
+@pytest.mark.parametrize(('name', 'number'), [('arb', 4), ('arb/unet', 2), ('arb/unet/ce', 1), ('ade20k', 6)])
 def test_a_prefix_finds_all_below(name: str, number: int) -> None:
     assert len(find_published(name)) == number
 
@@ -73,6 +90,8 @@ def test_files_of_a_folder_are_put_together(tmp_path: Path) -> None:
         (RUN | {'means': {'accuracy/top1': 101}}, r'a number in \[0, 100\]'),
         (RUN | {'means': {'accuracy/top1': '50'}}, r'a number in \[0, 100\]'),
         (RUN | {'means': {}}, 'means of a metric'),
+        (RUN | {'means': {'mIou': 50.0}}, 'metrics of one task.*mIou'),
+        (RUN | {'means': {'mIoU': 50.0, 'accuracy/top1': 50.0}}, 'metrics of one task'),
         (RUN | {'rates': {'IoU': {'a': 1, 'b': 2}}}, 'means of .*IoU'),
         ({'method': 'm', 'means': {'IoU': 1}, 'rates': {'IoU': {'a': 1}}}, 'rows of 2 classes'),
         (RUN | {'mean': 5}, 'mean'),

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hinted import hinted
+from mmengine.config import Config
 from tiny_training import quick_tools, tool, write_classification, write_training
 
 pytestmark = pytest.mark.usefixtures('mmseg_registered', 'quick')
@@ -81,6 +83,35 @@ def test_an_image_classifier(name: str, tmp_path: Path, capsys: pytest.CaptureFi
     assert '25 images of the train split, 25 images.' in capsys.readouterr().out
     content = json.loads((tmp_path / 'work_dirs/training/collapse/train.json').read_text())
     assert [row['samples'] for row in content['classes']] == [6, 4, 4, 3, 2, 2, 1, 1, 1, 1]
+
+
+def test_weights_over_training_without_a_checkpoint(
+    segmentor: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Config.fromfile(segmentor)
+    config.model.decode_head.loss_decode = dict(type='ltseg.CrossEntropyLoss', schedule=dict(shape='linear'))
+    config.dump(tmp_path / 'scheduled.py')
+    tool('analyze_collapse')([str(tmp_path / 'scheduled.py'), '--work-dir', str(tmp_path)])
+    assert 'schedules_figures.json and 1 figures' in capsys.readouterr().out
+    assert (tmp_path / 'collapse/schedules_weights.png').exists()
+    with (tmp_path / 'collapse/schedules_weights.csv').open() as stream:
+        header, *rows = csv.reader(stream)
+    assert header == ['iterations done', 'cross entropy']
+    assert [[float(value) for value in row] for row in rows] == [[0, 1], [1, 0.75], [2, 0.5], [3, 0.25]]
+
+    config.model.decode_head.loss_decode.shedule = dict(shape='linear')
+    config.dump(tmp_path / 'misspelt.py')
+    with pytest.raises(SystemExit):
+        tool('analyze_collapse')([str(tmp_path / 'misspelt.py')])
+    said = capsys.readouterr().err
+    assert "Did you mean 'schedule'?" in said and 'Traceback' not in said
+
+    options = ('--work-dir', str(tmp_path), '--limit', '1', '--formats')
+    with pytest.raises(SystemExit):
+        tool('analyze_collapse')([str(segmentor), *options])
+    hinted('Name a checkpoint.', capsys.readouterr().err)
+    tool('analyze_collapse')([str(segmentor), checkpoints(segmentor)[0], *options])
+    assert (tmp_path / 'collapse/train.json').exists()
 
 
 @pytest.mark.parametrize(

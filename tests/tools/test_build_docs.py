@@ -2,6 +2,7 @@
 
 import json
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,15 @@ def test_every_kind_of_block(root: Path) -> None:
     assert '|  | ARB | cross entropy |' in filled
     assert '| class | group | share % | IoU |' in filled
     assert '| 0.25 | 40.00 |' in filled
+
+
+def test_a_paper_without_rows_of_classes_stands_in_a_block(root: Path) -> None:
+    names = tuple(map(str, range(19)))
+    counts, matrix = torch.arange(19, 0, -1), 7 * torch.eye(19, dtype=torch.int64)
+    evaluation = Evaluation(matrix, names, ClassGroups.tertiles(counts), counts, 'the training labels')
+    replace(record('ARB', 34), evaluation=evaluation).save(root / 'docs/runs/c.json')
+    filled = fill_tables(BLOCK.format('compare docs/runs/c.json --paper cityscapes/blv/pspnet-r50', ''), root)
+    assert '| mIoU | 100.00 | 77.98 | 78.53 (+0.55) |' in filled
 
 
 def write_collapse(path: Path, nc1: float, kind: str = 'ltseg collapse') -> None:

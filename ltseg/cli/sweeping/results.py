@@ -68,10 +68,14 @@ class SweepResults:
             series=[_series(name, line, metric, is_number) for name, line in lines.items()],
         )
 
-    def write(self, metrics: Sequence[str], folder: Path) -> list[Path]:
-        """Writes the page, the table as Markdown, every metric as CSV, and a picture for each of ``metrics``."""
+    def write(self, metrics: Sequence[str], folder: Path, weights: Sequence[Figure] = ()) -> list[Path]:
+        """Writes the page, the table as Markdown, every metric as CSV, and a picture for each of ``metrics``.
+
+        ``weights`` are further figures of the page.
+        """
         figures = [self.figure(metric) for metric in metrics]
-        page = render_page(self.comparison, title=f'Over {" and ".join(axis.key for axis in self.axes)}', sweep=figures)
+        title = f'Over {" and ".join(axis.key for axis in self.axes)}'
+        page = render_page(self.comparison, title=title, sweep=[*figures, *weights])
         texts = {folder / 'sweep.md': self.table().markdown(), folder / 'sweep.csv': self.comparison.long_rows().csv()}
         for path, text in texts.items():
             with atomic_write(path) as draft:

@@ -76,6 +76,11 @@ class Point:
         """The values, as messages have them."""
         return ', '.join(f'{key}={value_text(value)}' for key, value in self.values.items())
 
+    @property
+    def short_label(self) -> str:
+        """The values, as the legends of figures have them."""
+        return _short_label(self.values)
+
 
 def points_of(axes: Sequence[Axis], options: argparse.Namespace, seeds: int, folder: Path) -> list[Point]:
     """All combinations of the values of several options.
@@ -130,8 +135,11 @@ def _run(
     named = ','.join(f'{short_key(key)}={value_text(value)}' for key, value in values.items())
     work_dir = folder / f'{re.sub(OF_NO_NAME, "_", named)[:LONGEST]}-seed{seed}-{mark}'
     options = argparse.Namespace(**{**vars(given), 'seed': seed, 'work_dir': str(work_dir), 'resume': 'auto'})
-    label = ', '.join(f'{short_key(key)} {value_text(value)}' for key, value in values.items())
-    return SweepRun(f'{label}, seed {seed}', options, work_dir / below / 'records' / 'val.json')
+    return SweepRun(f'{_short_label(values)}, seed {seed}', options, work_dir / below / 'records' / 'val.json')
+
+
+def _short_label(values: dict[str, Any]) -> str:
+    return ', '.join(f'{short_key(key)} {value_text(value)}' for key, value in values.items())
 
 
 def check_points(points: Sequence[Point]) -> None:

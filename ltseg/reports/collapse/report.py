@@ -13,7 +13,7 @@ from ltseg.reports.collapse.contents import Classes
 from ltseg.reports.figures.figure import Figure, finite
 from ltseg.reports.figures.renderer import save_figure
 
-__all__ = ['CheckpointSummary', 'CollapseReport']
+__all__ = ['CheckpointSummary', 'CollapseReport', 'write_figures']
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,20 +80,31 @@ class CollapseReport:
         """
         folder.mkdir(parents=True, exist_ok=True)
         content = self.content()
-        main = [folder / f'{self.split}{end}' for end in ('.json', '.csv', '_classes.csv', '_figures.json')]
+        main = [folder / f'{self.split}{end}' for end in ('.json', '.csv', '_classes.csv')]
         _write_json(main[0], content)
         points = content['checkpoints']
         keys = list(dict.fromkeys(key for point in points for key in point['figures']))
         rows = [[p['checkpoint'], p['iteration'], *(p['figures'].get(key) for key in keys)] for p in points]
         _write_csv(main[1], [['checkpoint', 'iteration', *keys], *rows])
         _write_csv(main[2], [list(content['classes'][0]), *(list(row.values()) for row in content['classes'])])
-        _write_json(main[3], [figure.content() for figure in figures])
-        for figure in figures:
-            path = folder / f'{self.split}_{figure.name}'
-            _write_csv(path.with_name(f'{path.name}.csv'), figure.table())
-            for ending in formats:
-                save_figure(figure, path.with_name(f'{path.name}.{ending}'))
-        return main
+        return [*main, write_figures(figures, folder, self.split, formats)]
+
+
+def write_figures(figures: Sequence[Figure], folder: Path, prefix: str, formats: Sequence[str] = ('png',)) -> Path:
+    """Writes each figure as ``<prefix>_<name>.csv`` and picture, and all of them as ``<prefix>_figures.json``.
+
+    Returns:
+        The last.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for figure in figures:
+        path = folder / f'{prefix}_{figure.name}'
+        _write_csv(path.with_name(f'{path.name}.csv'), figure.table())
+        for ending in formats:
+            save_figure(figure, path.with_name(f'{path.name}.{ending}'))
+    together = folder / f'{prefix}_figures.json'
+    _write_json(together, [figure.content() for figure in figures])
+    return together
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -78,11 +78,23 @@ def test_it_trains_tabulates_and_draws(config: str, capsys: pytest.CaptureFixtur
 
 def test_a_run_is_that_of_ltseg_train(config: str) -> None:
     main([config, '--over', f'{TAU}=0.5', '--seeds', '1'])
+    assert not (FOLDER / 'weights.png').exists()  # none changes
     (record,) = records().values()
     tool('train')([config, '--work-dir', 'by_hand', '--seed', '0', '--cfg-options', f'{TAU}=0.5'])
     (by_hand,) = find_records(['by_hand'])
     assert torch.equal(record.evaluation.matrix, by_hand.evaluation.matrix)
     assert (record.setup, record.settings, record.curves) == (by_hand.setup, by_hand.settings, by_hand.curves)
+
+
+def test_weights_that_differ_over_training_are_drawn(here: Path) -> None:
+    loss = dict(type='ltseg.LogitAdjustedLoss', schedule=dict(shape='cumulative', power=2.0), _delete_=True)
+    config = write_training(here, **{'model.decode_head.loss_decode': loss})
+    power = 'model.decode_head.loss_decode.schedule.power'
+    main([str(config), '--over', f'{power}=0.5,3', '--seeds', '1'])
+    folder = Path('work_dirs/training/sweep_schedule.power')
+    assert (folder / 'weights.png').stat().st_size
+    page = (folder / 'sweep.html').read_text()
+    assert 'Weights over training' in page and 'schedule.power 3: logit adjusted' in page
 
 
 def test_two_options_of_a_classifier_in_stages(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
