@@ -145,9 +145,9 @@ def cut_small(config: Config) -> dict[str, Any]:
 
 def cut_large(config: Config, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Takes pretrained weights and most channels away, and gives what else to change."""
-    backbone = config.model.backbone.get('backbone', config.model.backbone)  # of several experts
-    backbone.update(base_channels=WIDTH, stem_channels=WIDTH, init_cfg=None)
     for part in parts(config._cfg_dict):
+        if 'depth' in part:  # a backbone, alone or in one of several experts
+            part.update(base_channels=WIDTH, stem_channels=WIDTH, init_cfg=None)
         if 'in_channels' in part:
             part['in_channels'] = part['in_channels'] * WIDTH // 64
         if part.get('type') == 'ltseg.ClassSubset':  # all classes in its group
