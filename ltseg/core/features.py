@@ -27,6 +27,7 @@ class FeatureBatch:
         classifier: Class vectors (K, D) with their gradient, or None where the classifier is not linear.
         valid: (N,) bool, False for ignored samples; None where there are none.
         branch_logits: (N, V, B, K), where the classifier has B branches that it adds up.
+        numbers: (N,) int64 on the CPU, the number of each image in its data set; None where they are not known.
 
     Raises:
         ValueError: If the shapes do not fit.
@@ -49,6 +50,7 @@ class FeatureBatch:
     classifier: Tensor | None = None
     valid: Tensor | None = None
     branch_logits: Tensor | None = None
+    numbers: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.features.ndim != 3 or self.labels.shape != self.features.shape[:1]:
