@@ -14,7 +14,7 @@ from ltseg.core.collectives import gathered_rows
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.reduction import all_reduced_sum
 from ltseg.datasets.exact_sampling import generators_kept, seed_everything
-from ltseg.heads.mixed_labels import numbers_of
+from ltseg.heads.mixed_labels import numbers_of, targets_of
 from ltseg.hooks.training_data import training_batches
 from ltseg.hooks.wrapped_model import unwrapped
 from ltseg.registry import HOOKS
@@ -110,13 +110,11 @@ class ClusterSubclasses(Hook):
 
     def _divide_by_images(self, model: nn.Module, loader: Iterable) -> None:
         noted: list[Tensor] = []
-        rows, labels = zip(self._nothing(), *self._passed(model, _noting(loader, noted)), strict=True)
+        loader = _noting(loader, noted, len(self._term.subclasses.temperatures))
+        rows, labels = zip(self._nothing(), *self._passed(model, loader), strict=True)
         numbers = torch.cat(noted).to(rows[0].device) if noted else labels[0]
-        views = max(sum(map(len, rows)) // max(len(numbers), 1), 1)  # of each image, side by side; the first serves
+        views = sum(map(len, rows)) // len(numbers) if noted else 1  # of each image, side by side; the first serves
         images = torch.cat(rows)[::views], torch.cat(labels)[::views], numbers
-        if len(images[0]) != len(numbers):
-            got = f'{len(numbers)} images, {len(images[0])} of them with one'
-            raise InvalidValueError('ClusterSubclasses', 'a label of a class for each image', got)
         self._term.subclasses.divide(*(gathered_rows(each) for each in images))
 
     def _divide_by_pixels(self, model: nn.Module, loader: Iterable, seed: int) -> None:
@@ -141,10 +139,13 @@ class ClusterSubclasses(Hook):
         return rows, rows.new_zeros(0, dtype=torch.int64)
 
 
-def _noting(loader: Iterable, numbers: list[Tensor]) -> Iterator[Any]:
+def _noting(loader: Iterable, numbers: list[Tensor], num_classes: int) -> Iterator[Any]:
     """The batches of ``loader``, whose images' numbers it notes."""
     for batch in loader:
-        found = numbers_of(batch['data_samples'])
+        found, (labels, _) = numbers_of(batch['data_samples']), targets_of(batch['data_samples'])
+        if not labels.is_floating_point() and (labels >= num_classes).any():
+            expected, hint = f'labels of {num_classes} classes', 'Set num_classes of the head to that of the data set.'
+            raise InvalidValueError('ClusterSubclasses', expected, f'{int(labels.max())}', hint)
         if found is None:
             hint = "Keep 'sample_idx' in meta_keys of PackInputs, which has it by default."
             raise InvalidValueError('ClusterSubclasses', 'images with their numbers in the data set', 'none', hint)

@@ -1,19 +1,24 @@
 """ClusterSubclasses divides by all training data when it is time to, leaves no other trace, and survives a resume."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from hinted import hinted
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 from plain_training import write_plain_training
 from small_training import COUNTS, training
 from tiny_runs import quick_runners
 from tiny_training import forget_runs
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from two_processes import in_two_processes
 
 from ltseg.core.geometry import directions
 from ltseg.hooks import ClusterSubclasses
@@ -33,7 +38,7 @@ class Noisy(list):
     """Images to which each access adds noise, as augmentation does; with their numbers, unless they have ``none``."""
 
     def __init__(self, noise: float = 0.0, numbers: Any = NUMBERS) -> None:
-        self.noise, self.numbers = noise, numbers
+        self.noise, self.numbers, self.labels = noise, numbers, LABELS
         super().__init__(range(len(LABELS)))
 
     def __getitem__(self, index: Any) -> dict[str, Any]:
@@ -41,7 +46,7 @@ class Noisy(list):
 
         known = {} if self.numbers is None else {'sample_idx': int(self.numbers[index])}
         image = IMAGES[index] + self.noise * torch.randn(3, 8, 8)
-        return {'inputs': image, 'data_samples': DataSample(metainfo=known).set_gt_label(int(LABELS[index]))}
+        return {'inputs': image, 'data_samples': DataSample(metainfo=known).set_gt_label(int(self.labels[index]))}
 
 
 def classifier(*terms: dict) -> Any:
@@ -70,7 +75,7 @@ def term_of(model: Any) -> SubclassBalancedContrastiveLoss:
 
 
 class Noted(ClusterSubclasses):
-    """Notes when it divides, and by what."""
+    """Notes when it divides, by what, and with which weights."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -81,7 +86,7 @@ class Noted(ClusterSubclasses):
 
         def noted(*parts: Any, **named: Any) -> None:
             self.times.append(runner.epoch if self.by_epoch else runner.iter)
-            self.parts = parts
+            self.parts, self.weights = parts, deepcopy(runner.model.state_dict())
             divide(*parts, **named)
 
         self._term.subclasses.divide = noted  # type: ignore[method-assign]
@@ -93,11 +98,11 @@ class Noted(ClusterSubclasses):
 
 def test_divides_by_all_images_as_they_are_in_evaluation(tmp_path: Path) -> None:
     model, hook = classifier(SBCL), Noted(begin=0)
-    still = {'optimizer': {'type': 'SGD', 'lr': 1e-12}}
-    run(tmp_path, model, hook, epochs=1, optim_wrapper=still).train()
+    run(tmp_path, model, hook, epochs=1).train()
     rows, labels, numbers = hook.parts
     assert torch.equal(labels, LABELS) and torch.equal(numbers, NUMBERS) and model.training
     fresh = classifier(SBCL).eval()
+    fresh.load_state_dict(hook.weights)
     with torch.no_grad():
         features = fresh.extract_feat(IMAGES)[0]
         torch.testing.assert_close(rows, directions(term_of(fresh).projection(features)))
@@ -138,14 +143,43 @@ class TwoViews(nn.Module):
         return self.head.fc(torch.stack([rows, rows.flip(1)], 1).flatten(0, 1))
 
 
-def test_the_first_of_several_views_is_clustered(tmp_path: Path) -> None:
-    model, hook = TwoViews(), Noted(begin=0)
-    runner = run(tmp_path, classifier(), epochs=1)
-    runner.model = model
+def divided(data: Any = None) -> Any:
+    """A hook that has divided the classes of such a classifier."""
+    loader = DataLoader(Noisy() if data is None else data, batch_size=4, collate_fn=pseudo_collate)
+    runner: Any = SimpleNamespace(
+        model=TwoViews(), epoch=0, iter=0, seed=0, train_loop=SimpleNamespace(dataloader=loader)
+    )
+    hook = Noted(begin=0)
     hook.before_train(runner)
     hook.before_train_iter(runner, 0)
-    torch.testing.assert_close(hook.parts[0], directions(IMAGES[:, 0, 0, :4]))
-    assert torch.equal(hook.parts[1], LABELS)
+    return hook
+
+
+def test_the_first_of_several_views_is_clustered() -> None:
+    rows, labels, _ = divided().parts
+    torch.testing.assert_close(rows, directions(IMAGES[:, 0, 0, :4]))
+    assert torch.equal(labels, LABELS)
+
+
+def in_a_process(rank: int, folder: str) -> None:
+    hook = divided()
+    assert not torch.equal(hook.parts[2], NUMBERS)  # those of the other process come behind
+    torch.save(hook._term.state_dict(), f'{folder}/{rank}.pth')
+
+
+def test_two_processes_divide_as_one(tmp_path: Path) -> None:
+    in_two_processes(in_a_process, str(tmp_path))
+    expected = divided()._term.state_dict()
+    for rank in range(2):
+        torch.testing.assert_close(torch.load(tmp_path / f'{rank}.pth'), expected)
+
+
+def test_every_image_needs_a_label_of_a_class() -> None:
+    data = Noisy()
+    data.labels = LABELS.where(LABELS > 0, K)
+    hinted('Set num_classes of the head to that of the data set.', lambda: divided(data))
+    data.labels = LABELS
+    divided(data)
 
 
 def weights(model: Any) -> dict[str, Tensor]:
