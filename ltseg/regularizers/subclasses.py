@@ -43,7 +43,7 @@ class Subclasses(RunningState, nn.Module):
         self.least_size, self.temperature, self.smoothing = least_size, temperature, smoothing
         # Of images, (1, M): the subclass within its class of each number, -1 for numbers of no image.
         # Of pixels, (1 + D, S): the class of each subclass, and its centre.
-        self._state = self.empty(rows=1)
+        self._state = torch.zeros(1, 0)  # float32, in which they are used
         self.register_buffer('temperatures', torch.full((num_classes,), float(temperature)))
         self.temperatures: Tensor
 
@@ -111,6 +111,8 @@ class Subclasses(RunningState, nn.Module):
 
     def of_pixels(self, rows: Tensor, labels: Tensor) -> Tensor:
         """The subclass among all of pixels (N, D) with ``labels`` (N,), (N,) int64; -1 for the label -1."""
+        if self._state.device != labels.device:  # after a resume
+            self.keep(self._state.to(labels.device))
         owners, centers = self._state[0].to(labels), self._state[1:].to(rows)
         scores = (rows.detach() @ centers).masked_fill(labels[:, None] != owners, -torch.inf)
         return torch.where(labels < 0, -1, scores.argmax(1))
@@ -118,8 +120,8 @@ class Subclasses(RunningState, nn.Module):
 
 def _by_numbers(numbers: Tensor, clusters: Tensor) -> Tensor:
     """The state for images."""
-    state = torch.full((1, int(numbers[-1]) + 1), -1.0, dtype=torch.float64)
-    state[0, numbers.cpu()] = clusters.cpu().double()
+    state = torch.full((1, int(numbers[-1]) + 1), -1.0)
+    state[0, numbers.cpu()] = clusters.cpu().to(state)
     return state
 
 
@@ -127,8 +129,7 @@ def _by_centers(rows: Tensor, labels: Tensor, clusters: Tensor, parts: Tensor) -
     """The state for pixels."""
     firsts, owners = parts.cumsum(0) - parts, torch.arange(len(parts), device=parts.device).repeat_interleave(parts)
     centers = directions(class_sums(rows, firsts[labels] + clusters, len(owners))[0])
-    place = RunningState.place(rows.device)
-    return torch.cat([owners[None], centers.T]).to(place, torch.float64)
+    return torch.cat([owners[None], centers.T]).float()
 
 
 def _share_of_clusters(rows: Tensor, labels: Tensor, parts: Tensor) -> Tensor:

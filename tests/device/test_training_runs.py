@@ -29,6 +29,7 @@ from ltseg.losses import CrossEntropyLoss, RecallLoss
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('mmseg_registered', 'quick')]
 
 SGD = {'type': 'SGD', 'lr': 0.1, 'momentum': 0.9}
+LOOKED_UP = 'subclasses._extra_state'  # on the CPU, by numbers of images that are there
 LAST = 3  # the iteration that is watched: neither do monitors look at it, nor is anything saved before or behind it
 MONITORS = [
     dict(type='ltseg.CollapseMonitor', interval=3, batches=1),
@@ -87,7 +88,8 @@ class TrainingRun(Part):
         known = {
             name: value for name, value in scalars.items() if 'loss' in name or 'IoU' in name or 'accuracy' in name
         }
-        return (known, {name: x for name, x in runner.model.state_dict().items() if x is not None}), watch.noted
+        state = {name: x for name, x in runner.model.state_dict().items() if x is not None}
+        return (known, {name: x.to(place) if name.endswith(LOOKED_UP) else x for name, x in state.items()}), watch.noted
 
 
 def with_hook(folder: Path, *hooks: Any, **settings: Any) -> Runner:
