@@ -28,9 +28,10 @@ __all__ = ['ClusterSubclasses']
 class ClusterSubclasses(Hook):
     """Divides the classes of ``ltseg.SubclassBalancedContrastiveLoss`` by the features of the training data.
 
-    It passes over the training data once each time, with the model in evaluation mode and the pipeline of training; the
-    augmentation of batches is left out. What is drawn on the way depends on seed and iteration only, and what training
-    draws does not depend on the pass. Images are clustered all, and pixels by a sample of each class.
+    It passes over the training data once each time, with the model in evaluation mode and the pipeline of training,
+    without the augmentation of batches; of several views of an image, the first that the loss compares passes. What is
+    drawn on the way depends on seed and iteration only, and what training draws does not depend on the pass. Images are
+    clustered all, and pixels by a sample of each class.
 
     Args:
         begin: Epochs before the first time, in which the loss is that of supervised contrast.
@@ -113,8 +114,7 @@ class ClusterSubclasses(Hook):
         loader = _noting(loader, noted, len(self._term.subclasses.temperatures))
         rows, labels = zip(self._nothing(), *self._passed(model, loader), strict=True)
         numbers = torch.cat(noted).to(rows[0].device) if noted else labels[0]
-        views = sum(map(len, rows)) // len(numbers) if noted else 1  # of each image, side by side; the first serves
-        images = torch.cat(rows)[::views], torch.cat(labels)[::views], numbers
+        images = torch.cat(rows), torch.cat(labels), numbers
         self._term.subclasses.divide(*(gathered_rows(each) for each in images))
 
     def _divide_by_pixels(self, model: nn.Module, loader: Iterable, seed: int) -> None:
@@ -130,7 +130,8 @@ class ClusterSubclasses(Hook):
 
     def _passed(self, model: nn.Module, loader: Iterable) -> Iterator[tuple[Tensor, Tensor]]:
         """Rows as the loss compares them, and their labels, of one pass."""
-        for features, labels, _ in labelled_features(model, loader, 'Dividing the classes'):
+        view = (self._term.views or [0])[0]
+        for features, labels, _ in labelled_features(model, loader, 'Dividing the classes', view):
             yield self._term.directions_of(features), labels
 
     def _nothing(self) -> tuple[Tensor, Tensor]:

@@ -125,39 +125,40 @@ def test_divides_when_it_is_time_to(tmp_path: Path, options: dict, length: dict,
     assert hook.times == times
 
 
-class TwoViews(nn.Module):
-    """A classifier that sees each image twice, as it is and doubled."""
+class Vectors(nn.Module):
+    """A classifier whose features are the first pixels of an image, or of the view of it that passes."""
 
-    def __init__(self) -> None:
+    def __init__(self, views: Any = None) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.head = nn.Module()
+        self.head, self.views = nn.Module(), 1 if views is None else 3
         self.head.fc, self.head.num_classes = nn.Linear(4, K), K
-        self.head.regularizers = RegularizerGroup([dict(SBCL, hidden_channels=None)], K, 4)
+        self.head.regularizers = RegularizerGroup([dict(SBCL, hidden_channels=None, views=views)], K, 4)
 
     def data_preprocessor(self, batch: dict, training: bool) -> dict:
-        return batch
+        images = torch.stack(batch['inputs'])
+        given = images if self.views == 1 else torch.stack([images, images.flip(3), images * 0], 1)
+        return {**batch, 'inputs': given}
 
-    def forward(self, inputs: list[Tensor], data_samples: list, mode: str) -> Tensor:
-        rows = torch.stack([x[0, 0, :4] for x in inputs])
-        return self.head.fc(torch.stack([rows, rows.flip(1)], 1).flatten(0, 1))
+    def forward(self, inputs: Tensor, data_samples: list, mode: str) -> Tensor:
+        return self.head.fc(inputs[:, 0, 0, :4])
 
 
-def divided(data: Any = None) -> Any:
+def divided(data: Any = None, views: Any = None) -> Any:
     """A hook that has divided the classes of such a classifier."""
     loader = DataLoader(Noisy() if data is None else data, batch_size=4, collate_fn=pseudo_collate)
-    runner: Any = SimpleNamespace(
-        model=TwoViews(), epoch=0, iter=0, seed=0, train_loop=SimpleNamespace(dataloader=loader)
-    )
+    place: Any = SimpleNamespace(dataloader=loader)
+    runner: Any = SimpleNamespace(model=Vectors(views), epoch=0, iter=0, seed=0, train_loop=place)
     hook = Noted(begin=0)
     hook.before_train(runner)
     hook.before_train_iter(runner, 0)
     return hook
 
 
-def test_the_first_of_several_views_is_clustered() -> None:
-    rows, labels, _ = divided().parts
-    torch.testing.assert_close(rows, directions(IMAGES[:, 0, 0, :4]))
+@pytest.mark.parametrize(('views', 'passing'), [(None, IMAGES), ((0, 2), IMAGES), ((1, 2), IMAGES.flip(3))])
+def test_the_first_view_that_is_compared_is_clustered(views: Any, passing: Tensor) -> None:
+    rows, labels, _ = divided(views=views).parts
+    torch.testing.assert_close(rows, directions(passing[:, 0, 0, :4]))
     assert torch.equal(labels, LABELS)
 
 
