@@ -29,7 +29,7 @@ __all__ = [
     'silent_logger',
 ]
 
-# How the dumps that MMSegmentation and MMPretrain write at set-up begin.
+# How messages of mmengine begin that are for the log file, most of them dumps at set-up.
 DUMPS = (
     '\n------',  # the environment
     'Config:\n',
@@ -41,6 +41,7 @@ DUMPS = (
     '"HardDiskBackend" is the alias',
     'Checkpoints will be saved to',
     'Exp name:',
+    'Reach the end of the dataloader',  # its advice is another sampler
 )
 # One line of what the table above it shows; of mmengine's accuracy there is no table.
 PER_CLASS = re.compile(r'(Iter|Epoch)\((val|test)\).* (IoU/|accuracy/mean_class)')

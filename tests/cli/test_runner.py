@@ -10,7 +10,10 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
+from mmengine.runner import loops
+from mmengine.runner.loops import _InfiniteDataloaderIterator
 from small_training import Network, training
+from torch.utils.data import DataLoader
 
 from ltseg.cli.runner import PATIENCE, CalmRunner, ReportingRunner, build_runner, calm_warnings
 from ltseg.core.errors import FileWriteError
@@ -37,6 +40,15 @@ def test_dumps_are_for_the_log_file() -> None:
     )
     line = 'Iter(train) [50/80]  lr: 1e-2  eta: 0:00:20  loss: 1'
     assert shown(CalmRunner, *dumps, line) == [line]
+
+
+def test_that_the_data_begin_anew_is_for_the_log_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """mmengine advises another sampler then, which no sampler by class can follow."""
+    said = list[str]()
+    monkeypatch.setattr(loops, 'print_log', lambda message, **_: said.append(message))
+    data = _InfiniteDataloaderIterator(DataLoader([0, 1]))
+    assert [next(data).item() for _ in range(3)] == [0, 1, 0]
+    assert len(said) == 1 and shown(CalmRunner, *said) == []
 
 
 def test_per_class_values_are_shown_once() -> None:

@@ -8,6 +8,8 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+import torch
+
 from ltseg.cli.choosing.work import prepare_process, train_and_evaluate
 from ltseg.cli.errors import message_of
 from ltseg.core.errors import UsageError
@@ -21,9 +23,9 @@ def cores() -> int:
 
 
 def process_pool(workers: int) -> ProcessPoolExecutor:
-    """Processes that train side by side and share the cores."""
-    context, threads = multiprocessing.get_context('spawn'), max(cores() // workers, 1)
-    return ProcessPoolExecutor(workers, context, prepare_process, (threads,))
+    """Processes that train side by side and share the cores, each with no more threads than this one."""
+    threads = max(min(cores() // workers, torch.get_num_threads()), 1)
+    return ProcessPoolExecutor(workers, multiprocessing.get_context('spawn'), prepare_process, (threads,))
 
 
 def run_jobs(

@@ -14,6 +14,7 @@ import pytest
 import torch
 from hinted import hinted
 
+from ltseg.cli.choosing import schedule
 from ltseg.cli.choosing.schedule import run_jobs
 from ltseg.cli.choosing.work import prepare_process
 from ltseg.core.errors import InvalidValueError
@@ -88,3 +89,13 @@ def test_a_process_ends_with_the_one_that_started_it(monkeypatch: pytest.MonkeyP
     assert codes.empty()
     killed.set()
     assert codes.get(timeout=60) == 1
+
+
+@pytest.mark.parametrize(('here', 'workers', 'each'), [(1, 1, 1), (8, 2, 2), (8, 9, 1)])
+def test_processes_share_the_cores_and_have_no_more_threads_than_this_one(
+    here: int, workers: int, each: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, 'cores', lambda: 4)
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: here)
+    with schedule.process_pool(workers) as pool:
+        assert pool._initargs == (each,)  # type: ignore[attr-defined]
