@@ -34,7 +34,8 @@ CUT = {
     'depth': 20,
     'imbalance_factor': 2,
     'length': 256,  # of an epoch of classes in turn
-    'begin': 0,  # of deferred rules
+    'begin': 0,  # of deferred rules, and of a bank of contexts
+    'image_shape': (3, 32, 32),
 }
 # For the large sets besides: their lists cut down to a few classes, small crops, narrow networks from scratch.
 LARGE = {'imagenet': 'imagenet_lt', 'places': 'places_lt', 'inaturalist2018': 'inaturalist2018'}
@@ -54,12 +55,13 @@ METHODS = (
     + ('lade', 'glmc', 'reslt', 'gcl', 'gcl_crt', 'paco')
     + ('bcl_400e', 'mse', 'ncr_mse', 'lws_mixup', 'ncr_within_drw', 'ncr_between_drw', 'ncr_center_between_drw')
     + ('ride2', 'ride4', 'ncr_ride2', 'ncr_ride4')
+    + ('csa', 'csa_mixup', 'mbj')
 )
 ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnet50_{}_imagenetlt': (
         ('ce', 'ce_mixup', 'ce_drw', 'focal', 'focal_drw', 'ldam_drw', 'crt', 'lws', 'mislas', 'arb', 'bcl')
         + ('balanced_softmax', 'logit_adjusted', 'disalign')
-        + ('lwr_balanced_softmax', 'lwr_logit_adjusted', 'lwr_focal', 'lwr_ce_drw', 'etf')
+        + ('lwr_balanced_softmax', 'lwr_logit_adjusted', 'lwr_focal', 'lwr_ce_drw', 'etf', 'csa')
     ),
     'resnext50_{}_imagenetlt': (
         ('ce', 'ce_mixup', 'ce_drw', 'ldam_drw', 'focal', 'balanced_softmax', 'logit_adjusted', 'disalign', 'ride')

@@ -38,7 +38,7 @@ ON_CIFAR = [
     ('kcl', 'supcon', REGULARIZERS),
     ('tsc', 'supcon', REGULARIZERS),
     ('hybrid_psc', 'hybrid_sc', REGULARIZERS),
-    *((method, 'ce', REGULARIZERS) for method in ('dro_lt', 'range_loss')),
+    *((method, 'ce', REGULARIZERS) for method in ('dro_lt', 'range_loss', 'mbj')),
 ]
 ON_IMAGENET = [
     ('resnext50_ncr_drw', 'resnext50_ce_drw'),

@@ -27,6 +27,7 @@ class FeatureBatch:
         classifier: Class vectors (K, D) with their gradient, or None where the classifier is not linear.
         valid: (N,) bool, False for ignored samples; None where there are none.
         branch_logits: (N, V, B, K), where the classifier has B branches that it adds up.
+        bias: Of a linear classifier (K,) with its gradient, or None where there is none.
         numbers: (N,) int64 on the CPU, the number of each image in its data set; None where they are not known.
 
     Raises:
@@ -50,6 +51,7 @@ class FeatureBatch:
     classifier: Tensor | None = None
     valid: Tensor | None = None
     branch_logits: Tensor | None = None
+    bias: Tensor | None = None
     numbers: Tensor | None = None
 
     def __post_init__(self) -> None:
@@ -73,6 +75,8 @@ class FeatureBatch:
         object.__setattr__(self, 'features', at_least_float32(self.features))
         if self.branch_logits is not None:
             object.__setattr__(self, 'branch_logits', at_least_float32(self.branch_logits))
+        if self.bias is not None:
+            object.__setattr__(self, 'bias', at_least_float32(self.bias))
 
     @property
     def rows(self) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,15 @@ from ltseg.core.precision import exact_products
 from ltseg.core.torch_versions import is_compiling
 from ltseg.registry import MODELS
 
-__all__ = ['CosineClassifier', 'ETFClassifier', 'branches_of', 'simplex_vectors', 'spread_vectors', 'vectors_of']
+__all__ = [
+    'CosineClassifier',
+    'ETFClassifier',
+    'bias_of',
+    'branches_of',
+    'simplex_vectors',
+    'spread_vectors',
+    'vectors_of',
+]
 
 
 def vectors_of(classifier: nn.Module) -> Tensor | None:
@@ -23,6 +31,11 @@ def vectors_of(classifier: nn.Module) -> Tensor | None:
     if isinstance(classifier, nn.Linear | nn.Conv2d) and classifier.weight.shape[2:].numel() == 1:
         return classifier.weight.flatten(1)
     return getattr(classifier, 'class_vectors', None)
+
+
+def bias_of(classifier: nn.Module) -> Tensor | None:
+    """The bias (K,) of a linear layer or a 1x1 convolution; None of others, and where there is none."""
+    return classifier.bias if isinstance(classifier, nn.Linear | nn.Conv2d) else None
 
 
 def branches_of(classifier: nn.Module, samples: int) -> Tensor | None:

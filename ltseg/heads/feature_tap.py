@@ -9,7 +9,7 @@ from torch import Tensor
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.features import FeatureBatch, feature_rows
 from ltseg.counts.label_counts import explaining_label_errors
-from ltseg.heads.classifiers import branches_of, vectors_of
+from ltseg.heads.classifiers import bias_of, branches_of, vectors_of
 from ltseg.heads.observing_losses import build_observers, features_observed, observers_of
 from ltseg.regularizers import RegularizerGroup
 
@@ -98,7 +98,8 @@ class FeatureTap:
         rows, labels = feature_rows(self._tapped[0], labels)
         vectors, valid = vectors_of(self.conv_seg), labels != self.ignore_index
         branches = branches_of(self.conv_seg, len(labels))
-        batch = FeatureBatch(rows.unsqueeze(1), labels, self.num_classes, vectors, valid, branches)
+        bias = bias_of(self.conv_seg)
+        batch = FeatureBatch(rows.unsqueeze(1), labels, self.num_classes, vectors, valid, branches, bias)
         with explaining_label_errors(labels, self.num_classes, self.ignore_index):  # a head may learn from other labels
             if observed:
                 with features_observed(self.losses, batch):  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from ltseg.core.errors import InvalidValueError
 from ltseg.core.extension import Extension
 from ltseg.core.features import FeatureBatch, chosen_views
 from ltseg.counts.sources import ClassCountsSource
-from ltseg.heads.classifiers import branches_of, vectors_of
+from ltseg.heads.classifiers import bias_of, branches_of, vectors_of
 from ltseg.heads.mixed_labels import labels_of_larger_share, numbers_of, targets_of
 from ltseg.heads.observing_losses import build_observers, features_observed, observers_of
 from ltseg.registry import MODELS
@@ -224,7 +224,8 @@ class LongTailClsHead(Extension):
         numbers = None if mixed else numbers_of(data_samples)
         features = self._features[-1].unflatten(0, (len(data_samples), -1))  # type: ignore[index]
         vectors, branches = vectors_of(self.classifier), branches_of(self.classifier, len(labels))
-        return FeatureBatch(features, labels, self.num_classes, vectors, branch_logits=branches, numbers=numbers)
+        more = {'branch_logits': branches, 'bias': bias_of(self.classifier), 'numbers': numbers}
+        return FeatureBatch(features, labels, self.num_classes, vectors, **more)
 
 
 def _loss_list(losses: Sequence[dict]) -> nn.ModuleList:

@@ -4,6 +4,7 @@ from ltseg.models.augmenting_preprocessor import AugmentingClsPreprocessor
 from ltseg.models.bbn import BilateralClassifier
 from ltseg.models.bottleneck_neck import BottleneckNeck
 from ltseg.models.cifar_resnet import CIFARResNet
+from ltseg.models.context_shift import ContextShiftClassifier
 from ltseg.models.given_features import FeaturePreprocessor, GivenFeatures
 from ltseg.models.global_local_mixture import GlobalLocalMixture
 from ltseg.models.multi_view_classifier import MultiViewClassifier
@@ -18,6 +19,7 @@ __all__ = [
     'BilateralClassifier',
     'BottleneckNeck',
     'CIFARResNet',
+    'ContextShiftClassifier',
     'ExpertBackbone',
     'FeaturePreprocessor',
     'GivenFeatures',

@@ -7,6 +7,7 @@ from ltseg.regularizers.center_loss import CenterLoss
 from ltseg.regularizers.distributional_robustness import DistributionalRobustnessLoss
 from ltseg.regularizers.group import RegularizerGroup
 from ltseg.regularizers.hybrid_contrastive import HybridContrastiveLoss
+from ltseg.regularizers.memory_jitter import MemoryJitter
 from ltseg.regularizers.mixture_consistency import MixtureConsistencyRegularizer
 from ltseg.regularizers.parametric_contrastive import ParametricContrastiveLoss
 from ltseg.regularizers.peer_to_peer import PeerToPeerRegularizer
@@ -27,6 +28,7 @@ __all__ = [
     'CenterLoss',
     'DistributionalRobustnessLoss',
     'HybridContrastiveLoss',
+    'MemoryJitter',
     'MixtureConsistencyRegularizer',
     'ParametricContrastiveLoss',
     'PeerToPeerRegularizer',

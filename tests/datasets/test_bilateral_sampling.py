@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from hinted import hinted
 
 from ltseg.datasets import BilateralSampler
 
@@ -47,3 +48,33 @@ def test_second_role_prefers_rare_classes(monkeypatch: pytest.MonkeyPatch) -> No
 def test_epochs_differ_and_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert in_processes(1, monkeypatch, 0) != in_processes(1, monkeypatch, 1)
     assert in_processes(1, monkeypatch, 1) == in_processes(1, monkeypatch, 1)
+
+
+def test_second_role_may_be_another_sampler() -> None:
+    sampler = BilateralSampler(Labelled(), seed=3, second=dict(type='ltseg.ClassAwareSampler'))
+    order = list(sampler)
+    assert set(order[::2]) == set(range(100))
+    assert sorted(np.bincount(LABELS[order[1::2]])) == [
+        33,
+        33,
+        34,
+    ]  # each class as often as any other, but for one visit
+
+
+def test_second_role_knows_the_epoch() -> None:
+    progressive = dict(type='ltseg.ClassBalancedSampler', mode='progressive', epochs=3)
+    sampler = BilateralSampler(Labelled(), seed=3, second=progressive)
+    shares = []
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        shares.append(sampler.second.shares[2])
+        assert len(list(sampler)) == 200
+    assert shares == pytest.approx([0.1, 0.1 * 2 / 3 + 1 / 9, 0.1 / 3 + 2 / 9])
+
+
+def test_second_role_is_a_sampler_of_classes() -> None:
+    hinted(
+        "Name a sampler of classes, e.g. second=dict(type='ltseg.ClassAwareSampler').",
+        lambda: BilateralSampler(Labelled(), second=dict(type='DefaultSampler')),
+    )
+    assert len(BilateralSampler(Labelled(), second=dict(type='ltseg.ClassAwareSampler'))) == 200

@@ -77,10 +77,12 @@ REGULARIZERS: Allowed = {
     **rows(
         'float64',
         EXACT_COUNTS,
+        'core/precision.py',
         'counts/running_state.py',
         'counts/sources.py',
         'regularizers/center_collapse.py',
         'regularizers/distributional_robustness.py',
+        'regularizers/memory_jitter.py',
         'regularizers/parametric_contrastive.py',
     ),
 }

@@ -47,6 +47,17 @@ CLASSIFIERS = {
     'two branches': dict(
         type='ltseg.BilateralClassifier', backbone=CIFAR, neck=POOLING, head={**HEAD, 'in_channels': 32}
     ),
+    'contexts': dict(
+        type='ltseg.ContextShiftClassifier',
+        backbone=CIFAR,
+        neck=POOLING,
+        head=HEAD,
+        bank_size=2,
+        threshold=0.0,
+        begin=0,
+        image_shape=(3, 16, 16),
+        train_cfg=dict(augments=[dict(type='Mixup', alpha=1.0)]),
+    ),
 }
 ENCODER = dict(type='ltseg.TIMMEncoder', model_name='tf_efficientnet_lite0', weights=None, out_indices=(0, 1, 2))
 REMIX = dict(type='ltseg.Remix', counts=[500, 200, 80, 20, 5])
@@ -96,6 +107,7 @@ def classification(device: str, config: dict) -> Callable[[], Any]:
     inputs, labels = torch.rand(6, 3, 16, 16).to(device), [sample.to(device) for sample in samples(6)]
 
     def step() -> Any:
+        np.random.seed(0)  # of mixing
         losses = model.train()(inputs, labels, mode='loss')
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         gradients = torch.autograd.grad(sum(losses.values()), trained, allow_unused=True)

@@ -23,6 +23,7 @@ SAMPLED = [
     dict(type='ltseg.PrototypicalContrastiveLoss', max_samples=16),
     dict(type='ltseg.DistributionalRobustnessLoss', radius='shared', max_samples=16),
     dict(type='ltseg.RangeLoss', max_samples=16),
+    dict(type='ltseg.MemoryJitter', size=16, counts='batch'),
 ]
 
 

@@ -48,6 +48,7 @@ REGULARIZERS = [
     dict(type='ltseg.ParametricContrastiveLoss', counts=COUNTS, queue_size=100, hidden_channels=16),
     dict(type='ltseg.HybridContrastiveLoss'),
     dict(type='ltseg.MixtureConsistencyRegularizer'),
+    dict(type='ltseg.MemoryJitter', size=200, exponent=0.0, counts=COUNTS),  # else it is random
 ]
 # Their gradient is not the derivative of their value.
 STOPPING_GRADIENTS = (
