@@ -68,6 +68,8 @@ def test_mixed_images_have_no_subclass() -> None:
             sample.set_metainfo({'sample_idx': number})
         return head.loss((features,), given)
 
-    hint = "Leave out mixup and its like, and keep 'sample_idx' in meta_keys of PackInputs."
-    hinted(hint, lambda: losses(one_hot([2, 0]) * 0.5 + 0.125))
+    hinted(
+        "Leave out mixup and its like, and keep 'sample_idx' in meta_keys of PackInputs.",
+        lambda: losses(one_hot([2, 0]) * 0.5 + 0.125),
+    )
     assert 'loss_subclass_balanced' in losses(None)
