@@ -12,11 +12,12 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DATASETS, PARAM_SCHEDULERS
 from test_configs import LEAVES, differences
 from tiny_images import write_cifar_batches, write_image_lists
-from tiny_runs import parts, quick_runners
+from tiny_runs import parts, quick_runners, write_experts
 
 from ltseg.cli.config_files import register_modules
 from ltseg.cli.runner import build_runner
 from ltseg.cli.stages import stages_of, stages_to_train
+from ltseg.nested_datasets import innermost_configs
 
 ROOT = Path(__file__).parents[1] / 'configs' / 'classification'
 CLASSIFICATION = [leaf for leaf in LEAVES if leaf.parent == ROOT]
@@ -41,7 +42,7 @@ CUT = {
 LARGE = {'imagenet': 'imagenet_lt', 'places': 'places_lt', 'inaturalist2018': 'inaturalist2018'}
 LARGE_CLASSES, LARGE_IMAGES = 5, 15
 WIDTH = 8  # channels of a backbone's first stage, which has 64, and that of ResNet-18 for CIFAR as well
-LARGE_CUT = {'num_classes': LARGE_CLASSES, 'scale': 32, 'crop_size': 32}
+LARGE_CUT = {'num_classes': LARGE_CLASSES, 'scale': 32, 'crop_size': 32, 'map_size': 1}
 CIFAR = ('cifar10lt100', 'cifar100lt100')
 METHODS = (
     ('ce', 'ce_mixup', 'remix', 'arb', 'arb_dataset', 'balanced_softmax', 'logit_adjusted', 'vs', 'ldam', 'etf')
@@ -51,16 +52,17 @@ METHODS = (
     + ('remix_drw', 'center_loss_drw', 'ncr_drw', 'ncr_drw_crt', 'ncr_ldam_drw', 'ncr_logit_adjusted', 'ncr_ride')
     + tuple(f'lwr_{base}' for base in ('balanced_softmax', 'logit_adjusted', 'focal', 'ce_drw'))
     + ('supcon', 'kcl', 'tsc', 'bcl', 'allnc', 'allnc_plus', 'hybrid_sc', 'hybrid_psc')
-    + ('causal_norm', 'dro_lt', 'range_loss')
+    + ('causal_norm', 'dro_lt', 'range_loss', 'oltr')
     + ('lade', 'glmc', 'reslt', 'gcl', 'gcl_crt', 'paco')
     + ('bcl_400e', 'mse', 'ncr_mse', 'lws_mixup', 'ncr_within_drw', 'ncr_between_drw', 'ncr_center_between_drw')
     + ('ride2', 'ride4', 'ncr_ride2', 'ncr_ride4')
     + ('csa', 'csa_mixup', 'mbj')
+    + ('lfme', 'lfme_many', 'lfme_medium', 'lfme_few')
 )
 ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnet50_{}_imagenetlt': (
         ('ce', 'ce_mixup', 'ce_drw', 'focal', 'focal_drw', 'ldam_drw', 'crt', 'lws', 'mislas', 'arb', 'bcl')
-        + ('balanced_softmax', 'logit_adjusted', 'disalign')
+        + ('balanced_softmax', 'logit_adjusted', 'disalign', 'oltr')
         + ('lwr_balanced_softmax', 'lwr_logit_adjusted', 'lwr_focal', 'lwr_ce_drw', 'etf', 'csa')
     ),
     'resnext50_{}_imagenetlt': (
@@ -69,9 +71,11 @@ ON_LARGE_SETS = {  # what the five papers report and is built here
         + ('crt', 'lws', 'resample_class_balanced', 'reweighted', 'causal_norm', 'lade', 'glmc', 'paco')
         + ('ride2', 'ride4', 'ncr_ride2', 'ncr_ride4', 'bcl_rand_sim', 'bcl_rand_rand')
         + ('supcon', 'kcl', 'tsc', 'equalization', 'bbn')
-        + ('allnc_plus', 'arb', 'mislas')
+        + ('allnc_plus', 'arb', 'mislas', 'oltr')
+        + ('lfme', 'lfme_many', 'lfme_medium', 'lfme_few')
     ),
     'resnet50_{}_placeslt': ('ce', 'ce_mixup', 'crt', 'lws', 'mislas', 'arb', 'range_loss'),
+    'resnet152_{}_placeslt': ('arb', 'oltr', 'oltr_lfme', 'lfme_many', 'lfme_medium', 'lfme_few'),
     'resnet50_{}_inaturalist2018': (
         ('ce', 'ce_mixup', 'class_balanced_focal', 'ldam_drw', 'remix_drw', 'bbn', 'crt', 'lws', 'mislas', 'arb')
         + ('bcl', 'allnc', 'allnc_plus', 'disalign', 'hybrid_sc', 'hybrid_psc')
@@ -79,6 +83,10 @@ ON_LARGE_SETS = {  # what the five papers report and is built here
     'resnet152_{}_inaturalist2018': ('arb',),
     'resnet18_{}_cifar10lt100': ('ce_drw', 'ncr_drw'),
     'resnet18_{}_cifar100lt100': ('ce_drw', 'ncr_drw'),
+}
+SIZES = {  # of groups of 1000 and 365 classes
+    'imagenetlt': dict(many=391, medium=463, few=146),
+    'placeslt': dict(many=131, medium=163, few=71),
 }
 DRW = {'custom_hooks.3.type': "'ltseg.DeferredRules'", 'custom_hooks.3.begin': '160'}
 MIXUP = {'model.train_cfg.augments.0.type': "'Mixup'", 'model.train_cfg.augments.0.alpha': '1.0'}
@@ -110,6 +118,7 @@ def test_trains_evaluates_and_saves(leaf: Path, folder: Path, monkeypatch: pytes
             part['data_root'] = str(folder / Path(part['data_root']).name)
     config.work_dir = config.experiment_name = str(folder / 'work_dirs' / leaf.stem)
     register_modules(config)
+    write_experts(config, folder)
     for stage, _ in stages_to_train(stages_of(config), None):
         runner = build_runner(stage)
         runner.train()
@@ -138,7 +147,10 @@ def cut_large(config: Config, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     for part in parts(config._cfg_dict):
         if 'in_channels' in part:
             part['in_channels'] = part['in_channels'] * WIDTH // 64
-    data_set = DATASETS.get(config.train_dataloader.dataset.type)
+        if part.get('type') == 'ltseg.ClassSubset':  # all classes in its group
+            part['groups'] = {'many': 0, 'medium': 0, 'few': 0, part['group']: LARGE_CLASSES}
+    (inside,) = innermost_configs(config.train_dataloader.dataset)
+    data_set = DATASETS.get(inside['type'])
     monkeypatch.setattr(data_set, 'NUM_CLASSES', LARGE_CLASSES)
     monkeypatch.setattr(data_set, 'TOTALS', dict.fromkeys(data_set.TOTALS, LARGE_IMAGES))
     return {key: value for key, value in CUT.items() if key != 'depth'} | LARGE_CUT
@@ -147,10 +159,17 @@ def cut_large(config: Config, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
 @every_leaf
 def test_heads_have_the_classes_of_the_data_set(leaf: Path) -> None:
     config = read(leaf.stem)
-    numbers = {part['num_classes'] for part in parts(config) if 'num_classes' in part}
-    data_set = DATASETS.get(config['train_dataloader']['dataset']['type'])
+    data = config['train_dataloader']['dataset']
+    is_part = data['type'] == 'ltseg.ClassSubset'
+    heads = [config['model'], config['data_preprocessor']] if is_part else config
+    numbers = {part['num_classes'] for part in parts(heads) if 'num_classes' in part}
+    data_set = DATASETS.get(data['type'])
     assert len(numbers) == 1
     number = numbers.pop()
+    if is_part:
+        sizes = SIZES.get(leaf.stem.rpartition('_')[2], data['groups'])
+        assert number == sizes[data['group']]
+        return
     assert number == data_set.NUM_CLASSES if hasattr(data_set, 'NUM_CLASSES') else f'{number}lt' in leaf.stem
 
 

@@ -12,7 +12,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 from mmengine.runner import Runner
-from tiny_runs import LAYOUTS, cut_down, quick_runners, write_camvid, write_cityscapes, write_layout
+from tiny_runs import LAYOUTS, cut_down, quick_runners, write_camvid, write_cityscapes, write_experts, write_layout
 
 from ltseg.cli.runner import build_runner
 from ltseg.nested_datasets import all_datasets, innermost_configs
@@ -73,6 +73,7 @@ def test_trains_validates_and_saves(leaf: Path, folders: dict[str, Path], quick:
         pytest.importorskip('mmdet')
     work_dir = folders['ltseg.CamVidDataset'].parent / 'work_dirs' / leaf.stem
     cut_down(config, folders[training_data(config).type], work_dir)
+    write_experts(config, folders['ltseg.CamVidDataset'])
     runner = build_runner(config)
     classifiers = ('.conv_seg.', '.cls_embed.')
     state = runner.model.state_dict()

@@ -106,3 +106,31 @@ def test_second_stage_on_large_sets(data: str, method: str, trained: list[str], 
         assert second.train_dataloader.sampler.length == data_set.TOTALS['train']
         factors = second.optim_wrapper.paramwise_cfg.custom_keys.values()
         assert {each.lr_mult for each in factors} == {0.05}
+
+
+@pytest.mark.parametrize(
+    ('model', 'data', 'epochs', 'rate', 'map_size'),
+    [
+        ('resnet32', 'cifar10lt100', 60, 0.01, 8),
+        ('resnet32', 'cifar100lt100', 60, 0.01, 8),
+        ('resnext50', 'imagenetlt', 60, 0.01, 7),
+        ('resnet152', 'placeslt', 30, 0.0001, 7),
+    ],
+)
+def test_oltr(model: str, data: str, epochs: int, rate: float, map_size: int) -> None:
+    first, second = stages('oltr', data, model)
+    assert 'classifier' not in first.model.head and 'regularizers' not in first.model.head
+    assert second.train_cfg.max_epochs == epochs and second.optim_wrapper.optimizer.lr == rate
+    (schedule,) = second.param_scheduler
+    assert schedule.milestones == [epochs // 3, epochs * 2 // 3]
+    sampler = second.train_dataloader.sampler
+    assert (sampler.type, sampler.samples_per_visit) == ('ltseg.ClassAwareSampler', 4)
+    assert (second.model.neck[0].type, second.model.neck[0].map_size) == ('ltseg.ModulatedAttentionNeck', map_size)
+    assert second.model.head.classifier.type == 'ltseg.MetaEmbeddingClassifier'
+    assert second.model.head.regularizers[0].loss_weight == 0.01 and hook(second, 'MeasureClasses')
+    (factor,) = second.optim_wrapper.paramwise_cfg.custom_keys.values()
+    if data == 'placeslt':
+        assert factor.lr_mult == 100 and first.optim_wrapper.optimizer.lr == 0.001
+        assert hook(second, 'TrainOnly')['parameters'] == ['neck', 'head']
+    else:
+        assert factor.lr_mult == 10 and not any(each.type == 'ltseg.TrainOnly' for each in second.custom_hooks)

@@ -3,14 +3,21 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from PIL import Image
+
+from ltseg.counts.data_set_counts import build_dataset
+from ltseg.nested_datasets import dataset_classes
+from ltseg.registry import MODELS
 
 # What a config is changed in, wherever the setting occurs: sizes, batch, workers and length, but in the model ...
 CUT = {
@@ -58,6 +65,21 @@ def narrow(model: dict) -> None:
         for key in set(WIDTHS) & set(head):
             old = head[key]
             head[key] = [width * WIDTH // base for width in old] if isinstance(old, list) else old * WIDTH // base
+
+
+def write_experts(config: Config, folder: Path) -> None:
+    """Gives a student of LFME, which is cut down already, random experts on parts of the classes to learn from."""
+    for hook in parts(config._cfg_dict):
+        if hook.get('type') != 'ltseg.LearnFromExperts':
+            continue
+        with DefaultScope.overwrite_default_scope(config.default_scope):
+            names, number = dataset_classes(build_dataset(config.train_dataloader.dataset)), len(hook.experts)
+            for place in range(number):
+                classes, model = names[place::number], deepcopy(hook.get('model', config.model))
+                for part in parts(model):
+                    part.update({'num_classes': len(classes)} if 'num_classes' in part else {})
+                hook.experts[place], state = str(folder / f'expert_{place}.pth'), MODELS.build(model).state_dict()
+                torch.save({'state_dict': state, 'meta': {'dataset_meta': {'classes': classes}}}, hook.experts[place])
 
 
 def parts(value: Any) -> Iterator[dict]:

@@ -25,6 +25,7 @@ with quietly():
     from ltseg.datasets.checked_images import LoadCheckedImage
     from ltseg.datasets.cifar import CIFARDataset
     from ltseg.datasets.class_sampling import ClassAwareSampler, ClassBalancedSampler, RepeatFactorSampler
+    from ltseg.datasets.class_subset import ClassSubset
     from ltseg.datasets.exact_sampling import PositionedSampler, SeededDataset
     from ltseg.datasets.list_files import ImageNetLTDataset, INaturalist2018Dataset, PlacesLTDataset
     from ltseg.datasets.long_tailed import LongTailedDataset
@@ -83,6 +84,7 @@ __all__ = [
     'ClassBalancedSampler',
     'ClassCrop',
     'ClassMix',
+    'ClassSubset',
     'INaturalist2018Dataset',
     'ImageNetLTDataset',
     'LoadCheckedAnnotations',

@@ -2,14 +2,31 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.dataset import force_full_init
 
+from ltseg.core.labelled_batches import LabelledBatch
 from ltseg.registry import DATASETS
 
-__all__ = ['LabelledWrapper']
+__all__ = ['LabelledWrapper', 'relabelled', 'relabelled_batch']
+
+
+def relabelled(sample: Any, label: int) -> Any:
+    """What a pipeline has made of an image, with another label."""
+    packed = sample.get('data_samples')
+    if packed is None:
+        return {**sample, 'gt_label': label}
+    packed.set_gt_label(label)
+    return sample
+
+
+def relabelled_batch(batch: LabelledBatch, labels: np.ndarray) -> LabelledBatch:
+    """Samples of many images with other labels (N,)."""
+    return replace(batch, samples=replace(batch.samples, labels=torch.from_numpy(labels)))
 
 
 class LabelledWrapper(ABC):

@@ -1,18 +1,16 @@
 """Classification data whose labels are wrong for a share of the images."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.dataset import force_full_init
 
 from ltseg.core.checks import check_integer, check_range
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.labelled_batches import LabelledBatch
 from ltseg.datasets.labelled_images import labels_of
-from ltseg.datasets.labelled_wrapper import LabelledWrapper
+from ltseg.datasets.labelled_wrapper import LabelledWrapper, relabelled, relabelled_batch
 from ltseg.registry import DATASETS
 
 __all__ = ['NoisyLabels']
@@ -79,19 +77,10 @@ class NoisyLabels(LabelledWrapper):
 
     @force_full_init
     def __getitem__(self, idx: int) -> Any:
-        sample, label = self.dataset[idx], int(self._labels[idx])
-        packed = sample.get('data_samples')
-        if packed is None:
-            return {**sample, 'gt_label': label}
-        packed.set_gt_label(label)
-        return sample
+        return relabelled(self.dataset[idx], int(self._labels[idx]))
 
     @property
     def packed_samples(self) -> Callable[[Sequence[int]], LabelledBatch] | None:
         """Gives the samples of many indices at once, where the data set inside does."""
         inside = getattr(self.dataset, 'packed_samples', None)
-        return None if inside is None else lambda indices: self._relabelled(inside(indices), indices)
-
-    def _relabelled(self, batch: LabelledBatch, indices: Sequence[int]) -> LabelledBatch:
-        labels = torch.from_numpy(self._labels[list(indices)])
-        return replace(batch, samples=replace(batch.samples, labels=labels))
+        return None if inside is None else lambda places: relabelled_batch(inside(places), self._labels[list(places)])

@@ -7,6 +7,7 @@ from ltseg.heads.expert_classifier import ExpertClassifier
 from ltseg.heads.frequency_assigner import FrequencyBasedAssigner, queries_of_classes
 from ltseg.heads.long_tail_cls_head import LongTailClsHead
 from ltseg.heads.long_tail_seg_head import LongTailSegHead
+from ltseg.heads.meta_embedding import MetaEmbeddingClassifier
 from ltseg.heads.prototype_classifier import PrototypeClassifier
 from ltseg.heads.residual_classifier import ResidualBranchClassifier
 from ltseg.heads.scaled_classifier import LearnableScaleClassifier
@@ -21,6 +22,7 @@ __all__ = [
     'LearnableScaleClassifier',
     'LongTailClsHead',
     'LongTailSegHead',
+    'MetaEmbeddingClassifier',
     'PrototypeClassifier',
     'ResidualBranchClassifier',
     'queries_of_classes',

@@ -62,7 +62,8 @@ class FeatureTap:
         if self.out_channels != self.num_classes:
             hint = 'Set out_channels to num_classes.'
             raise InvalidValueError('regularizers', f'{self.num_classes} class vectors', repr(self.out_channels), hint)
-        group = RegularizerGroup(regularizers, self.num_classes, self.channels)  # type: ignore[attr-defined]
+        channels: int = self.channels  # type: ignore[attr-defined]
+        group = RegularizerGroup(regularizers, self.num_classes, channels, self.conv_seg)
         taken = {loss.loss_name for loss in self.losses}  # type: ignore[attr-defined]
         repeated = sorted(taken.intersection(term.loss_name for term in group.terms))
         if repeated:

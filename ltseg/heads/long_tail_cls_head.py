@@ -99,7 +99,9 @@ class LongTailClsHead(Extension):
             sizes = {'in_channels': features, 'num_classes': self.num_classes, 'spatial_dims': 0}
             owner, _, name = self._place.rpartition('.')
             setattr(self.get_submodule(owner), name, MODELS.build({**sizes, **classifier}))  # type: ignore[attr-defined]
-        self.regularizers = RegularizerGroup(regularizers, self.num_classes, features) if regularizers else None
+        self.regularizers = (
+            RegularizerGroup(regularizers, self.num_classes, features, self.classifier) if regularizers else None
+        )
         self._check_losses()
         build_observers(self.losses, self.classifier)
 

@@ -9,6 +9,7 @@ from ltseg.hooks.count_classes import CountClasses
 from ltseg.hooks.deferred_rules import DeferredRules
 from ltseg.hooks.exact_resume import ExactResume
 from ltseg.hooks.gradient_monitor import GradientMonitor
+from ltseg.hooks.learn_from_experts import LearnFromExperts
 from ltseg.hooks.max_norm import MaxNorm
 from ltseg.hooks.measure_classes import MeasureClasses
 from ltseg.hooks.meta_covariances import MetaCovariances
@@ -24,6 +25,7 @@ __all__ = [
     'DeferredRules',
     'ExactResume',
     'GradientMonitor',
+    'LearnFromExperts',
     'MaxNorm',
     'MeasureClasses',
     'MetaCovariances',

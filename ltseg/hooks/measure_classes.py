@@ -25,15 +25,16 @@ class MeasureClasses(Hook):
     """Passes over the training data once before training, for parts that need more of each class than its count.
 
     They get the mean and the covariance of the features of each class, and how often each class is taken for which:
-    ``ltseg.RISDALoss`` uses all of it, ``ltseg.PrototypeClassifier`` the means. The model is the one that was loaded,
-    in evaluation mode; the pipeline is that of training, the augmentation of batches is left out. After a resume, the
-    checkpoint has what was measured.
+    ``ltseg.RISDALoss`` uses all of it, ``ltseg.PrototypeClassifier`` and ``ltseg.MetaEmbeddingClassifier`` the means.
+    The model is the one that was loaded, in evaluation mode; the pipeline is that of training, the augmentation of
+    batches is left out. After a resume, the checkpoint has what was measured.
 
     Raises:
         ValueError: If the model has no such part.
 
     Source:
-        Chen et al. (RISDA), AAAI 2022, between Stage I and Stage II; Sharma et al. (prototype classifiers), IJCAI 2023.
+        Chen et al. (RISDA), AAAI 2022, between Stage I and Stage II; Sharma et al. (prototype classifiers), IJCAI 2023;
+        Liu et al. (OLTR), CVPR 2019, whose released code does so before its second stage.
 
     Example:
         >>> import tempfile, torch
@@ -68,7 +69,7 @@ class MeasureClasses(Hook):
         parts = [module for module in model.modules() if hasattr(module, 'measured')]
         if not parts:
             hint = "Give a head loss=dict(type='ltseg.RISDALoss'), or remove the hook."
-            expected = 'a model with RISDALoss or PrototypeClassifier'
+            expected = 'a model with RISDALoss, PrototypeClassifier or MetaEmbeddingClassifier'
             raise InvalidValueError('MeasureClasses', expected, type(model).__name__, hint)
         every_sample_once = {'type': 'DefaultSampler', 'shuffle': False, 'round_up': False}
         for part in parts if runner.iter == 0 else ():

@@ -1,4 +1,4 @@
-"""The data of a training run, read in another order."""
+"""The data of a training run, read in another order or a second time."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from ltseg.datasets.exact_sampling import SeededDataset
 
-__all__ = ['training_batches']
+__all__ = ['training_batches', 'validation_batches']
 
 
 def training_batches(runner: Runner, sampler: dict, batch_size: int | None = None) -> DataLoader:
@@ -19,7 +19,15 @@ def training_batches(runner: Runner, sampler: dict, batch_size: int | None = Non
         sampler: Config of the sampler, which gets the data set.
         batch_size: None is that of training.
     """
-    loader = runner.train_loop.dataloader
+    return _reordered(runner.train_loop.dataloader, sampler, batch_size)
+
+
+def validation_batches(runner: Runner) -> DataLoader:
+    """Batches of the validation data, each sample in one process."""
+    return _reordered(runner.val_loop.dataloader, {'type': 'DefaultSampler', 'shuffle': False, 'round_up': False})
+
+
+def _reordered(loader: DataLoader, sampler: dict, batch_size: int | None = None) -> DataLoader:
     given: Any = loader.dataset
     dataset = given.dataset if isinstance(given, SeededDataset) else given  # its indices are of the run's own stream
     return DataLoader(

@@ -30,10 +30,11 @@ class ValidationRecall(Hook):
         rate='Acc'    right_k = TP_k,    missed_k = FN_k           so that the miss rate is 1 - Acc_k
         rate='IoU'    right_k = TP_k,    missed_k = FN_k + FP_k    so that it is 1 - IoU_k
 
-    Such are ``ltseg.RecallLoss`` with weights of the miss rate, ``ltseg.DifficultyBalancedLoss``, and every loss with
-    the rule ``ltseg.MissRateWeighting``. Before the first validation they have no weights; a class that validation
-    data lack keeps weight 1. The weights are part of checkpoints. mmengine saves a checkpoint before the validation of
-    the same iteration: on a resume that validation is made up for, so that training goes on exactly as it would have.
+    Such are ``ltseg.RecallLoss`` with weights of the miss rate, ``ltseg.DifficultyBalancedLoss``, every loss with the
+    rule ``ltseg.MissRateWeighting``, and ``ltseg.LFMELoss``, which weights experts. Before the first validation they
+    have no weights; a class that validation data lack keeps weight 1. The weights are part of checkpoints. mmengine
+    saves a checkpoint before the validation of the same iteration: on a resume that validation is made up for, so that
+    training goes on exactly as it would have.
 
     Validation data have a part in training then: the test score must be of other data.
 

@@ -15,6 +15,7 @@ from ltseg.losses.logits_loss import LogitsLoss
 from ltseg.losses.long_tail_loss import LongTailLoss
 from ltseg.losses.lovasz import LovaszLoss
 from ltseg.losses.mask_classification import MaskClassificationLoss
+from ltseg.losses.multiple_experts import LFMELoss
 from ltseg.losses.presets import (
     BalancedSoftmaxLoss,
     CDTLoss,
@@ -55,6 +56,7 @@ __all__ = [
     'JaccardLoss',
     'LADERLoss',
     'LDAMLoss',
+    'LFMELoss',
     'LabelAwareSmoothingLoss',
     'LogitAdjustedLoss',
     'LogitsLoss',

@@ -7,6 +7,7 @@ from ltseg.models.cifar_resnet import CIFARResNet
 from ltseg.models.context_shift import ContextShiftClassifier
 from ltseg.models.given_features import FeaturePreprocessor, GivenFeatures
 from ltseg.models.global_local_mixture import GlobalLocalMixture
+from ltseg.models.modulated_attention import ModulatedAttentionNeck
 from ltseg.models.multi_view_classifier import MultiViewClassifier
 from ltseg.models.remix import Remix
 from ltseg.models.ride import ExpertBackbone
@@ -24,6 +25,7 @@ __all__ = [
     'FeaturePreprocessor',
     'GivenFeatures',
     'GlobalLocalMixture',
+    'ModulatedAttentionNeck',
     'MultiViewClassifier',
     'Remix',
     'RotationClassifier',

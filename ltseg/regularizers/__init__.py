@@ -4,6 +4,7 @@ from ltseg.regularizers.balanced_contrastive import BalancedContrastiveLoss
 from ltseg.regularizers.between_class import BetweenClassRegularizer
 from ltseg.regularizers.center_collapse import CenterCollapseRegularizer
 from ltseg.regularizers.center_loss import CenterLoss
+from ltseg.regularizers.discriminative_centroids import DiscriminativeCentroidsLoss
 from ltseg.regularizers.distributional_robustness import DistributionalRobustnessLoss
 from ltseg.regularizers.group import RegularizerGroup
 from ltseg.regularizers.hybrid_contrastive import HybridContrastiveLoss
@@ -26,6 +27,7 @@ __all__ = [
     'BetweenClassRegularizer',
     'CenterCollapseRegularizer',
     'CenterLoss',
+    'DiscriminativeCentroidsLoss',
     'DistributionalRobustnessLoss',
     'HybridContrastiveLoss',
     'MemoryJitter',

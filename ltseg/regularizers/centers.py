@@ -87,6 +87,11 @@ class MovingCenters(nn.Module):
         self.seen: Tensor
         self._batch: tuple[Tensor, Tensor] | None = None
 
+    def begin(self, means: Tensor, present: Tensor) -> None:
+        """Makes the means (K, D) of the classes ``present`` (K,) the averages, whatever they were."""
+        self.vectors.copy_(torch.where(present[:, None], means.to(self.vectors.dtype), self.vectors))
+        self.seen |= present
+
     def observe(self, means: Tensor, present: Tensor) -> None:
         """Takes the batch's means (K, D) of the classes ``present`` (K,) into the next step."""
         if self.training and torch.is_grad_enabled():

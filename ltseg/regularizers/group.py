@@ -20,6 +20,7 @@ class RegularizerGroup(nn.ModuleList):
         regularizers: Regularizers, or their configs.
         num_classes: K.
         feature_dim: D.
+        classifier: Of the head, for terms that share its state.
 
     Raises:
         ValueError: If two have the same name in the log.
@@ -35,7 +36,13 @@ class RegularizerGroup(nn.ModuleList):
         ['loss_weight_repulsion', 'loss_within_class']
     """
 
-    def __init__(self, regularizers: Sequence[dict | Regularizer], num_classes: int, feature_dim: int) -> None:
+    def __init__(
+        self,
+        regularizers: Sequence[dict | Regularizer],
+        num_classes: int,
+        feature_dim: int,
+        classifier: nn.Module | None = None,
+    ) -> None:
         terms: list[Regularizer] = [MODELS.build(r) if isinstance(r, dict) else r for r in regularizers]
         super().__init__(terms)
         names = [term.loss_name for term in terms]
@@ -47,6 +54,8 @@ class RegularizerGroup(nn.ModuleList):
             term.build(num_classes, feature_dim)
         for term in terms:
             term.share(terms)
+            if classifier is not None:
+                term.attach(classifier)
 
     @property
     def terms(self) -> list[Regularizer]:

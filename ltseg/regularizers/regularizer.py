@@ -18,8 +18,8 @@ __all__ = ['Regularizer', 'not_built']
 class Regularizer(nn.Module):
     """A term on features, class means or classifier vectors that a head adds to its losses.
 
-    A head calls :meth:`build` and :meth:`share` once, then the module for each batch, and :meth:`step` after all terms
-    of a training batch; :class:`ltseg.regularizers.RegularizerGroup` does so.
+    A head calls :meth:`build`, :meth:`share` and :meth:`attach` once, then the module for each batch, and :meth:`step`
+    after all terms of a training batch; :class:`ltseg.regularizers.RegularizerGroup` does so.
 
     Args:
         loss_weight: Factor of the term.
@@ -53,12 +53,20 @@ class Regularizer(nn.Module):
     def share(self, terms: Sequence['Regularizer']) -> None:  # noqa: B027, most share nothing
         """Takes over what belongs to other terms of the same head."""
 
+    def attach(self, classifier: nn.Module) -> None:  # noqa: B027, most share nothing
+        """Takes over what belongs to the classifier of the same head."""
+
     @abstractmethod
     def value(self, batch: FeatureBatch) -> Tensor:
         """The term itself, a scalar with a graph for any batch."""
 
     def step(self) -> None:  # noqa: B027, most have nothing to do
         """Updates what is not learned by the optimizer."""
+
+    @property
+    def has_state(self) -> bool:
+        """Whether a batch changes what later ones see."""
+        return next(self.buffers(), None) is not None
 
     def factor(self) -> Any:
         """``loss_weight``, times that of the schedule at this point of training.
@@ -68,8 +76,8 @@ class Regularizer(nn.Module):
         """
         if self.schedule is None:
             return self.loss_weight
-        has_state = next(self.buffers(), None) is not None
-        return self.loss_weight * (self.schedule.factor(training_progress()) if has_state else self.schedule.current())
+        number = self.schedule.factor(training_progress()) if self.has_state else self.schedule.current()
+        return self.loss_weight * number
 
     def forward(self, batch: FeatureBatch) -> Tensor:
         """The weighted term of a batch, in float32 or better also under autocast; 0 with a graph where the factor is 0.

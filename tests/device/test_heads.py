@@ -28,11 +28,16 @@ CLASSIFIERS = [
     (dict(type='ltseg.LearnableScaleClassifier'), ARB),
     (dict(type='ltseg.DisAlignClassifier'), ARB),
     (dict(type='ltseg.PrototypeClassifier'), ARB),
+    (dict(type='ltseg.MetaEmbeddingClassifier', scale=1.0), ARB),
     (dict(type='ltseg.ResidualBranchClassifier'), ARB),
 ]
 BRANCHES = dict(
     classifier=dict(type='ltseg.ResidualBranchClassifier'),
     regularizers=[dict(type='ltseg.ResidualBranchLoss', counts=COUNTS)],
+)
+MEMORY = dict(
+    classifier=dict(type='ltseg.MetaEmbeddingClassifier', scale=1.0),
+    regularizers=[dict(type='ltseg.DiscriminativeCentroidsLoss')],
 )
 # What is computed of the labels in a way of its own.
 SEG_OPTIONS = {
@@ -43,12 +48,14 @@ SEG_OPTIONS = {
     'regions': dict(loss_decode=[ARB, dict(type='ltseg.JaccardLoss'), dict(type='ltseg.DiceLoss', per='image')]),
     'regularizer': dict(regularizers=[dict(type='ltseg.WithinClassRegularizer')]),
     'branches': BRANCHES,
+    'memory': MEMORY,
     'regularizer of few pixels': dict(regularizers=[dict(type='ltseg.SupervisedContrastiveLoss', max_samples=16)]),
 }
 CLS_OPTIONS = {
     'two losses': dict(loss=[ARB, dict(type='ltseg.FocalLoss')]),
     'regularizer': dict(regularizers=[dict(type='ltseg.WithinClassRegularizer')]),
     'branches': BRANCHES,
+    'memory': MEMORY,
     'hidden layer': dict(head_type='StackedLinearClsHead', mid_channels=[6]),
     'accuracy': dict(cal_acc=True),
 }

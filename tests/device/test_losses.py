@@ -36,6 +36,7 @@ MASKS = dict(type='ltseg.MaskClassificationLoss', class_weight=[1.0] * (len(COUN
 QUERIES = {**MASKS, 'rules': [dict(type='ltseg.PriorBias')], 'counts': COUNTS[:-1]}
 # Of samples (N, K) alone, or with a norm for each.
 OTHERS = (dict(type='ltseg.DotRegressionLoss'), VIEWS, {**VIEWS, 'begin': 0, 'counts': COUNTS}, MASKS, QUERIES)
+LFME = dict(type='ltseg.LFMELoss', counts=COUNTS)
 OF_FEATURES = [
     dict(type='ltseg.ISDALoss', ramp=(1.0, 1.0)),
     dict(type='ltseg.ISDALoss', ramp=(1.0, 1.0), covariance='diagonal'),
@@ -84,6 +85,21 @@ def of_features(device: str, config: dict) -> Callable[[], Any]:
     return step
 
 
+def of_experts(device: str, config: dict, size: tuple[int, ...]) -> Callable[[], Any]:
+    """Of a loss that learns from experts, of whom something is known."""
+    loss, groups = MODELS.build(config).to(device), ((0, 3), (1, 2, 4))
+    logits, labels = batch(*size, dtype=torch.float32, device=device)
+    loss.meet([torch.tensor(group).to(device) for group in groups], *torch.tensor([[9] * K, [1] * K]).to(device))
+    loss.lessons = [torch.randn(size[0], len(group), *size[1:]).to(device) for group in groups]
+    logits.requires_grad_()
+
+    def step() -> list[torch.Tensor]:
+        value = loss(logits, labels, ignore_index=255)
+        return [value, *torch.autograd.grad(value, logits)]
+
+    return step
+
+
 def is_accepted(part: Part) -> bool:
     """Whether a loss works with these counts and labels, for which some formulas have no value."""
     try:
@@ -109,6 +125,8 @@ def parts() -> list[Part]:
         more = {'feature_norm': norms} if config['type'] == 'ltseg.DotRegressionLoss' else {}
         made.append(Part(f'{name_of(config)}-{number}', partial(iteration, config=config, size=(12,), **more)))
     made += [Part(f'{name_of(config)} of features', partial(of_features, config=config)) for config in OF_FEATURES]
+    for layout in ('samples', 'maps'):
+        made.append(Part(f'LFMELoss-{layout}', partial(of_experts, config=LFME, **LAYOUTS[layout])))
     return made
 
 

@@ -128,6 +128,19 @@ def neck(device: str) -> Callable[[], Any]:
     return step
 
 
+def attention(device: str) -> Callable[[], Any]:
+    """A map, and its gradients."""
+    layer = MODELS.build(dict(type='ltseg.ModulatedAttentionNeck', in_channels=8, map_size=4))
+    torch.nn.init.normal_(layer.out.weight)  # which begins with zeros
+    layer, maps = layer.to(device), torch.rand(2, 8, 4, 4).to(device).requires_grad_()
+
+    def step() -> Any:
+        (attended,) = layer((maps,))
+        return attended, torch.autograd.grad(attended.square().mean(), [maps, *layer.parameters()])
+
+    return step
+
+
 def encoder(device: str) -> Callable[[], Any]:
     """Maps of a backbone."""
     layer, images = MODELS.build(ENCODER).to(device).eval(), torch.rand(2, 3, 32, 48).to(device)
@@ -147,6 +160,7 @@ PARTS = [
     *(Part(f'preprocessor with {name}', partial(preprocessing, options=o)) for name, o in PREPROCESSORS.items()),
     Part('given maps', given_maps),
     Part('neck', neck),
+    Part('attention', attention),
     *([Part('encoder', encoder)] if find_spec('timm') else []),
     *(Part(f'classifier of {name}', partial(classification, config=config)) for name, config in CLASSIFIERS.items()),
 ]
@@ -163,6 +177,6 @@ def test_events_are_those_allowed(side_by_side: SideBySide) -> None:
 
 def test_every_model_is_here() -> None:
     known = {f'ltseg.{name}' for name, made in registered().items() if made.__module__.startswith('ltseg.models')}
-    others = ['AugmentingClsPreprocessor', 'FeaturePreprocessor', 'GivenFeatures', 'UNetNeck']
+    others = ['AugmentingClsPreprocessor', 'FeaturePreprocessor', 'GivenFeatures', 'ModulatedAttentionNeck', 'UNetNeck']
     text = repr((CLASSIFIERS, REMIX, MIXTURE, ENCODER, [f'ltseg.{name}' for name in others]))
     assert not {name for name in known if f"'{name}'" not in text}

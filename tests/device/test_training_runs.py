@@ -19,7 +19,7 @@ from plain_training import write_plain_training
 from registered_types import registered
 from side_by_side import Device, Part, SideBySide
 from small_training import COUNTS, Network, training, validation
-from tiny_runs import quick_runners
+from tiny_runs import quick_runners, write_experts
 from tiny_training import forget_runs, write_classification
 
 from ltseg.hooks.last_batch import CheckLastBatch
@@ -176,6 +176,18 @@ def of_features(folder: Path, hook: str, loss: str) -> Runner:
     return named(folder, config)
 
 
+def of_experts(folder: Path) -> Runner:
+    """ResNet-20 that learns from two experts."""
+    config = Config.fromfile(write_classification(folder))
+    config.train_dataloader.update(batch_size=5, num_workers=0, persistent_workers=False)
+    config.val_dataloader.update(num_workers=0, persistent_workers=False)
+    config.model.head.loss = dict(type='ltseg.LFMELoss')
+    hook = dict(type='ltseg.LearnFromExperts', experts=['', ''])
+    config.custom_hooks += [dict(type='ltseg.ValidationRecall', rate='Acc'), hook]
+    write_experts(config, folder)
+    return named(folder, config)
+
+
 PARTS = [
     *(TrainingRun(hook['type'], lambda folder, hook=hook: with_hook(folder, hook)) for hook in HOOKS),
     *(TrainingRun(kind.__name__, lambda folder, kind=kind: with_hook(folder, kind())) for kind in UNREGISTERED),
@@ -184,6 +196,7 @@ PARTS = [
     *(TrainingRun(hook, lambda folder, pair=(hook, loss): of_features(folder, *pair)) for hook, loss in OF_FEATURES),
     TrainingRun('ltseg.ClusterSubclasses', classifying_subclasses),
     TrainingRun('subclasses of pixels', segmenting_subclasses),
+    TrainingRun('ltseg.LearnFromExperts', of_experts),
     TrainingRun('segmentation', segmentation),
     TrainingRun('classification', classification),
 ]

@@ -7,7 +7,14 @@ import torch
 from hinted import hinted
 from torch.nn import functional as F
 
-from ltseg.heads import CausalNormClassifier, CosineClassifier, ETFClassifier, simplex_vectors, spread_vectors
+from ltseg.heads import (
+    CausalNormClassifier,
+    CosineClassifier,
+    ETFClassifier,
+    MetaEmbeddingClassifier,
+    simplex_vectors,
+    spread_vectors,
+)
 
 
 def test_cosines():
@@ -25,7 +32,7 @@ def test_cosines_are_float32_under_autocast():
 
 
 @pytest.mark.parametrize('shape', [(6, 8), (2, 8, 3, 3)])
-@pytest.mark.parametrize('kind', [CosineClassifier, ETFClassifier, CausalNormClassifier])
+@pytest.mark.parametrize('kind', [CosineClassifier, ETFClassifier, CausalNormClassifier, MetaEmbeddingClassifier])
 def test_vectors_are_classified_as_maps_are(kind, shape):
     features = torch.randn(shape)
     classifier = kind(8, 5, spatial_dims=len(shape) - 2).eval()

@@ -6,8 +6,8 @@ COUNTS = [900, 300, 120, 40, 8]
 K = len(COUNTS)
 
 # One config or more of each registered loss, but for those with a file of their own: DotRegressionLoss, ISDALoss and
-# RISDALoss need features, ExpertDiversityLoss several rows for a sample, and MaskClassificationLoss a class without a
-# count.
+# RISDALoss need features, LFMELoss experts, ExpertDiversityLoss several rows for a sample, and MaskClassificationLoss a
+# class without a count.
 LOSSES = [
     dict(type='ltseg.LongTailLoss', rules=[dict(type='ltseg.PriorBias'), dict(type='ltseg.Weighting')], counts=COUNTS),
     dict(type='ltseg.CrossEntropyLoss'),

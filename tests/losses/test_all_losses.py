@@ -25,6 +25,7 @@ from ltseg.losses import (
     DotRegressionLoss,
     ExpertDiversityLoss,
     ISDALoss,
+    LFMELoss,
     LogitsLoss,
     MaskClassificationLoss,
     RISDALoss,
@@ -53,7 +54,7 @@ def test_every_registered_loss_is_listed():
     MODELS.get('ARBLoss')
     registered = {c for c in MODELS.module_dict.values() if isinstance(c, type) and issubclass(c, LogitsLoss)}
     listed = {MODELS.get(config['type'].removeprefix('ltseg.')) for config in ALL}
-    own_files = {DotRegressionLoss, ExpertDiversityLoss, ISDALoss, MaskClassificationLoss, RISDALoss}
+    own_files = {DotRegressionLoss, ExpertDiversityLoss, ISDALoss, LFMELoss, MaskClassificationLoss, RISDALoss}
     assert registered == listed | own_files
 
 

@@ -43,6 +43,7 @@ REGULARIZERS = [
     dict(type='ltseg.DistributionalRobustnessLoss', counts=COUNTS),
     dict(type='ltseg.DistributionalRobustnessLoss', radius='learned', hidden_channels=16),
     dict(type='ltseg.DistributionalRobustnessLoss', radius='shared', anchors='samples'),
+    dict(type='ltseg.DiscriminativeCentroidsLoss', repulsion=0.5, momentum=0.9),
     dict(type='ltseg.RangeLoss', margin=20.0),
     dict(type='ltseg.RangeLoss', ranges=3, hidden_channels=16),
     dict(type='ltseg.ParametricContrastiveLoss', counts=COUNTS, queue_size=100, hidden_channels=16),
@@ -54,6 +55,7 @@ REGULARIZERS = [
 STOPPING_GRADIENTS = (
     'ltseg.HybridContrastiveLoss',
     'ltseg.DistributionalRobustnessLoss',
+    'ltseg.DiscriminativeCentroidsLoss',
     'ltseg.MixtureConsistencyRegularizer',
 )
 OF_TWO_VIEWS = ('ltseg.MixtureConsistencyRegularizer',)  # and of no single one

@@ -1,0 +1,12 @@
+# An expert of LFME: ResNeXt-50 with cross entropy on the 146 classes of ImageNet-LT with 20 images or fewer.
+#     python tools/train.py configs/classification/resnext50_lfme_few_imagenetlt.py
+# Not run by us.
+_base_ = './resnext50_ce_imagenetlt.py'
+images = _base_.train_dataloader.dataset
+part = dict(type='ltseg.ClassSubset', group='few', groups=dict(many='>= 100', few='<= 20'), grouped_by=images)
+model = dict(head=dict(num_classes=146))
+data_preprocessor = dict(num_classes=146)
+train_dataloader = dict(dataset=dict(_delete_=True, **part, dataset=images))
+val_dataloader = dict(dataset=dict(_delete_=True, **part, dataset=_base_.val_dataloader.dataset))
+test_dataloader = dict(dataset=dict(_delete_=True, **part, dataset=_base_.test_dataloader.dataset))
+report = dict(method='LFME, expert of few')
