@@ -30,6 +30,7 @@ def contrastive_losses(
     temperature: float,
     averaging: Averaging | None = None,
     positives: Tensor | None = None,
+    compared: Tensor | None = None,
 ) -> Tensor:
     """The loss of each anchor, which is to be found among the keys by its class::
 
@@ -54,6 +55,7 @@ def contrastive_losses(
         averaging: One of the above.
         positives: (M, N) bool, P_i, a part of the above; it changes the positives and not D_i. Numbers, none of them
             negative, are weights of the mean over P_i. Keys to leave out are no positives.
+        compared: (M, N) bool, the keys that an anchor meets at all, in D_i and in P_i; None for all.
 
     Returns:
         (M,). The matrices in between have M x N entries.
@@ -65,6 +67,8 @@ def contrastive_losses(
     """
     scores = anchors @ keys.T / temperature  # (M, N)
     others, same = _relations(anchor_labels, key_labels, own_keys)
+    if compared is not None:
+        others, same = others & compared, same & compared
     numbers = scores.new_zeros(num_classes).index_add(0, key_labels.clamp(min=0), (key_labels >= 0).to(scores.dtype))
     if averaging == 'inside':
         totals = _class_means(scores, others, key_labels, num_classes)

@@ -28,6 +28,7 @@ class FeatureBatch:
         valid: (N,) bool, False for ignored samples; None where there are none.
         branch_logits: (N, V, B, K), where the classifier has B branches that it adds up.
         bias: Of a linear classifier (K,) with its gradient, or None where there is none.
+        numbers: (N,) int64 on the CPU, the number of each image in its data set; None where they are not known.
 
     Raises:
         ValueError: If the shapes do not fit.
@@ -51,6 +52,7 @@ class FeatureBatch:
     valid: Tensor | None = None
     branch_logits: Tensor | None = None
     bias: Tensor | None = None
+    numbers: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.features.ndim != 3 or self.labels.shape != self.features.shape[:1]:

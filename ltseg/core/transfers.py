@@ -14,7 +14,7 @@ def sent(values: Tensor, device: torch.device) -> Tensor:
     Raises:
         RuntimeError: In the capture of a CUDA graph, which would copy the same numbers again and again.
     """
-    hint = 'Call the data preprocessor before the graph, and leave out TargetedContrastiveLoss.'
+    hint = 'Call the data preprocessor before the graph, and leave out TargetedContrastiveLoss and ClusterSubclasses.'
     refuse_capture('what is drawn or matched on the CPU', 'in which it would stay as it is', hint)
     if device.type == 'cuda':  # from other memory, the copy would wait for the work before it
         values = values.pin_memory()

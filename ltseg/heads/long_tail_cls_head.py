@@ -11,7 +11,7 @@ from ltseg.core.extension import Extension
 from ltseg.core.features import FeatureBatch, chosen_views
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.heads.classifiers import bias_of, branches_of, vectors_of
-from ltseg.heads.mixed_labels import labels_of_larger_share, targets_of
+from ltseg.heads.mixed_labels import labels_of_larger_share, numbers_of, targets_of
 from ltseg.heads.observing_losses import build_observers, features_observed, observers_of
 from ltseg.registry import MODELS
 from ltseg.regularizers import RegularizerGroup
@@ -221,11 +221,13 @@ class LongTailClsHead(Extension):
     def _feature_batch(self, data_samples: list) -> FeatureBatch:
         """The features of all views that were noted."""
         target, unmixed = targets_of(data_samples)
-        labels = labels_of_larger_share(target, unmixed) if target.is_floating_point() else target
+        mixed = target.is_floating_point()
+        labels = labels_of_larger_share(target, unmixed) if mixed else target
+        numbers = None if mixed else numbers_of(data_samples)
         features = self._features[-1].unflatten(0, (len(data_samples), -1))  # type: ignore[index]
         vectors, branches = vectors_of(self.classifier), branches_of(self.classifier, len(labels))
-        bias = bias_of(self.classifier)
-        return FeatureBatch(features, labels, self.num_classes, vectors, branch_logits=branches, bias=bias)
+        more = {'branch_logits': branches, 'bias': bias_of(self.classifier), 'numbers': numbers}
+        return FeatureBatch(features, labels, self.num_classes, vectors, **more)
 
 
 def _loss_list(losses: Sequence[dict]) -> nn.ModuleList:

@@ -6,7 +6,7 @@ from torch import Tensor
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.labelled_batches import LabelledSamples
 
-__all__ = ['labels_of_larger_share', 'targets_of']
+__all__ = ['labels_of_larger_share', 'numbers_of', 'targets_of']
 
 
 def targets_of(data_samples: list) -> tuple[Tensor, Tensor | None]:
@@ -32,6 +32,14 @@ def targets_of(data_samples: list) -> tuple[Tensor, Tensor | None]:
     if 'gt_score' not in data_samples[0]:
         return labels, None
     return _scores(data_samples), labels
+
+
+def numbers_of(data_samples: list) -> Tensor | None:
+    """The number of each image in its data set, (N,) int64 on the CPU; None where one has none."""
+    if isinstance(data_samples, LabelledSamples):
+        return torch.tensor(data_samples.numbers)
+    numbers = [getattr(sample, 'sample_idx', None) for sample in data_samples]
+    return None if None in numbers else torch.tensor(numbers)
 
 
 def _scores(data_samples: list) -> Tensor:

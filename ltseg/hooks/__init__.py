@@ -3,6 +3,7 @@
 import ltseg.registry  # noqa: F401  isort: skip (names mmengine where it is missing)
 
 from ltseg.hooks.autocast import AutocastOptimWrapper
+from ltseg.hooks.cluster_subclasses import ClusterSubclasses
 from ltseg.hooks.collapse_monitor import CollapseMonitor
 from ltseg.hooks.count_classes import CountClasses
 from ltseg.hooks.deferred_rules import DeferredRules
@@ -18,6 +19,7 @@ from ltseg.hooks.validation_recall import ValidationRecall
 
 __all__ = [
     'AutocastOptimWrapper',
+    'ClusterSubclasses',
     'CollapseMonitor',
     'CountClasses',
     'DeferredRules',

@@ -16,6 +16,7 @@ from ltseg.regularizers.prototypical_contrastive import PrototypicalContrastiveL
 from ltseg.regularizers.range_loss import RangeLoss
 from ltseg.regularizers.regularizer import Regularizer
 from ltseg.regularizers.residual_branches import ResidualBranchLoss
+from ltseg.regularizers.subclass_balanced import SubclassBalancedContrastiveLoss
 from ltseg.regularizers.supervised_contrastive import SupervisedContrastiveLoss
 from ltseg.regularizers.targeted_contrastive import TargetedContrastiveLoss
 from ltseg.regularizers.weight_repulsion import WeightRepulsion
@@ -38,6 +39,7 @@ __all__ = [
     'Regularizer',
     'RegularizerGroup',
     'ResidualBranchLoss',
+    'SubclassBalancedContrastiveLoss',
     'SupervisedContrastiveLoss',
     'TargetedContrastiveLoss',
     'WeightRepulsion',

@@ -47,6 +47,9 @@ class Samples(NamedTuple):
 class ContrastiveTerm(Regularizer):
     """A term that compares samples after a projection.
 
+    Attributes:
+        normalised_projection: Whether the projection has a batch normalisation.
+
     Args:
         views: Which of the V views it takes; None for all.
         hidden_channels: Of the projection; None compares the features themselves.
@@ -70,6 +73,8 @@ class ContrastiveTerm(Regularizer):
         2.0
     """
 
+    normalised_projection = True
+
     def __init__(
         self,
         *,
@@ -91,12 +96,13 @@ class ContrastiveTerm(Regularizer):
         if self.hidden_channels is None:
             self.out_channels = feature_dim
         else:
-            self.projection = Projection(feature_dim, self.hidden_channels, self.out_channels)
+            sizes = feature_dim, self.hidden_channels, self.out_channels
+            self.projection = Projection(*sizes, normalised=self.normalised_projection)
 
     @property
     def least_rows(self) -> int:
         """Fewer give nothing: the normalisation in a projection needs two."""
-        return 1 if self.hidden_channels is None else 2
+        return 1 if self.hidden_channels is None or not self.normalised_projection else 2
 
     def samples(self, batch: FeatureBatch) -> Samples:
         """The views of the samples that are compared; all are ignored where fewer than ``least_rows`` are valid.

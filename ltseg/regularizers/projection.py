@@ -22,6 +22,7 @@ class Projection(nn.Module):
         in_channels: Of h.
         hidden_channels: Of the layer between.
         out_channels: Of the result.
+        normalised: Whether there is a normalisation. Without it, what becomes of a row does not depend on the others.
 
     Shapes: (N, in_channels) -> (N, out_channels), in the precision of the input.
 
@@ -35,27 +36,27 @@ class Projection(nn.Module):
         True
     """
 
-    def __init__(self, in_channels: int, hidden_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, hidden_channels: int, out_channels: int, normalised: bool = True) -> None:
         super().__init__()
         check_integer('Projection.hidden_channels', hidden_channels, 1)
         check_integer('Projection.out_channels', out_channels, 1)
         # Not nn.Linear: mmpretrain's heads would initialise that as they do their classifier.
         self.hidden_weight, self.hidden_bias = _layer(in_channels, hidden_channels)
-        self.norm_weight, self.norm_bias = (
-            nn.Parameter(torch.ones(hidden_channels)),
-            nn.Parameter(torch.zeros(hidden_channels)),
-        )
+        self.normalised = normalised
+        if normalised:
+            self.norm_weight = nn.Parameter(torch.ones(hidden_channels))
+            self.norm_bias = nn.Parameter(torch.zeros(hidden_channels))
         self.out_weight, self.out_bias = _layer(hidden_channels, out_channels)
 
     def forward(self, rows: Tensor, valid: Tensor | None = None) -> Tensor:
-        parameters = (parameter.to(rows.dtype) for parameter in self.parameters())
-        hidden_weight, hidden_bias, norm_weight, norm_bias, out_weight, out_bias = parameters
-        hidden = F.linear(rows, hidden_weight, hidden_bias)
-        if valid is None:
-            hidden = F.batch_norm(hidden, None, None, norm_weight, norm_bias, training=True)
-        else:
-            hidden = _normalised(hidden, valid[:, None]) * norm_weight + norm_bias
-        return F.linear(F.relu(hidden), out_weight, out_bias)
+        hidden = _linear(rows, self.hidden_weight, self.hidden_bias)
+        if self.normalised:
+            weight, bias = self.norm_weight.to(rows.dtype), self.norm_bias.to(rows.dtype)
+            if valid is None:
+                hidden = F.batch_norm(hidden, None, None, weight, bias, training=True)
+            else:
+                hidden = _normalised(hidden, valid[:, None]) * weight + bias
+        return _linear(F.relu(hidden), self.out_weight, self.out_bias)
 
 
 class LinearProjection(nn.Module):
@@ -81,7 +82,7 @@ class LinearProjection(nn.Module):
         self.out_weight, self.out_bias = _layer(in_channels, out_channels)
 
     def forward(self, rows: Tensor) -> Tensor:
-        return F.linear(rows, self.out_weight.to(rows.dtype), self.out_bias.to(rows.dtype))
+        return _linear(rows, self.out_weight, self.out_bias)
 
 
 class Unprojected(nn.Identity):
@@ -96,6 +97,10 @@ class Unprojected(nn.Identity):
 
     def forward(self, rows: Tensor, valid: Tensor | None = None) -> Tensor:  # noqa: ARG002
         return rows
+
+
+def _linear(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return F.linear(rows, weight.to(rows.dtype), bias.to(rows.dtype))
 
 
 def _normalised(rows: Tensor, valid: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from ltseg.heads.classifier_watch import ClassifierWatch, class_vectors_of
 __all__ = ['Measurement', 'labelled_features', 'measure', 'sample_size']
 
 ROWS = 2**14  # in float64 at a time
+SEVERAL_VIEWS = 5  # axes of inputs (N, V, C, H, W)
 SAMPLE_NUMBERS = 2**25  # numbers of all samples together, 128 MiB
 
 
@@ -94,11 +95,14 @@ def measure(model: Any, loader: Iterable, title: str = '', per_class: int | None
 
 
 @torch.no_grad()
-def labelled_features(model: Any, loader: Iterable, title: str = '') -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def labelled_features(
+    model: Any, loader: Iterable, title: str = '', view: int = 0
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """One pass of a model in evaluation mode over the images of ``loader``; its mode is put back.
 
     Args:
         model, loader, title: As of :func:`measure`.
+        view: Which of several views of an image passes, or the last where there are fewer.
 
     Yields:
         Features (n, D), labels (n,) and logits (n, K) of labelled pixels or images, a bounded number at a time.
@@ -110,7 +114,10 @@ def labelled_features(model: Any, loader: Iterable, title: str = '') -> Iterator
     try:
         model.eval()
         for batch in track(loader, title, console=console, disable=not console.is_terminal):
-            model(**model.data_preprocessor(batch, False), mode='tensor')
+            data = model.data_preprocessor(batch, False)
+            if getattr(data['inputs'], 'ndim', 0) == SEVERAL_VIEWS:
+                data['inputs'] = data['inputs'][:, min(view, data['inputs'].shape[1] - 1)]
+            model(**data, mode='tensor')
             yield from _parts(watch)
     finally:
         watch.close()

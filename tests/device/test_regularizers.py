@@ -16,6 +16,7 @@ from ltseg.regularizers import RegularizerGroup
 # Of pixels, from which they draw.
 SAMPLED = [
     dict(type='ltseg.SupervisedContrastiveLoss', max_samples=16),
+    dict(type='ltseg.SubclassBalancedContrastiveLoss', max_samples=16),
     dict(type='ltseg.BalancedContrastiveLoss', max_samples=16),
     dict(type='ltseg.TargetedContrastiveLoss', max_samples=16),
     dict(type='ltseg.ParametricContrastiveLoss', max_samples=16),
@@ -24,6 +25,24 @@ SAMPLED = [
     dict(type='ltseg.RangeLoss', max_samples=16),
     dict(type='ltseg.MemoryJitter', size=16, counts='batch'),
 ]
+
+
+def divided(device: str, of_images: bool) -> Callable[[], Any]:
+    """Value and gradients with subclasses: of images by their numbers, or of pixels by centres."""
+    config = dict(type='ltseg.SubclassBalancedContrastiveLoss', least_size=2, out_channels=4)
+    group = RegularizerGroup([config], K, D).to(device)
+    given = batch(dtype=torch.float32, device=device)
+    (term,) = group.terms
+    rows = term.directions_of(given.features[:, 0])
+    numbers = torch.arange(len(rows)) if of_images else None
+    term.subclasses.divide(rows, given.labels, None if numbers is None else numbers.to(device))
+    leaves = [given.features.requires_grad_(), *group.parameters()]
+
+    def step() -> Any:
+        values = group(FeatureBatch(leaves[0], given.labels, K, numbers=numbers))
+        return values, torch.autograd.grad(sum(values.values()), leaves), term.subclasses.temperatures
+
+    return step
 
 
 def iteration(device: str, config: dict, views: int = 2) -> Callable[[], Any]:
@@ -46,6 +65,8 @@ PARTS = [
         for number, config in enumerate(REGULARIZERS)
     ),
     *(Part(f'{name_of(config)} sampled', partial(iteration, config=config), is_random=True) for config in SAMPLED),
+    Part('subclasses of images', partial(divided, of_images=True)),
+    Part('subclasses of pixels', partial(divided, of_images=False)),
 ]
 
 

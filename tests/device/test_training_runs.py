@@ -29,6 +29,7 @@ from ltseg.losses import CrossEntropyLoss, RecallLoss
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('mmseg_registered', 'quick')]
 
 SGD = {'type': 'SGD', 'lr': 0.1, 'momentum': 0.9}
+LOOKED_UP = 'subclasses._extra_state'  # on the CPU, by numbers of images that are there
 LAST = 3  # the iteration that is watched: neither do monitors look at it, nor is anything saved before or behind it
 MONITORS = [
     dict(type='ltseg.CollapseMonitor', interval=3, batches=1),
@@ -42,6 +43,7 @@ HOOKS = [
     dict(type='ltseg.TrainOnly', parameters=['head.fc']),
 ]
 OF_FEATURES = [('ltseg.MeasureClasses', 'ltseg.RISDALoss'), ('ltseg.MetaCovariances', 'ltseg.ISDALoss')]
+SUBCLASSES = dict(type='ltseg.ClusterSubclasses', begin=LAST - 1, interval=8, by_epoch=False)
 UNREGISTERED = [CheckLastBatch, SyncRunningStatistics]
 
 
@@ -86,7 +88,8 @@ class TrainingRun(Part):
         known = {
             name: value for name, value in scalars.items() if 'loss' in name or 'IoU' in name or 'accuracy' in name
         }
-        return (known, {name: x for name, x in runner.model.state_dict().items() if x is not None}), watch.noted
+        state = {name: x for name, x in runner.model.state_dict().items() if x is not None}
+        return (known, {name: x.to(place) if name.endswith(LOOKED_UP) else x for name, x in state.items()}), watch.noted
 
 
 def with_hook(folder: Path, *hooks: Any, **settings: Any) -> Runner:
@@ -134,6 +137,35 @@ def classification(folder: Path) -> Runner:
     return named(folder, config)
 
 
+def classifying_subclasses(folder: Path) -> Runner:
+    """ResNet-20 beside a term whose classes are divided in the iteration before the one that is watched."""
+    config = Config.fromfile(write_classification(folder))
+    config.train_dataloader.update(batch_size=5, num_workers=0, persistent_workers=False)
+    config.val_dataloader.update(num_workers=0, persistent_workers=False)
+    config.model.head.regularizers = [dict(type='ltseg.SubclassBalancedContrastiveLoss', least_size=2)]
+    config.custom_hooks += [SUBCLASSES]
+    return named(folder, config)
+
+
+def segmenting_subclasses(folder: Path) -> Runner:
+    """The same with pixels."""
+    head = {
+        'type': 'ltseg.LongTailSegHead',
+        'head_type': 'FCNHead',
+        'dropout_ratio': 0,
+        'regularizers': [dict(type='ltseg.SubclassBalancedContrastiveLoss', least_size=2)],
+    }
+    config = Config.fromfile(
+        write_plain_training(
+            folder,
+            **{'train_cfg.max_iters': 5, 'train_cfg.val_interval': 5, 'default_hooks.checkpoint.interval': 5},
+            **{f'model.decode_head.{name}': value for name, value in head.items()},
+        )
+    )
+    config.custom_hooks += [SUBCLASSES]
+    return named(folder, config)
+
+
 def of_features(folder: Path, hook: str, loss: str) -> Runner:
     """ResNet-20 under a loss that sees features, with the hook that it works with."""
     config = Config.fromfile(write_classification(folder))
@@ -162,6 +194,8 @@ PARTS = [
     TrainingRun('ltseg.SkippingOptimWrapper', skipping),
     TrainingRun('ltseg.ValidationRecall', following_validation),
     *(TrainingRun(hook, lambda folder, pair=(hook, loss): of_features(folder, *pair)) for hook, loss in OF_FEATURES),
+    TrainingRun('ltseg.ClusterSubclasses', classifying_subclasses),
+    TrainingRun('subclasses of pixels', segmenting_subclasses),
     TrainingRun('ltseg.LearnFromExperts', of_experts),
     TrainingRun('segmentation', segmentation),
     TrainingRun('classification', classification),

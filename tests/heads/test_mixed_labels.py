@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from hinted import hinted
 from mmpretrain.structures import DataSample
 
-from ltseg.heads.mixed_labels import labels_of_larger_share, targets_of
+from ltseg.core.labelled_batches import LabelledSamples
+from ltseg.heads.mixed_labels import labels_of_larger_share, numbers_of, targets_of
 from ltseg.registry import MODELS
 
 K = 4
@@ -45,3 +47,29 @@ def test_one_hot_labels_give_the_loss_of_the_labels() -> None:
     assert plain.keys() == hot.keys()
     for name, value in plain.items():
         torch.testing.assert_close(hot[name], value)
+
+
+def test_numbers_are_those_of_the_data_set() -> None:
+    numbered = [DataSample(metainfo={'sample_idx': number}) for number in (7, 0)]
+    assert numbers_of(numbered).tolist() == [7, 0]
+    assert numbers_of(LabelledSamples(torch.tensor([1, 2]), [9, 4], (8, 8), DataSample)).tolist() == [9, 4]
+    assert numbers_of([*numbered, DataSample()]) is None
+
+
+def test_mixed_images_have_no_subclass() -> None:
+    term = dict(type='ltseg.SubclassBalancedContrastiveLoss', hidden_channels=None)
+    head = MODELS.build(dict(type='ltseg.LongTailClsHead', num_classes=K, in_channels=3, regularizers=[term]))
+    labels, features = torch.tensor([2, 0]), torch.nn.functional.normalize(torch.randn(2, 3))
+    head.regularizers.terms[0].subclasses.divide(features, labels, torch.tensor([5, 3]))
+
+    def losses(scores: torch.Tensor | None) -> object:
+        given = samples(labels.tolist(), scores)
+        for number, sample in zip((5, 3), given, strict=True):
+            sample.set_metainfo({'sample_idx': number})
+        return head.loss((features,), given)
+
+    hinted(
+        "Leave out mixup and its like, and keep 'sample_idx' in meta_keys of PackInputs.",
+        lambda: losses(one_hot([2, 0]) * 0.5 + 0.125),
+    )
+    assert 'loss_subclass_balanced' in losses(None)

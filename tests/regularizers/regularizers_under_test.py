@@ -30,6 +30,8 @@ REGULARIZERS = [
     dict(type='ltseg.SupervisedContrastiveLoss'),
     dict(type='ltseg.SupervisedContrastiveLoss', hidden_channels=None),
     dict(type='ltseg.TargetedContrastiveLoss', positives=None),  # else they are random
+    dict(type='ltseg.SubclassBalancedContrastiveLoss'),
+    dict(type='ltseg.SubclassBalancedContrastiveLoss', hidden_channels=None, anchors='classes'),
     dict(type='ltseg.BalancedContrastiveLoss'),
     dict(type='ltseg.BalancedContrastiveLoss', averaging='inside', prototypes='ema', hidden_channels=16),
     dict(type='ltseg.BalancedContrastiveLoss', averaging='prototypes', prototypes='learnable', hidden_channels=16),
