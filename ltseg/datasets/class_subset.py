@@ -51,6 +51,8 @@ class ClassSubset(LabelledWrapper):
         (('yak', 'owl'), [0, 1])
     """
 
+    short_name = '{dataset}, {group}'
+
     def __init__(
         self,
         dataset: Any,

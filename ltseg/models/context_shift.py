@@ -61,6 +61,7 @@ class ContextShiftClassifier(Extension):
         >>> import torch
         >>> from mmpretrain.structures import DataSample
         >>> from ltseg.models import ContextShiftClassifier
+        >>> _ = torch.manual_seed(0)
         >>> model = ContextShiftClassifier(
         ...     backbone=dict(type='ltseg.CIFARResNet', depth=20, base_channels=2),
         ...     neck=dict(type='mmpretrain.GlobalAveragePooling'),
@@ -68,9 +69,9 @@ class ContextShiftClassifier(Extension):
         ...         type='ltseg.LongTailClsHead', in_channels=8, num_classes=3,
         ...         loss=dict(type='ltseg.CrossEntropyLoss')),
         ...     data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor'),
-        ...     bank_size=4, threshold=0.0, begin=0, image_shape=(3, 8, 8))
+        ...     bank_size=4, threshold=0.0, begin=0)
         >>> pairs = [DataSample().set_gt_label(label) for label in (0, 2, 0, 1)]
-        >>> sorted(model(torch.rand(4, 3, 8, 8), pairs, mode='loss'))
+        >>> sorted(model(torch.rand(4, 3, 32, 32), pairs, mode='loss'))
         ['loss', 'uniform.loss']
         >>> sorted(model.bank.labels.tolist())  # two images as they occur are in it
         [-1, -1, 0, 0]
