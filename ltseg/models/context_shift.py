@@ -52,7 +52,7 @@ class ContextShiftClassifier(Extension):
             mixed elsewhere, or shapes do not fit.
 
     Source:
-        Shi et al., How Re-sampling Helps for Long-Tail Learning?, NeurIPS 2023, section 4, by its released code. There
+        Shi et al., How Re-sampling Helps for Long-Tail Learning?, NeurIPS 2023, by its released code. There
         the bank starts empty in each epoch, and the second head waits until it is full; here it stays, and an image
         that draws an empty place stays as it is. An image whose activation is flat, which divides by 0 there, is not
         taken.
