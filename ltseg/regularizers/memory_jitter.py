@@ -42,7 +42,7 @@ class MemoryJitter(Regularizer):
     Source:
         Liu et al., Memory-based Jitter: Improving Visual Recognition on Long-tailed Data with Diversity in Memory, AAAI
         2022, its part for classification: a memory of features with a sampling probability of each class, from which
-        the classifier learns beside the batch. No released code is known. The form of p_k, the size, and the mean over the
+        the classifier learns beside the batch. We know of no code. The form of p_k, the size, and the mean over the
         memory as a term of its own are ours, and so is the dense form, at the resolution of the features.
 
     Example:
