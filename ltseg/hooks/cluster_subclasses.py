@@ -102,7 +102,7 @@ class ClusterSubclasses(Hook):
             with generators_kept(), torch.no_grad():
                 # The last number sets this stream apart from those of ExactResume.
                 seed_everything(runner.seed, runner.iter, 2, accelerators=False)
-                loader = training_batches(runner, {'type': 'DefaultSampler', 'shuffle': False, 'round_up': False})
+                loader = training_batches(runner)
                 model = unwrapped(runner)
                 if hasattr(model, 'decode_head'):
                     self._divide_by_pixels(model, loader, runner.iter)

@@ -71,9 +71,8 @@ class MeasureClasses(Hook):
             hint = "Give a head loss=dict(type='ltseg.RISDALoss'), or remove the hook."
             expected = 'a model with RISDALoss, PrototypeClassifier or MetaEmbeddingClassifier'
             raise InvalidValueError('MeasureClasses', expected, type(model).__name__, hint)
-        every_sample_once = {'type': 'DefaultSampler', 'shuffle': False, 'round_up': False}
         for part in parts if runner.iter == 0 else ():
-            part.measured(*_measured(model, training_batches(runner, every_sample_once), part.covariance))
+            part.measured(*_measured(model, training_batches(runner), part.covariance))
 
 
 def _measured(model: nn.Module, loader: Iterable, covariance: str) -> tuple[ClassCovariances, Tensor]:

@@ -10,13 +10,15 @@ from ltseg.datasets.exact_sampling import SeededDataset
 
 __all__ = ['training_batches', 'validation_batches']
 
+EACH_ONCE = {'type': 'DefaultSampler', 'shuffle': False, 'round_up': False}  # in one of the processes
 
-def training_batches(runner: Runner, sampler: dict, batch_size: int | None = None) -> DataLoader:
+
+def training_batches(runner: Runner, sampler: dict = EACH_ONCE, batch_size: int | None = None) -> DataLoader:
     """Batches of the training data in an order of their own.
 
     Args:
         runner: That trains.
-        sampler: Config of the sampler, which gets the data set.
+        sampler: Config of the sampler, which gets the data set; by default each sample comes once, in one process.
         batch_size: None is that of training.
     """
     return _reordered(runner.train_loop.dataloader, sampler, batch_size)
@@ -24,7 +26,7 @@ def training_batches(runner: Runner, sampler: dict, batch_size: int | None = Non
 
 def validation_batches(runner: Runner) -> DataLoader:
     """Batches of the validation data, each sample in one process."""
-    return _reordered(runner.val_loop.dataloader, {'type': 'DefaultSampler', 'shuffle': False, 'round_up': False})
+    return _reordered(runner.val_loop.dataloader, EACH_ONCE)
 
 
 def _reordered(loader: DataLoader, sampler: dict, batch_size: int | None = None) -> DataLoader:
