@@ -3,23 +3,9 @@
 # It contains the cross entropy, which is therefore left out. Without PaCo's network of averaged weights, as GPaCo; both
 # views are compared, and the queue holds the second one. Weights and rates are those of released code.
 # Not measured.
-_base_ = './resnet32_ce_cifar10lt100.py'
-data_preprocessor = dict(
-    augmentations=[],
-    views=[
-        [
-            dict(type='ltseg.BatchRandomCrop', padding=4), dict(type='ltseg.BatchRandomFlip', prob=0.5),
-            dict(type='ltseg.BatchAutoAugment'), dict(type='ltseg.BatchCutout', size=16),
-        ],
-        [dict(type='ltseg.BatchSimAugment')],
-    ])
-model = dict(head=dict(
-    loss=dict(loss_weight=0.0),
-    regularizers=[
-        dict(
-            type='ltseg.ParametricContrastiveLoss', temperature=0.05, alpha=0.01, counts='dataset', queue_size=1024,
-            hidden_channels=64, out_channels=32),
-    ]))
+_base_ = ['./resnet32_ce_cifar10lt100.py', '../_base_/heads/paco_cifar.py']
+data_preprocessor = dict(augmentations=[], views=_base_.paco_views)
+model = dict(head=_base_.paco_head)
 optim_wrapper = dict(optimizer=dict(weight_decay=0.0005))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=True, begin=0, end=10),
