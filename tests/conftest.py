@@ -4,9 +4,11 @@ import ltseg.compat  # noqa: F401  isort: skip (works around a fault, and theref
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
+from config_reading import read_each_once
 from small_training import forget_runners
 
 torch.set_num_threads(1)
@@ -29,6 +31,14 @@ def pytest_configure(config: pytest.Config) -> None:
     for reference in ('torch.jit', 'mmcv.cnn'):  # what MMSegmentation and MMPretrain say of themselves on import
         config.addinivalue_line('filterwarnings', f'ignore:::{reference}')
     config.addinivalue_line('markers', 'slow: takes seconds; `make check` leaves it out')
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _each_config_read_once() -> Iterator[None]:
+    """Hundreds of configs share their bases."""
+    with pytest.MonkeyPatch.context() as patch:
+        read_each_once(patch, Path(__file__).resolve().parents[1] / 'configs')
+        yield
 
 
 @pytest.fixture(scope='session')

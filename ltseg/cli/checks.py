@@ -82,15 +82,15 @@ def _part_faults(config: Config, training: bool) -> list[str]:
 
 
 def _type_faults(config: Config) -> Iterator[str]:
+    for entry in REGISTRIES:
+        entry.import_from_location()
+    known_types = {f'ltseg.{name}': made for entry in REGISTRIES for name, made in entry.module_dict.items()}
     for path, part in (found for key in USED if key in config for found in parts_of(config[key], key)):
         name = part.get('type')
         if not isinstance(name, str) or not name.startswith('ltseg.'):
             continue
-        found = [entry.get(name.removeprefix('ltseg.')) for entry in REGISTRIES]
-        made = next((each for each in found if each is not None), None)
-        if made is None:
-            names = [f'ltseg.{known}' for entry in REGISTRIES for known in entry.module_dict]
-            yield describe(f'{path}.type', 'a type that ltseg has', repr(name), near(name, names, 3))
+        if (made := known_types.get(name)) is None:
+            yield describe(f'{path}.type', 'a type that ltseg has', repr(name), near(name, known_types, 3))
         elif (known := _arguments(made)) is not None:
             for key in sorted(set(part) - known - GIVEN):
                 hint = near(key, known) or f'It takes {", ".join(sorted(known))}.'

@@ -86,7 +86,7 @@ def test_a_fault_is_shown_with_its_number(load, monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('number', [1, 5])  # a segmentor, and two stages with averaged weights
+@pytest.mark.parametrize('number', [1, 10])  # a segmentor, and two stages with averaged weights
 def test_killed_runs_end_as_others(load, number: int, tmp_path: Path) -> None:
     said = load('reliability_kills').check_kills(number, tmp_path)
     assert re.search(r', [1-9] kills$', said), said

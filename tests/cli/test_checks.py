@@ -114,6 +114,14 @@ def test_unknown_types_and_arguments_come_in_one_message_with_the_nearest(config
     assert "val_evaluator (ltseg.LongTailIoU): expected arguments that it takes, got 'ignore_idx'" in text
 
 
+def test_types_of_mmengine_are_not_ours(config: Config) -> None:
+    """mmengine builds ``ltseg.X`` from our registries alone."""
+    hook = {'type': 'ltseg.EMAHook'}
+    assert "got 'ltseg.EMAHook'" in message(config, custom_hooks=[hook])
+    config.custom_hooks = [{'type': 'EMAHook'}]
+    check_config(config, training=True)
+
+
 def test_variables_of_the_config_are_not_its_parts(config: Config) -> None:
     config.merge_from_dict({'my_loss': {'type': 'ltseg.NoSuchLoss'}, 'train_pipeline': [{'type': 'ltseg.NoSuch'}]})
     check_config(config, training=True)

@@ -1,11 +1,10 @@
 """``ltseg cp``."""
 
 import re
-from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 import pytest
+from config_reading import read_each_once
 from hinted import hinted
 from mmengine.config import Config
 
@@ -22,23 +21,9 @@ def files(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): path.read_text(encoding='utf-8') for path in found}
 
 
-@pytest.fixture
-def each_file_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets mmengine keep what it has read of a base, which hundreds of configs share."""
-    read, known = Config._file2dict, {}
-
-    def read_once(filename: str, *settings: Any, **named: Any) -> Any:
-        path = Path(filename).resolve()
-        if path not in known:
-            known[path] = read(filename, *settings, **named)
-        return deepcopy(known[path])
-
-    monkeypatch.setattr(Config, '_file2dict', staticmethod(read_once))
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures('each_file_read_once')
-def test_every_copy_is_the_config_that_it_was(tmp_path: Path) -> None:
+def test_every_copy_is_the_config_that_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_each_once(monkeypatch, tmp_path)
     for config in catalog():  # in one folder, where they have the same bases
         target = copy(config.file, str(tmp_path), force=False)
         assert target == tmp_path / config.path.name
