@@ -14,6 +14,7 @@ from ltseg import registry
 from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.data_files import file_faults
 from ltseg.cli.errors import known_message
+from ltseg.cli.hook_checks import hook_faults
 from ltseg.cli.label_faults import label_faults
 from ltseg.cli.mask_checks import classifies_masks, mask_loss_faults, mmdet_faults
 from ltseg.cli.pretrained import weight_faults
@@ -60,7 +61,7 @@ def check_config(
         faults += data_faults + list(head_faults(config.model, classes))
         faults += label_faults(config, classes, datasets, trained)
     if training:
-        faults += weight_faults(dict(parts_of(config.model, 'model')))
+        faults += [*weight_faults(dict(parts_of(config.model, 'model'))), *hook_faults(config)]
     faults += _device_faults(config, training)
     if faults:
         raise UsageError('\n'.join(faults))

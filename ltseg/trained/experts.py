@@ -19,7 +19,7 @@ from ltseg.heads.mixed_labels import targets_of
 from ltseg.registry import MODELS
 from ltseg.trained.weights import load_weights
 
-__all__ = ['Expert', 'check_partition', 'load_expert']
+__all__ = ['Expert', 'check_expert_file', 'check_partition', 'load_expert']
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +80,13 @@ class Expert:
         return count_right(self.classes[predicted] == labels, own, -1, num_classes)
 
 
+def check_expert_file(where: str, checkpoint: str) -> None:
+    """Raises MissingFileError, which is a FileNotFoundError, unless there is such a file; addresses may be right."""
+    if '://' not in checkpoint and not Path(checkpoint).expanduser().is_file():
+        hint = 'Train the expert first, as the header of its config says, or name its checkpoint.'
+        raise MissingFileError(where, 'the checkpoint of an expert', repr(checkpoint), hint)
+
+
 def load_expert(
     checkpoint: str,
     model: Mapping[str, Any],
@@ -100,9 +107,7 @@ def load_expert(
         FileNotFoundError: If there is no such file.
         ValueError: If the checkpoint is damaged, of other classes or of another model.
     """
-    if '://' not in checkpoint and not Path(checkpoint).expanduser().is_file():
-        hint = 'Train the expert first, as the header of its config says, or name its checkpoint.'
-        raise MissingFileError('LearnFromExperts.experts', 'the checkpoint of an expert', repr(checkpoint), hint)
+    check_expert_file('LearnFromExperts.experts', checkpoint)
     names = _classes_of(checkpoint) if classes is None else list(classes)
     wrong = [name for name in names if name not in class_names or names.count(name) > 1]
     if wrong or not names:

@@ -17,7 +17,7 @@ from tiny_runs import cut_down, quick_runners, write_camvid
 from tiny_training import CONFIG, ROOT
 
 from ltseg import registry
-from ltseg.cli import checks, weights
+from ltseg.cli import checks, hook_checks, weights
 from ltseg.cli.built_datasets import BuiltDatasets
 from ltseg.cli.checks import check_config
 from ltseg.cli.pretrained import weight_faults
@@ -80,6 +80,7 @@ def test_every_config_of_the_project_passes(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(BuiltDatasets, 'readable', classes_of_mmsegmentation)
     monkeypatch.setattr(checks, 'weight_faults', lambda parts: [])  # they would be downloaded
     monkeypatch.setattr(checks, 'mmdet_faults', lambda parts: [])  # it is an extra
+    monkeypatch.setattr(hook_checks, 'check_expert_file', lambda where, file: None)  # experts are trained before
     leaves = [path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts]
     assert leaves
     for leaf in leaves:
@@ -120,6 +121,35 @@ def test_types_of_mmengine_are_not_ours(config: Config) -> None:
     assert "got 'ltseg.EMAHook'" in message(config, custom_hooks=[hook])
     config.custom_hooks = [{'type': 'EMAHook'}]
     check_config(config, training=True)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'hook'),
+    [
+        (
+            {'regularizers': [{'type': 'ltseg.SubclassBalancedContrastiveLoss', 'loss_weight': 0.1}]},
+            {'type': 'ltseg.ClusterSubclasses'},
+        ),
+        ({'loss_decode': {'type': 'ltseg.LFMELoss'}}, {'type': 'ltseg.LearnFromExperts', 'experts': ['expert.pth']}),
+    ],
+)
+def test_parts_that_learn_nothing_without_a_hook(
+    config: Config, changes: dict, hook: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config.merge_from_dict({HEAD: changes})
+    text = message(config)
+    assert f'expected {hook["type"]} among custom_hooks, got none' in text and HEAD in text
+    hinted(' to custom_hooks, as its docstring shows.', text)
+    config.custom_hooks.append(hook)
+    if 'experts' in hook:
+        text = message(config)
+        assert f'custom_hooks.{len(config.custom_hooks) - 1}.experts.0: expected the checkpoint of an expert' in text
+        hinted('Train the expert first, as the header of its config says, or name its checkpoint.', text)
+        Path('expert.pth').touch()
+    check_config(config, training=True)
+    config.custom_hooks = []
+    check_config(config, training=False)
 
 
 def test_variables_of_the_config_are_not_its_parts(config: Config) -> None:

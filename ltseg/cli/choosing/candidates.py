@@ -8,7 +8,9 @@ from mmengine.config import Config
 
 from ltseg.cli.choosing.methods import BASELINE, Candidate
 from ltseg.cli.choosing.subject import subject_of
+from ltseg.cli.hook_checks import NEEDED
 from ltseg.cli.labels.method import head_of
+from ltseg.config_parts import parts_of, type_name
 from ltseg.core.checks import check_choice
 from ltseg.core.errors import UsageError
 
@@ -22,7 +24,7 @@ def candidates(names: Sequence[str] | None, config: Mapping[str, Any]) -> list[C
     ``sampler``; in classification the losses of the head are ``loss``.
 
     Raises:
-        UsageError: If what the config adds is no dict of these.
+        UsageError: If what the config adds is no dict of these, or needs a hook, which heads are trained without.
         ValueError: If there is no such method; names the nearest.
     """
     subject = subject_of(config)
@@ -37,6 +39,10 @@ def _added(given: Any, loss: str) -> dict[str, Candidate]:
     if not isinstance(given, Mapping) or not all(_is_method(changes, loss) for changes in given.values()):
         hint = f"E.g. choose=dict(mine=dict({loss}=dict(type='ltseg.FocalLoss', gamma=3.)))."
         raise UsageError('choose', f'a dict of methods, each a dict with {loss}', repr(given), hint)
+    for path, part in parts_of(given, 'choose'):
+        if hook := NEEDED.get(type_name(part)):
+            got = f'{part["type"]}, which needs ltseg.{hook}'
+            raise UsageError(path, 'parts that need no hook', got, 'Leave the method out, and train its config whole.')
     return {name: _candidate(name, loss, dict(changes)) for name, changes in given.items()}
 
 

@@ -99,3 +99,13 @@ def test_what_is_no_method_is_refused(given: Any) -> None:
     hinted("=dict(type='ltseg.FocalLoss', gamma=3.))).", lambda: candidates(None, {'choose': given}))
     example = eval(hint.removeprefix('E.g. choose=').rstrip('.'))
     assert candidates(['mine'], {'choose': example})[1].loss['gamma'] == 3
+
+
+def test_methods_that_need_a_hook_are_refused() -> None:
+    """The heads are trained without: this one would learn by supervised contrast alone."""
+    term = dict(type='ltseg.SubclassBalancedContrastiveLoss')
+    given = {'mine': dict(loss_decode=dict(type='ltseg.CrossEntropyLoss'), regularizers=[term])}
+    with pytest.raises(UsageError, match=r'choose.mine.regularizers.0: .* needs ltseg.ClusterSubclasses'):
+        candidates(None, {'choose': given})
+    hinted('Leave the method out, and train its config whole.', lambda: candidates(None, {'choose': given}))
+    assert candidates(None, {})
