@@ -15,6 +15,8 @@ from ltseg.core.distillation import PACES, expert_weights, sample_weights
 from ltseg.losses import CrossEntropyLoss, LFMELoss, LongTailLoss
 from ltseg.schedules import Progress
 
+pytestmark = pytest.mark.usefixtures('no_runner')  # the curriculum begins
+
 COUNTS = [60, 2, 30, 10, 3]
 K = len(COUNTS)
 GROUPS = [[0, 2], [4, 1, 3]]  # classes in the order of the experts' logits
