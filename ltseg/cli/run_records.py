@@ -86,7 +86,7 @@ def evaluation_of(loop: Any) -> Evaluation | None:
 def training_of(meta: Mapping[str, Any], records: Path, stages: int = 1) -> dict[str, Any]:
     """What is known of the training run that made a checkpoint, as fields of :class:`RunRecord`.
 
-    And the label of the data set that it was 'validated' on, if its config is known.
+    And the labels of the data sets that it was to be 'evaluated' on, if its config is known.
 
     Args:
         meta: Of the checkpoint.
@@ -115,11 +115,11 @@ def _trained_with(text: Any, stages: int) -> dict[str, Any]:
         return {}
     try:
         known = {'setup': training_setup(config), **(labels_of([config]) if stages == 1 else {})}
-        validated = split_label(config, 'val')
+        evaluated = [*filter(None, (split_label(config, split) for split in ('val', 'test')))]
         check_known_fields(parse_json(json.dumps(known)))
     except (AttributeError, KeyError, TypeError, ValueError, LtsegError):  # parts of any type, in any place
         return {}
-    return known | ({'validated': validated} if validated else {})
+    return known | ({'evaluated': evaluated} if evaluated else {})
 
 
 def other_metrics(evaluation: Evaluation, metrics: Mapping[str, Any]) -> dict[str, float]:
@@ -158,8 +158,8 @@ def record_of(
         metrics: Every metric of the evaluator.
     """
     trained = training.get('setup') or source.setup
-    labels = {**source.labels, **{key: value for key, value in training.items() if key != 'validated'}}
-    if source.data and training.get('validated', source.data) != source.data:
+    labels = {**source.labels, **{key: value for key, value in training.items() if key != 'evaluated'}}
+    if source.data and source.data not in training.get('evaluated', [source.data]):
         labels['dataset'] = f'{source.data}, trained on {labels["dataset"]}'
     known = {
         'name': Path(source.config).stem,

@@ -22,6 +22,7 @@ __all__ = ['TABLES', 'Comparison', 'compare']
 
 TABLES = {name: ('summary', *(rate for rate, _ in task.rates)) for name, task in TASKS.items()}
 NAMING = 'A config can name them: report=dict(model=..., dataset=...).'
+MANY_METHODS = 8
 MANY_CLASSES = 30  # of classifiers; the single classes are shown from here on only where they are asked for
 
 
@@ -125,11 +126,16 @@ class Comparison:
         return TextTable(self._title(rate), header, rows, labels=3)
 
     def summary(self) -> TextTable:
-        """The means, those of the groups, other metrics, and whether there is a curve over post-hoc adjustment."""
+        """The means, those of the groups, other metrics, and whether there is a curve over post-hoc adjustment.
+
+        Of many methods each is a row, and otherwise a column, as in the other tables.
+        """
         keys = [*self.reference.means(), *self.other_keys]
-        rows = [[key, *(method.cell(key) for method in self.methods)] for key in keys]
-        rows.append(['curve over tau', *(method.tau_points for method in self.methods)])
-        return TextTable(self._title('Means'), ('', *self._labels(self.methods)), rows)
+        columns: list[tuple[Cell, ...]] = [('', *keys, 'curve over tau')]
+        for method, label in zip(self.methods, self._labels(self.methods), strict=True):
+            columns.append((label, *map(method.cell, keys), method.tau_points))
+        header, *rows = columns if len(self.methods) > MANY_METHODS else zip(*columns, strict=True)
+        return TextTable(self._title('Means'), tuple(map(str, header)), [list(row) for row in rows])
 
     def long_rows(self) -> TextTable:
         """A row for each metric and method, for other programs; numbers are exact, nan where a seed has none."""

@@ -196,6 +196,17 @@ def test_a_test_on_other_data_says_so(tested: str, label: str) -> None:
     assert record_of(evaluation(), 'test', named, training_of(meta, Path('none'))).dataset == 'night'
 
 
+def test_training_images_for_validation_make_the_test_no_other_data() -> None:
+    """CIFAR has no validation images: some methods validate on those of training."""
+    rest = dict(type='ltseg.CIFARDataset', num_classes=10, split='test')
+    part = dict(type='ltseg.LongTailedDataset', imbalance_factor=100, dataset={**rest, 'split': 'train'})
+    data = {'train': part, 'val': part, 'test': rest}
+    config = Config({'model': {'type': 'B'}, **{f'{split}_dataloader': {'dataset': data[split]} for split in data}})
+    source = RunSource.of_test('any.py', [config], 'test', {})
+    trained = training_of({'cfg': config.pretty_text}, Path('none'))
+    assert record_of(evaluation(), 'test', source, trained).dataset == 'CIFAR-10-LT 100'
+
+
 def test_labels_are_those_of_the_config_that_a_checkpoint_was_trained_with() -> None:
     head = "dict(type='FCNHead', loss_decode=dict(type='ltseg.FocalLoss', gamma=1))"
     config = f"model = dict(backbone=dict(type='ResNet', depth=50), decode_head={head})"

@@ -57,6 +57,18 @@ def test_differences_are_to_the_first_method_of_the_same_setting(make_record: Ma
     assert comparison.summary().title == 'Means in percent, CamVid, val'
 
 
+def test_many_methods_are_rows(make_record: Make) -> None:
+    records = [make_record(f'method {index}') for index in range(9)]
+    columns, rows = compare(records[:8]).summary(), compare(records).summary()
+    keys = [row[0] for row in columns.rows]
+    assert list(columns.header[1:]) == [record.method for record in records[:8]]
+    assert list(rows.header[1:]) == keys
+    assert [row[0] for row in rows.rows] == [record.method for record in records]
+    assert [list(row[1:]) for row in rows.rows[:8]] == list(
+        map(list, zip(*(row[1:] for row in columns.rows), strict=True))
+    )
+
+
 def test_two_seeds_are_listed_and_three_give_a_deviation(make_record: Make) -> None:
     runs = [make_record(seed=seed) for seed in range(3)]
     mean = [run.metrics()['mIoU'] for run in runs]
