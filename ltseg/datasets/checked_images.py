@@ -46,12 +46,14 @@ class LoadCheckedImage(LoadImageFromFile):
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Adds img (H, W, 3), img_shape and ori_shape.
+        """Adds img (H, W, 3), img_shape and ori_shape, unless there is an image that is from no file.
 
         Raises:
             FileNotFoundError: If the file is missing.
             ValueError: If it cannot be decoded.
         """
+        if 'img' in results and 'img_path' not in results:
+            return results  # MMPretrain's inferencer has loaded it
         content = read_whole('image file', results['img_path'], self.backend_args)
         image = decode('image file', results['img_path'], content, self.color_type, self.imdecode_backend)
         results['img'] = image.astype(np.float32) if self.to_float32 else image

@@ -27,6 +27,8 @@ WIDE = (
 class LoadCheckedAnnotations(LoadAnnotations):
     """MMSegmentation's ``LoadAnnotations`` for label images, checked; palette images give their indices.
 
+    An image that no data set gives, as ``mmseg.apis.inference_model`` does, has no labels to load.
+
     Labels of more classes than 8 bits hold, which MMSegmentation's loader would fold into the first 256, keep 16 bits.
 
     Args:
@@ -68,6 +70,8 @@ class LoadCheckedAnnotations(LoadAnnotations):
             ValueError: If it cannot be decoded, has several channels, another size than the image, or a value that is
                 no class.
         """
+        if not {'seg_map_path', 'seg_fields'} & results.keys():
+            return  # an image of no data set, for a prediction
         path = results['seg_map_path']
         num_classes = self.num_classes or results.get('num_classes')
         is_wide = needs_16_bits(num_classes or 0, bool(results.get('reduce_zero_label')))
