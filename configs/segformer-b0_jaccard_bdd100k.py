@@ -1,4 +1,4 @@
-# SegFormer MiT-B0 with a quarter of cross entropy and three of Jaccard on BDD100K.
+# SegFormer MiT-B0 with 0.25 x cross entropy + 0.75 x Jaccard on BDD100K.
 #     python tools/train.py configs/segformer-b0_jaccard_bdd100k.py
 # Not run by us.
 _base_ = './segformer-b0_ce_bdd100k.py'

@@ -1,4 +1,4 @@
-# SegFormer MiT-B0 with a quarter of cross entropy and three of Jaccard on LoveDA.
+# SegFormer MiT-B0 with 0.25 x cross entropy + 0.75 x Jaccard on LoveDA.
 #     python tools/train.py configs/segformer-b0_jaccard_loveda.py
 # Not run by us.
 _base_ = './segformer-b0_ce_loveda.py'

@@ -1,4 +1,4 @@
-# SegFormer's head on a pretrained EfficientNet-Lite0 with a quarter of cross entropy and three of Jaccard on CamVid.
+# SegFormer's head on a pretrained EfficientNet-Lite0 with 0.25 x cross entropy + 0.75 x Jaccard on CamVid.
 #     python tools/train.py configs/segformer-lite0_jaccard_camvid.py
 # Measured: docs/results.md.
 _base_ = './segformer-lite0_ce_camvid.py'

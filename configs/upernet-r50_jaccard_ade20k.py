@@ -1,4 +1,4 @@
-# UPerNet R50 with a quarter of cross entropy and three of Jaccard on ADE20K.
+# UPerNet R50 with 0.25 x cross entropy + 0.75 x Jaccard on ADE20K.
 #     python tools/train.py configs/upernet-r50_jaccard_ade20k.py
 # Not run by us.
 _base_ = './upernet-r50_ce_ade20k.py'

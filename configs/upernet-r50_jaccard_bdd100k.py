@@ -1,4 +1,4 @@
-# UPerNet R50 with a quarter of cross entropy and three of Jaccard on BDD100K.
+# UPerNet R50 with 0.25 x cross entropy + 0.75 x Jaccard on BDD100K.
 #     python tools/train.py configs/upernet-r50_jaccard_bdd100k.py
 # Not run by us.
 _base_ = './upernet-r50_ce_bdd100k.py'

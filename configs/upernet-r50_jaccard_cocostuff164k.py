@@ -1,4 +1,4 @@
-# UPerNet R50 with a quarter of cross entropy and three of Jaccard on COCO-Stuff 164k.
+# UPerNet R50 with 0.25 x cross entropy + 0.75 x Jaccard on COCO-Stuff 164k.
 #     python tools/train.py configs/upernet-r50_jaccard_cocostuff164k.py
 # Not run by us.
 _base_ = './upernet-r50_ce_cocostuff164k.py'
