@@ -13,6 +13,7 @@ from ltseg.core.labelled_batches import LabelledBatch
 from ltseg.counts.shots import SHOT_NAMES, ShotsOption, build_shots
 from ltseg.datasets.labelled_images import labels_of
 from ltseg.datasets.labelled_wrapper import LabelledWrapper, relabelled, relabelled_batch
+from ltseg.nested_datasets import dataset_classes
 from ltseg.registry import DATASETS
 
 __all__ = ['ClassSubset']
@@ -67,8 +68,9 @@ class ClassSubset(LabelledWrapper):
 
     def choose_labels(self) -> np.ndarray:
         """Chooses the images, and gives their labels."""
-        labels, names = labels_of(self.dataset), tuple(self.dataset.metainfo['classes'])
-        counted = labels if self.grouped_by is None else labels_of(self.grouped_by)
+        names = dataset_classes(self.dataset)
+        labels = _known_labels(self.dataset, names)
+        counted = labels if self.grouped_by is None else _known_labels(self.grouped_by, names)
         samples = torch.from_numpy(np.bincount(counted, minlength=len(names)))
         classes = sorted(build_shots(self.groups, samples, names).of(self.group))
         if len(classes) < 2:
@@ -101,3 +103,16 @@ class ClassSubset(LabelledWrapper):
         if inside is None:
             return None
         return lambda places: relabelled_batch(inside(self.indices[list(places)].tolist()), self._labels[list(places)])
+
+
+def _known_labels(dataset: Any, names: tuple[str, ...]) -> np.ndarray:
+    """The labels of a data set, which has these classes."""
+    labels, found = labels_of(dataset), dataset_classes(dataset)
+    if found != names or not names:
+        hint = 'Give the data sets metainfo=dict(classes=...) with the same names.'
+        expected = f'the classes {", ".join(names)}' if names else 'names of the classes'
+        raise InvalidValueError('ClassSubset', expected, ', '.join(found) or 'none', hint)
+    if labels.max(initial=0) >= len(names):
+        hint = 'Name all classes in metainfo.'
+        raise InvalidValueError('ClassSubset', f'labels of the {len(names)} classes', repr(int(labels.max())), hint)
+    return labels

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.extension import Extension
 from ltseg.core.features import FeatureBatch, chosen_views
+from ltseg.counts.label_counts import explaining_label_errors
 from ltseg.counts.sources import ClassCountsSource
 from ltseg.heads.classifiers import bias_of, branches_of, vectors_of
 from ltseg.heads.mixed_labels import labels_of_larger_share, numbers_of, targets_of
@@ -177,6 +178,9 @@ class LongTailClsHead(Extension):
             logits = self(feats)  # type: ignore[operator]
             with ExitStack() as stack:
                 if observers_of(self.losses):
+                    labels, _ = targets_of(data_samples)
+                    if not labels.is_floating_point():
+                        stack.enter_context(explaining_label_errors(labels, self.num_classes, -100))
                     stack.enter_context(features_observed(self.losses, self._feature_batch(data_samples)))
                 losses = self._get_loss(self._classified(logits, data_samples), data_samples, **kwargs)
             return {**losses, **self._regularized(data_samples)}

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor, nn
 
 from ltseg.core.checks import check_integer
@@ -40,7 +40,8 @@ class ClusterSubclasses(Hook):
         pixels: Most pixels of each class to cluster.
 
     Raises:
-        ValueError: If the model has not exactly one such loss, or images have no numbers of their own.
+        ValueError: If the model has not exactly one such loss, images have no numbers of their own, or training ends
+            before ``begin``.
 
     Source:
         Hou et al., ICCV 2023; 10 and 10 of 1000 epochs for CIFAR-100-LT are those of released code, which begins after
@@ -84,7 +85,7 @@ class ClusterSubclasses(Hook):
         self.begin, self.interval, self.by_epoch, self.pixels = begin, interval, by_epoch, pixels
 
     def before_train(self, runner: Runner) -> None:
-        """Looks for the loss."""
+        """Looks for the loss, and whether its classes will be divided at all."""
         modules = unwrapped(runner).modules()
         terms = [module for module in modules if isinstance(module, SubclassBalancedContrastiveLoss)]
         if len(terms) != 1:
@@ -92,6 +93,12 @@ class ClusterSubclasses(Hook):
             expected = 'a model with one SubclassBalancedContrastiveLoss'
             raise InvalidValueError('ClusterSubclasses', expected, f'{len(terms)}', hint)
         self._term = terms[0]
+        if self.by_epoch and not isinstance(runner.train_loop, EpochBasedTrainLoop):
+            raise InvalidValueError('ClusterSubclasses', 'training in epochs', 'iterations', 'Set by_epoch=False.')
+        end, unit = (runner.max_epochs, 'epochs') if self.by_epoch else (runner.max_iters, 'iterations')
+        if self.begin >= end:
+            expected, hint = f'less than the {end} {unit} of training', 'Set an earlier begin.'
+            raise InvalidValueError('ClusterSubclasses.begin', expected, repr(self.begin), hint)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Divides the classes where it is time to."""

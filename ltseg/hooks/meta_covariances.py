@@ -1,7 +1,5 @@
 """Covariances that are learned by what a step with them does to the loss on balanced classes."""
 
-from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
 import torch
@@ -9,13 +7,14 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 from torch.func import functional_call
-from torch.utils.data import DataLoader
 
 from ltseg.core.checks import check_integer, check_range
+from ltseg.core.collectives import summed
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.reduction import all_reduced_sum, world_size
-from ltseg.datasets.class_sampling import EpochSampler
-from ltseg.hooks.training_data import training_batches
+from ltseg.counts.running_state import RunningState
+from ltseg.datasets.exact_sampling import generators_kept
+from ltseg.hooks.training_data import endless_batches
 from ltseg.hooks.wrapped_model import unwrapped
 from ltseg.losses import ISDALoss
 from ltseg.registry import HOOKS
@@ -98,7 +97,7 @@ class MetaCovariances(Hook):
             hint = "Give the head loss=dict(type='ltseg.ISDALoss'), or remove the hook."
             raise InvalidValueError('MetaCovariances', 'a model with one ISDALoss', f'{len(losses)}', hint)
         self._loss = losses[0]
-        self._batches = _endless(training_batches(runner, self.sampler, self.batch_size), runner.epoch)
+        self._batches = endless_batches(runner, self.sampler, self.batch_size)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Takes the meta step."""
@@ -107,31 +106,29 @@ class MetaCovariances(Hook):
         trained = {name: value for name, value in model.named_parameters() if value.requires_grad}
         rates = {id(p): group['lr'] for group in runner.optim_wrapper.param_groups for p in group['params']}
         state = {name: value.clone() for name, value in model.named_buffers()}
+        running = [(part, part.get_extra_state().clone()) for part in model.modules() if isinstance(part, RunningState)]
+        with generators_kept():
+            balanced = next(self._batches)
         loss.replaced = covariances
         try:
             total = _total(model, {**trained, **state}, data_batch)
             gradients = torch.autograd.grad(total, [*trained.values()], create_graph=True, allow_unused=True)
             stepped = {
-                name: value if slope is None else value - rates.get(id(value), 0.0) * slope
+                name: value if slope is None else value - rates.get(id(value), 0.0) * summed(slope) / world_size()
                 for (name, value), slope in zip(trained.items(), gradients, strict=True)
             }
             loss.plain = True
-            total = _total(model, {**stepped, **state}, next(self._batches))
+            total = _total(model, {**stepped, **state}, balanced)
             (slope,) = torch.autograd.grad(total, covariances)
         finally:
             loss.plain = False
+            for part, known in running:
+                part.set_extra_state(known)
         loss.replaced = covariances.detach() - self.meta_lr * all_reduced_sum(slope) / world_size()
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Goes back to the statistics of the features."""
         self._loss.replaced = None
-
-
-def _endless(loader: DataLoader, epoch: int) -> Iterator[Any]:
-    for number in count(epoch):
-        if isinstance(loader.sampler, EpochSampler):
-            loader.sampler.set_epoch(number)
-        yield from loader
 
 
 def _total(model: Any, tensors: dict[str, Tensor], batch: Any) -> Tensor:

@@ -132,8 +132,9 @@ class ISDALoss(RuledLoss):
     def learn(self, batch: FeatureBatch) -> None:
         """Takes the features of a batch of all processes into the statistics."""
         rows, labels = batch.rows
-        new = ClassCovariances.of(rows, labels, batch.num_classes, self.covariance == 'diagonal')
-        self.keep(self.statistics + (new.all_reduced() if self.sync else new))
+        with torch.autocast(rows.device.type, enabled=False):  # squares leave the range of float16
+            new = ClassCovariances.of(rows, labels, batch.num_classes, self.covariance == 'diagonal')
+            self.keep(self.statistics + (new.all_reduced() if self.sync else new))
 
     def prepare(self, logits: Tensor, labels: Tensor, ignore_index: int) -> SampleLosses:
         if labels.is_floating_point():

@@ -1,7 +1,6 @@
 """Context-shift augmentation."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -12,8 +11,10 @@ from torch import Tensor, nn
 from ltseg.core.checks import check_integer, check_range
 from ltseg.core.context_shift import context_masks, on_contexts
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.evaluation_mode import in_evaluation
 from ltseg.core.extension import Extension
 from ltseg.core.labelled_batches import LabelledSamples
+from ltseg.counts.label_counts import explaining_label_errors
 from ltseg.models.context_bank import ContextBank
 from ltseg.registry import MODELS
 from ltseg.schedules import training_progress
@@ -175,14 +176,16 @@ class ContextShiftClassifier(Extension):
         """Puts contexts of well-known images into the bank."""
         is_one = isinstance(samples, LabelledSamples)
         labels = samples.labels if is_one else torch.cat([sample.gt_label for sample in samples])
-        with torch.no_grad(), _in_evaluation(self):  # type: ignore[arg-type]
+        vectors = _last_layer(self.uniform_head).weight
+        with torch.no_grad(), in_evaluation(self), explaining_label_errors(labels, len(vectors), -100):  # type: ignore[arg-type]
             maps = self.backbone(images)
             *before, pooling = _parts(self.neck)
             for part in before:
                 maps = part(maps)
-            scores, vectors = self.uniform_head(pooling(maps)), _last_layer(self.uniform_head).weight
+            scores = self.uniform_head(pooling(maps))
             masks, shaped = context_masks(maps[-1], vectors[labels], images.shape[2:])
             known = scores.float().softmax(1).gather(1, labels[:, None]).squeeze(1)
+        torch.clear_autocast_cache()  # older PyTorch would use its casts of the weights, without gradient
         self.bank.collect(images, masks, labels.where((known >= self.threshold) & shaped, -1))
 
     def _mixed(self, images: Tensor, samples: Any) -> tuple[Tensor, Any]:
@@ -226,16 +229,3 @@ def _mixer(train_cfg: Any, num_classes: int) -> Any:
         return None
     options = dict(num_classes=num_classes, to_onehot=True, batch_augments=dict(train_cfg))
     return MODELS.build(dict(type='ltseg.AugmentingClsPreprocessor', **options))
-
-
-@contextmanager
-def _in_evaluation(module: nn.Module) -> Iterator[None]:
-    """Within it, all parts of a module are in evaluation; behind it, each is what it was."""
-    training = [part for part in module.modules() if part.training]
-    for part in training:
-        part.training = False
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True

@@ -1,6 +1,7 @@
 """One pass of a trained model over images: statistics of the features that enter its classifier."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from ltseg.core.class_sample import ClassSample
 from ltseg.core.class_statistics import ClassStatistics
 from ltseg.core.collapse_summary import CollapseSummary, collapse_summary
 from ltseg.core.errors import InvalidValueError
+from ltseg.core.evaluation_mode import in_evaluation
 from ltseg.heads.classifier_watch import ClassifierWatch, class_vectors_of
 
 __all__ = ['Measurement', 'labelled_features', 'measure', 'sample_size']
@@ -110,18 +112,14 @@ def labelled_features(
     Raises:
         ValueError: As :func:`measure`.
     """
-    was_training, watch, console = model.training, ClassifierWatch(model), Console(stderr=True)
-    try:
-        model.eval()
+    console = Console(stderr=True)
+    with closing(ClassifierWatch(model)) as watch, in_evaluation(model):
         for batch in track(loader, title, console=console, disable=not console.is_terminal):
             data = model.data_preprocessor(batch, False)
             if getattr(data['inputs'], 'ndim', 0) == SEVERAL_VIEWS:
                 data['inputs'] = data['inputs'][:, min(view, data['inputs'].shape[1] - 1)]
             model(**data, mode='tensor')
             yield from _parts(watch)
-    finally:
-        watch.close()
-        model.train(was_training)
 
 
 def _parts(watch: ClassifierWatch) -> Iterable[tuple[Tensor, Tensor, Tensor]]:

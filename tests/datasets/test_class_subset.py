@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hinted import hinted
 from mmengine.dataset import BaseDataset
 from tiny_images import write_cifar_batches
 
@@ -92,6 +93,24 @@ def test_what_does_not_fit_is_refused() -> None:
         ClassSubset(Numbered(COUNTS), 'few', THRESHOLDS, grouped_by=Unlabelled())
 
 
+def test_both_data_sets_name_the_same_classes() -> None:
+    inside, other = Numbered(COUNTS), Numbered(COUNTS)
+    other._metainfo['classes'] = NAMES[::-1]
+    hinted('with the same names.', lambda: ClassSubset(inside, 'few', THRESHOLDS, grouped_by=other))
+    other._metainfo['classes'] = NAMES
+    ClassSubset(inside, 'few', THRESHOLDS, grouped_by=other)
+    unnamed = Numbered(COUNTS)
+    del unnamed._metainfo['classes']
+    with pytest.raises(ValueError, match='expected names of the classes, got none'):
+        ClassSubset(unnamed, 'few', THRESHOLDS)
+    inside._metainfo['classes'] = NAMES[:4]
+    hinted('Name all classes in metainfo.', lambda: ClassSubset(inside, 'few', THRESHOLDS))
+    inside._metainfo['classes'] = NAMES
+    assert len(ClassSubset(inside, 'few', THRESHOLDS)) == 3
+
+
 class Unlabelled(BaseDataset):
+    METAINFO = {'classes': NAMES}
+
     def load_data_list(self) -> list[dict[str, Any]]:
         return [{}]

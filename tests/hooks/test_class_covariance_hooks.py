@@ -12,6 +12,7 @@ from mmengine.model import BaseModel
 from small_training import COUNTS, training
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from two_processes import in_two_processes
 
 from ltseg.core.class_covariances import ClassCovariances
 from ltseg.core.features import FeatureBatch
@@ -56,7 +57,7 @@ def meta_step(model: Model, rate: float) -> tuple[Tensor, dict[str, Tensor], dic
     loader = DataLoader(data, batch_size=len(data))
     groups = [{'params': [*model.parameters()], 'lr': rate}]
     runner: Any = SimpleNamespace(
-        model=model, epoch=0, train_loop=SimpleNamespace(dataloader=loader),
+        model=model, iter=0, seed=0, train_loop=SimpleNamespace(dataloader=loader),
         optim_wrapper=SimpleNamespace(param_groups=groups))  # fmt: skip
     hook = MetaCovariances(meta_lr=0.5, sampler=dict(type='DefaultSampler', shuffle=False), batch_size=5)
     hook.before_train(runner)
@@ -109,6 +110,62 @@ def test_training_keeps_statistics_of_its_own_batches(tmp_path: Path) -> None:
     training(tmp_path, model, META, {'type': 'ltseg.ExactResume'}, epochs=2, **settings()).train()
     assert model.loss.seen.tolist() == [2 * count for count in COUNTS]
     assert model.norm.num_batches_tracked == 4 and model.loss.replaced is None
+
+
+def test_a_meta_step_leaves_running_counts_alone(tmp_path: Path) -> None:
+    rules = [dict(type='ltseg.PriorBias'), dict(type='ltseg.MissRateWeighting')]
+    losses = [ISDALoss(counts='accumulated', momentum=1.0, rules=rules) for _ in range(2)]
+    for place, (loss, hooks) in enumerate(zip(losses, ([], [META]), strict=True)):
+        still = {'optimizer': {'type': 'SGD', 'lr': 0.0}}
+        training(tmp_path / str(place), Model(loss), *hooks, epochs=2, optim_wrapper=still, **settings()).train()
+    states = [{k: v for k, v in loss.state_dict().items() if k.endswith('_extra_state')} for loss in losses]
+    assert len(states[0]) >= 2 and all(value.any() for value in states[0].values())
+    torch.testing.assert_close(states[1], states[0])
+
+
+@pytest.mark.parametrize('length', [{'epochs': 4}, {'iterations': 8}])
+def test_a_resumed_training_has_the_balanced_batches_of_a_whole_one(tmp_path: Path, length: dict) -> None:
+    """Three images at a time make more balanced batches than an epoch has."""
+    hooks = {**META, 'batch_size': 3, 'meta_lr': 2.0}, {'type': 'ltseg.ExactResume'}
+    whole, first, second = (Model(ISDALoss(strength=5.0, ramp=(1.0, 1.0))) for _ in range(3))
+    half = {key: value // 2 for key, value in length.items()}
+    saved = settings()
+    if 'iterations' in length:
+        saved['train_dataloader']['sampler'] = {'type': 'InfiniteSampler', 'shuffle': True}
+        saved['default_hooks'] = {'checkpoint': {'type': 'CheckpointHook', 'interval': 4, 'by_epoch': False}}
+    training(tmp_path / 'whole', whole, *hooks, **length, **saved).train()
+    training(tmp_path / 'parts', first, *hooks, **half, **saved).train()
+    training(tmp_path / 'parts', second, *hooks, **length, **saved, resume=True).train()
+    assert not torch.equal(first.trunk.weight, whole.trunk.weight)
+    torch.testing.assert_close(second.state_dict(), whole.state_dict(), rtol=0, atol=0)
+
+
+def meta_step_of_a_part(rank: int, folder: Path) -> None:
+    torch.save(slope_of(slice(rank, None, 2)), folder / f'{rank}.pth')
+
+
+def slope_of(part: slice) -> Tensor:
+    """What the meta step finds of a part of 12 samples and 6 balanced ones, without a normalisation over the batch."""
+    model = Model(ISDALoss(strength=2.0, ramp=(1.0, 1.0))).double().train()
+    model.norm = nn.Identity()
+    model.loss.covariances.copy_(torch.eye(D).expand(K, D, D))
+    generator = torch.Generator().manual_seed(4)
+    inputs, labels = torch.randn(18, 3, generator=generator, dtype=torch.float64), torch.arange(18) % K
+    first, second = ({'inputs': inputs[s][part], 'label': labels[s][part]} for s in (slice(12), slice(12, 18)))
+    hook = MetaCovariances(meta_lr=1.0)
+    hook._loss, hook._batches = model.loss, iter([second])
+    groups = [{'params': [*model.parameters()], 'lr': 0.5}]
+    runner: Any = SimpleNamespace(model=model, optim_wrapper=SimpleNamespace(param_groups=groups))
+    hook.before_train_iter(runner, 0, first)
+    return model.loss.covariances - model.loss.replaced
+
+
+def test_two_processes_take_the_meta_step_of_the_joined_batch(tmp_path: Path) -> None:
+    in_two_processes(meta_step_of_a_part, tmp_path)
+    expected = slope_of(slice(None))
+    assert expected.abs().max() > 1e-4
+    for rank in range(2):
+        torch.testing.assert_close(torch.load(tmp_path / f'{rank}.pth'), expected)
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def test_divides_by_all_images_as_they_are_in_evaluation(tmp_path: Path) -> None
     ('options', 'length', 'times'),
     [
         (dict(begin=1, interval=2), dict(epochs=5), [1, 3]),
-        (dict(begin=3, interval=10), dict(epochs=3), []),
+        (dict(begin=2, interval=10), dict(epochs=3), [2]),
         (dict(begin=2, interval=3, by_epoch=False), dict(iterations=7), [2, 5]),
     ],
 )
@@ -148,8 +148,8 @@ def divided(data: Any = None, views: Any = None) -> Any:
     """A hook that has divided the classes of such a classifier."""
     loader = DataLoader(Noisy() if data is None else data, batch_size=4, collate_fn=pseudo_collate)
     place: Any = SimpleNamespace(dataloader=loader)
-    runner: Any = SimpleNamespace(model=Vectors(views), epoch=0, iter=0, seed=0, train_loop=place)
-    hook = Noted(begin=0)
+    runner: Any = SimpleNamespace(model=Vectors(views), iter=0, max_iters=1, seed=0, train_loop=place)
+    hook = Noted(begin=0, by_epoch=False)
     hook.before_train(runner)
     hook.before_train_iter(runner, 0)
     return hook
@@ -198,6 +198,13 @@ def test_a_pass_leaves_no_other_trace(tmp_path: Path) -> None:
     torch.testing.assert_close(*map(weights, models), rtol=0, atol=0)
 
 
+def test_a_pass_leaves_frozen_statistics_frozen(tmp_path: Path) -> None:
+    model = classifier(SBCL)
+    hooks = dict(type='ltseg.TrainOnly', parameters=['head']), CLUSTER | dict(interval=1)
+    run(tmp_path, model, *hooks, epochs=2).train()
+    assert model.backbone.bn1.num_batches_tracked == 0 and not model.backbone.bn1.running_mean.any()
+
+
 def test_a_resumed_training_goes_on_with_the_subclasses_of_the_checkpoint(tmp_path: Path) -> None:
     """Divided in epochs 1 and 4: epoch 3 needs what was saved, and epoch 4 what is found anew."""
     hooks = dict(CLUSTER, begin=1, interval=3), dict(type='ltseg.ExactResume')
@@ -241,6 +248,16 @@ def test_follows_hints(tmp_path: Path) -> None:
         "Keep 'sample_idx' in meta_keys of PackInputs, which has it by default.",
         lambda: run(tmp_path / '2', classifier(SBCL), CLUSTER, data=Noisy(numbers=None), epochs=1).train(),
     )
+    hinted(
+        'Set by_epoch=False.',
+        lambda: run(tmp_path / '3', classifier(SBCL), dict(CLUSTER), iterations=2).train(),
+    )
+    run(tmp_path / '4', classifier(SBCL), dict(CLUSTER, by_epoch=False), iterations=2).train()
+    hinted(
+        'Set an earlier begin.',
+        lambda: run(tmp_path / '5', classifier(SBCL), dict(CLUSTER, begin=2), epochs=2).train(),
+    )
+    run(tmp_path / '6', classifier(SBCL), dict(CLUSTER, begin=1), epochs=2).train()
     for option in ({'begin': -1}, {'interval': 0}, {'pixels': 0}):
         with pytest.raises(ValueError, match='ClusterSubclasses'):
             ClusterSubclasses(**option)

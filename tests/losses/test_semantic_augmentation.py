@@ -182,6 +182,21 @@ def test_a_decode_head_hands_its_pixels_over() -> None:
     assert observed._observed is None
 
 
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_covariances_in_mixed_precision_are_those_of_float32(dtype: torch.dtype) -> None:
+    """Sums of squares leave the range of float16."""
+    torch.manual_seed(0)
+    rows, labels = 60 * torch.randn(64, 1, D), torch.arange(64) % K
+    plain, mixed = (ISDALoss(ramp=ALWAYS).build(K, D) for _ in range(2))
+    batch = FeatureBatch(rows, labels, K, torch.eye(K, D))
+    with plain.observing(batch):
+        pass
+    with torch.autocast('cpu', dtype), mixed.observing(batch):
+        pass
+    assert plain.covariances.abs().max() > 1000
+    assert torch.equal(mixed.covariances, plain.covariances)
+
+
 @pytest.mark.usefixtures('mmpretrain_registered')
 def test_what_it_needs() -> None:
     from mmpretrain.structures import DataSample
@@ -200,5 +215,8 @@ def test_what_it_needs() -> None:
     hinted('Leave it at (0.0, 1.0).', lambda: ISDALoss(ramp=(0.0,)))
     assert ISDALoss(ramp=(0.0, 1.0)).ramp == ISDALoss().ramp
     assert head().loss((torch.randn(K, D),), data)['loss'].isfinite()
+    data[0].set_gt_label(K)
+    with pytest.raises(ValueError, match=rf'expected classes 0..{K - 1} .*, got {K}'):
+        head().loss((torch.randn(K, D),), data)
     soft = [DataSample().set_gt_score(torch.full((K,), 1 / K)) for _ in range(K)]
     hinted('Train without mixed labels.', lambda: head().loss((torch.randn(K, D),), soft))

@@ -161,6 +161,23 @@ def test_all_of_it_learns():
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in classifier.parameters())
 
 
+def test_all_of_it_learns_in_mixed_precision():
+    """Older versions of PyTorch keep the casts of weights that are made without gradient."""
+    classifier = model().train()
+    with torch.autocast('cpu', torch.bfloat16):
+        total = sum(losses_of(classifier).values())
+    total.backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in classifier.parameters())
+
+
+@pytest.mark.parametrize('label', [-1, K])
+def test_a_label_that_is_no_class_is_named(label):
+    images, labels = batch()
+    labels[0] = label
+    with pytest.raises(ValueError, match=rf'expected classes 0..{K - 1} .*, got {label}'):
+        model()(images, samples(labels), mode='loss')
+
+
 def test_looking_for_contexts_leaves_no_trace_in_the_network():
     classifier = model().train()
     frozen = classifier.backbone.bn1.eval()
