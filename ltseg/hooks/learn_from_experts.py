@@ -142,7 +142,9 @@ class LearnFromExperts(Hook):
 
 
 def _is_expert(entry: Any) -> bool:
-    return isinstance(entry, Mapping) and {'checkpoint'} <= {*entry} <= {'checkpoint', 'classes', 'model'}
+    if not isinstance(entry, Mapping) or not {'checkpoint'} <= {*entry} <= {'checkpoint', 'classes', 'model'}:
+        return False
+    return isinstance(entry['checkpoint'], str)
 
 
 @torch.no_grad()

@@ -276,7 +276,8 @@ def test_an_expert_that_gives_no_logits_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    'experts', [[], None, 'many.pth', [7], [dict(classes=['dog'])], [dict(checkpoint='a', clases=['dog'])]]
+    'experts',
+    [[], None, 'many.pth', [7], [dict(classes=['dog'])], [dict(checkpoint='a', clases=['dog'])], [dict(checkpoint=5)]],
 )
 def test_a_list_that_is_none_is_refused(experts: Any) -> None:
     with pytest.raises(ValueError, match='LearnFromExperts.experts: expected a list of checkpoints'):
