@@ -30,7 +30,7 @@ from ltseg.cli.parser import command_parser
 from ltseg.cli.runner import calm_warnings
 from ltseg.cli.split_counts import count_split
 from ltseg.cli.trust import add_trust_argument
-from ltseg.core.errors import UsageError
+from ltseg.core.errors import InvalidValueError, UsageError
 from ltseg.core.files import atomic_write, check_writable
 from ltseg.core.shares import gini
 from ltseg.counts.class_names import check_class_order
@@ -115,10 +115,14 @@ class Diagnosis:
             self.findings.append(label_fault(split, str(error)))
 
     def look_at_model(self, model: Any) -> None:
-        """The classifier of the checkpoint."""
+        """The classifier of the checkpoint, where the model has one."""
         path = self.options.checkpoint
         load_weights(model, path)
-        vectors = class_vectors_of(model).detach()
+        try:
+            vectors = class_vectors_of(model).detach()
+        except InvalidValueError:  # heads that classify masks or points
+            self.looked_at.append(f'no classifier in {path}, whose head has no layer with one vector for each class')
+            return
         names = dataset_classes(build_dataset(self.config.train_dataloader.dataset))
         labels = names if len(names) == len(vectors) else [str(index) for index in range(len(vectors))]
         self.findings += classifier_findings(vectors, labels)

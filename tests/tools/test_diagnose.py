@@ -3,11 +3,15 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hinted import hinted
+from mmseg.models.decode_heads import FCNHead
+from mmseg.registry import MODELS
 from PIL import Image
+from plain_segmentation import stripes, write_images, write_plain_config
 from tiny_training import quick_tools, tool, write_classification, write_training
 
 from ltseg.datasets import CamVidDataset
@@ -105,6 +109,35 @@ def test_a_trained_segmentor_from_its_record_or_by_evaluation(
     tool('diagnose')([str(config), str(work_dir / 'iter_2.pth')])
     assert 'an evaluation on val' in capsys.readouterr().out.replace('\n', ' ')
     assert findings(config) == first
+
+
+def test_a_head_without_a_last_layer_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Heads that classify masks or points; data and results are looked at all the same."""
+
+    @MODELS.register_module()
+    class OtherLastLayer(FCNHead):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options, init_cfg=None)
+            self.last = self.conv_seg
+            del self.conv_seg
+
+        def cls_seg(self, feat: Any) -> Any:
+            return self.last(feat)
+
+    write_images(tmp_path / 'data', stripes((0.5, 0.3, 0.2), (0, 1, 2)))
+    config, work_dir = (
+        write_plain_config(tmp_path, model__decode_head__type='OtherLastLayer'),
+        tmp_path / 'work_dirs/run',
+    )
+    tool('train')([str(config)])
+    for origin in ('its results in', 'an evaluation on val'):
+        tool('diagnose')([str(config), str(work_dir / 'iter_2.pth')])
+        shown = capsys.readouterr().out.replace('\n', ' ')
+        assert 'no classifier in' in shown and origin in shown
+        content = json.loads((work_dir / 'reports/diagnosis.json').read_text())
+        confused = {'never_predicted', 'over_predicted', 'swallowed'}
+        assert confused & {finding['kind'] for finding in content['findings']}
+        (work_dir / 'records/val.json').unlink(missing_ok=True)
 
 
 def test_an_image_classifier(tmp_path: Path) -> None:
