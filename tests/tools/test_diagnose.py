@@ -132,7 +132,7 @@ def test_a_head_without_a_last_layer_of_its_own(tmp_path: Path, capsys: pytest.C
     tool('train')([str(config)])
     for origin in ('its results in', 'an evaluation on val'):
         tool('diagnose')([str(config), str(work_dir / 'iter_2.pth')])
-        shown = capsys.readouterr().out.replace('\n', ' ')
+        shown = ' '.join(capsys.readouterr().out.split())
         assert 'no classifier in' in shown and origin in shown
         content = json.loads((work_dir / 'reports/diagnosis.json').read_text())
         confused = {'never_predicted', 'over_predicted', 'swallowed'}
