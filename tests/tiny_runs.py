@@ -45,6 +45,8 @@ def cut_down(config: Config, data_root: Path, work_dir: Path) -> None:
             part.update({key: cut[key] for key in cut if key in part})
             if 'data_root' in part:
                 part['data_root'] = str(data_root)
+            if part.get('type') == 'ltseg.ClusterSubclasses':
+                part['begin'] = 0
             if 'generate' in part:
                 part['generate'].update(SCENES)
     config.work_dir = config.experiment_name = str(work_dir)  # the name keeps runs of one second apart
