@@ -138,7 +138,7 @@ class ClusterSubclasses(Hook):
     def _passed(self, model: nn.Module, loader: Iterable) -> Iterator[tuple[Tensor, Tensor]]:
         """Rows as the loss compares them, and their labels, of one pass."""
         view = (self._term.views or [0])[0]
-        for features, labels, _ in labelled_features(model, loader, 'Dividing the classes', view):
+        for features, labels, _ in labelled_features(model, loader, 'Dividing the classes', view, cropped=True):
             yield self._term.directions_of(features), labels
 
     def _nothing(self) -> tuple[Tensor, Tensor]:

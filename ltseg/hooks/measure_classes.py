@@ -80,7 +80,7 @@ def _measured(model: nn.Module, loader: Iterable, covariance: str) -> tuple[Clas
     number, nothing = len(vectors), vectors.new_zeros(0, dtype=torch.int64)
     statistics = ClassCovariances.of(at_least_float32(vectors[:0]), nothing, number, diagonal)
     confusion = nothing.new_zeros(number, number)
-    for rows, labels, logits in labelled_features(model, loader, 'Measuring the classes'):
+    for rows, labels, logits in labelled_features(model, loader, 'Measuring the classes', cropped=True):
         statistics = statistics + ClassCovariances.of(rows, labels, number, diagonal)
         confusion += torch.bincount(labels * number + logits.argmax(1), minlength=number**2).view_as(confusion)
     return statistics.all_reduced(), all_reduced_sum(confusion)

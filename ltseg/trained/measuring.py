@@ -98,13 +98,14 @@ def measure(model: Any, loader: Iterable, title: str = '', per_class: int | None
 
 @torch.no_grad()
 def labelled_features(
-    model: Any, loader: Iterable, title: str = '', view: int = 0
+    model: Any, loader: Iterable, title: str = '', view: int = 0, cropped: bool = False
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """One pass of a model in evaluation mode over the images of ``loader``; its mode is put back.
 
     Args:
         model, loader, title: As of :func:`measure`.
         view: Which of several views of an image passes, or the last where there are fewer.
+        cropped: Whether a segmentor's images are from the pipeline of training, and padded to one size.
 
     Yields:
         Features (n, D), labels (n,) and logits (n, K) of labelled pixels or images, a bounded number at a time.
@@ -115,7 +116,7 @@ def labelled_features(
     console = Console(stderr=True)
     with closing(ClassifierWatch(model)) as watch, in_evaluation(model):
         for batch in track(loader, title, console=console, disable=not console.is_terminal):
-            data = model.data_preprocessor(batch, False)
+            data = model.data_preprocessor(batch, cropped and hasattr(model, 'decode_head'))
             if getattr(data['inputs'], 'ndim', 0) == SEVERAL_VIEWS:
                 data['inputs'] = data['inputs'][:, min(view, data['inputs'].shape[1] - 1)]
             model(**data, mode='tensor')
