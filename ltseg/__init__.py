@@ -1,6 +1,6 @@
 """Long-tailed (class-imbalanced) semantic segmentation on MMSegmentation, and the classification benchmarks beside it.
 
-The map of the package, from the lowest floor up; a file imports from lower floors only:
+The map of the package, from the lowest layer up; a file imports from lower layers only:
 
     core/          pure torch: the adjusted cross entropy, whole or upsampled on the way, and its reduction; confusion
                    matrices, calibration, post-hoc adjustment; features, class means, figures of neural collapse

@@ -17,9 +17,9 @@ if not torch.cuda.is_available():
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--device cuda``: tests/device run on the GPU of this machine instead of the pretended one."""
+    """``--device cuda``: tests/device run on the GPU of this machine instead of the simulated one."""
     text = 'for tests/device; not mps: it does not tell when the CPU waits'
-    parser.addoption('--device', choices=('pretended', 'cuda'), default='pretended', help=text)
+    parser.addoption('--device', choices=('simulated', 'cuda'), default='simulated', help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,4 +1,4 @@
-"""Files import from lower floors only, and OpenMMLab only where the floor allows them."""
+"""Files import from lower layers only, and OpenMMLab only where the layer allows them."""
 
 import ast
 import sys
@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-# From the ground up. What stands on one floor does not import each other. Rules take ``ClassCounts``, hence two floors.
-FLOORS = (
+# From the ground up. Parts of one layer do not import each other. Rules take ``ClassCounts``, hence two layers.
+LAYERS = (
     ('core',),
     ('registry', 'compat', 'checkpoint_files', 'config_parts', 'nested_datasets', 'schedules', '__init__'),
     ('counts',),
@@ -23,8 +23,8 @@ FLOORS = (
     ('__main__',),
     ('tools', 'configs', 'tests', 'benchmarks'),
 )
-HEIGHT = {part: height for height, floor in enumerate(FLOORS) for part in floor}
-SCRIPTS = FLOORS[-1]
+HEIGHT = {part: height for height, layer in enumerate(LAYERS) for part in layer}
+SCRIPTS = LAYERS[-1]
 LOWEST = {'mmseg': HEIGHT['heads'], 'mmpretrain': HEIGHT['heads'], 'matplotlib': HEIGHT['reports']}
 ONLY = {
     'core': {'torch', 'triton'},
@@ -73,7 +73,7 @@ def fault_of(part: str, name: str, at_load: bool) -> str | None:
     if names[0] not in ONLY.get(part, {names[0]}):
         return f'{part} must not import {names[0]}'
     if HEIGHT[part] < LOWEST.get(names[0], 0):
-        return f'{names[0]} is for higher floors'
+        return f'{names[0]} is for higher layers'
     if names[0] == 'mmpretrain' and part not in SCRIPTS and at_load:
         return 'mmpretrain may be absent: import it inside the function that needs it'
     return None
@@ -84,7 +84,7 @@ def faults(path: Path, source: str) -> list[str]:
     parts = path.with_suffix('').parts
     part = parts[0] if parts[0] in SCRIPTS else parts[1]
     if part not in HEIGHT:
-        return [f'{path}: {part} is on no floor; add it to FLOORS']
+        return [f'{path}: {part} is on no layer; add it to LAYERS']
     found = ((line, fault_of(part, name, at_load)) for line, name, at_load in imports(ast.parse(source)))
     return [f'{path}:{line}: {fault}' for line, fault in found if fault]
 
@@ -108,14 +108,14 @@ def test_every_file_imports_from_lower_floors_only() -> None:
         ('ltseg/counts/a.py', 'import ltseg.rules.rule', 'counts must not import rules'),
         ('ltseg/losses/a.py', 'def f():\n    import ltseg.heads', 'losses must not import heads'),
         ('ltseg/losses/a.py', 'from ltseg.regularizers import a', 'losses must not import regularizers'),
-        ('ltseg/losses/a.py', 'from mmseg.models import losses', 'mmseg is for higher floors'),
+        ('ltseg/losses/a.py', 'from mmseg.models import losses', 'mmseg is for higher layers'),
         ('ltseg/heads/a.py', 'from ltseg.metrics import a', 'heads must not import metrics'),
         ('ltseg/heads/a.py', 'from mmpretrain.models import a', 'mmpretrain may be absent'),
         ('ltseg/heads/a.py', 'from mmcv.ops import a', 'mmcv.ops may not exist'),
-        ('ltseg/metrics/a.py', 'import matplotlib.pyplot as plt', 'matplotlib is for higher floors'),
+        ('ltseg/metrics/a.py', 'import matplotlib.pyplot as plt', 'matplotlib is for higher layers'),
         ('ltseg/reports/a.py', 'if True:\n    from tools.train import main', 'reports must not import tools'),
         ('tools/a.py', 'import tools.b', 'tools must not import tools'),
-        ('ltseg/other/a.py', '', 'other is on no floor'),
+        ('ltseg/other/a.py', '', 'other is on no layer'),
     ],
 )
 def test_a_bad_import_is_caught(path: str, source: str, expected: str) -> None:

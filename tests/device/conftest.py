@@ -1,13 +1,13 @@
-"""The device of these tests, pretended or real."""
+"""The device of these tests, simulated or real."""
 
 from collections.abc import Iterator
 
 import pytest
 import torch
 from mmengine.logging import MessageHub
-from pretended_cuda import PretendedCuda
 from real_cuda import RealCuda
 from side_by_side import SideBySide
+from simulated_cuda import SimulatedCuda
 
 
 @pytest.fixture(scope='session')
@@ -18,16 +18,16 @@ def side_by_side(request: pytest.FixtureRequest) -> SideBySide:
     if torch.cuda.is_available():
         pytest.skip('a GPU is here: run these tests on it with --device cuda')
     if not hasattr(torch.utils, 'swap_tensors'):
-        pytest.skip('the pretended device needs torch.utils.swap_tensors, of PyTorch 2.3')
-    return SideBySide(PretendedCuda())
+        pytest.skip('the simulated device needs torch.utils.swap_tensors, of PyTorch 2.3')
+    return SideBySide(SimulatedCuda())
 
 
 @pytest.fixture
-def device() -> Iterator[PretendedCuda]:
-    """The pretended device, for one test."""
+def device() -> Iterator[SimulatedCuda]:
+    """The simulated device, for one test."""
     if torch.cuda.is_available() or not hasattr(torch.utils, 'swap_tensors'):
         pytest.skip('for a CPU alone, with PyTorch 2.3 or newer')
-    with PretendedCuda() as device:
+    with SimulatedCuda() as device:
         yield device
 
 

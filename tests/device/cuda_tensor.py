@@ -32,7 +32,7 @@ def set_data(tensor: Tensor, value: Tensor) -> None:
 
 
 class CudaTensor(Tensor):
-    """A tensor on the pretended device; ``inner`` has its values."""
+    """A tensor on the simulated device; ``inner`` has its values."""
 
     __torch_function__ = torch._C._disabled_torch_function_impl
     is_cuda, is_cpu, is_meta = True, False, False
@@ -111,7 +111,7 @@ class Operator:
         self.host = [x for x in tensors if not isinstance(x, CudaTensor)]
         self.is_copy = self.name in ('_to_copy', 'copy_')
         if any(x.device == CARRIER for x in self.host):
-            raise NotImplementedError(f'{func}: PyTorch made a tensor where the pretended device does not see it')
+            raise NotImplementedError(f'{func}: PyTorch made a tensor where the simulated device does not see it')
 
     @property
     def gives_cuda(self) -> bool:
@@ -166,5 +166,5 @@ class Operator:
 
 
 def values_of(value: Any) -> Any:
-    """The CPU tensor with the values of a tensor on the pretended device; anything else as it is."""
+    """The CPU tensor with the values of a tensor on the simulated device; anything else as it is."""
     return value.inner if isinstance(value, CudaTensor) else value

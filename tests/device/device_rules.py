@@ -1,4 +1,4 @@
-"""What CUDA does with an operator, for the pretended device; from the sources and the documentation of PyTorch."""
+"""What CUDA does with an operator, for the simulated device; from the sources and the documentation of PyTorch."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The first CUDA device of this machine, with the interface of the pretended one."""
+"""The first CUDA device of this machine, with the interface of the simulated one."""
 
 import warnings
 from collections.abc import Iterator

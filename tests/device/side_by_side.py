@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 from device_events import KINDS, Events
-from pretended_cuda import PretendedCuda, values_of
 from real_cuda import RealCuda
+from simulated_cuda import SimulatedCuda, values_of
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map
 
-Device = PretendedCuda | RealCuda
+Device = SimulatedCuda | RealCuda
 # Builds a part of ltseg for 'cpu' or 'cuda', and gives what one iteration computes: tensors in dicts and lists.
 Make = Callable[[str], Callable[[], Any]]
 # Kind and place of an event: how often it comes in an iteration, and why.

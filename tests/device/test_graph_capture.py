@@ -8,11 +8,11 @@ import pytest
 import torch
 from hinted import hinted
 from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, UNFUSED_LOSSES, K, name_of
-from pretended_cuda import PretendedCuda, values_of
 from regularizers_under_test import REGULARIZERS
 from regularizers_under_test import batch as features_of
 from regularizers_under_test import built as regularizer_of
 from regularizers_under_test import name_of as regularizer_name
+from simulated_cuda import SimulatedCuda, values_of
 from torch import Tensor
 
 from ltseg.core.errors import WrongStateError
@@ -31,7 +31,7 @@ FROZEN = ('ltseg.WeightRepulsion', 'ltseg.TargetedContrastiveLoss')  # its sched
 
 @contextmanager
 def capture() -> Iterator[None]:
-    """Within it, the pretended device captures a graph."""
+    """Within it, the simulated device captures a graph."""
     with (
         mock.patch.object(torch.cuda, 'is_initialized', lambda: True),
         mock.patch.object(torch.cuda, 'is_current_stream_capturing', lambda: True),
@@ -45,7 +45,7 @@ def places(module: torch.nn.Module) -> dict[str, int]:
 
 
 @pytest.mark.parametrize('config', LOSSES + REGION_LOSSES + UNFUSED_LOSSES + OTHERS, ids=name_of)
-def test_losses(device: PretendedCuda, config: dict) -> None:
+def test_losses(device: SimulatedCuda, config: dict) -> None:
     logits = (torch.rand(12, K) * 2 - 1).to('cuda').requires_grad_()
     labels = torch.arange(12).remainder(K).to('cuda')
     loss = MODELS.build(config).to('cuda')
@@ -62,7 +62,7 @@ def test_losses(device: PretendedCuda, config: dict) -> None:
 
 
 @pytest.mark.parametrize('config', REGULARIZERS, ids=regularizer_name)
-def test_regularizers(device: PretendedCuda, config: dict) -> None:
+def test_regularizers(device: SimulatedCuda, config: dict) -> None:
     given = features_of(dtype=torch.float32)
     features, labels, classifier = (x.to('cuda') for x in (given.features, given.labels, given.class_vectors))
     regularizer = regularizer_of(config).to('cuda')

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import MessageHub
-from pretended_cuda import PretendedCuda, values_of
+from simulated_cuda import SimulatedCuda, values_of
 from torch import Tensor, nn
 
 from ltseg.core import batch_transform
@@ -35,7 +35,7 @@ def copies(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
 
 @pytest.mark.usefixtures('mmpretrain_registered')
 @pytest.mark.parametrize('method', METHODS)
-def test_an_iteration_of_a_classifier(device: PretendedCuda, copies: list[Tensor], method: str) -> None:
+def test_an_iteration_of_a_classifier(device: SimulatedCuda, copies: list[Tensor], method: str) -> None:
     """One copy, which nobody waits for, brings all random numbers; TSC alone matches its classes on the CPU."""
     from mmpretrain.structures import DataSample
 
@@ -58,7 +58,7 @@ def test_an_iteration_of_a_classifier(device: PretendedCuda, copies: list[Tensor
 
 
 @pytest.mark.parametrize('name', OPERATIONS)
-def test_an_operation_on_images(device: PretendedCuda, name: str) -> None:
+def test_an_operation_on_images(device: SimulatedCuda, name: str) -> None:
     operation, _, most = OPERATIONS[name]
     images, amounts = (torch.rand(4, 3, 8, 8) * 255).to('cuda'), torch.full((4,), most).to('cuda')
     with device.watch() as noted:
@@ -78,7 +78,7 @@ def test_an_operation_on_images(device: PretendedCuda, name: str) -> None:
     ],
     ids=lambda rule: rule.get('scheme', rule['type']),
 )
-def test_what_rules_make_of_counts_stays_on_the_device(device: PretendedCuda, rule: dict, counts: str) -> None:
+def test_what_rules_make_of_counts_stays_on_the_device(device: SimulatedCuda, rule: dict, counts: str) -> None:
     loss = MODELS.build(dict(type='ltseg.LongTailLoss', rules=[rule], counts=counts)).to('cuda')
     if counts == 'dataset':
         loss.counts.fill(ClassCounts.from_list([90.0, 9.0, 1.0]))
@@ -93,7 +93,7 @@ def test_what_rules_make_of_counts_stays_on_the_device(device: PretendedCuda, ru
         assert not values_of(loss(logits, labels, avg_factor=6)).equal(values_of(first))
 
 
-def test_all_weights_are_looked_at_once(device: PretendedCuda) -> None:
+def test_all_weights_are_looked_at_once(device: SimulatedCuda) -> None:
     model = nn.Sequential(*(nn.Linear(2, 2) for _ in range(20))).to('cuda')
     runner: Any = SimpleNamespace(iter=0, max_iters=10, hooks=(), optim_wrapper=None, model=model)
     runner.message_hub = MessageHub('test_all_weights_are_looked_at_once')
@@ -108,7 +108,7 @@ def test_all_weights_are_looked_at_once(device: PretendedCuda) -> None:
 
 
 @pytest.mark.parametrize('maps', [True, False], ids=['maps', 'images'])
-def test_a_curve_over_tau_is_fetched_at_its_end(device: PretendedCuda, maps: bool) -> None:
+def test_a_curve_over_tau_is_fetched_at_its_end(device: SimulatedCuda, maps: bool) -> None:
     """However many images and taus there are, with the matrices of the CPU."""
     size, found = (1, 4, 6, 5) if maps else (20, 4), []
     logits, prior = [torch.randn(size) for _ in range(3)], torch.tensor([0.6, 0.3, 0.08, 0.02]).log().double()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from pretended_cuda import PretendedCuda, values_of
+from simulated_cuda import SimulatedCuda, values_of
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -36,7 +36,7 @@ def pytorchs(logits: Tensor, labels: Tensor, bias: Tensor | None, ignore_index: 
 
 @pytest.mark.parametrize(('biased', 'expected'), [(False, 6), (True, 8)], ids=['plain', 'biased'])
 def test_our_cross_entropy_passes_over_the_logits_as_often_as_pytorchs(
-    device: PretendedCuda, biased: bool, expected: int
+    device: SimulatedCuda, biased: bool, expected: int
 ) -> None:
     logits, bias = torch.randn(2, 3, 7, 5).to('cuda'), torch.randn(3).to('cuda') if biased else None
     labels, found = torch.randint(3, (2, 7, 5)).to('cuda'), []

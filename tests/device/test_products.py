@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from pretended_cuda import PretendedCuda, values_of
+from simulated_cuda import SimulatedCuda, values_of
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ltseg.core.fused_upsampling import upsampled_losses
@@ -57,7 +57,7 @@ def default_precision() -> Iterator[None]:
 
 @pytest.mark.usefixtures('default_precision')
 @pytest.mark.parametrize('allow', [allow_by_the_older_name, allow_by_the_newer_name])
-def test_fused_losses_interpolate_in_float32(device: PretendedCuda, allow: Callable[[], None]) -> None:
+def test_fused_losses_interpolate_in_float32(device: SimulatedCuda, allow: Callable[[], None]) -> None:
     logits, labels = torch.randn(1, 3, 4, 6).to('cuda').requires_grad_(), torch.randint(3, (1, 16, 24)).to('cuda')
     loss = CrossEntropyLoss()
     allow()
@@ -73,7 +73,7 @@ def test_fused_losses_interpolate_in_float32(device: PretendedCuda, allow: Calla
 @pytest.mark.parametrize('shape', [(6, 8), (2, 8, 3, 4)], ids=['vectors', 'maps'])
 @pytest.mark.parametrize('kind', [CosineClassifier, ETFClassifier, CausalNormClassifier])
 def test_logits_are_of_float32_where_tf32_is_allowed(
-    device: PretendedCuda, kind: Any, shape: tuple[int, ...], allow: Callable[[], None]
+    device: SimulatedCuda, kind: Any, shape: tuple[int, ...], allow: Callable[[], None]
 ) -> None:
     """By the flags that a GPU would see; a convolution has a flag of its own, which allows TF32 by default."""
     classifier, features = kind(8, 4, spatial_dims=len(shape) - 2), torch.randn(shape)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 from device_events import Event
-from pretended_cuda import PretendedCuda
 from real_cuda import SYNCHRONIZATION, RealCuda
 from side_by_side import Part, SideBySide
+from simulated_cuda import SimulatedCuda
 
 WAIT = ('wait', 'backward')
 
@@ -21,27 +21,27 @@ def download(device: str) -> Callable[[], Any]:
 
 
 @pytest.fixture
-def pretended() -> SideBySide:
-    return SideBySide(PretendedCuda())
+def simulated() -> SideBySide:
+    return SideBySide(SimulatedCuda())
 
 
-def test_other_values_on_the_device_are_found(pretended: SideBySide) -> None:
-    pretended.compare(Part('equal', download))
+def test_other_values_on_the_device_are_found(simulated: SideBySide) -> None:
+    simulated.compare(Part('equal', download))
     with pytest.raises(AssertionError, match='not close'):
-        pretended.compare(Part('other', lambda device: lambda: torch.ones(3).to(device) * len(device)))
+        simulated.compare(Part('other', lambda device: lambda: torch.ones(3).to(device) * len(device)))
     with pytest.raises(AssertionError, match='a CPU tensor'):
-        pretended.compare(Part('left behind', lambda device: lambda: torch.ones(3)))
+        simulated.compare(Part('left behind', lambda device: lambda: torch.ones(3)))
 
 
-def test_the_table_is_true(pretended: SideBySide) -> None:
+def test_the_table_is_true(simulated: SideBySide) -> None:
     parts = [Part('download', download)]
-    pretended.check_events(parts, {WAIT: (1, 'for the test')})
+    simulated.check_events(parts, {WAIT: (1, 'for the test')})
     with pytest.raises(AssertionError, match=r"\('wait', 'backward'\): 1 in an iteration, in the table 0"):
-        pretended.check_events(parts, {})
+        simulated.check_events(parts, {})
     with pytest.raises(AssertionError, match='1 in an iteration, in the table 2'):
-        pretended.check_events(parts, {WAIT: (2, 'for the test')})
+        simulated.check_events(parts, {WAIT: (2, 'for the test')})
     with pytest.raises(AssertionError, match=r"\('upload', 'losses/arb.py:prepare'\): 0 in an iteration"):
-        pretended.check_events(parts, {WAIT: (1, 'for the test'), ('upload', 'losses/arb.py:prepare'): (1, 'gone')})
+        simulated.check_events(parts, {WAIT: (1, 'for the test'), ('upload', 'losses/arb.py:prepare'): (1, 'gone')})
 
 
 def test_warnings_of_a_real_device_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -213,6 +213,6 @@ def test_events_are_those_allowed(side_by_side: SideBySide) -> None:
 
 def test_every_hook_is_here() -> None:
     known = {f'ltseg.{name}' for name, made in registered().items() if made.__module__.startswith('ltseg.hooks')}
-    # AutocastOptimWrapper: autocast has no effect on the pretended device.
+    # AutocastOptimWrapper: autocast has no effect on the simulated device.
     of_whole_runs = {'ltseg.CountClasses', 'ltseg.AutocastOptimWrapper', *(hook['type'] for hook in MONITORS)}
     assert known == {str(part) for part in PARTS if str(part).startswith('ltseg')} | of_whole_runs

@@ -3,11 +3,11 @@
 import pytest
 import torch
 from losses_under_test import COUNTS, LOSSES, REGION_LOSSES, UNFUSED_LOSSES, K, batch, name_of
-from pretended_cuda import PretendedCuda, values_of
 from regularizers_under_test import REGULARIZERS
 from regularizers_under_test import batch as features_of
 from regularizers_under_test import built as regularizer_of
 from regularizers_under_test import name_of as regularizer_name
+from simulated_cuda import SimulatedCuda, values_of
 
 from ltseg.core import precision
 from ltseg.core.class_sample import ClassSample
@@ -30,8 +30,8 @@ OTHERS = [
 
 
 @pytest.fixture(autouse=True)
-def without_float64(device: PretendedCuda, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the pretended device stand for Apple's."""
+def without_float64(device: SimulatedCuda, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the simulated device stand for Apple's."""
     monkeypatch.setattr(precision, 'WITHOUT_FLOAT64', ('cuda',))
 
 
@@ -44,7 +44,7 @@ def test_apples_devices_have_none_and_all_others_have(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize('config', LOSSES + REGION_LOSSES + UNFUSED_LOSSES + OTHERS, ids=name_of)
 @pytest.mark.parametrize('soft', [False, True], ids=['indices', 'probabilities'])
-def test_losses(device: PretendedCuda, config: dict, soft: bool) -> None:
+def test_losses(device: SimulatedCuda, config: dict, soft: bool) -> None:
     logits, labels = batch(12, dtype=torch.float32, ignored=not soft)
     labels = torch.rand(12, K).softmax(1) if soft else labels
     options = {'feature_norm': torch.ones(12)} if 'DotRegression' in config['type'] else {}
@@ -66,7 +66,7 @@ def test_losses(device: PretendedCuda, config: dict, soft: bool) -> None:
 
 
 @pytest.mark.parametrize('config', REGULARIZERS, ids=regularizer_name)
-def test_regularizers(device: PretendedCuda, config: dict) -> None:
+def test_regularizers(device: SimulatedCuda, config: dict) -> None:
     given = features_of(dtype=torch.float32)
     features, labels, classifier = (x.to('cuda') for x in (given.features, given.labels, given.class_vectors))
     regularizer = regularizer_of(config).to('cuda')
@@ -76,7 +76,7 @@ def test_regularizers(device: PretendedCuda, config: dict) -> None:
     assert not device.noted.of('float64', everywhere=True)
 
 
-def test_fused_losses(device: PretendedCuda) -> None:
+def test_fused_losses(device: SimulatedCuda) -> None:
     generator = torch.Generator().manual_seed(0)
     logits, labels = torch.randn(2, K, 6, 8, generator=generator), torch.randint(K, (2, 20, 30), generator=generator)
     sums = []
@@ -89,7 +89,7 @@ def test_fused_losses(device: PretendedCuda) -> None:
     assert not device.noted.of('float64', everywhere=True)
 
 
-def test_monitors(device: PretendedCuda) -> None:
+def test_monitors(device: SimulatedCuda) -> None:
     given = features_of(dtype=torch.float32)
     rows, labels, vectors = (x.to('cuda') for x in (*given.rows, given.class_vectors))
     sample = ClassSample.of(rows, labels, labels, 4, torch.Generator('cuda').manual_seed(0))
@@ -98,7 +98,7 @@ def test_monitors(device: PretendedCuda) -> None:
     assert not device.noted.of('float64', everywhere=True)
 
 
-def test_counts_go_there_and_back(device: PretendedCuda) -> None:
+def test_counts_go_there_and_back(device: SimulatedCuda) -> None:
     counts = ClassCounts.from_list([2.0, 3.0])
     moved = counts.to('cuda')
     assert moved.samples.dtype == torch.float32 and moved.to('cpu').samples.dtype == torch.float64
@@ -106,7 +106,7 @@ def test_counts_go_there_and_back(device: PretendedCuda) -> None:
         ClassCounts(torch.ones(2))
 
 
-def test_running_counts_do_not_stop_at_the_last_whole_number_of_float32(device: PretendedCuda) -> None:
+def test_running_counts_do_not_stop_at_the_last_whole_number_of_float32(device: SimulatedCuda) -> None:
     counts = RunningCounts('accumulated')
     counts.set_extra_state(torch.tensor([[2.0**24, 7.0]] * 3))
     for _ in range(3):

@@ -40,7 +40,7 @@ def softmax(values: list[float]) -> list[float]:
 
 @pytest.fixture
 def epoch():
-    """Pretends that a training run is in this epoch."""
+    """Simulates that a training run is in this epoch."""
     hub = MessageHub.get_current_instance()
     yield lambda number: [hub.update_info(name, value) for name, value in (('epoch', number), ('max_epochs', 200))]
     for name in ('epoch', 'max_epochs'):

@@ -63,7 +63,7 @@ def held(bank):
 
 @pytest.fixture
 def progress():
-    """Pretends that a training run has come this far."""
+    """Simulates that a training run has come this far."""
     hub = MessageHub.get_current_instance()
     yield lambda **known: [hub.update_info(name, value) for name, value in known.items()]
     for name in ('epoch', 'max_epochs', 'iter', 'max_iters'):

@@ -1,6 +1,6 @@
 """A CUDA device without a GPU: tensors that say ``cuda:0`` and compute on the CPU.
 
-    with PretendedCuda() as device:
+    with SimulatedCuda() as device:
         loss = MODELS.build(config).to('cuda')
         logits = torch.randn(8, 5).to('cuda').requires_grad_()
         with device.watch() as noted:
@@ -32,12 +32,12 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
-__all__ = ['PretendedCuda', 'values_of']
+__all__ = ['SimulatedCuda', 'values_of']
 
 RUNTIME = {  # of torch.cuda, with one device that has nothing to do
     '_lazy_init': lambda: None,
     'device_count': lambda: 1,
-    'get_device_name': lambda device=None: 'pretended',
+    'get_device_name': lambda device=None: 'simulated',
     'is_available': lambda: True,
     'is_current_stream_capturing': lambda: False,
     'max_memory_allocated': lambda device=None: 0,
@@ -46,7 +46,7 @@ RUNTIME = {  # of torch.cuda, with one device that has nothing to do
 }
 
 
-class PretendedCuda(TorchDispatchMode):
+class SimulatedCuda(TorchDispatchMode):
     """Within it there is a device 'cuda'; ``noted`` are the events since it began."""
 
     is_real = False
@@ -56,7 +56,7 @@ class PretendedCuda(TorchDispatchMode):
         self.noted = Events()
         self._generators: dict[int, torch.Generator] = {}
 
-    def __enter__(self) -> 'PretendedCuda':
+    def __enter__(self) -> 'SimulatedCuda':
         with ExitStack() as stack:
             patches = [(torch.cuda, name, value) for name, value in RUNTIME.items()]
             patches += [(torch, name, make) for name, make in NEW_TENSOR.items()]

@@ -1,4 +1,4 @@
-"""The pretended device refuses what CUDA refuses, notes what makes the CPU wait, and computes what the CPU computes."""
+"""The simulated device refuses what CUDA refuses, notes what makes the CPU wait, and computes what the CPU computes."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ import pytest
 import torch
 from cuda_tensor import CudaTensor
 from device_events import Event
-from pretended_cuda import PretendedCuda, values_of
+from simulated_cuda import SimulatedCuda, values_of
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason='there is a re
 
 
 @pytest.fixture
-def device() -> Iterator[PretendedCuda]:
-    with PretendedCuda() as device:
+def device() -> Iterator[SimulatedCuda]:
+    with SimulatedCuda() as device:
         yield device
 
 
@@ -54,7 +54,7 @@ def device() -> Iterator[PretendedCuda]:
     ],
 )  # fmt: skip
 def test_notes_what_costs_time(
-    device: PretendedCuda, operation: Callable[[Tensor], object], kind: str, operator: str
+    device: SimulatedCuda, operation: Callable[[Tensor], object], kind: str, operator: str
 ) -> None:
     tensor = torch.arange(4.0).to('cuda')
     with device.watch() as noted:
@@ -82,7 +82,7 @@ def test_notes_what_costs_time(
         lambda x: torch.arange(3, device=x.device),
     ],
 )
-def test_is_silent_about_the_rest(device: PretendedCuda, operation: Callable[[Tensor], object]) -> None:
+def test_is_silent_about_the_rest(device: SimulatedCuda, operation: Callable[[Tensor], object]) -> None:
     tensor = torch.arange(4.0).to('cuda')
     with device.watch() as noted:
         operation(tensor)
@@ -104,12 +104,12 @@ def test_is_silent_about_the_rest(device: PretendedCuda, operation: Callable[[Te
         (lambda x: nn.Linear(4, 2)(x), 'same device'),
     ],
 )
-def test_refuses_what_cuda_refuses(device: PretendedCuda, operation: Callable[[Tensor], object], message: str) -> None:
+def test_refuses_what_cuda_refuses(device: SimulatedCuda, operation: Callable[[Tensor], object], message: str) -> None:
     with pytest.raises((RuntimeError, TypeError), match=message):
         operation(torch.arange(4.0).to('cuda'))
 
 
-def test_deterministic_algorithms_refuse_the_others(device: PretendedCuda) -> None:
+def test_deterministic_algorithms_refuse_the_others(device: SimulatedCuda) -> None:
     torch.use_deterministic_algorithms(True)
     try:
         with pytest.raises(RuntimeError, match='deterministic'):
@@ -138,12 +138,12 @@ def trained(device: str) -> list[Tensor]:
 
 def test_training_gives_the_cpus_numbers() -> None:
     expected = trained('cpu')
-    with PretendedCuda():
+    with SimulatedCuda():
         found = trained('cuda')
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
-def test_moves_both_ways_and_gradients_with_it(device: PretendedCuda) -> None:
+def test_moves_both_ways_and_gradients_with_it(device: SimulatedCuda) -> None:
     host = torch.ones(3, requires_grad=True)
     moved = host.to('cuda')
     assert moved.is_cuda and moved.device == torch.device('cuda:0') and moved.to('cuda') is moved
@@ -155,7 +155,7 @@ def test_moves_both_ways_and_gradients_with_it(device: PretendedCuda) -> None:
     assert not network.to('cpu').weight.is_cuda
 
 
-def test_events_are_placed(device: PretendedCuda) -> None:
+def test_events_are_placed(device: SimulatedCuda) -> None:
     labels = torch.arange(4).to('cuda')
     with device.watch() as inner:
         confusion_matrix(labels, labels, 4)
@@ -170,7 +170,7 @@ def test_events_are_placed(device: PretendedCuda) -> None:
 def test_leaves_nothing_behind() -> None:
     before = {name: getattr(torch.cuda, name) for name in ('_lazy_init', 'is_available', 'synchronize')}
     kept = torch.Generator, torch.tensor, Tensor.to, Tensor.cuda, Tensor.device
-    with pytest.raises(ZeroDivisionError), PretendedCuda():
+    with pytest.raises(ZeroDivisionError), SimulatedCuda():
         tensor = torch.zeros(3, device='cuda')
         1 / 0  # noqa: B018
     assert before == {name: getattr(torch.cuda, name) for name in before}
