@@ -51,7 +51,16 @@ def dataset_classes(dataset: Any) -> tuple[str, ...]:
 
 
 def transforms_of(dataset: Any) -> Iterator[Any]:
-    """The transforms in the pipeline of a built data set itself; of one that names its file, the one inside."""
-    pipeline = getattr(dataset, 'pipeline', None)
-    for each in getattr(pipeline, 'transforms', pipeline) or ():
-        yield getattr(each, 'loading', each)  # of ltseg.datasets.named_files.NamedLoading
+    """The transforms in the pipeline of a built data set itself, also inside others (``RandomApply``).
+
+    Of one that names its file, the one inside.
+    """
+    yield from _inner_transforms(getattr(dataset, 'pipeline', None))
+
+
+def _inner_transforms(part: Any) -> Iterator[Any]:
+    inside = part if isinstance(part, list | tuple) else getattr(part, 'transforms', None)
+    for each in inside if isinstance(inside, list | tuple) else [inside] if hasattr(inside, 'transforms') else ():
+        if not isinstance(each, list | tuple):
+            yield getattr(each, 'loading', each)  # of ltseg.datasets.named_files.NamedLoading
+        yield from _inner_transforms(each)

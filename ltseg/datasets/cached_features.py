@@ -54,6 +54,7 @@ class CachedFeatures(Dataset):
 
     def pixels_of_images(self) -> np.ndarray:
         """Pixels of each class in each item, and last of what is no class, (N, K + 1) int64; samplers ask for it."""
-        size = len(self.metainfo['classes'])
-        labels = (self.store.read(index)[1].numpy().ravel() for index in self._written)
-        return np.stack([np.bincount(each.clip(max=size), minlength=size + 1) for each in labels])
+        size, ignored = len(self.metainfo['classes']), self.store.description().get('ignored')
+        found = (self.store.read(index)[1].numpy().ravel() for index in self._written)
+        labels = (np.where(each == ignored, size, each.clip(max=size)) for each in found)
+        return np.stack([np.bincount(each, minlength=size + 1) for each in labels])

@@ -71,7 +71,8 @@ class ClassCrop(RandomCrop):
         check_range('ClassCrop.share', self.share, 0, 1)
         check_range('ClassCrop.min_share', min_share, 0, 1)
         check_integer('ClassCrop.ignore_index', ignore_index, 0)
-        self.class_odds: np.ndarray | None = None
+        self.class_odds: np.ndarray | None = None  # from ltseg.RareClassSampler
+        self.class_limits: np.ndarray | None = None  # least shares of an image that is drawn for a class
 
     @cache_randomness
     def crop_bbox(self, results: dict[str, Any]) -> Box:
@@ -94,6 +95,11 @@ class ClassCrop(RandomCrop):
         pixels[self.ignore_index] = 0
         enough = self.min_share * labels.size if self.form == 'tried' else 0
         classes = np.flatnonzero((pixels > 0) & (pixels >= enough))
+        if self.class_limits is not None:
+            limits = np.append(self.class_limits, 0)[np.minimum(classes, len(self.class_limits))]
+            classes = classes[pixels[classes] >= limits * labels.size]
+            if not len(classes):
+                return None
         odds = np.ones(len(classes))
         if self.class_odds is not None:  # a class that the sampler has not seen has none
             odds = np.append(self.class_odds, 0)[np.minimum(classes, len(self.class_odds))]

@@ -56,6 +56,9 @@ class EpochSampler(Sampler, ABC):
     """
 
     def __init__(self, dataset: Any, length: int, seed: int | None = None) -> None:
+        check_integer(f'{type(self).__name__}.length', length, 1)
+        if seed is not None:
+            check_integer(f'{type(self).__name__}.seed', seed, 0)
         self.dataset = dataset
         self.rank, self.world_size = get_dist_info()
         self.seed = sync_random_seed() if seed is None else seed

@@ -57,7 +57,8 @@ def labels_of(dataset: Any) -> np.ndarray:
     if hasattr(dataset, 'get_gt_labels'):
         labels = np.asarray(dataset.get_gt_labels())
     else:
-        labels = np.array([dataset.get_data_info(index).get('gt_label', -1) for index in range(len(dataset))])
+        found = [dataset.get_data_info(index).get('gt_label', -1) for index in range(len(dataset))]
+        labels = np.array([each if np.ndim(each) == 0 else -1 for each in found])
     if labels.ndim != 1 or labels.dtype.kind not in 'iu' or (labels < 0).any():
         name = type(dataset).__name__
         raise InvalidValueError(name, 'one label of at least 0 for each image', f'labels of shape {labels.shape}')

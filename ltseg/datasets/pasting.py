@@ -10,7 +10,7 @@ from mmseg.datasets import MultiImageMixDataset
 from ltseg.core.errors import WrongStateError
 from ltseg.counts.label_files import ignored_label_of
 from ltseg.datasets.cut_outs import check_alike, check_labelled
-from ltseg.nested_datasets import dataset_classes
+from ltseg.nested_datasets import dataset_classes, transforms_of
 from ltseg.registry import DATASETS
 
 __all__ = ['PastingDataset', 'PastingTransform']
@@ -119,6 +119,6 @@ class PastingDataset(MultiImageMixDataset):
         if self._fully_initialized:
             return
         super().full_init()
-        for transform in self.pipeline:
+        for transform in transforms_of(self):
             if isinstance(transform, PastingTransform):
                 transform.prepare(self.dataset)

@@ -90,7 +90,9 @@ class RareClassPaste(PastingTransform):
         super().prepare(dataset)
         held, names = image_classes_of(dataset), dataset_classes(dataset)
         pixels = np.bincount(held.classes, held.samples, minlength=self.num_classes)
-        rare = ClassGroups.tertiles(torch.from_numpy(pixels)).tail if self.classes is None else self._named(names)
+        ignored = self.ignore_index if self.ignore_index < self.num_classes else None
+        tail = ClassGroups.tertiles(torch.from_numpy(pixels), ignored).tail
+        rare = tail if self.classes is None else self._named(names)
         self.images = {k: held.images[held.classes == k] for k in rare if pixels[k]}
         self._check_found(rare, names)
         self.shares = class_shares(pixels, self.exponent)

@@ -35,6 +35,9 @@ def rarity_shares(samples: np.ndarray, temperature: float) -> np.ndarray:
     return powers / powers.sum()
 
 
+SLACK = 0.9  # resized labels have a little more or less of a class
+
+
 @DATA_SAMPLERS.register_module()
 class RareClassSampler(EpochSampler):
     """Draws a class by how rare it is, then one of the images that hold enough of it, both with replacement::
@@ -80,6 +83,8 @@ class RareClassSampler(EpochSampler):
         held = image_classes_of(dataset)
         self.shares = rarity_shares(np.bincount(held.classes, held.samples), temperature)
         self.held = held.of_share(min_share)
+        enough = held.samples >= min_share * held.sizes[held.images]
+        self.limits = np.where(np.bincount(held.classes, enough) > 0, SLACK * min_share, 0.0)
         super().__init__(dataset, len(held.sizes) if length is None else length, seed)
         self._tell_crops()
 
@@ -92,4 +97,4 @@ class RareClassSampler(EpochSampler):
         odds = self.shares / np.maximum(self.held.counts, 1)
         for transform in (each for part in all_datasets(self.dataset) for each in transforms_of(part)):
             if hasattr(transform, 'class_odds'):  # an ltseg.ClassCrop, which exists beside MMSegmentation only
-                transform.class_odds = odds
+                transform.class_odds, transform.class_limits = odds, self.limits

@@ -6,13 +6,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ltseg.core.checks import check_positive
+from ltseg.core.checks import check_integer, check_positive
 from ltseg.core.errors import InvalidValueError
 from ltseg.core.precision import widened
 from ltseg.counts.sources import CountsOption, build_counts
 from ltseg.registry import TASK_UTILS
 
 __all__ = ['FrequencyBasedAssigner', 'queries_of_classes']
+
+
+MOST = 2**20  # queries of a segment; no head has as many
 
 
 def queries_of_classes(shares: Tensor, strength: float = 2.0, threshold: float = 3e-4) -> Tensor:
@@ -29,7 +32,7 @@ def queries_of_classes(shares: Tensor, strength: float = 2.0, threshold: float =
         >>> queries_of_classes(torch.tensor([0.5, 1e-3, 1e-4]))
         tensor([1, 2, 4])
     """
-    return (strength * (threshold / widened(shares)).sqrt()).clamp(min=1).ceil().long()
+    return (strength * (threshold / widened(shares)).sqrt()).clamp(1, MOST).ceil().long()
 
 
 @TASK_UTILS.register_module()
@@ -98,6 +101,10 @@ class FrequencyBasedAssigner(nn.Module):
         if self.counts.filled is not None and not self._number():
             hint = 'Give num_images, or a table made by ltseg count.'
             raise InvalidValueError('FrequencyBasedAssigner.num_images', 'the number of images', 'none', hint)
+        if num_images is not None:
+            filled: Any = self.counts.filled  # of a list, these are images
+            least = 1 if filled is None else int(filled.samples.max())
+            check_integer('FrequencyBasedAssigner.num_images', num_images, least)
         self._is_checked = False
 
     def assign(self, pred_instances: Any, gt_instances: Any, img_meta: dict | None = None, **options: Any) -> Any:

@@ -60,11 +60,14 @@ def _indices(sampler: Any, seed: int) -> Iterator[int]:
     if isinstance(sampler, InfiniteSampler):  # it remembers what it gave
         yield from InfiniteSampler(sampler.dataset, shuffle=sampler.shuffle, seed=seed)
     sampler = copy(sampler)
+    if hasattr(sampler, 'second'):  # of ltseg.BilateralSampler
+        sampler.second = copy(sampler.second)
     if hasattr(sampler, 'seed'):
         sampler.seed = seed
+    epochs = getattr(sampler, 'epochs', None)  # of a sampler that goes from one order to another
     for epoch in count():
         if hasattr(sampler, 'set_epoch'):
-            sampler.set_epoch(epoch)
+            sampler.set_epoch(epoch % epochs if epochs else epoch)
         yield from sampler
 
 

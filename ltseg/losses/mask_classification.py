@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ltseg.core.adjustment import Adjustment
+from ltseg.core.errors import InvalidValueError
 from ltseg.counts.class_counts import ClassCounts, Unit
 from ltseg.losses.long_tail_loss import LongTailLoss
 from ltseg.registry import MODELS
@@ -61,6 +62,10 @@ class MaskClassificationLoss(LongTailLoss):
         self, class_weight: Sequence[float], rules: Sequence[Rule | dict] = (), focusing: float = 0.0, **options: Any
     ) -> None:
         super().__init__(rules, focusing, **{'loss_name': 'loss_cls_ce', **options})
+        if not isinstance(class_weight, list | tuple):
+            hint = 'E.g. [1.0] * K + [0.1] for K classes; class weights by a scheme are rules.'
+            expected = 'a weight of each class and of "no object"'
+            raise InvalidValueError('MaskClassificationLoss.class_weight', expected, repr(class_weight), hint)
         self.class_weight = ClassWeights(weights=tuple(class_weight))
 
     def adjustment(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Adjustment:

@@ -65,6 +65,8 @@ class ImageIoU(BaseMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
+        if not isinstance(worst, list | tuple):
+            raise InvalidValueError('ImageIoU.worst', 'a list of percentages', repr(worst), 'E.g. (5,).')
         for percentage in worst:
             check_range('ImageIoU.worst', percentage, torch.finfo(torch.float32).tiny, 100)
         self.worst, self.ignore_index = tuple(worst), ignore_index
@@ -113,4 +115,4 @@ def worst_mean(values: Tensor, percentage: float) -> float:
         0.4000000059604645
     """
     known = values[~values.isnan()].sort().values
-    return known[: max(1, int(percentage / 100 * len(known)))].mean().item()
+    return known[: max(1, int(percentage * len(known) / 100))].mean().item()

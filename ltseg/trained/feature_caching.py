@@ -17,6 +17,7 @@ from rich.progress import Progress
 from torch.utils.data import DataLoader, Dataset
 
 from ltseg.core.errors import FileWriteError
+from ltseg.counts.ignored_label import ignored_in_training
 from ltseg.datasets.exact_sampling import generators_kept
 from ltseg.datasets.feature_store import FeatureStore
 from ltseg.datasets.named_files import name_files
@@ -28,7 +29,7 @@ __all__ = ['FeaturePlan', 'cache_features']
 
 RESERVE = 2**28  # bytes of the disk that are left free
 # Of a data set and a preprocessor: what changes no number in the features.
-NEUTRAL = frozenset({'data_root', 'backend_args'})
+NEUTRAL = frozenset({'data_root', 'backend_args', 'init_cfg', 'weights'})  # the weights themselves count
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,9 @@ def cache_features(model: Any, config: Mapping[str, Any], plan: FeaturePlan, roo
         loader = DataLoader(draws, plan.batch_size, num_workers=workers, collate_fn=pseudo_collate)
         with generators_kept():
             _compute(model, kind, loader, plan, store, left)
-    store.describe({'classes': list(dataset_classes(dataset)), 'items': len(places), **asdict(plan)})
+    ignored = ignored_in_training(config)
+    known = {'classes': list(dataset_classes(dataset)), 'items': len(places), 'ignored': ignored}
+    store.describe({**known, **asdict(plan)})
     return store.folder
 
 
@@ -149,9 +152,10 @@ def _check_space(store: FeatureStore, needed: int, console: Console) -> None:
 
 
 def _fingerprint(model: Any, config: Mapping[str, Any], kind: FrozenFeatures, plan: FeaturePlan, labels: str) -> str:
-    """A hash of the weights and buffers, the preprocessor, the data set with its labels, and the plan."""
+    """A hash of the frozen parts and their weights, the preprocessor, the data set with its labels, and the plan."""
     dataset = config[f'{plan.split}_dataloader']['dataset']
-    digest = hashlib.sha256(json.dumps([_plain(dataset), asdict(plan), labels], default=str).encode())
+    parts = [_plain(config['model'].get(name)) for name in kind.parts]
+    digest = hashlib.sha256(json.dumps([parts, _plain(dataset), asdict(plan), labels], default=str).encode())
     digest.update(kind.preprocessing(model, config).encode())
     for part in (model.data_preprocessor, *kind.modules(model).values()):
         kept = {**part.state_dict(), **dict(part.named_buffers())}  # mean and std are in no state_dict

@@ -1,5 +1,6 @@
 """Samplers give each class its share, each process its part, and each epoch again when asked again."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -233,3 +234,17 @@ def test_without_a_seed_all_processes_draw_one(config: dict[str, Any], monkeypat
 
 def test_an_epoch_is_not_that_of_the_next_seed() -> None:
     assert drawn(build(SAMPLERS[0], seed=5), 1) != drawn(build(SAMPLERS[0], seed=6), 0)
+
+
+@pytest.mark.parametrize('setting', [{'length': -5}, {'length': 0}, {'length': 2.5}, {'seed': -1}])
+def test_lengths_and_seeds_are_checked(setting: dict) -> None:
+    images = SimpleNamespace(get_gt_labels=lambda: [0, 0, 1])
+    with pytest.raises(ValueError, match=f'ClassAwareSampler.{next(iter(setting))}'):
+        ClassAwareSampler(images, **setting)
+
+
+def test_several_labels_in_a_wrapper_are_refused() -> None:
+    inside = SimpleNamespace(get_data_info=lambda index: {'gt_label': [0, 1] if index else [1]}, __len__=lambda: 2)
+    images = type('Images', (list,), {'get_data_info': lambda self, index: inside.get_data_info(index)})([0, 1])
+    with pytest.raises(ValueError, match='one label of at least 0 for each image'):
+        ClassBalancedSampler(images)

@@ -207,6 +207,22 @@ def test_the_tail_of_the_data_set_is_rare(data: dict[str, Any]) -> None:
     assert set(results['gt_seg_map'].ravel()) == {0, 3}
 
 
+def test_the_ignored_class_is_no_rare_one(tmp_path: Path) -> None:
+    """It would take the only place in the tail."""
+    data = written(tmp_path, [row(1, 1, 1, 1, 2, 2), row(1, 1, 1, 2, 3, 0)])
+    transform = RareClassPaste()
+    dataset = build_dataset(data, with_pipeline=True)
+    dataset.ignore_index = 0
+    transform.prepare(dataset)
+    assert list(transform.images) == [3]
+
+
+def test_pasting_inside_another_transform(data: dict[str, Any]) -> None:
+    inner = dict(type='RandomApply', transforms=[PASTE], prob=1.0)
+    dataset = build_dataset(pasting(data, inner), with_pipeline=True)
+    assert set(dataset[0]['gt_seg_map'].ravel()) & {1, 2, 3}
+
+
 def test_a_class_lost_in_the_source_changes_nothing(tmp_path: Path) -> None:
     data = written(tmp_path, [row(0, 1, 0, 0)])
     data['pipeline'] = [*LOADING, dict(type='Resize', scale=(1, 2), keep_ratio=False)]

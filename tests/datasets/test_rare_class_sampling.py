@@ -71,6 +71,23 @@ def test_crops_draw_the_class_for_which_the_image_was_drawn(config: dict[str, An
     assert_fits(pairs, expected_pairs())
 
 
+def test_centred_crops_draw_the_class_for_which_the_image_was_drawn(config: dict[str, Any]) -> None:
+    """The second image has too little of car to be drawn for it, and is never cropped around car."""
+    config['pipeline'][-1] = dict(type='ltseg.ClassCrop', crop_size=(1, 1), share=1.0)
+    dataset = built(config)
+    RareClassSampler(dataset, **SETTINGS)
+    assert {int(dataset[1]['gt_seg_map'][0, 0]) for _ in range(60)} == {0}
+    assert {int(dataset[0]['gt_seg_map'][0, 0]) for _ in range(60)} == {0, 1}
+
+
+def test_crops_inside_another_transform_hear_of_it(config: dict[str, Any]) -> None:
+    config['pipeline'][-1] = dict(type='RandomChoice', transforms=[[CROP], [CROP]])
+    dataset = built(config)
+    RareClassSampler(dataset, **SETTINGS)
+    crops = [choice.transforms[0] for choice in dataset.pipeline.transforms[-1].transforms]
+    assert all(crop.class_odds is not None for crop in crops)
+
+
 def test_a_class_that_no_image_holds_enough_of_is_drawn_from_any(config: dict[str, Any]) -> None:
     sampler = RareClassSampler(built(config), **{**SETTINGS, 'temperature': 1e-3, 'min_share': 0.5})
     drawn = Counter(sampler)

@@ -111,6 +111,9 @@ def test_what_is_no_count_of_a_data_set_is_refused():
     assert FrequencyBasedAssigner(Hungarian(), counts='dataset').counts.waiting
     hinted('Give num_images, or a table made by ltseg count.', lambda: FrequencyBasedAssigner(Hungarian(), counts=[1]))
     assert FrequencyBasedAssigner(Hungarian(), counts=[1], num_images=2).num_images == 2
+    for number in (-5, 8):  # fewer images than there are with a class
+        with pytest.raises(ValueError, match='FrequencyBasedAssigner.num_images'):
+            FrequencyBasedAssigner(Hungarian(), counts=[9, 1], num_images=number)
 
 
 def test_it_says_where_it_changes_nothing():

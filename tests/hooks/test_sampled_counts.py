@@ -115,6 +115,20 @@ def test_neither_generators_nor_the_sampler_move(sampler: dict[str, Any], config
     assert list(itertools.islice(loader.sampler, 5)) == list(itertools.islice(other.sampler, 5))
 
 
+def test_a_sampler_of_few_epochs_and_one_inside_another(mmpretrain_registered: None) -> None:
+    from mmpretrain.structures import DataSample
+
+    data = [{'inputs': torch.zeros(1), 'data_samples': DataSample().set_gt_label(int(k > 7))} for k in range(10)]
+    images = type('Images', (list,), {'get_gt_labels': lambda self: [int(k > 7) for k in range(10)]})(data)
+    progressive = dict(type='ltseg.ClassBalancedSampler', mode='progressive', epochs=2)
+    for sampler in (progressive, dict(type='ltseg.BilateralSampler')):
+        loader = Runner.build_dataloader(
+            dict(dataset=images, batch_size=2, num_workers=0, sampler=sampler, collate_fn=dict(type='pseudo_collate'))
+        )
+        assert sampled_counts(loader, 2, None, number=64, seed=7).samples.sum() == 64
+        assert getattr(loader.sampler, 'second', loader.sampler).epoch == 0
+
+
 def test_workers_count_the_same(config: dict[str, Any]) -> None:
     one, two = (sampled_counts(built(config, workers=workers), 2, 255, 30, 7) for workers in (0, 2))
     assert torch.equal(one.samples, two.samples) and torch.equal(one.images, two.images)

@@ -4,6 +4,7 @@ import importlib
 
 import pytest
 import torch
+from hinted import hinted
 from losses_under_test import COUNTS, K
 from mmengine.config import ConfigDict
 from mmengine.registry import MODELS
@@ -125,6 +126,8 @@ def test_weights_of_another_number_of_classes_are_named():
     scores, labels = (each.flatten(0, 1) for each in queries())
     with pytest.raises(ValueError, match=f'class_weight: expected {K + 1} weights, as the logits, got {K}'):
         MaskClassificationLoss(WEIGHTS[:-1], RULES, counts=IMAGES)(scores, labels)
+    hinted('class weights by a scheme are rules.', lambda: MaskClassificationLoss('sqrt_inverse', RULES))
+    hinted('class weights by a scheme are rules.', lambda: MaskClassificationLoss(None, RULES))
     loss = MaskClassificationLoss(WEIGHTS, RULES, counts=[*IMAGES, 5])
     with pytest.raises(ValueError, match='counts: expected 5 classes'):
         loss(scores, labels)

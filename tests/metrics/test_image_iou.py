@@ -14,6 +14,7 @@ from two_processes import in_two_processes
 from ltseg.core.confusion import padded_confusion_matrix
 from ltseg.core.errors import LtsegError
 from ltseg.metrics import ImageIoU
+from ltseg.metrics.image_iou import worst_mean
 
 K = 4
 
@@ -94,6 +95,11 @@ def test_images_without_a_valid_pixel_are_left_out() -> None:
 def test_percentages_are_checked(worst: list) -> None:
     with pytest.raises(LtsegError, match=r'ImageIoU\.worst'):
         ImageIoU(worst=worst)
+
+
+def test_a_number_is_no_list_and_shares_are_exact() -> None:
+    hinted('E.g. (5,).', lambda: ImageIoU(worst=5))
+    assert worst_mean(torch.arange(100.0), 29) == 14.0  # of 29 values
 
 
 def test_values_that_are_no_class_are_named() -> None:

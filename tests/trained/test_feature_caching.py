@@ -123,10 +123,14 @@ def test_what_features_depend_on_has_a_folder_of_its_own(model: Any, config: Con
     changed.train_dataloader.dataset.pipeline[2].ratio_range = (1.0, 1.0)
     folders.add(cache_features(model, changed, TRAIN, tmp_path).name)
     assert len(folders) == 5
+    other_parts = Config(config.to_dict())
+    other_parts.model.backbone.norm_eval = True  # whatever it is: the weights are the same
+    folders.add(cache_features(model, other_parts, TRAIN, tmp_path).name)
+    assert len(folders) == 6
     brighter = deepcopy(model)
     brighter.data_preprocessor.mean += 1
     folders.add(cache_features(brighter, config, TRAIN, tmp_path).name)
-    assert len(folders) == 6
+    assert len(folders) == 7
     moved = Config(config.to_dict())
     root = Path(shutil.copytree(config.train_dataloader.dataset.data_root, tmp_path / 'moved'))
     moved.train_dataloader.dataset.data_root = str(root)
@@ -206,3 +210,12 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(FileWriteError, match='No space left'):
         FeatureStore(tmp_path).write(0, [torch.zeros(64, 100, 100)], torch.zeros(1, 4, 4), {})
     assert not list(tmp_path.iterdir())
+
+
+def test_the_ignored_class_is_no_class_of_cached_features(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path)
+    store.write(0, [torch.ones(2, 1, 2)], torch.tensor([[[0, 0, 1, 7]]]), {'img_shape': (1, 4)})
+    store.describe({'classes': ['void', 'road'], 'ignored': 0})
+    assert CachedFeatures(tmp_path).pixels_of_images().tolist() == [[0, 1, 3]]
+    store.describe({'classes': ['sky', 'road']})  # as written before
+    assert CachedFeatures(tmp_path).pixels_of_images().tolist() == [[2, 1, 1]]

@@ -28,7 +28,12 @@ def candidates(names: Sequence[str] | None, config: Mapping[str, Any]) -> list[C
         ValueError: If there is no such method; names the nearest.
     """
     subject = subject_of(config)
-    known = {**subject.methods, **_added(config.get('choose') or {}, subject.loss)}
+    added = _added(config.get('choose') or {}, subject.loss)
+    titles = {each.title.lower() for each in subject.methods.values()}
+    if taken := [name for name in added if name == BASELINE or name.lower() in titles]:
+        hint = f'Call it otherwise, e.g. my_{taken[0]}.'
+        raise UsageError('choose', f'names that are not taken, as {BASELINE} is', repr(taken[0]), hint)
+    known = {**subject.methods, **added}
     for name in names or ():
         check_choice('--methods', name, tuple(known))
     chosen = dict.fromkeys((BASELINE, *(names or known)))

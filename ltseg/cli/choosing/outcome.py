@@ -15,6 +15,7 @@ from ltseg.cli.choosing.methods import Candidate
 from ltseg.cli.choosing.subject import subject_of
 from ltseg.cli.choosing.verdict import Verdict
 from ltseg.cli.choosing.work import Job
+from ltseg.config_parts import type_name
 from ltseg.core.files import atomic_write
 from ltseg.reports.comparison import compare
 from ltseg.reports.figures.renderer import save_figure
@@ -39,8 +40,8 @@ def write_config(path: Path, config: Config, settings: str, method: Candidate, s
     subject = subject_of(config)
     head = {'_delete_': True, **with_method(config, method).model[subject.head].to_dict()}
     changes: dict[str, Any] = {'model': {subject.head: head}}
-    if method.sampler is not None:
-        changes['train_dataloader'] = {'sampler': {'_delete_': True, **method.sampler}}
+    if sampler := method.sampler or _plain_sampler(config):
+        changes['train_dataloader'] = {'sampler': {'_delete_': True, **sampler}}
     lines = [
         f'# {sentence}',
         f'#     ltseg train {path}{settings}',
@@ -52,6 +53,14 @@ def write_config(path: Path, config: Config, settings: str, method: Candidate, s
     ]
     with atomic_write(path) as draft:
         draft.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+
+
+def _plain_sampler(config: Config) -> dict[str, Any]:
+    """What draws all images alike, as heads are trained without a sampler of classes; empty where the config does."""
+    if type_name(config.train_dataloader.sampler) in ('DefaultSampler', 'InfiniteSampler'):
+        return {}
+    by_epoch = config.train_cfg.get('type') == 'EpochBasedTrainLoop' or config.train_cfg.get('by_epoch', False)
+    return {'type': 'DefaultSampler' if by_epoch else 'InfiniteSampler', 'shuffle': True}
 
 
 def write_results(verdict: Verdict, done: Sequence[Job], folder: Path) -> tuple[Path, Path]:

@@ -1,5 +1,6 @@
 """The methods that are compared: each is a change of the decode head that trains."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from mmengine.registry import MODELS
 
 from ltseg.cli.choosing.candidates import candidates, with_method
 from ltseg.cli.choosing.methods import BASELINE, METHODS
+from ltseg.cli.choosing.outcome import write_config
 from ltseg.core.errors import LtsegError, UsageError
 from ltseg.counts.class_counts import ClassCounts
 from ltseg.counts.sources import ClassCountsSource
@@ -109,3 +111,25 @@ def test_methods_that_need_a_hook_are_refused() -> None:
         candidates(None, {'choose': given})
     hinted('Leave the method out, and train its config whole.', lambda: candidates(None, {'choose': given}))
     assert candidates(None, {})
+
+
+@pytest.mark.parametrize('name', [BASELINE, 'Seesaw'])
+def test_names_and_titles_that_are_taken_are_refused(name: str) -> None:
+    own = dict(loss_decode=dict(type='ltseg.SeesawLoss', p=0.1))
+    hinted('Call it otherwise, e.g. my_', lambda: candidates(None, {'choose': {name: own}}))
+    assert candidates([f'my_{name}'], {'choose': {f'my_{name}': own}})[-1].loss == own['loss_decode']
+
+
+def test_what_is_chosen_draws_images_as_the_heads_did(tmp_path: Path) -> None:
+    """Without a sampler of classes, which the config has."""
+    given = config()
+    given.train_dataloader = dict(sampler=dict(type='ltseg.RareClassSampler'))
+    given.train_cfg = dict(type='IterBasedTrainLoop', max_iters=2)
+    given.dump(tmp_path / 'base.py')
+    base = Config.fromfile(tmp_path / 'base.py')
+    write_config(tmp_path / 'chosen.py', base, '', METHODS['arb'], 'So.', 0.5)
+    expected = dict(type='InfiniteSampler', shuffle=True)
+    assert Config.fromfile(tmp_path / 'chosen.py').train_dataloader.sampler == expected
+    base.train_dataloader.sampler = dict(type='InfiniteSampler', shuffle=False)
+    write_config(tmp_path / 'chosen.py', base, '', METHODS['arb'], 'So.', 0.5)
+    assert 'sampler' not in (tmp_path / 'chosen.py').read_text()
