@@ -4,6 +4,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,10 @@ class MapsOfSegmentor(FrozenFeatures):
         return repr(sorted((key, str(value)) for key, value in values if key[0] != '_'))
 
     def labels_mark(self, dataset: Any) -> str:
-        """A hash of the names, sizes and times of the label files."""
-        return fingerprint(label_files(dataset), str(len(dataset)), local=remote_backend(dataset) is None)
+        """A hash of the names, sizes and times of the files of labels and images."""
+        labels, local = label_files(dataset), remote_backend(dataset) is None
+        paths = {str(dataset.get_data_info(index)['img_path']) for index in range(len(dataset))}
+        return fingerprint([*labels, *(replace(labels[0], path=path) for path in paths)], str(len(dataset)), local)
 
 
 class VectorsOfClassifier(FrozenFeatures):
@@ -125,11 +128,14 @@ class VectorsOfClassifier(FrozenFeatures):
         return json.dumps({key: value for key, value in given.items() if key != 'batch_augments'}, default=str)
 
     def labels_mark(self, dataset: Any) -> str:
-        """A hash of the labels in the order of the images, with the names of their files."""
+        """A hash of the labels in the order of the images, with the names, sizes and times of their files."""
         digest = hashlib.sha256()
         for index in range(len(dataset)):
             info = dataset.get_data_info(index)
-            digest.update(f'{info["gt_label"]} {Path(str(info.get("img_path", ""))).name}\n'.encode())
+            path = Path(str(info.get('img_path', '')))
+            known = path.stat() if path.is_file() else None
+            changed = (known.st_size, known.st_mtime_ns) if known else ''
+            digest.update(f'{info["gt_label"]} {path.name} {changed}\n'.encode())
         return digest.hexdigest()
 
 

@@ -135,8 +135,11 @@ def test_what_features_depend_on_has_a_folder_of_its_own(model: Any, config: Con
     root = Path(shutil.copytree(config.train_dataloader.dataset.data_root, tmp_path / 'moved'))
     moved.train_dataloader.dataset.data_root = str(root)
     assert cache_features(model, moved, TRAIN, tmp_path).name in folders
-    os.utime(next((root / 'labels/train').iterdir()), (0, 0))  # as if it had been edited
-    assert cache_features(model, moved, TRAIN, tmp_path).name not in folders
+    for kind in ('images', 'labels'):
+        os.utime(next((root / kind / 'train').iterdir()), (0, 0))  # as if it had been edited
+        name = cache_features(model, moved, TRAIN, tmp_path).name
+        assert name not in folders
+        folders.add(name)
 
 
 def test_the_state_of_random_numbers_is_kept(model: Any, config: Config, tmp_path: Path) -> None:
