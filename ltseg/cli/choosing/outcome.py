@@ -57,7 +57,8 @@ def write_config(path: Path, config: Config, settings: str, method: Candidate, s
 
 def _plain_sampler(config: Config) -> dict[str, Any]:
     """What draws all images alike, as heads are trained without a sampler of classes; empty where the config does."""
-    if type_name(config.train_dataloader.sampler) in ('DefaultSampler', 'InfiniteSampler'):
+    sampler = config.train_dataloader.get('sampler')
+    if sampler is None or type_name(sampler) in ('DefaultSampler', 'InfiniteSampler'):
         return {}
     by_epoch = config.train_cfg.get('type') == 'EpochBasedTrainLoop' or config.train_cfg.get('by_epoch', False)
     return {'type': 'DefaultSampler' if by_epoch else 'InfiniteSampler', 'shuffle': True}
