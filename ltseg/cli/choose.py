@@ -248,7 +248,7 @@ def finish(
     groups = dict(RunRecord.load(done[0].record).evaluation.groups.items())
     axes = subject_of(config).axes
     verdict = verdict_of(titles, runs, BASELINE, done[0].taus, (title, long_runs), axes, groups)
-    chosen = next(method for method in methods if method.name == verdict.train(BASELINE))
+    chosen = next(method for method in methods if method.name == next(iter(verdict.better), BASELINE))
     target = folder / 'chosen.py'
     tau = verdict.winner.best_tau(verdict.taus)
     write_config(target, config, settings, chosen, verdict.sentence(), tau)

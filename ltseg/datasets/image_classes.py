@@ -51,10 +51,13 @@ class ImageClasses:
 
     def of_share(self, min_share: float) -> 'ImageClasses':
         """The pairs with at least this share of the image's pixels; where a class has no such pair, all of its."""
-        enough = self.samples >= min_share * self.sizes[self.images]
-        without = np.bincount(self.classes, enough) == 0
-        kept = enough | without[self.classes]
+        kept = self.samples >= self.least_shares(min_share)[self.classes] * self.sizes[self.images]
         return ImageClasses(self.images[kept], self.classes[kept], self.samples[kept], self.sizes)
+
+    def least_shares(self, min_share: float) -> np.ndarray:
+        """``min_share`` of each class that has so large a share of some image, and 0 of the others, (K,)."""
+        enough = self.samples >= min_share * self.sizes[self.images]
+        return np.where(np.bincount(self.classes, enough) > 0, min_share, 0.0)
 
     def image_shares(self, class_shares: np.ndarray) -> np.ndarray:
         """The probability of each image where a class is drawn by its share (K,), then one of its images, (N,)."""

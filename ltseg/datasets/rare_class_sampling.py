@@ -83,8 +83,7 @@ class RareClassSampler(EpochSampler):
         held = image_classes_of(dataset)
         self.shares = rarity_shares(np.bincount(held.classes, held.samples), temperature)
         self.held = held.of_share(min_share)
-        enough = held.samples >= min_share * held.sizes[held.images]
-        self.limits = np.where(np.bincount(held.classes, enough) > 0, SLACK * min_share, 0.0)
+        self.limits = SLACK * held.least_shares(min_share)
         super().__init__(dataset, len(held.sizes) if length is None else length, seed)
         self._tell_crops()
 

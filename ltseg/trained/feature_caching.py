@@ -102,7 +102,7 @@ def cache_features(model: Any, config: Mapping[str, Any], plan: FeaturePlan, roo
     name_files(dataset)
     images = range(len(dataset)) if plan.images is None else plan.images
     places = [(image, variant) for variant in range(plan.variants) for image in images]
-    mark = _fingerprint(model, config, kind, plan, kind.labels_mark(dataset))
+    mark = _fingerprint(model, config, kind, plan, kind.data_mark(dataset))
     store = FeatureStore(root / f'{plan.split}-{mark}')
     size = kind.images_of_file(plan.batch_size)
     files = [places[begin : begin + size] for begin in range(0, len(places), size)]

@@ -56,7 +56,7 @@ class FrozenFeatures(ABC):
         """The settings of the data preprocessor."""
 
     @abstractmethod
-    def labels_mark(self, dataset: Any) -> str:
+    def data_mark(self, dataset: Any) -> str:
         """A hash that changes with images and labels."""
 
     def modules(self, model: Any) -> dict[str, nn.Module]:
@@ -93,7 +93,7 @@ class MapsOfSegmentor(FrozenFeatures):
         values = vars(model.data_preprocessor).items()
         return repr(sorted((key, str(value)) for key, value in values if key[0] != '_'))
 
-    def labels_mark(self, dataset: Any) -> str:
+    def data_mark(self, dataset: Any) -> str:
         """A hash of the names, sizes and times of the files of labels and images."""
         labels, local = label_files(dataset), remote_backend(dataset) is None
         paths = {str(dataset.get_data_info(index)['img_path']) for index in range(len(dataset))}
@@ -127,7 +127,7 @@ class VectorsOfClassifier(FrozenFeatures):
         given = config['model'].get('data_preprocessor') or config.get('data_preprocessor') or {}
         return json.dumps({key: value for key, value in given.items() if key != 'batch_augments'}, default=str)
 
-    def labels_mark(self, dataset: Any) -> str:
+    def data_mark(self, dataset: Any) -> str:
         """A hash of the labels in the order of the images, with the names, sizes and times of their files."""
         digest = hashlib.sha256()
         for index in range(len(dataset)):

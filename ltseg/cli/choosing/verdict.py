@@ -79,10 +79,6 @@ class Verdict:
         """The method to train: the best of those that are better, else the baseline."""
         return self.others[self.better[0]] if self.better else self.baseline
 
-    def train(self, baseline: str) -> str:
-        """The name of the method to train, where that of the baseline is ``baseline``."""
-        return self.better[0] if self.better else baseline
-
     def sentence(self) -> str:
         """The answer."""
         where = f'on {self.images} validation images'
